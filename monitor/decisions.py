@@ -1,0 +1,251 @@
+"""What the daemon decides: alerts, commands and refusals, as immutable values.
+
+Owns the shapes, their derived ids and their JSON. Who makes them is ``monitor.rules`` and
+``monitor.numbers``; who stores and sends them is ``monitor.store`` and ``monitor.delivery``.
+Ids are derived from what was decided and when, never drawn, so that a replay makes the same ones
+(docs/semantics.md, "Decisions").
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+Level = Literal["warn", "crit"]
+AlertState = Literal["firing", "resolved"]
+Action = Literal["suspend", "resume"]
+Scope = tuple[tuple[str, str], ...]
+"""Dimension and value, in the order of the rule's ``by``: ``(("number", "+86…"),)``."""
+
+
+def derive_id(*parts: str | int) -> str:
+    """BLAKE2b-128 over the parts, hex; a length before each part keeps them apart."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        text = str(part).encode()
+        digest.update(len(text).to_bytes(4, "big"))
+        digest.update(text)
+    return digest.hexdigest()
+
+
+def scope_text(scope: Scope) -> str:
+    """``number=+86…,customer=…``: the stable text that ids and orders are made from."""
+    return ",".join(f"{name}={value}" for name, value in scope)
+
+
+def iso(ms: int) -> str:
+    """RFC 3339 in UTC; seconds, or milliseconds where there are any."""
+    moment = datetime.fromtimestamp(ms / 1000, tz=UTC)
+    spec = "seconds" if ms % 1000 == 0 else "milliseconds"
+    return moment.isoformat(timespec=spec).replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How sure a rule is: it fires when ``score`` reaches ``needed`` (same unit, by method).
+
+    ``sequential``: the mean of the e-detectors; ``wilson``: the bound on the ratio; ``raw``: the
+    denominator.
+    """
+
+    method: Literal["sequential", "wilson", "raw", "event"]
+    score: float
+    needed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The window behind a decision, as people read it: counts, or sums in the field's own unit."""
+
+    value: float | None
+    hits: float
+    of: float
+    window: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One transition of an alert episode that people hear of."""
+
+    at_ms: int
+    """The tick that decided."""
+    id: str
+    episode: str
+    rule: str
+    scope: Scope
+    level: Level
+    state: AlertState
+    since_ms: int
+    """The tick at which the episode began."""
+    figures: Figures
+    evidence: Evidence
+    reason: str
+    """Bounded: ``breach``, ``escalated``, ``relaxed``, ``recovered``, ``suspended``, ``cleared``,
+    ``no_data``, ``rule_changed``, ``repeat``."""
+    message: Mapping[str, str] = field(default_factory=dict)
+    """Text by language tag."""
+    route: str = ""
+    shadow: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The line that ``replay --format json`` prints and receivers get."""
+        value = None if self.figures.value is None else round(self.figures.value, 6)
+        return {
+            "at": iso(self.at_ms),
+            "kind": "alert",
+            "id": self.id,
+            "episode": self.episode,
+            "rule": self.rule,
+            "scope": dict(self.scope),
+            "level": self.level,
+            "state": self.state,
+            "reason": self.reason,
+            "since": iso(self.since_ms),
+            "value": value,
+            "hits": self.figures.hits,
+            "of": self.figures.of,
+            "window": self.figures.window,
+            "evidence": {
+                "method": self.evidence.method,
+                "score": float(f"{self.evidence.score:.6g}"),
+                "needed": float(f"{self.evidence.needed:.6g}"),
+            },
+            "message": dict(self.message),
+            "route": self.route,
+            "shadow": self.shadow,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """An order to telephony about one number (docs/numbers.md)."""
+
+    at_ms: int
+    id: str
+    action: Action
+    number: str
+    until_ms: int | None
+    """When telephony lets go by itself; None: until told."""
+    reason: str
+    rule: str
+    episode: str
+    figures: Figures | None
+    evidence: Evidence | None
+    replacement: str | None = None
+    shadow: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The line that ``replay --format json`` prints."""
+        return {
+            "at": iso(self.at_ms),
+            "kind": "command",
+            "id": self.id,
+            "action": self.action,
+            "number": self.number,
+            "until": None if self.until_ms is None else iso(self.until_ms),
+            "reason": self.reason,
+            "rule": self.rule,
+            "episode": self.episode,
+            "shadow": self.shadow,
+        }
+
+    def to_wire(self) -> dict[str, Any]:
+        """The record on ``telephony.commands``."""
+        figures, evidence = self.figures, self.evidence
+        return {
+            "command_id": self.id,
+            "action": self.action,
+            "number": self.number,
+            "until": None if self.until_ms is None else iso(self.until_ms),
+            "reason": self.reason,
+            "rule": self.rule,
+            "episode": self.episode,
+            "evidence": None
+            if figures is None
+            else {
+                "hits": figures.hits,
+                "of": figures.of,
+                "value": figures.value,
+                "bound": None if evidence is None else float(f"{evidence.score:.6g}"),
+                "window": figures.window,
+            },
+            "replacement": self.replacement,
+            "issued_at": iso(self.at_ms),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A suspension that a guard did not let through; people hear of it once per cause."""
+
+    at_ms: int
+    id: str
+    number: str
+    guard: str
+    """Bounded: ``max_fraction``, ``min_left``, ``global_rate``, ``frozen``, …"""
+    detail: str
+    pool: str
+    rule: str
+    episode: str
+    route: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The line that ``replay --format json`` prints and receivers get."""
+        return {
+            "at": iso(self.at_ms),
+            "kind": "refusal",
+            "id": self.id,
+            "number": self.number,
+            "guard": self.guard,
+            "detail": self.detail,
+            "pool": self.pool,
+            "rule": self.rule,
+            "episode": self.episode,
+        }
+
+
+Decision = Alert | Command | Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """A rule's wish, repeated each tick while its episode fires: suspend this number."""
+
+    number: str
+    rule: str
+    episode: str
+    level: Level
+    scope: Scope
+    figures: Figures
+    evidence: Evidence
+    ttl_ms: int | None
+    """None: until cleared, or by a person."""
+    backoff: Literal["none", "linear", "double"] = "none"
+    ttl_max_ms: int | None = None
+    route: str = ""
+    shadow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """Telephony's answer to a command."""
+
+    command_id: str
+    status: Literal["applied", "rejected"]
+    detail: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ManualAction:
+    """What a person asked for, by command line or API."""
+
+    id: str
+    action: Literal["suspend", "resume", "freeze", "unfreeze"]
+    number: str
+    ttl_ms: int | None
+    who: str
+    why: str

@@ -1,0 +1,103 @@
+"""Strings to dense ids, bounded.
+
+Owns the mapping only; what an id indexes belongs to the owner of the table. An id is recycled
+after ``release``, so arrays indexed by it stay as small as the number of living keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+OVERFLOW = -1
+"""The id of every key that found the table full."""
+
+
+class KeyTable:
+    """A bounded two-way table between strings and ids ``0 … size-1``."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.overflowed = 0
+        """Keys refused because the table was full, since construction."""
+        self._ids: dict[str, int] = {}
+        self._names: list[str | None] = []
+        self._free: list[int] = []
+
+    def __len__(self) -> int:
+        """Number of living keys."""
+        return len(self._ids)
+
+    @property
+    def size(self) -> int:
+        """One more than the largest id ever given out: the length arrays must have."""
+        return len(self._names)
+
+    def intern(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Ids of distinct ``names``, shape ``(len(names),)``; new ones are given the next id.
+
+        A name that finds the table full gets ``OVERFLOW`` and is counted.
+        """
+        ids = np.empty(len(names), dtype=np.int64)
+        known = self._ids
+        for position, name in enumerate(names):
+            found = known.get(name)
+            ids[position] = self._add(name) if found is None else found
+        return ids
+
+    def find(self, name: str) -> int | None:
+        """The id of ``name``, or None when it is not in the table."""
+        return self._ids.get(name)
+
+    def name(self, key: int) -> str:
+        """The string of a living id.
+
+        Raises:
+            KeyError: the id was never given out, or was released.
+        """
+        found = self._names[key] if 0 <= key < len(self._names) else None
+        if found is None:
+            raise KeyError(key)
+        return found
+
+    def names(self, keys: Iterable[int]) -> list[str]:
+        """The strings of living ids, in their order."""
+        return [self.name(key) for key in keys]
+
+    def living(self) -> npt.NDArray[np.int64]:
+        """All ids in use, ascending, shape ``(len(self),)``."""
+        return np.array(sorted(self._ids.values()), dtype=np.int64)
+
+    def release(self, keys: Iterable[int]) -> None:
+        """Forget ``keys``; their ids are given out again, smallest first."""
+        for key in keys:
+            del self._ids[self.name(key)]
+            self._names[key] = None
+            self._free.append(key)
+        self._free.sort(reverse=True)
+
+    def snapshot(self) -> list[str | None]:
+        """The table as a list indexed by id; None where an id is free."""
+        return list(self._names)
+
+    def restore(self, names: Sequence[str | None]) -> None:
+        """Replace the table by one that :meth:`snapshot` gave."""
+        self._names = list(names)
+        self._ids = {name: key for key, name in enumerate(self._names) if name is not None}
+        self._free = [key for key, name in enumerate(self._names) if name is None]
+        self._free.sort(reverse=True)
+
+    def _add(self, name: str) -> int:
+        if len(self._ids) >= self.limit:
+            self.overflowed += 1
+            return OVERFLOW
+        if self._free:
+            key = self._free.pop()
+            self._names[key] = name
+        else:
+            key = len(self._names)
+            self._names.append(name)
+        self._ids[name] = key
+        return key

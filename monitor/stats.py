@@ -1,0 +1,63 @@
+"""Running totals that the engine and the delivery threads keep and the exporter reads.
+
+Owns plain counters only, no metric names: those stand once in ``monitor.exporter.catalogue``.
+Each total has one writing thread; readers may see it a moment old, never torn.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+TICK_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class Timing:
+    """A histogram of seconds with fixed buckets; the last bucket is everything above."""
+
+    def __init__(self, buckets_s: tuple[float, ...] = TICK_BUCKETS_S) -> None:
+        self.buckets_s = buckets_s
+        self.counts = [0] * (len(buckets_s) + 1)
+        self.sum_s = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Count one duration."""
+        self.sum_s += seconds
+        for index, bound in enumerate(self.buckets_s):
+            if seconds <= bound:
+                self.counts[index] += 1
+                return
+        self.counts[-1] += 1
+
+
+@dataclass(slots=True)
+class Stats:
+    """Totals since the process started; labels as the exporter will show them."""
+
+    records: Counter[str] = field(default_factory=Counter)
+    """Records read, by topic."""
+    events: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By (type, outcome): ``accepted``, ``duplicate``, ``dedup_uncertain``, ``unattributed``."""
+    rejects: Counter[str] = field(default_factory=Counter)
+    """Dead letters, by reason."""
+    late: int = 0
+    """Accepted records whose time was below their partition's watermark."""
+    resumed_late: int = 0
+    unknown_types: int = 0
+    tombstones: int = 0
+    key_overflow: Counter[str] = field(default_factory=Counter)
+    """Rows left out because the key table was full, by scope."""
+    alerts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    """Alert transitions, by (rule, level, state)."""
+    commands: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Commands, by (action, result): ``issued``, ``applied``, ``rejected``, ``stale``."""
+    refusals: Counter[str] = field(default_factory=Counter)
+    """Suspensions that a guard refused, by guard."""
+    deliveries: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By (receiver, result): ``ok``, or the error's reason."""
+    ticks: int = 0
+    tick_time: Timing = field(default_factory=Timing)
+    checkpoints: int = 0
+    checkpoint_time: Timing = field(default_factory=Timing)
+    reloads: Counter[str] = field(default_factory=Counter)
+    """By result: ``ok``, ``refused``."""
