@@ -1,0 +1,1 @@
+"""Watches a call centre live and acts while it matters."""

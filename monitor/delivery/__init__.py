@@ -1,0 +1,1 @@
+"""Who hears of a decision, and how it gets there."""

@@ -1,0 +1,1 @@
+"""What records mean: the catalogue, decoding into columns, dead letters, enrichment."""

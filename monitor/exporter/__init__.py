@@ -1,0 +1,1 @@
+"""Figures for Prometheus, read at scrape."""

@@ -1,0 +1,1 @@
+"""What is computed: indicators read from YAML, compiled to shared counters."""

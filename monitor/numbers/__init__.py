@@ -1,0 +1,1 @@
+"""The life of an outbound number: when it is suspended, and what forbids it."""

@@ -1,0 +1,1 @@
+"""The rule engine. The rules themselves are data: the packs under rules/ at the top."""

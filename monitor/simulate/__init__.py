@@ -1,0 +1,1 @@
+"""Realistic traffic with a truth that is known."""

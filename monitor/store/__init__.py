@@ -1,0 +1,1 @@
+"""What must survive: decisions, outbox, journal, checkpoints."""

@@ -1,0 +1,1 @@
+"""The systems that carry out suspensions: commands out, answers in."""

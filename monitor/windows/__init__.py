@@ -1,0 +1,1 @@
+"""Event time: watermarks, panes, calendar periods, running sums over them."""

@@ -1,0 +1,1 @@
+"""One sender for each kind of receiver."""
