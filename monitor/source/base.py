@@ -9,6 +9,7 @@ suite as the real ones (tests/source/contract.py).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -53,6 +54,9 @@ class Standing:
     """One after the last offset known to exist; ``position >= end`` is *at the end*."""
     complete: bool
     """Reading began at the start of the log and nothing had been deleted before it."""
+    confirmed: bool = True
+    """``end`` was confirmed by the broker a moment ago; false while it does not answer. An
+    unconfirmed partition is never taken for idle, or an outage would look like a quiet night."""
 
 
 class Source(Protocol):
@@ -70,8 +74,14 @@ class Source(Protocol):
         """
         ...
 
-    def poll(self, max_records: int, timeout_s: float) -> list[Fetched]:
-        """The next records, at most about ``max_records``; empty after ``timeout_s`` seconds."""
+    def poll(
+        self, max_records: int, timeout_s: float, skip: AbstractSet[Partition] = frozenset()
+    ) -> list[Fetched]:
+        """The next records, at most about ``max_records``; empty after ``timeout_s`` seconds.
+
+        Partitions in ``skip`` are left where they are for this call: back-pressure on those whose
+        event time has run far ahead of the others.
+        """
         ...
 
     def standings(self) -> Mapping[Partition, Standing]:
