@@ -43,6 +43,8 @@ class Stats:
     late: int = 0
     """Accepted records whose time was below their partition's watermark."""
     resumed_late: int = 0
+    dedup_uncertain: int = 0
+    """Accepted while the id table was full."""
     unknown_types: int = 0
     tombstones: int = 0
     key_overflow: Counter[str] = field(default_factory=Counter)

@@ -54,8 +54,10 @@ class _Track:
     """What is known of one partition."""
 
     index: int
+    """The partition's ``src`` in placed frames."""
     watermark: int = NEVER
-    quiet_since_s: float = 0.0
+    quiet_since_s: float | None = None
+    """Since when nothing came; None until the first look, so a restart is no silence."""
     left_out: bool = False
     floors: list[Floor] = field(default_factory=list)
     refused: set[int] = field(default_factory=set)
@@ -81,7 +83,6 @@ class Watermarks:
         self.engine = NEVER
         """The engine's watermark, ms; never goes back."""
         self._tracks: dict[Partition, _Track] = {}
-        self._last_index = -1
 
     def partitions(self) -> list[Partition]:
         """All partitions known, by their ``src`` index."""
@@ -149,9 +150,9 @@ class Watermarks:
         """
         held: list[int] = []
         for partition, standing in standings.items():
-            track = self._track(partition, now_s)
+            track = self._track(partition)
             at_end = standing.confirmed and standing.position >= standing.end
-            if not at_end:
+            if not at_end or track.quiet_since_s is None:
                 track.quiet_since_s = now_s
             quiet_ms = (now_s - track.quiet_since_s) * 1000
             idle = at_end and (wall_ms is None or quiet_ms >= self.settings.idle_after_ms)
@@ -200,14 +201,8 @@ class Watermarks:
             track.watermark = watermark
             track.left_out = left_out
 
-    def _track(self, partition: Partition, now_s: float | None = None) -> _Track:
-        found = self._tracks.get(partition)
-        if found is None:
-            found = _Track(index=len(self._tracks))
-            if now_s is not None:
-                found.quiet_since_s = now_s
-            self._tracks[partition] = found
-        return found
+    def _track(self, partition: Partition) -> _Track:
+        return self._tracks.setdefault(partition, _Track(index=len(self._tracks)))
 
     def _ahead(
         self,

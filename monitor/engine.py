@@ -1,0 +1,352 @@
+"""The one data path, top to bottom: poll, decode, place, release, count, judge, decide, record.
+
+Owns the order of the steps and the tick that is judged next. It names no concrete source, store or
+channel: ``monitor.app`` puts those in. Everything decided here is a function of the records, the
+journal and the configuration; see docs/semantics.md for why batches and restarts cannot matter.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import polars as pl
+import structlog
+
+from monitor.clock import Clock
+from monitor.decisions import Ack, Alert, Command, Decision, ManualAction, Refusal
+from monitor.events.batch import Decoded, Reject
+from monitor.events.enrich import Owners
+from monitor.events.rejects import DeadLetters
+from monitor.indicators.compile import IndicatorSet
+from monitor.numbers.desk import NumberChange, NumberDesk
+from monitor.rules.evaluate import RuleBook
+from monitor.source.base import Fetched, Partition, Source
+from monitor.stats import Stats
+from monitor.windows.dedup import Dedup
+from monitor.windows.pending import Pending
+from monitor.windows.watermark import NEVER, Floor, Watermarks
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Something that is not a record and can change a decision, with the tick it takes effect."""
+
+    tick: int
+    what: Ack | ManualAction
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What judging some ticks led to; made durable as a whole before anything is sent."""
+
+    judged: int
+    """All ticks up to and including this one are judged."""
+    decisions: list[Decision] = field(default_factory=list)
+    changes: list[NumberChange] = field(default_factory=list)
+    floors: list[Floor] = field(default_factory=list)
+
+
+class Recorder(Protocol):
+    """Where outcomes become durable and inputs come from."""
+
+    def record(self, outcome: Outcome) -> None:
+        """Store the outcome and queue its deliveries, in one transaction."""
+        ...
+
+    def refused(self, partition: Partition, offsets: Sequence[int]) -> None:
+        """Journal records that the wall clock refused, before anything depends on it."""
+        ...
+
+    def inputs(self, tick: int) -> list[Input]:
+        """New acknowledgements and manual actions, journaled as of ``tick`` or later."""
+        ...
+
+
+class Decodes(Protocol):
+    """Bytes to columns, with dimensions completed from configuration."""
+
+    def decode(self, fetched: Fetched) -> Decoded:
+        """Never raises for what a record holds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How the engine works through time; the defaults suit a live daemon."""
+
+    tick_ms: int = 5_000
+    max_poll_records: int = 20_000
+    poll_timeout_s: float = 0.2
+    max_pending_rows: int = 1_000_000
+    ahead_ms: int = 60_000
+    """Past half of ``max_pending_rows``, partitions further ahead than this are not polled."""
+    evict_every_ms: int = 600_000
+    live: bool = True
+    """False: a replay. The wall clock refuses nothing and no partition is waited for in vain."""
+
+
+@dataclass(slots=True)
+class Judges:
+    """The parts that a reload replaces as a whole."""
+
+    decoder: Decodes
+    indicators: IndicatorSet
+    rules: RuleBook
+    desk: NumberDesk
+
+
+class Engine:
+    """The pipeline; one thread uses it."""
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        judges: Judges,
+        owners: Owners,
+        watermarks: Watermarks,
+        dedup: Dedup,
+        dead_letters: DeadLetters,
+        recorder: Recorder,
+        clock: Clock,
+        stats: Stats,
+        pace: Pace,
+        on_tick: Callable[[int], None] | None = None,
+    ) -> None:
+        self.source = source
+        self.judges = judges
+        self.owners = owners
+        self.watermarks = watermarks
+        self.pending = Pending(tick_ms=pace.tick_ms)
+        self.dedup = dedup
+        self.dead_letters = dead_letters
+        self.recorder = recorder
+        self.clock = clock
+        self.stats = stats
+        self.pace = pace
+        self.on_tick = on_tick
+        """Called after each judged tick, for reports along the way."""
+        self.judged = NEVER
+        """The last tick judged; NEVER before the first."""
+        self.promised = NEVER
+        """The last tick that an earlier run of the same log had judged: inputs come after it."""
+        self._inputs: deque[Input] = deque()
+
+    # --- the path -------------------------------------------------------------------------------
+
+    def step(self) -> int:
+        """Poll once and judge every tick that has become due; returns the records read."""
+        fetched = self.source.poll(
+            self.pace.max_poll_records, self.pace.poll_timeout_s, self._too_far_ahead()
+        )
+        read = 0
+        for batch in fetched:
+            self._take(batch)
+            read += len(batch.values)
+        watermark = self.watermarks.advance(
+            self.source.standings(), wall_ms=self._wall_ms(), now_s=self.clock.monotonic_s()
+        )
+        self._judge_until(watermark - watermark % self.pace.tick_ms)
+        return read
+
+    def finish(self) -> None:
+        """At the end of a finite input: judge all that was read, and invent nothing after it."""
+        tick = self.pace.tick_ms
+        end = max(self.pending.latest - self.pending.latest % tick + tick, self.promised)
+        self._judge_until(end)
+
+    def run_to_end(self, on_progress: Callable[[int], None] | None = None) -> None:
+        """Replay: step until the source is exhausted, then finish."""
+        while not self.source.exhausted():
+            read = self.step()
+            if on_progress is not None:
+                on_progress(read)
+        self.finish()
+
+    def expect(self, inputs: Iterable[Input], promised: int) -> None:
+        """Take over the journal's inputs that lie after the checkpoint."""
+        self._inputs.extend(sorted(inputs, key=lambda entry: entry.tick))
+        self.promised = max(self.promised, promised)
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def _take(self, fetched: Fetched) -> None:
+        decoded = self.judges.decoder.decode(fetched)
+        placed = self.watermarks.place(
+            decoded, wall_ms=self._wall_ms(), resumed_at=max(self.judged, NEVER)
+        )
+        self.watermarks.heard(decoded.partition, self.clock.monotonic_s())
+        if placed.refused_by_clock:
+            self.recorder.refused(decoded.partition, placed.refused_by_clock)
+        self._refuse([*decoded.rejects, *placed.rejects])
+        self.stats.records[decoded.partition.topic] += len(fetched.values)
+        self.stats.tombstones += decoded.tombstones
+        self.stats.late += placed.late
+        self.stats.resumed_late += placed.resumed_late
+        self.pending.add(placed.frame)
+
+    def _refuse(self, rejects: list[Reject]) -> None:
+        if not rejects:
+            return
+        for reject in rejects:
+            self.stats.rejects[reject.reason] += 1
+        self.dead_letters.put(rejects)
+
+    def _too_far_ahead(self) -> frozenset[Partition]:
+        if len(self.pending) < self.pace.max_pending_rows // 2:
+            return frozenset()
+        return self.watermarks.ahead(self.pace.ahead_ms)
+
+    def _wall_ms(self) -> int | None:
+        return self.clock.now_ms() if self.pace.live else None
+
+    # --- judging --------------------------------------------------------------------------------
+
+    def _judge_until(self, until: int) -> None:
+        """Judge every tick after ``judged`` up to ``until``, an aligned tick."""
+        if until <= self.judged:
+            return
+        rows = self._release(until)
+        if self.judged == NEVER:
+            first = until if rows is None else int(rows["tick"][0])
+            self.judged = min(until, first) - self.pace.tick_ms
+        self._inputs.extend(
+            self.recorder.inputs(max(self.judged, self.promised) + self.pace.tick_ms)
+        )
+        outcome = Outcome(judged=until)
+        row_ticks: deque[int] = deque()
+        if rows is not None:
+            row_ticks.extend(rows["tick"].unique().sort().to_list())
+            self._load(rows)
+        while (tick := self._next_tick(row_ticks, until)) is not None:
+            self._tick(tick, outcome)
+            while row_ticks and row_ticks[0] <= tick:
+                row_ticks.popleft()
+        self.judged = until
+        if self.pace.live:
+            standings = self.source.standings()
+            outcome.floors = [
+                Floor(partition, standings[partition].position, until)
+                for partition in self.watermarks.left_out()
+                if partition in standings
+            ]
+        self.recorder.record(outcome)
+        self._count(outcome)
+
+    def _release(self, until: int) -> pl.DataFrame | None:
+        rows = self.pending.release(until, self.watermarks.partitions())
+        if rows is None:
+            return None
+        unique = self.dedup.apply(rows)
+        self.stats.dedup_uncertain += unique.uncertain
+        for outcome, frame in (("accepted", unique.frame), ("duplicate", unique.duplicates)):
+            for name, count in frame["type"].value_counts().iter_rows():
+                self.stats.events[name, outcome] += count
+        return self.owners.apply(unique.frame) if unique.frame.height else None
+
+    def _load(self, rows: pl.DataFrame) -> None:
+        self.judges.indicators.load(rows)
+        self.judges.rules.load(rows)
+        seen = (
+            rows.filter(pl.col("type").str.starts_with("call.") & pl.col("number").is_not_null())
+            .group_by("number", "campaign")
+            .agg(pl.col("tick").min())
+            .sort("tick", "number", "campaign")
+        )
+        for number, campaign, tick in seen.iter_rows():
+            self.judges.desk.observe(tick, number, campaign)
+
+    def _next_tick(self, row_ticks: deque[int], until: int) -> int | None:
+        """The next tick at which anything can change; quiet stretches are skipped."""
+        after = self.judged
+        every = self.pace.evict_every_ms
+        candidates = [
+            row_ticks[0] if row_ticks else None,
+            self._inputs[0].tick if self._inputs else None,
+            self.judges.indicators.next_event_tick(after),
+            self.judges.rules.next_event_tick(after),
+            self.judges.desk.next_event_tick(after),
+            after - after % every + every,
+        ]
+        due = min(max(tick, after + self.pace.tick_ms) for tick in candidates if tick is not None)
+        return due if due <= until else None
+
+    def _tick(self, tick: int, outcome: Outcome) -> None:
+        started = self.clock.monotonic_s()
+        judges = self.judges
+        acks: list[Ack] = []
+        manual: list[ManualAction] = []
+        while self._inputs and self._inputs[0].tick <= tick:
+            what = self._inputs.popleft().what
+            if isinstance(what, Ack):
+                acks.append(what)
+            else:
+                manual.append(what)
+        judges.indicators.step(tick)
+        judged = judges.rules.step(tick, judges.desk.held)
+        decided = judges.desk.step(tick, judged.wants, judged.cleared, acks, manual)
+        ended = [judges.rules.close(episode, tick, why) for episode, why in decided.closed]
+        outcome.decisions += judged.alerts
+        outcome.decisions += [alert for alert in ended if alert is not None]
+        outcome.decisions += decided.commands
+        outcome.decisions += decided.refusals
+        outcome.changes += decided.changes
+        self.judged = tick
+        if tick % self.pace.evict_every_ms == 0:
+            judges.rules.forget(judges.indicators.evict(judges.rules.pinned()))
+        self.stats.ticks += 1
+        self.stats.tick_time.observe(self.clock.monotonic_s() - started)
+        if self.on_tick is not None:
+            self.on_tick(tick)
+
+    def _count(self, outcome: Outcome) -> None:
+        for decision in outcome.decisions:
+            match decision:
+                case Alert():
+                    self.stats.alerts[decision.rule, decision.level, decision.state] += 1
+                case Command():
+                    result = "shadow" if decision.shadow else "issued"
+                    self.stats.commands[decision.action, result] += 1
+                case Refusal():
+                    self.stats.refusals[decision.guard] += 1
+
+    # --- state ----------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """The whole state, with the input positions that belong to it."""
+        positions = {p: standing.position for p, standing in self.source.standings().items()}
+        return {
+            "judged": self.judged,
+            "positions": [[p.topic, p.number, offset] for p, offset in sorted(positions.items())],
+            "watermarks": self.watermarks.snapshot(),
+            "pending": self.pending.snapshot(),
+            "dedup": self.dedup.snapshot(),
+            "owners": self.owners.snapshot(),
+            "indicators": self.judges.indicators.snapshot(),
+            "rules": self.judges.rules.snapshot(),
+            "desk": self.judges.desk.snapshot(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> dict[Partition, int]:
+        """Take over a checkpoint; returns the positions to start the source at."""
+        self.judged = state["judged"]
+        self.watermarks.restore(state["watermarks"])
+        self.pending.restore(state["pending"])
+        self.dedup.restore(state["dedup"])
+        self.owners.restore(state["owners"])
+        self.judges.indicators.restore(state["indicators"])
+        self.judges.rules.restore(state["rules"])
+        self.judges.desk.restore(state["desk"])
+        return {Partition(topic, number): offset for topic, number, offset in state["positions"]}
+
+    def replace(self, judges: Judges) -> None:
+        """Reload: the new parts take over what they can of the old ones' state."""
+        judges.indicators.restore(self.judges.indicators.snapshot())
+        judges.rules.restore(self.judges.rules.snapshot())
+        judges.desk.restore(self.judges.desk.snapshot())
+        self.judges = judges

@@ -1,0 +1,101 @@
+"""Each event id once (docs/semantics.md, 8).
+
+Owns the ids seen lately. Redelivery after a restart is handled by positions, not here: this is for
+producers that send twice. Works on rows in their one order, so the copy that counts does not
+depend on batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+
+@dataclass(frozen=True, slots=True)
+class Unique:
+    """Released rows with each id once."""
+
+    frame: pl.DataFrame
+    duplicates: pl.DataFrame
+    """The rows dropped: ``type`` alone, for the counters."""
+    uncertain: int
+    """Rows accepted while the table was full, whose copies may not be recognised."""
+
+
+class Dedup:
+    """Ids in two generations of event time.
+
+    A generation is ``lateness`` rounded up to ticks, plus one tick, and aligned, so forgetting
+    depends on event time alone. An id is remembered for at least one generation after its tick,
+    which is as long as a copy can still be accepted, and for at most two.
+    """
+
+    def __init__(self, *, lateness_ms: int, tick_ms: int, limit: int = 5_000_000) -> None:
+        self._span_ms = (-(-lateness_ms // tick_ms) + 1) * tick_ms
+        self._limit = limit
+        self._generation = -(2**62)
+        self._current: set[str] = set()
+        self._previous: set[str] = set()
+
+    def __len__(self) -> int:
+        """Ids remembered."""
+        return len(self._current) + len(self._previous)
+
+    def apply(self, released: pl.DataFrame) -> Unique:
+        """Drop rows whose id was seen; ``released`` is in order of tick."""
+        frames: list[pl.DataFrame] = []
+        dropped: list[pl.DataFrame] = []
+        uncertain = 0
+        generations = released["tick"] // self._span_ms
+        for generation in generations.unique(maintain_order=True).to_list():
+            self._turn(generation)
+            part = released.filter(generations == generation)
+            ids = part["id"]
+            first = ids.is_first_distinct()
+            known = self._known(ids)
+            if known is not None:
+                first &= ~known
+            kept = part if first.all() else part.filter(first)
+            if kept.height != part.height:
+                dropped.append(part.filter(~first).select("type"))
+            room = self._limit - len(self)
+            self._current.update(kept["id"].head(max(room, 0)).to_list())
+            uncertain += max(kept.height - max(room, 0), 0)
+            frames.append(kept)
+        return Unique(
+            frame=pl.concat(frames),
+            duplicates=pl.concat(dropped) if dropped else released.select("type").clear(),
+            uncertain=uncertain,
+        )
+
+    def snapshot(self) -> dict[str, Any]:
+        """State for a checkpoint."""
+        return {
+            "generation": self._generation,
+            "current": sorted(self._current),
+            "previous": sorted(self._previous),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over what :meth:`snapshot` gave."""
+        self._generation = state["generation"]
+        self._current = set(state["current"])
+        self._previous = set(state["previous"])
+
+    def _turn(self, generation: int) -> None:
+        if generation == self._generation:
+            return
+        self._previous = self._current if generation == self._generation + 1 else set()
+        self._current = set()
+        self._generation = generation
+
+    def _known(self, ids: pl.Series) -> pl.Series | None:
+        """Which ids were seen in an earlier release; None when none was (the usual case)."""
+        names = ids.to_list()
+        if self._current.isdisjoint(names) and self._previous.isdisjoint(names):
+            return None
+        current, previous = self._current, self._previous
+        return pl.Series([name in current or name in previous for name in names], dtype=pl.Boolean)

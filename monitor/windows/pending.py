@@ -1,0 +1,72 @@
+"""Rows that are read but not yet judged, and their one order (docs/semantics.md, 6 and 7).
+
+Owns the buffer between reading and judging. A row waits until the tick after its effective time,
+so that a tick sees the same rows however fast each partition was read.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from monitor.source.base import Partition
+
+
+class Pending:
+    """Placed rows waiting for their tick; one thread uses it."""
+
+    def __init__(self, *, tick_ms: int) -> None:
+        self.tick_ms = tick_ms
+        self.latest = 0
+        """The largest effective time ever buffered, ms."""
+        self._frames: list[pl.DataFrame] = []
+
+    def __len__(self) -> int:
+        """Rows waiting."""
+        return sum(frame.height for frame in self._frames)
+
+    def add(self, placed: pl.DataFrame) -> None:
+        """Buffer the rows of one batch."""
+        if placed.height:
+            self._frames.append(placed)
+            self.latest = max(self.latest, int(placed["eff"].max()))  # type: ignore[arg-type]
+
+    def release(self, until_ms: int, partitions: Sequence[Partition]) -> pl.DataFrame | None:
+        """Take out the rows with ``eff < until_ms``, in their order, with ``tick``; None if none.
+
+        The order is (eff, time, topic, partition, offset); ``partitions`` is indexed by ``src``.
+        """
+        if not self._frames:
+            return None
+        rows = pl.concat(self._frames) if len(self._frames) > 1 else self._frames[0]
+        due = pl.col("eff") < until_ms
+        taken, kept = rows.filter(due), rows.filter(~due)
+        self._frames = [kept] if kept.height else []
+        if not taken.height:
+            return None
+        ranks = [0] * len(partitions)
+        for rank, index in enumerate(sorted(range(len(partitions)), key=partitions.__getitem__)):
+            ranks[index] = rank
+        return (
+            taken.with_columns(
+                pl.Series("rank", ranks, dtype=pl.UInt32).gather(taken["src"]),
+                tick=pl.col("eff") - pl.col("eff") % self.tick_ms + self.tick_ms,
+            )
+            .sort("eff", "time", "rank", "offset")
+            .drop("rank")
+        )
+
+    def snapshot(self) -> dict[str, Any]:
+        """State for a checkpoint; rows as one Arrow file."""
+        buffer = io.BytesIO()
+        if self._frames:
+            pl.concat(self._frames).write_ipc(buffer)
+        return {"latest": self.latest, "rows": buffer.getvalue()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over what :meth:`snapshot` gave."""
+        self.latest = state["latest"]
+        self._frames = [pl.read_ipc(io.BytesIO(state["rows"]))] if state["rows"] else []
