@@ -249,3 +249,42 @@ class ManualAction:
     ttl_ms: int | None
     who: str
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class NumberChange:
+    """One row of a number's history: what changed, who or which rule did it, and why."""
+
+    at_ms: int
+    id: str
+    number: str
+    """Empty for what concerns all numbers: ``freeze``, ``unfreeze``."""
+    before: str
+    """States of ``monitor.numbers.lifecycle``; equal to ``after`` where only terms changed."""
+    after: str
+    reason: str
+    """Bounded: the events of ``monitor.numbers.lifecycle`` and ``nothing_to_do``."""
+    by: str
+    """A rule's id, a person's name, ``telephony`` or ``time``."""
+    episode: str
+    command_id: str
+    """The command that this change issued or that was answered; empty when there is none."""
+    until_ms: int | None
+    detail: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The row as people and programs read it."""
+        return {
+            "at": iso(self.at_ms),
+            "kind": "number",
+            "id": self.id,
+            "number": self.number,
+            "before": self.before,
+            "after": self.after,
+            "reason": self.reason,
+            "by": self.by,
+            "episode": self.episode,
+            "command_id": self.command_id,
+            "until": None if self.until_ms is None else iso(self.until_ms),
+            "detail": self.detail,
+        }
