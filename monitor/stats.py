@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 TICK_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+DELAY_BUCKETS_S = (1.0, 2.5, 5.0, 7.5, 10.0, 15.0, 30.0, 60.0, 300.0, 1800.0, 7200.0)
 
 
 class Timing:
@@ -59,6 +60,8 @@ class Stats:
     """By (receiver, result): ``ok``, or the error's reason."""
     ticks: int = 0
     tick_time: Timing = field(default_factory=Timing)
+    decision_delay: Timing = field(default_factory=lambda: Timing(DELAY_BUCKETS_S))
+    """By tick: wall time when it was judged, less the effective time of its oldest event."""
     checkpoints: int = 0
     checkpoint_time: Timing = field(default_factory=Timing)
     reloads: Counter[str] = field(default_factory=Counter)
