@@ -1,0 +1,55 @@
+# make run: the daemon on simulated traffic.  make test: everything that can be checked here.
+# Both make the virtual environment first; `make help` lists the rest.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint docs bench clean lock
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+run: $(VENV)/.run ## simulated traffic through the real daemon; ctrl-c stops it
+	@echo "→ starting the daemon on simulated traffic: figures below, metrics at http://127.0.0.1:9108/metrics, ctrl-c stops it"
+	@$(BIN)/monitor run --demo
+
+test: $(VENV)/.test lint ## lint, types, layers, tests, coverage
+	@echo "→ tests (Apache Kafka, Prometheus and Alertmanager are used where they are installed, else those tests say why they skip)"
+	@$(BIN)/python -m pytest -q --cov --cov-report=term --cov-fail-under=90 $(PYTEST)
+
+lint: $(VENV)/.test ## ruff, mypy, import layers
+	@echo "→ ruff, mypy --strict, import layers"
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet . && $(BIN)/mypy --no-error-summary && $(BIN)/lint-imports --no-logo > /dev/null || { $(BIN)/lint-imports --no-logo; exit 1; }
+
+docs: $(VENV)/.test ## write again what is generated: metrics, schemas, command help
+	@$(BIN)/python -m tests.docs.generate
+
+bench: $(VENV)/.test ## throughput, with its bottleneck
+	@$(BIN)/python -m bench
+
+lock: ## pin again (needs uv); names no registry
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --group build pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --group build --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean: ## remove the environment and what the demo wrote
+	rm -rf $(VENV) var .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(VENV)/.venv:
+	@echo "→ virtual environment in $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=…"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.venv requirements.lock pyproject.toml
+	@echo "→ installing pinned dependencies (about a minute on a new machine)"
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.venv requirements-dev.lock pyproject.toml
+	@echo "→ installing pinned dependencies for tests (about a minute on a new machine)"
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.run

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import itertools
+
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.windows.dedup import Dedup
+
+TICK, LATENESS = 5, 20
+SPAN = 25
+"""One generation: lateness in whole ticks, plus one."""
+
+
+def released(rows: list[tuple[str, int]]) -> pl.DataFrame:
+    data = [(name, "call.ended", tick) for name, tick in rows]
+    schema = {"id": pl.String, "type": pl.String, "tick": pl.Int64}
+    return pl.DataFrame(data, schema=schema, orient="row")
+
+
+def oracle(rows: list[tuple[str, int]]) -> list[bool]:
+    """True where a row is kept: its id was not kept in this generation or the one before."""
+    kept: list[bool] = []
+    last: dict[str, int] = {}
+    for name, tick in rows:
+        generation = tick // SPAN
+        seen = name in last and generation - last[name] <= 1
+        kept.append(not seen)
+        if not seen:
+            last[name] = generation
+    return kept
+
+
+ordered = st.lists(
+    st.tuples(st.sampled_from("abcdef"), st.integers(0, 60).map(lambda n: n * TICK)), max_size=40
+).map(lambda rows: sorted(rows, key=lambda row: row[1]))
+
+
+@given(rows=ordered, cuts=st.lists(st.integers(0, 40), max_size=4))
+def test_equals_the_oracle_for_any_split(rows: list[tuple[str, int]], cuts: list[int]) -> None:
+    dedup = Dedup(lateness_ms=LATENESS, tick_ms=TICK)
+    got: list[tuple[str, int]] = []
+    dropped = 0
+    edges = [0, *sorted(min(cut, len(rows)) for cut in cuts), len(rows)]
+    for start, end in itertools.pairwise(edges):
+        if start == end:
+            continue
+        unique = dedup.apply(released(rows[start:end]))
+        got += unique.frame.select("id", "tick").rows()
+        dropped += unique.duplicates.height
+        again = Dedup(lateness_ms=LATENESS, tick_ms=TICK)
+        again.restore(dedup.snapshot())
+        dedup = again
+    assert got == [row for row, keep in zip(rows, oracle(rows), strict=True) if keep]
+    assert dropped == len(rows) - len(got)
+
+
+def test_remembered_for_lateness_and_forgotten_in_the_end() -> None:
+    for gap, duplicate in ((LATENESS, True), (SPAN, True), (2 * SPAN, False)):
+        dedup = Dedup(lateness_ms=LATENESS, tick_ms=TICK)
+        dedup.apply(released([("a", 20)]))
+        assert (dedup.apply(released([("a", 20 + gap)])).duplicates.height == 1) is duplicate
+
+
+def test_at_the_cap_rows_are_kept_counted_and_nothing_grows() -> None:
+    dedup = Dedup(lateness_ms=LATENESS, tick_ms=TICK, limit=3)
+    unique = dedup.apply(released([(name, 5) for name in "abcde"]))
+    assert unique.frame.height == 5
+    assert unique.uncertain == 2
+    assert len(dedup) == 3
+    again = dedup.apply(released([("a", 10), ("e", 10)]))
+    assert again.frame["id"].to_list() == ["e"]
+    assert again.uncertain == 1

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.source.base import Partition
+from monitor.windows.pending import Pending
+
+PARTITIONS = [Partition("sms", 0), Partition("calls", 10), Partition("calls", 2)]
+"""By ``src``: their order is calls-2, calls-10, sms-0."""
+
+Row = tuple[int, int, int, int]
+rows = st.lists(
+    st.tuples(
+        st.integers(0, 40), st.integers(0, 40), st.integers(0, 2), st.integers(0, 10_000)
+    ).map(lambda r: (max(r[0], r[1]), r[1], r[2], r[3])),
+    unique_by=lambda r: (r[2], r[3]),
+    max_size=30,
+)
+
+
+def frame(items: list[Row]) -> pl.DataFrame:
+    schema = {"eff": pl.Int64, "time": pl.Int64, "src": pl.UInt32, "offset": pl.Int64}
+    return pl.DataFrame(items, schema=schema, orient="row")
+
+
+@given(items=rows, cut=st.integers(0, 30), until=st.integers(0, 50))
+def test_release_is_one_order_and_only_what_is_due(items: list[Row], cut: int, until: int) -> None:
+    pending = Pending(tick_ms=5)
+    pending.add(frame(items[:cut]))
+    pending.add(frame(items[cut:]))
+    restored = Pending(tick_ms=5)
+    restored.restore(pending.snapshot())
+    expected = sorted(
+        (row for row in items if row[0] < until),
+        key=lambda r: (r[0], r[1], PARTITIONS[r[2]], r[3]),
+    )
+    for buffer in (pending, restored):
+        released = buffer.release(until, PARTITIONS)
+        got = [] if released is None else released.select(frame([]).columns).rows()
+        assert got == expected
+        assert len(buffer) == len(items) - len(expected)
+        if released is not None:
+            ticks = released["tick"].to_list()
+            assert all(t % 5 == 0 and t - 5 <= r[0] < t for t, r in zip(ticks, got, strict=True))
+    assert pending.latest == max((r[0] for r in items), default=0)
+
+
+def test_nothing_due_is_none() -> None:
+    pending = Pending(tick_ms=5)
+    assert pending.release(10, PARTITIONS) is None
+    pending.add(frame([(10, 10, 0, 0)]))
+    assert pending.release(10, PARTITIONS) is None
+    assert len(pending) == 1
