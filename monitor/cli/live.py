@@ -1,0 +1,240 @@
+"""The terminal's live table: numbers, teams, alerts as they fire.
+
+Owns what a supervisor sees of ``monitor run`` in a terminal. It reads the published snapshot and
+the last decisions, and nothing else; on a pipe it prints a line now and then instead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from monitor.decisions import Alert, Command, Decision, Refusal
+from monitor.logs import mask
+from monitor.snapshot import IndicatorFigures, Snapshot
+
+_BAR = "▏▎▍▌▋▊▉█"
+_ROWS = 8
+_STATE_COLOURS = {
+    "active": "green",
+    "wanted": "yellow",
+    "suspending": "magenta",
+    "suspended": "red",
+    "resuming": "cyan",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One indicator as a column, with the level where its colour changes."""
+
+    indicator: str
+    title: str
+    warn: float
+    crit: float
+    lower_is_better: bool = True
+    unit: str = "%"
+
+    def cell(self, value: float, of: float) -> Text:
+        """The value with its bar, coloured by how bad it is; a dash where there is nothing."""
+        if math.isnan(value):
+            return Text("–", style="dim")
+        bad = (value - self.warn) if self.lower_is_better else (self.warn - value)
+        worse = (value - self.crit) if self.lower_is_better else (self.crit - value)
+        colour = "red" if worse > 0 else "yellow" if bad > 0 else "green"
+        shown = f"{value:6.1%}" if self.unit == "%" else f"{value:6.2f}"
+        return Text.assemble((shown, colour), " ", (_bar(value), colour), (f" {of:,.0f}", "dim"))
+
+
+def _bar(value: float, width: int = 6) -> str:
+    eighths = round(min(max(value, 0.0), 1.0) * width * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (_BAR[rest - 1] if rest else "")).ljust(width)
+
+
+COLUMNS = (
+    Column("hangup_rate", "hang-up 挂断", 0.25, 0.30),
+    Column("complaint_rate", "complaints 投诉", 0.005, 0.01),
+    Column("answer_rate", "answered 接通", 0.30, 0.20, lower_is_better=False),
+    Column("effective_talk_ratio", "effective talk 有效", 0.60, 0.40, lower_is_better=False),
+)
+SHORT_WINDOW, LONG_WINDOW = "30m", "24h"
+
+
+def render(
+    snapshot: Snapshot | None, decisions: Sequence[Decision], *, zone: tzinfo = UTC, url: str = ""
+) -> RenderableType:
+    """The whole picture; ``decisions`` newest last."""
+    if snapshot is None:
+        return Text("starting: reading what is there already …", style="dim")
+    parts: list[RenderableType] = [
+        _head(snapshot, zone, url),
+        _numbers(snapshot, zone),
+        _teams(snapshot),
+        Panel(
+            _feed(decisions, zone), title="as it happens", title_align="left", border_style="dim"
+        ),
+    ]
+    return Group(*parts)
+
+
+def line(snapshot: Snapshot | None) -> str:
+    """One line for a pipe: where the daemon stands."""
+    if snapshot is None or snapshot.at_ms is None:
+        return "starting"
+    stats = snapshot.stats
+    return (
+        f"{_clock(snapshot.at_ms, UTC)} events={sum(stats.events.values())} "
+        f"lag={sum(p.lag for p in snapshot.partitions)} alerts={len(snapshot.alerts)} "
+        f"suspended={snapshot.numbers.get('suspended', 0)} ticks={stats.ticks}"
+    )
+
+
+def sentence(decision: Decision) -> Text:
+    """A decision as one sentence."""
+    match decision:
+        case Alert():
+            colour = {"crit": "red", "warn": "yellow"}[decision.level]
+            mark = "●" if decision.state == "firing" else "○"
+            scope = ", ".join(
+                mask(value) if name == "customer" else value for name, value in decision.scope
+            )
+            value = decision.figures.value
+            figures = ""
+            if value is not None and not math.isnan(value) and decision.figures.of:
+                shown = f"{value:.1%}" if value <= 1 else f"{value:.2f}"
+                figures = f" {shown} ({decision.figures.hits:g}/{decision.figures.of:g})"
+            style = colour if decision.state == "firing" else "dim"
+            how = decision.level if decision.state == "firing" else f"over: {decision.reason}"
+            return Text.assemble(
+                (f"{mark} {how} ", style), f"{decision.rule} ", (scope, "bold"), figures
+            )
+        case Command():
+            until = "" if decision.until_ms is None else f" until {_clock(decision.until_ms, UTC)}Z"
+            style = "bold red" if decision.action == "suspend" else "bold green"
+            return Text.assemble(
+                ("■ " if decision.action == "suspend" else "▶ ", style),
+                (f"{decision.action} {decision.number}", style),
+                f"{until} ({decision.reason})",
+            )
+        case Refusal():
+            return Text.assemble(
+                ("▲ not suspended ", "bold yellow"), f"{decision.number}: {decision.detail}"
+            )
+
+
+def _head(snapshot: Snapshot, zone: tzinfo, url: str) -> Text:
+    stats = snapshot.stats
+    lag = sum(partition.lag for partition in snapshot.partitions)
+    delay_s = None if snapshot.at_ms is None else (snapshot.wall_ms - snapshot.at_ms) / 1000
+    head = Text.assemble(
+        ("call-centre monitor ", "bold"),
+        "–" if snapshot.at_ms is None else _clock(snapshot.at_ms, zone),
+        f"   {sum(stats.events.values()):,} events",
+        f"   lag {lag:,}",
+        "" if delay_s is None else f"   {delay_s:,.0f} s behind the clock",
+        f"   {len(snapshot.alerts)} alerts firing",
+    )
+    if snapshot.frozen:
+        head.append("   FROZEN: no suspensions", style="bold white on red")
+    for reason in snapshot.unready[:1]:
+        head.append(f"   not ready: {reason.reason}", style="yellow")
+    if url:
+        head.append(f"   {url}", style="dim underline")
+    return head
+
+
+def _find(snapshot: Snapshot, indicator: str, by: str) -> IndicatorFigures | None:
+    """The figures of one dimension, in the shortest of the windows shown."""
+    found = [f for f in snapshot.figures if f.indicator == indicator and f.by == (by,)]
+    for window in (SHORT_WINDOW, "1h", LONG_WINDOW):
+        for figures in found:
+            if figures.window == window:
+                return figures
+    return found[0] if found else None
+
+
+def _cells(snapshot: Snapshot, by: str) -> dict[str, list[Text]]:
+    """By key, a cell for each column."""
+    cells: dict[str, list[Text]] = {}
+    for index, column in enumerate(COLUMNS):
+        figures = _find(snapshot, column.indicator, by)
+        if figures is None:
+            continue
+        for name, value, of in zip(
+            figures.names, figures.values.tolist(), figures.of.tolist(), strict=True
+        ):
+            row = cells.setdefault(name, [Text("–", style="dim") for _ in COLUMNS])
+            row[index] = column.cell(value, of)
+    return cells
+
+
+def _table(title: str, first: str, extra: Iterable[str] = ()) -> Table:
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False
+    )
+    table.add_column(first, no_wrap=True)
+    for name in extra:
+        table.add_column(name, no_wrap=True)
+    for column in COLUMNS:
+        table.add_column(column.title, no_wrap=True)
+    return table
+
+
+def _numbers(snapshot: Snapshot, zone: tzinfo) -> Table:
+    """Numbers out of service first, then the worst by hang-ups that have some volume."""
+    table = _table("Numbers 号码", "number", ("state",))
+    cells = _cells(snapshot, "number")
+    standing = {entry.number: entry for entry in snapshot.standing}
+    figures = _find(snapshot, "hangup_rate", "number")
+    worst: list[str] = []
+    if figures is not None:
+        rated = sorted(
+            (
+                (-value, name)
+                for name, value, of in zip(
+                    figures.names, figures.values.tolist(), figures.of.tolist(), strict=True
+                )
+                if of >= 10
+            ),
+        )
+        worst = [name for _, name in rated]
+    shown = [*standing, *(name for name in worst if name not in standing)][:_ROWS]
+    blank = [Text("–", style="dim") for _ in COLUMNS]
+    for name in shown:
+        entry = standing.get(name)
+        state = "active" if entry is None else entry.state
+        label = Text(state, style=_STATE_COLOURS.get(state, "white"))
+        if entry is not None and entry.until_ms is not None:
+            label.append(f" until {_clock(entry.until_ms, zone)}", style="dim")
+        table.add_row(name, label, *cells.get(name, blank))
+    return table
+
+
+def _teams(snapshot: Snapshot) -> Table:
+    table = _table("Teams 团队", "team")
+    for name, row in sorted(_cells(snapshot, "team").items())[:_ROWS]:
+        table.add_row(name, *row)
+    return table
+
+
+def _feed(decisions: Sequence[Decision], zone: tzinfo) -> RenderableType:
+    if not decisions:
+        return Text("nothing yet", style="dim")
+    rows = [
+        Text.assemble((f"{_clock(decision.at_ms, zone)} ", "dim"), sentence(decision))
+        for decision in decisions[-_ROWS:]
+    ]
+    return Group(*reversed(rows))
+
+
+def _clock(ms: int, zone: tzinfo) -> str:
+    return datetime.fromtimestamp(ms / 1000, tz=zone).strftime("%H:%M:%S")
