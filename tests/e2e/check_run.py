@@ -25,7 +25,7 @@ URL = "http://127.0.0.1:9108"
 
 def fetch(path: str) -> str:
     try:
-        with urllib.request.urlopen(URL + path, timeout=5) as answer:
+        with urllib.request.urlopen(URL + path, timeout=5) as answer:  # noqa: S310 - our own URL
             return str(answer.read().decode())
     except (urllib.error.URLError, OSError):
         return ""
@@ -40,8 +40,10 @@ def total(metrics: str, pattern: str) -> float:
     )
 
 
-def wait(what: str, seconds: float, met: Callable[[], bool], process: subprocess.Popen[bytes]) -> float:
-    """Seconds until ``met`` is true; exits when time is up or the process has ended."""
+def wait(
+    what: str, seconds: float, met: Callable[[], bool], process: subprocess.Popen[bytes]
+) -> None:
+    """Wait until ``met`` is true; exits when time is up or the process has ended."""
     started = time.monotonic()
     pause = threading.Event()
     while not met():
@@ -53,7 +55,6 @@ def wait(what: str, seconds: float, met: Callable[[], bool], process: subprocess
         pause.wait(0.2)
     took = time.monotonic() - started
     print(f"  {what}: after {took:.1f} s", flush=True)
-    return took
 
 
 def main() -> None:
@@ -64,7 +65,12 @@ def main() -> None:
     try:
         wait("installed and started", 600, lambda: b"starting the daemon" in log(out.name), process)
         wait("ready", 60, lambda: "ready" in fetch("/readyz"), process)
-        wait("an alert fired", 60, lambda: total(fetch("/metrics"), r"callcentre_alert\w*_total") > 0, process)
+        wait(
+            "an alert fired",
+            60,
+            lambda: total(fetch("/metrics"), r"callcentre_alert\w*_total") > 0,
+            process,
+        )
         wait(
             "a number was suspended",
             60,
@@ -75,7 +81,9 @@ def main() -> None:
             wait(
                 f"figures of {name}",
                 30,
-                lambda name=name: total(fetch("/metrics"), rf'callcentre_indicator\w*{{.*indicator="{name}"') > 0,
+                lambda pattern=rf'callcentre_indicator\w*{{.*indicator="{name}"': (
+                    total(fetch("/metrics"), pattern) > 0
+                ),
                 process,
             )
         os.killpg(process.pid, signal.SIGINT)
