@@ -1,0 +1,109 @@
+"""``monitor_`` metrics from a snapshot: the daemon's own health.
+
+Owns where each figure comes from. Delays are taken at the scrape, not when the picture was
+published, so that they keep growing when the engine hangs.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from importlib import metadata
+
+import polars as pl
+from prometheus_client.core import Metric
+
+from monitor.events.batch import REJECT_REASONS
+from monitor.exporter import catalogue as names
+from monitor.exporter.families import Rows, counted, histogram, single
+from monitor.snapshot import Snapshot
+
+DISTRIBUTION = "callcentre-monitor"
+RELOAD_RESULTS = ("ok", "refused")
+
+
+def collect(snapshot: Snapshot | None, now_ms: int, unready: list[str]) -> Iterator[Metric]:
+    """Every metric of the daemon; before the first snapshot, only that it is not ready.
+
+    ``unready`` are the reasons that ``/readyz`` gives, the exporter's own included.
+    """
+    reasons = Rows(names.UNREADY)
+    for reason in sorted(set(unready)):
+        reasons.add(1, reason)
+    yield reasons.metric
+    yield single(names.READY, float(not unready))
+    config = "" if snapshot is None else snapshot.config_hash
+    yield (
+        Rows(names.BUILD_INFO)
+        .add(1, metadata.version(DISTRIBUTION), platform.python_version(), pl.__version__, config)
+        .metric
+    )
+    if snapshot is None:
+        return
+    yield single(names.SNAPSHOT_TIME, snapshot.wall_ms / 1000)
+    yield from _progress(snapshot, now_ms)
+    yield from _input(snapshot)
+    yield from _partitions(snapshot, now_ms)
+    yield from _bounds(snapshot)
+    yield from _checkpoints(snapshot)
+    yield counted(names.DELIVERIES, snapshot.stats.deliveries)
+    yield counted(names.RELOADS, snapshot.stats.reloads, RELOAD_RESULTS)
+
+
+def _progress(snapshot: Snapshot, now_ms: int) -> Iterator[Metric]:
+    if snapshot.at_ms is not None:
+        yield single(names.WATERMARK_TIME, snapshot.at_ms / 1000)
+        yield single(names.WATERMARK_DELAY, (now_ms - snapshot.at_ms) / 1000)
+    yield histogram(names.DECISION_DELAY, snapshot.stats.decision_delay)
+    yield single(names.TICKS, snapshot.stats.ticks)
+    yield histogram(names.TICK_TIME, snapshot.stats.tick_time)
+
+
+def _input(snapshot: Snapshot) -> Iterator[Metric]:
+    stats = snapshot.stats
+    topics = {standing.topic for standing in snapshot.partitions}
+    yield counted(names.RECORDS, stats.records, topics)
+    yield single(names.LATE, stats.late)
+    yield single(names.RESUMED_LATE, stats.resumed_late)
+    yield single(names.UNKNOWN_TYPES, stats.unknown_types)
+    yield single(names.TOMBSTONES, stats.tombstones)
+    yield counted(names.REJECTS, stats.rejects, REJECT_REASONS)
+    yield counted(names.KEY_OVERFLOW, stats.key_overflow, snapshot.keys)
+
+
+def _partitions(snapshot: Snapshot, now_ms: int) -> Iterator[Metric]:
+    lag, position = Rows(names.PARTITION_LAG), Rows(names.PARTITION_POSITION)
+    delay, idle = Rows(names.PARTITION_WATERMARK_DELAY), Rows(names.PARTITION_IDLE)
+    for standing in snapshot.partitions:
+        labels = (standing.topic, str(standing.partition))
+        lag.add(standing.lag, *labels)
+        position.add(standing.position, *labels)
+        idle.add(float(standing.idle), *labels)
+        if standing.watermark_ms is not None:
+            delay.add((now_ms - standing.watermark_ms) / 1000, *labels)
+    for rows in (lag, position, delay, idle):
+        yield rows.metric
+
+
+def _bounds(snapshot: Snapshot) -> Iterator[Metric]:
+    length, limit = Rows(names.QUEUE_LENGTH), Rows(names.QUEUE_LIMIT)
+    oldest = Rows(names.QUEUE_OLDEST)
+    for queue in snapshot.queues:
+        length.add(queue.length, queue.name)
+        limit.add(queue.limit, queue.name)
+        if queue.oldest_ms is not None:
+            oldest.add(queue.oldest_ms / 1000, queue.name)
+    keys, keys_limit = Rows(names.KEYS), Rows(names.KEYS_LIMIT)
+    for scope, count in sorted(snapshot.keys.items()):
+        keys.add(count.living, scope)
+        keys_limit.add(count.limit, scope)
+    for rows in (length, limit, oldest, keys, keys_limit):
+        yield rows.metric
+
+
+def _checkpoints(snapshot: Snapshot) -> Iterator[Metric]:
+    yield single(names.CHECKPOINTS, snapshot.stats.checkpoints)
+    yield histogram(names.CHECKPOINT_DURATION, snapshot.stats.checkpoint_time)
+    if snapshot.checkpoint is not None:
+        yield single(names.CHECKPOINT_SAVED, snapshot.checkpoint.saved_ms / 1000)
+        yield single(names.CHECKPOINT_SIZE, snapshot.checkpoint.size_bytes)

@@ -1,0 +1,190 @@
+"""What each path of the exporter answers, without a socket.
+
+Owns paths, content negotiation, the token check. A request never changes anything.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hmac
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.message import Message
+from typing import Any
+from urllib.parse import urlsplit
+
+from prometheus_client import exposition
+from prometheus_client.openmetrics import exposition as openmetrics
+
+from monitor.clock import Clock
+from monitor.exporter import status
+from monitor.exporter.collector import SnapshotCollector, registry, stalled, unready
+from monitor.exporter.settings import ExporterSettings
+from monitor.snapshot import Board
+
+TEXT = "text/plain; charset=utf-8"
+METRICS_TEXT = exposition.CONTENT_TYPE_PLAIN_0_0_4
+METRICS_OPEN = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+OPEN_TO_ALL = frozenset({"/healthz"})
+"""Answered without a token: a container's health check has none."""
+GZIP_BYTES_MIN = 1_024
+_GZIP_LEVEL = 1  # a tenth of the time of the default, for a body 15 % larger
+
+_INDEX = b"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>callcentre-monitor</title></head><body>
+<h1>callcentre-monitor</h1>
+<ul>
+<li><a href="/metrics">/metrics</a>: figures for Prometheus</li>
+<li><a href="/status">/status</a>: the daemon, as JSON</li>
+<li><a href="/readyz">/readyz</a>: is it doing its job, and if not, why</li>
+<li><a href="/healthz">/healthz</a>: is it alive</li>
+</ul>
+</body></html>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One response."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Pages:
+    """Answers requests from the newest snapshot of a board."""
+
+    def __init__(
+        self,
+        board: Board,
+        collector: SnapshotCollector,
+        settings: ExporterSettings,
+        clock: Clock,
+        token: str | None,
+    ) -> None:
+        self._board = board
+        self._registry = registry(collector)
+        self._stalled_after_ms = settings.stalled_after
+        self._clock = clock
+        self._token = token
+        self._pages: dict[str, Callable[[Message], Answer]] = {
+            "/": lambda _: _answer(200, _INDEX, "text/html; charset=utf-8"),
+            "/metrics": self._metrics,
+            "/healthz": lambda _: self._healthz(),
+            "/readyz": lambda _: self._readyz(),
+            "/status": lambda _: self._status(),
+        }
+
+    def get(self, target: str, headers: Message) -> Answer:
+        """The answer to ``GET target``."""
+        path = _path(target)
+        if path not in OPEN_TO_ALL and not self._allowed(headers):
+            return _answer(401, b"unauthorized\n", TEXT, **{"WWW-Authenticate": "Bearer"})
+        page = self._pages.get(path)
+        if page is None:
+            return _answer(404, b"not found\n", TEXT)
+        return page(headers)
+
+    def method_not_allowed(self) -> Answer:
+        """The answer to everything but GET and HEAD."""
+        return _answer(405, b"method not allowed\n", TEXT, Allow="GET, HEAD")
+
+    def failed(self) -> Answer:
+        """The answer when a page could not be made; why is in the log."""
+        return _answer(500, b"internal error\n", TEXT)
+
+    def _allowed(self, headers: Message) -> bool:
+        if self._token is None:
+            return True
+        scheme, _, shown = str(headers.get("Authorization", "")).partition(" ")
+        same = hmac.compare_digest(shown.strip().encode("utf-8", "replace"), self._token.encode())
+        return scheme.lower() == "bearer" and same
+
+    def _metrics(self, headers: Message) -> Answer:
+        wants_open = prefers_openmetrics(_all(headers, "Accept"))
+        if wants_open:
+            body: bytes = openmetrics.generate_latest(self._registry)  # type: ignore[no-untyped-call]
+        else:
+            body = exposition.generate_latest(self._registry)
+        answer_type = METRICS_OPEN if wants_open else METRICS_TEXT
+        vary = {"Vary": "Accept, Accept-Encoding"}
+        if len(body) >= GZIP_BYTES_MIN and accepts_gzip(_all(headers, "Accept-Encoding")):
+            packed = gzip.compress(body, _GZIP_LEVEL, mtime=0)
+            return _answer(200, packed, answer_type, **vary, **{"Content-Encoding": "gzip"})
+        return _answer(200, body, answer_type, **vary)
+
+    def _healthz(self) -> Answer:
+        if stalled(self._board.latest, self._clock.now_ms(), self._stalled_after_ms):
+            return _answer(503, b"stalled\n", TEXT)
+        return _answer(200, b"ok\n", TEXT)
+
+    def _readyz(self) -> Answer:
+        now_ms = self._clock.now_ms()
+        reasons = unready(self._board.latest, now_ms, self._stalled_after_ms)
+        shown = [{"reason": entry.reason, "detail": entry.detail} for entry in reasons]
+        return _json(503 if reasons else 200, {"ready": not reasons, "unready": shown})
+
+    def _status(self) -> Answer:
+        snapshot, now_ms = self._board.latest, self._clock.now_ms()
+        reasons = unready(snapshot, now_ms, self._stalled_after_ms)
+        return _json(200, status.document(snapshot, now_ms, reasons))
+
+
+def prefers_openmetrics(accept: str) -> bool:
+    """OpenMetrics 1.0.0 is accepted, and not ranked below the text format."""
+    weights = _weights(accept)
+    named = [
+        weight
+        for media, parameters, weight in weights
+        if media == "application/openmetrics-text" and parameters.get("version", "1.0.0") == "1.0.0"
+    ]
+    plain = [weight for media, _, weight in weights if media == "text/plain"]
+    best = max(named, default=0.0)
+    return best > 0 and best >= max(plain, default=0.0)
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """``gzip`` (or ``*``) is named and not with ``q=0``."""
+    weights = {name: weight for name, _, weight in _weights(accept_encoding)}
+    return weights.get("gzip", weights.get("*", 0.0)) > 0
+
+
+def _weights(header: str) -> list[tuple[str, dict[str, str], float]]:
+    """Entries of an ``Accept…`` header (RFC 9110, 12.4.2): name, parameters, weight."""
+    entries = []
+    for entry in header.split(","):
+        name, *rest = (part.strip().lower() for part in entry.split(";"))
+        parameters = dict(part.split("=", 1) for part in rest if "=" in part)
+        try:
+            weight = float(parameters.pop("q", "1"))
+        except ValueError:
+            weight = 0.0
+        entries.append((name, parameters, weight))
+    return entries
+
+
+def _all(headers: Message, name: str) -> str:
+    return ",".join(str(value) for value in headers.get_all(name, []))
+
+
+def _path(target: str) -> str:
+    try:
+        return urlsplit(target).path
+    except ValueError:
+        return ""
+
+
+def _json(code: int, value: dict[str, Any]) -> Answer:
+    body = json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n"
+    return _answer(code, body, "application/json")
+
+
+def _answer(code: int, body: bytes, content_type: str, **headers: str) -> Answer:
+    shared = {
+        "Content-Type": content_type,
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Answer(code, body, shared | headers)

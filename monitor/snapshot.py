@@ -1,0 +1,346 @@
+"""The picture of the daemon that the engine publishes after a step.
+
+Owns the shapes that the exporter, ``/status`` and the terminal's table read, and the hand-over
+between the engine's thread and theirs. It holds what people look at, never what a decision needs:
+figures are cut to the exported scopes and capped. Metric names are
+``monitor.exporter.catalogue``'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.decisions import Figures, Level, Scope
+from monitor.stats import Stats
+
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+FigureKind = Literal["ratio", "mean", "count"]
+Better = Literal["lower", "higher"]
+
+NOTHING: Mapping[str, int] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class IndicatorInfo:
+    """What an indicator is called and how good it should be."""
+
+    id: str
+    kind: FigureKind
+    better: Better
+    title: Mapping[str, str]
+    """Text by language tag."""
+    of_class: str = ""
+    """``leading``, ``efficiency``, ``result``; empty when the pack does not say."""
+    target: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IndicatorFigures:
+    """One indicator × scope × window at the last tick: parallel columns, one row a key.
+
+    ``hits`` and ``of`` are counts, or sums in the field's own unit; shape ``(len(names),)``.
+    """
+
+    indicator: str
+    kind: FigureKind
+    by: tuple[str, ...]
+    window: str
+    names: tuple[str, ...]
+    hits: Float64
+    of: Float64
+    covered: bool = True
+    """The log seen covers the window; until then the figures are warming and not judged."""
+    dropped: int = 0
+    """Keys with figures that the cap left out."""
+
+    def __post_init__(self) -> None:
+        """Freeze the arrays: the picture is shared between threads."""
+        if not len(self.names) == len(self.hits) == len(self.of):
+            msg = f"columns of different length: {self.indicator} by {self.by}"
+            raise ValueError(msg)
+        self.hits.flags.writeable = False
+        self.of.flags.writeable = False
+
+    @property
+    def values(self) -> Float64:
+        """``hits / of``, or ``hits`` of a count; NaN where there is nothing to divide by."""
+        if self.kind == "count":
+            return self.hits
+        values = np.full(len(self.hits), np.nan)
+        np.divide(self.hits, self.of, out=values, where=self.of != 0)
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class AlertStanding:
+    """An episode that is firing now."""
+
+    rule: str
+    level: Level
+    scope: Scope
+    since_ms: int
+    episode: str
+    figures: Figures
+    route: str = ""
+    shadow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RuleLevel:
+    """Where one level of a rule fires, in the indicator's unit."""
+
+    level: Level
+    bound: float
+    direction: Literal["above", "below"]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleStanding:
+    """A rule and in which state how many of its scopes are."""
+
+    rule: str
+    indicator: str
+    """Empty for a rule on single events."""
+    by: tuple[str, ...]
+    window: str
+    status: Literal["active", "shadow", "off"]
+    levels: tuple[RuleLevel, ...] = ()
+    states: Mapping[str, int] = NOTHING
+    """Scopes by state: ``warming``, ``ok``, ``insufficient``, ``pending``, ``firing``, …"""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberStanding:
+    """An outbound number that is not simply active."""
+
+    number: str
+    state: str
+    since_ms: int
+    until_ms: int | None
+    rule: str
+    """Empty when a person did it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionStanding:
+    """Where reading stands in one partition."""
+
+    topic: str
+    partition: int
+    position: int
+    end: int
+    watermark_ms: int | None
+    """None until its first record."""
+    idle: bool = False
+    """Left out of the engine's watermark."""
+
+    @property
+    def lag(self) -> int:
+        """Records known to exist and not yet read; never negative."""
+        return max(0, self.end - self.position)
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A bounded buffer of the daemon."""
+
+    name: str
+    """``pending_rows``, ``outbox``, ``dead_letters``, …: a fixed, small set."""
+    length: int
+    limit: int
+    oldest_ms: int | None = None
+    """Wall time at which the oldest entry came; None when empty or unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCount:
+    """How full the key table of a scope is."""
+
+    living: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPlace:
+    """Where an agent belongs: the organisation table, or else as last seen in events."""
+
+    agent: str
+    group: str
+    team: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointStanding:
+    """The last checkpoint that is safely on disk."""
+
+    saved_ms: int
+    """Wall time."""
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unready:
+    """One reason why the daemon is not doing its job yet."""
+
+    reason: str
+    """From a fixed, small set (a metric label): ``warming``, ``restoring``, ``source``, …"""
+    detail: str = ""
+    """For people."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Snapshot:
+    """Everything that is shown of the daemon, as of one step."""
+
+    wall_ms: int
+    """When the picture was taken."""
+    stats: Stats
+    """The running totals themselves: read at scrape, not at ``wall_ms``."""
+    at_ms: int | None = None
+    """The engine's watermark; None until the first record."""
+    tick_ms: int | None = None
+    """The last tick judged."""
+    indicators: tuple[IndicatorInfo, ...] = ()
+    figures: tuple[IndicatorFigures, ...] = ()
+    rules: tuple[RuleStanding, ...] = ()
+    alerts: tuple[AlertStanding, ...] = ()
+    """Firing, most severe first."""
+    numbers: Mapping[str, int] = NOTHING
+    """All known numbers, by state."""
+    standing: tuple[NumberStanding, ...] = ()
+    """The numbers that are not active, longest first."""
+    frozen: bool = False
+    """The kill switch is on: nothing is suspended."""
+    partitions: tuple[PartitionStanding, ...] = ()
+    queues: tuple[Queue, ...] = ()
+    keys: Mapping[str, KeyCount] = field(default_factory=dict)
+    """By scope, the dimensions joined by ``+``."""
+    agents: tuple[AgentPlace, ...] = ()
+    checkpoint: CheckpointStanding | None = None
+    unready: tuple[Unready, ...] = ()
+    """Empty: ready."""
+    config_hash: str = ""
+
+
+class Board:
+    """Hands the newest snapshot from the engine's thread to any number of readers."""
+
+    def __init__(self) -> None:
+        self._latest: Snapshot | None = None
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """Replace the picture; one reference is set, so readers see the old or the new one."""
+        self._latest = snapshot
+
+    @property
+    def latest(self) -> Snapshot | None:
+        """The newest picture; None until the engine's first step."""
+        return self._latest
+
+
+class Names(Protocol):
+    """The part of ``monitor.keys.KeyTable`` that is read here."""
+
+    def living(self) -> Int64:
+        """All ids in use, ascending."""
+        ...
+
+    def names(self, keys: Iterable[int]) -> list[str]:
+        """The strings of living ids, in their order."""
+        ...
+
+
+class FiguresView(Protocol):
+    """The part of ``monitor.indicators`` views that is read here."""
+
+    @property
+    def by(self) -> tuple[str, ...]:
+        """Dimensions of the scope."""
+        ...
+
+    @property
+    def window(self) -> str:
+        """The window as written."""
+        ...
+
+    @property
+    def kind(self) -> FigureKind:
+        """How hits and of make a value."""
+        ...
+
+    @property
+    def scale_hits(self) -> int:
+        """Fixed-point scale of the hits."""
+        ...
+
+    @property
+    def scale_of(self) -> int:
+        """Fixed-point scale of the denominators."""
+        ...
+
+    @property
+    def keys(self) -> Names:
+        """The scope's key table."""
+        ...
+
+    def figures(self, ids: Int64) -> tuple[Int64, Int64]:
+        """Hits and of, fixed point, at the last step."""
+        ...
+
+    def covered(self, tick: int) -> bool:
+        """The log seen covers the window at ``tick``."""
+        ...
+
+
+def capture(
+    view: FiguresView, info: IndicatorInfo, *, tick: int, keys_max: int
+) -> IndicatorFigures:
+    """The figures of one view at ``tick``, at most ``keys_max`` keys, the worst kept.
+
+    Kept are the keys with the largest :func:`excess`; keys that have nothing in the window go
+    first. Rows come in ascending order of name, so that the set alone decides what is shown.
+    """
+    ids = view.keys.living()
+    raw_hits, raw_of = view.figures(ids)
+    hits, of = raw_hits / view.scale_hits, raw_of / view.scale_of
+    chosen = np.arange(len(ids))
+    if len(ids) > keys_max:
+        empty = (raw_hits == 0) & ((raw_of == 0) | (view.kind == "count"))
+        order = np.lexsort((ids, -excess(hits, of, info), empty))
+        chosen = order[:keys_max]
+    names = view.keys.names(ids[chosen].tolist())
+    by_name = sorted(range(len(names)), key=names.__getitem__)
+    rows = chosen[by_name]
+    return IndicatorFigures(
+        indicator=info.id,
+        kind=view.kind,
+        by=view.by,
+        window=view.window,
+        names=tuple(names[index] for index in by_name),
+        hits=hits[rows],
+        of=of[rows],
+        covered=view.covered(tick),
+        dropped=len(ids) - len(rows),
+    )
+
+
+def excess(hits: Float64, of: Float64, info: IndicatorInfo) -> Float64:
+    """How many hits each key has on the bad side of the target: rate and volume in one figure.
+
+    ``hits − target · of``, negated where higher is better. Without a target, the scope's own
+    overall rate takes its place; of a count, the hits alone speak.
+    """
+    sign = 1.0 if info.better == "lower" else -1.0
+    if info.kind == "count":
+        return sign * hits
+    total = float(of.sum())
+    usual = float(hits.sum()) / total if total else 0.0
+    target = usual if info.target is None else info.target
+    return sign * (hits - target * of)
