@@ -1,0 +1,65 @@
+"""Fixtures of all areas: the one Kafka broker of a test session."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # for ``from tests.… import …``
+
+if TYPE_CHECKING:  # importing the client takes half a second that few areas need
+    from tests.broker.broker import Broker, Cluster
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """kafka-python 3.0 reads its message schemas by a function that Python 3.11 deprecates."""
+    ignored = "ignore:(open|read)_text is deprecated:DeprecationWarning"
+    config.addinivalue_line("filterwarnings", ignored)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Apache Kafka: the one at ``MONITOR_TEST_KAFKA``, or our own, one a session.
+
+    Without Java and Maven the tests are skipped on a laptop, and fail where ``CI=true``.
+    """
+    from tests.broker.broker import Broker, BrokerError, Cluster, missing_tools  # noqa: PLC0415
+
+    given = os.environ.get("MONITOR_TEST_KAFKA")
+    if given:
+        yield Cluster(given)
+        return
+    missing = missing_tools()
+    if missing:
+        _unavailable(missing)
+    broker = Broker(tmp_path_factory.mktemp("kafka"))
+    try:
+        broker.format()
+        broker.start()
+    except BrokerError as fault:
+        broker.kill()
+        _unavailable(str(fault))
+    try:
+        yield Cluster(broker.plain, broker)
+    finally:
+        broker.stop()
+
+
+@pytest.fixture
+def own_broker(kafka: Cluster) -> Broker:
+    """The broker's process, for tests that kill it or need its other listeners."""
+    if kafka.broker is None:
+        _unavailable("MONITOR_TEST_KAFKA names a broker that is not ours to kill")
+    return kafka.broker
+
+
+def _unavailable(reason: str) -> NoReturn:
+    text = f"Apache Kafka: {reason} (or set MONITOR_TEST_KAFKA=host:port)"
+    if os.environ.get("CI") == "true":
+        pytest.fail(text, pytrace=False)
+    pytest.skip(text)
