@@ -16,12 +16,20 @@ import polars as pl
 import structlog
 
 from monitor.clock import Clock
-from monitor.decisions import Ack, Alert, Command, Decision, ManualAction, Refusal
+from monitor.decisions import (
+    Ack,
+    Alert,
+    Command,
+    Decision,
+    ManualAction,
+    NumberChange,
+    Refusal,
+)
 from monitor.events.batch import Decoded, Reject
 from monitor.events.enrich import Owners
 from monitor.events.rejects import DeadLetters
 from monitor.indicators.compile import IndicatorSet
-from monitor.numbers.desk import NumberChange, NumberDesk
+from monitor.numbers.desk import NumberDesk
 from monitor.rules.evaluate import RuleBook
 from monitor.source.base import Fetched, Partition, Source
 from monitor.stats import Stats
@@ -136,6 +144,8 @@ class Engine:
         self.promised = NEVER
         """The last tick that an earlier run of the same log had judged: inputs come after it."""
         self._inputs: deque[Input] = deque()
+        self._seen: deque[tuple[int, str, str | None]] = deque()
+        """(tick, number, campaign) of loaded calls: a number joins its pool at its tick."""
 
     # --- the path -------------------------------------------------------------------------------
 
@@ -258,8 +268,7 @@ class Engine:
             .agg(pl.col("tick").min())
             .sort("tick", "number", "campaign")
         )
-        for number, campaign, tick in seen.iter_rows():
-            self.judges.desk.observe(tick, number, campaign)
+        self._seen.extend(seen.select("tick", "number", "campaign").iter_rows())
 
     def _next_tick(self, row_ticks: deque[int], until: int) -> int | None:
         """The next tick at which anything can change; quiet stretches are skipped."""
@@ -287,6 +296,8 @@ class Engine:
                 acks.append(what)
             else:
                 manual.append(what)
+        while self._seen and self._seen[0][0] <= tick:
+            judges.desk.observe(*self._seen.popleft())
         judges.indicators.step(tick)
         judged = judges.rules.step(tick, judges.desk.held)
         decided = judges.desk.step(tick, judged.wants, judged.cleared, acks, manual)
