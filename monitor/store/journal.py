@@ -1,0 +1,204 @@
+"""Everything that is not a record and can change a decision, with the tick it takes effect at.
+
+Owns the journal, the floors of idle partitions and the manual actions that wait for the engine. A
+replay reads the journal and makes the same decisions (docs/semantics.md, "Journal").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from monitor.clock import Clock
+from monitor.decisions import ManualAction
+from monitor.errors import BackPressure
+from monitor.store.codec import from_text, to_text
+from monitor.store.database import Database, insert_if_absent, upsert
+from monitor.store.schema import FLOORS, JOURNAL, META, REQUESTS
+
+Kind = Literal["floor", "manual", "ack", "reload", "refused", "organisation", "judged_to"]
+
+_JUDGED_TO = "judged_to_ms"
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """An entry to be appended."""
+
+    kind: Kind
+    tick_ms: int
+    """The tick at which it takes effect."""
+    payload: Any
+    """Any JSON value."""
+    key: str = ""
+    """With a key, an entry is appended once, however often it is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry as the journal holds it; ``seq`` grows and is never given twice."""
+
+    seq: int
+    kind: Kind
+    tick_ms: int
+    payload: Any
+
+
+class FloorRow(NamedTuple):
+    """Records of a partition from ``position`` on have an effective time of ``floor_ms`` at least.
+
+    Written when a partition was left out of the watermark; see ``monitor.windows.watermark``.
+    """
+
+    topic: str
+    number: int
+    position: int
+    floor_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A manual action that the engine took, and the tick it takes effect at."""
+
+    seq: int
+    """Of its journal entry."""
+    tick_ms: int
+    action: ManualAction
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What became of a manual action: ``tick_ms`` is None until the engine took it."""
+
+    action: ManualAction
+    created_ms: int
+    tick_ms: int | None
+
+
+class Journal:
+    """The journal of one store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def append(self, kind: Kind, tick_ms: int, payload: Any, *, key: str = "") -> None:
+        """Append one entry in a transaction of its own; durable on return."""
+        with self._database.write() as connection:
+            append(connection, [NewEntry(kind, tick_ms, payload, key)])
+
+    def read(self, since_seq: int = 0, *, limit: int | None = None) -> list[Entry]:
+        """Entries after ``since_seq``, in order; at most ``limit``."""
+        statement = select(JOURNAL).where(JOURNAL.c.seq > since_seq).order_by(JOURNAL.c.seq)
+        with self._database.read() as connection:
+            rows = connection.execute(statement.limit(limit)).all()
+        return [Entry(r.seq, r.kind, r.tick_ms, from_text(r.payload, object)) for r in rows]
+
+    def last_seq(self) -> int:
+        """The largest sequence number in the journal; 0 when it is empty."""
+        with self._database.read() as connection:
+            return connection.scalar(select(func.max(JOURNAL.c.seq))) or 0
+
+    def floors(self) -> list[FloorRow]:
+        """All floors, by topic, partition and position."""
+        columns = (FLOORS.c.topic, FLOORS.c.number, FLOORS.c.position, FLOORS.c.floor_ms)
+        with self._database.read() as connection:
+            rows = connection.execute(select(*columns).order_by(*columns[:3])).all()
+        return [FloorRow(*row) for row in rows]
+
+    def judged_to_ms(self) -> int | None:
+        """The last tick whose outcome is recorded; None before the first."""
+        with self._database.read() as connection:
+            value = connection.scalar(select(META.c.value).where(META.c.name == _JUDGED_TO))
+        return None if value is None else int(value)
+
+
+class Requests:
+    """Manual actions on their way from another process to the engine."""
+
+    def __init__(self, database: Database, clock: Clock, *, limit: int) -> None:
+        self._database = database
+        self._clock = clock
+        self._limit = limit
+
+    def put(self, action: ManualAction) -> None:
+        """Leave an action for the engine; a repeated id is the same action and is kept once.
+
+        Raises:
+            BackPressure: too many are waiting already: is the daemon running?
+        """
+        row = {"id": action.id, "created_ms": self._clock.now_ms(), "body": to_text(action)}
+        waiting = select(func.count()).select_from(REQUESTS).where(REQUESTS.c.tick_ms.is_(None))
+        with self._database.write() as connection:
+            if (connection.scalar(waiting) or 0) >= self._limit:
+                msg = f"{self._limit} manual actions are waiting already: is the daemon running?"
+                raise BackPressure(msg)
+            insert_if_absent(connection, REQUESTS, [row], key="id")
+
+    def claim(self, tick_ms: int, *, limit: int = 100) -> list[Claimed]:
+        """Take waiting actions, in order, and journal them as of ``tick_ms``.
+
+        One transaction: an action is journaled once, or still waiting.
+        """
+        statement = (
+            select(REQUESTS.c.seq, REQUESTS.c.body)
+            .where(REQUESTS.c.tick_ms.is_(None))
+            .order_by(REQUESTS.c.seq)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            if connection.execute(statement.limit(1)).first() is None:
+                return []  # the usual case costs no write
+        claimed: list[Claimed] = []
+        with self._database.write() as connection:
+            for row in connection.execute(statement).all():
+                action = from_text(row.body, ManualAction)
+                entry = {"kind": "manual", "tick_ms": tick_ms, "payload": row.body}
+                seq = connection.scalar(insert(JOURNAL).values(entry).returning(JOURNAL.c.seq))
+                connection.execute(
+                    update(REQUESTS).where(REQUESTS.c.seq == row.seq).values(tick_ms=tick_ms)
+                )
+                claimed.append(Claimed(seq or 0, tick_ms, action))
+        return claimed
+
+    def find(self, action_id: str) -> Request | None:
+        """What became of an action; None when it is unknown, or long done."""
+        statement = select(REQUESTS).where(REQUESTS.c.id == action_id)
+        with self._database.read() as connection:
+            row = connection.execute(statement).first()
+        if row is None:
+            return None
+        return Request(from_text(row.body, ManualAction), row.created_ms, row.tick_ms)
+
+
+def append(connection: Connection, entries: Iterable[NewEntry]) -> None:
+    """Append entries in their order; those whose key is known are left out."""
+    rows = [
+        {
+            "kind": entry.kind,
+            "tick_ms": entry.tick_ms,
+            "key": entry.key or None,
+            "payload": to_text(entry.payload),
+        }
+        for entry in entries
+    ]
+    insert_if_absent(connection, JOURNAL, rows, key="seq")
+
+
+def raise_floors(connection: Connection, floors: Sequence[FloorRow]) -> None:
+    """Keep the highest floor of each place."""
+    highest: dict[tuple[str, int, int], FloorRow] = {}
+    for floor in floors:
+        known = highest.get(floor[:3])
+        if known is None or floor.floor_ms > known.floor_ms:
+            highest[floor[:3]] = floor
+    upsert(connection, FLOORS, [f._asdict() for f in highest.values()], larger="floor_ms")
+
+
+def note_judged_to(connection: Connection, tick_ms: int) -> None:
+    """Remember the last judged tick; an earlier one changes nothing."""
+    known = connection.scalar(select(META.c.value).where(META.c.name == _JUDGED_TO))
+    if known is None or int(known) < tick_ms:
+        upsert(connection, META, [{"name": _JUDGED_TO, "value": str(tick_ms)}])

@@ -1,0 +1,294 @@
+"""Deliveries that wait, in the order receivers must see them.
+
+Owns the states of a delivery and who may be sent next; sending is ``monitor.delivery``'s.
+
+    queued ──claim──▶ sending ──▶ sent · parked · stale
+       ▲                 │
+       └──release── ◀────┼──▶ retry ──claim──▶ sending
+
+For one receiver and order key (a number, say) a later delivery is never claimed before every
+earlier one is sent, or given up (parked, stale). A crash leaves rows in ``sending``, with the mark
+set before the attempt; :meth:`Outbox.in_flight` hands them back at the next start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
+
+from monitor.clock import Clock
+from monitor.decisions import Decision
+from monitor.store.codec import decode
+from monitor.store.database import Database, in_chunks, insert_if_absent
+from monitor.store.schema import DECISIONS, OUTBOX
+
+State = Literal["queued", "sending", "retry", "sent", "parked", "stale"]
+Ending = Literal["sent", "retry", "parked", "stale"]
+
+_UNSENT: tuple[State, ...] = ("queued", "retry")
+_COUNTED: tuple[State, ...] = ("queued", "sending", "retry", "parked", "stale")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDelivery:
+    """One decision for one receiver."""
+
+    decision: str
+    """Id of the decision."""
+    receiver: str
+    order_key: str
+    """Deliveries of one receiver and key arrive in the order they were decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A delivery that was claimed, or found in flight."""
+
+    seq: int
+    receiver: str
+    order_key: str
+    decision: Decision
+    attempts: int
+    """This one included."""
+    created_ms: int
+    """Wall time at which the decision was recorded."""
+    mark: str
+    """What the channel said before the attempt, to find out later whether it got through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How an attempt ended."""
+
+    seq: int
+    state: Ending
+    error: str = ""
+    """The reason, a bounded label; for people."""
+    due_ms: int = 0
+    """When to try again, for ``retry``: wall time, ms."""
+
+
+class Outbox:
+    """The outbox of one store; any thread may use it."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def claim(
+        self,
+        receiver: str,
+        *,
+        limit: int,
+        mark: str = "",
+        fresh_since_ms: int | None = None,
+    ) -> list[Delivery]:
+        """Take up to ``limit`` due deliveries for sending, at most one per order key.
+
+        With ``fresh_since_ms`` notifications decided before it (event time) are left to
+        :meth:`claim_late`; commands are not.
+        """
+        now_ms = self._clock.now_ms()
+        statement = _ready(receiver).where(OUTBOX.c.due_ms <= now_ms)
+        if fresh_since_ms is not None:
+            fresh = or_(OUTBOX.c.kind == "command", OUTBOX.c.at_ms >= fresh_since_ms)
+            statement = statement.where(fresh)
+        return self._take(statement.limit(limit), mark)
+
+    def claim_late(self, receiver: str, *, before_ms: int, limit: int) -> list[Delivery]:
+        """Take due notifications decided before ``before_ms`` (event time), to be sent as one.
+
+        Several of one order key may be among them, in order; none overtakes one that is not.
+        """
+        now_ms = self._clock.now_ms()
+        late = and_(
+            OUTBOX.c.kind != "command", OUTBOX.c.at_ms < before_ms, OUTBOX.c.due_ms <= now_ms
+        )
+        earlier = OUTBOX.alias("earlier")
+        joins = and_(
+            earlier.c.state.in_(_UNSENT),
+            earlier.c.kind != "command",
+            earlier.c.at_ms < before_ms,
+            earlier.c.due_ms <= now_ms,
+        )
+        blocked = _earlier_open(earlier).where(~joins).exists()
+        statement = _unsent(receiver).where(late, ~blocked).order_by(OUTBOX.c.seq).limit(limit)
+        return self._take(statement, "")
+
+    def next_due_ms(self, receiver: str) -> int | None:
+        """Wall time at which the next delivery may be claimed; None when none waits."""
+        statement = _ready(receiver).with_only_columns(OUTBOX.c.due_ms).limit(1)
+        with self._database.read() as connection:
+            return connection.scalar(statement)
+
+    def settle(self, outcomes: Iterable[Settled]) -> None:
+        """Record how attempts ended, in one transaction; only what is ``sending`` changes."""
+        now_ms = self._clock.now_ms()
+        with self._database.write() as connection:
+            for outcome in outcomes:
+                values: dict[str, Any] = {
+                    "state": outcome.state,
+                    "open": outcome.state == "retry",
+                    "last_error": outcome.error,
+                    "updated_ms": now_ms,
+                }
+                if outcome.state == "retry":
+                    values["due_ms"] = outcome.due_ms
+                connection.execute(
+                    update(OUTBOX)
+                    .where(OUTBOX.c.seq == outcome.seq, OUTBOX.c.state == "sending")
+                    .values(values)
+                )
+
+    def release(self, seqs: Sequence[int]) -> None:
+        """Put back what was claimed and not tried."""
+        with self._database.write() as connection:
+            for chunk in in_chunks(seqs):
+                connection.execute(
+                    update(OUTBOX)
+                    .where(OUTBOX.c.seq.in_(chunk), OUTBOX.c.state == "sending")
+                    .values(state="queued", attempts=OUTBOX.c.attempts - 1)
+                )
+
+    def in_flight(self, receiver: str) -> list[Delivery]:
+        """What a crash left in ``sending``, with its mark, in order. Ask before claiming."""
+        statement = (
+            _rows()
+            .where(OUTBOX.c.open.is_(True), OUTBOX.c.receiver == receiver)
+            .where(OUTBOX.c.state == "sending")
+            .order_by(OUTBOX.c.seq)
+        )
+        with self._database.read() as connection:
+            return [_delivery(row) for row in connection.execute(statement)]
+
+    def abandon(self, known: Sequence[str]) -> dict[str, int]:
+        """Park what waits for receivers that are gone from the settings; how many, by name."""
+        where = and_(OUTBOX.c.open.is_(True), OUTBOX.c.receiver.not_in(list(known)))
+        counts = select(OUTBOX.c.receiver, func.count()).where(where).group_by(OUTBOX.c.receiver)
+        values = {
+            "state": "parked",
+            "open": False,
+            "last_error": "no_such_receiver",
+            "updated_ms": self._clock.now_ms(),
+        }
+        with self._database.write() as connection:
+            found = {row[0]: row[1] for row in connection.execute(counts)}
+            connection.execute(update(OUTBOX).where(where).values(values))
+        return dict(sorted(found.items()))
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """Deliveries by (receiver, state), all but the sent ones, which are history."""
+        statement = (
+            select(OUTBOX.c.receiver, OUTBOX.c.state, func.count())
+            .where(OUTBOX.c.state.in_(_COUNTED))
+            .group_by(OUTBOX.c.receiver, OUTBOX.c.state)
+            .order_by(OUTBOX.c.receiver, OUTBOX.c.state)
+        )
+        with self._database.read() as connection:
+            return {(row[0], row[1]): row[2] for row in connection.execute(statement)}
+
+    def oldest_age_ms(self) -> dict[str, int]:
+        """How long the oldest open delivery of each receiver has waited, ms."""
+        statement = (
+            select(OUTBOX.c.receiver, func.min(OUTBOX.c.created_ms))
+            .where(OUTBOX.c.state.in_((*_UNSENT, "sending")))
+            .group_by(OUTBOX.c.receiver)
+            .order_by(OUTBOX.c.receiver)
+        )
+        now_ms = self._clock.now_ms()
+        with self._database.read() as connection:
+            rows = connection.execute(statement).all()
+        return {row[0]: max(0, now_ms - row[1]) for row in rows}
+
+    def _take(self, statement: Select[Any], mark: str) -> list[Delivery]:
+        now_ms = self._clock.now_ms()
+        with self._database.write() as connection:
+            seqs = list(connection.scalars(statement))
+            taken: list[Delivery] = []
+            for chunk in in_chunks(seqs):
+                connection.execute(
+                    update(OUTBOX)
+                    .where(OUTBOX.c.seq.in_(chunk))
+                    .values(
+                        state="sending",
+                        attempts=OUTBOX.c.attempts + 1,
+                        mark=mark,
+                        updated_ms=now_ms,
+                    )
+                )
+                rows = connection.execute(_rows().where(OUTBOX.c.seq.in_(chunk)))
+                taken += [_delivery(row) for row in rows]
+        return sorted(taken, key=lambda delivery: delivery.seq)
+
+
+def enqueue(
+    connection: Connection,
+    plans: Sequence[PlannedDelivery],
+    decisions: Mapping[str, tuple[str, int]],
+    *,
+    now_ms: int,
+) -> None:
+    """Queue the plans of new ``decisions`` (id → kind and tick); the others are left out."""
+    rows = [
+        {
+            "decision": plan.decision,
+            "receiver": plan.receiver,
+            "kind": decisions[plan.decision][0],
+            "order_key": plan.order_key,
+            "at_ms": decisions[plan.decision][1],
+            "created_ms": now_ms,
+            "due_ms": now_ms,
+            "open": True,
+            "state": "queued",
+            "attempts": 0,
+            "mark": "",
+            "last_error": "",
+            "updated_ms": now_ms,
+        }
+        for plan in plans
+        if plan.decision in decisions
+    ]
+    insert_if_absent(connection, OUTBOX, rows, key="seq")
+
+
+def _unsent(receiver: str) -> Select[Any]:
+    return select(OUTBOX.c.seq).where(
+        OUTBOX.c.open.is_(True),
+        OUTBOX.c.receiver == receiver,
+        OUTBOX.c.state.in_(_UNSENT),
+    )
+
+
+def _ready(receiver: str) -> Select[Any]:
+    """What nothing earlier of its key holds back, the longest due first."""
+    blocked = _earlier_open(OUTBOX.alias("earlier")).exists()
+    return _unsent(receiver).where(~blocked).order_by(OUTBOX.c.due_ms, OUTBOX.c.seq)
+
+
+def _earlier_open(earlier: Any) -> Select[Any]:
+    same: ColumnElement[bool] = and_(
+        earlier.c.open.is_(True),
+        earlier.c.receiver == OUTBOX.c.receiver,
+        earlier.c.order_key == OUTBOX.c.order_key,
+        earlier.c.seq < OUTBOX.c.seq,
+    )
+    return select(earlier.c.seq).where(same).correlate(OUTBOX)
+
+
+def _rows() -> Select[Any]:
+    return select(OUTBOX, DECISIONS.c.body).join(DECISIONS, DECISIONS.c.id == OUTBOX.c.decision)
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(
+        seq=row.seq,
+        receiver=row.receiver,
+        order_key=row.order_key,
+        decision=decode(row.kind, row.body),
+        attempts=row.attempts,
+        created_ms=row.created_ms,
+        mark=row.mark,
+    )

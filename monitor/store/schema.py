@@ -1,0 +1,212 @@
+"""Tables of the store and their versions.
+
+Owns names, columns, indexes and migrations; what rows mean is said by the module that writes them.
+Portable: nothing here is SQLite's alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Protocol
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    insert,
+    select,
+    update,
+)
+
+from monitor.errors import StoreError
+
+VERSION = 1
+"""Raise it with every change of a table, and add the step to ``MIGRATIONS``."""
+
+METADATA = MetaData()
+# SQLite counts rows only in a column of type INTEGER.
+_SEQ = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _seq() -> Column[int]:
+    return Column("seq", _SEQ, primary_key=True, autoincrement=True)
+
+
+META = Table(
+    "meta",
+    METADATA,
+    Column("name", String, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+DECISIONS = Table(
+    "decisions",
+    METADATA,
+    _seq(),
+    Column("id", String, nullable=False, unique=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("rule", String, nullable=False),
+    Column("number", String),
+    Column("episode", String, nullable=False),
+    Column("shadow", Boolean, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("decisions_by_kind", "kind", "at_ms"),
+    Index("decisions_by_age", "at_ms"),
+    Index("decisions_by_rule", "rule", "at_ms"),
+    Index("decisions_by_number", "number", "kind", "seq"),
+    sqlite_autoincrement=True,
+)
+
+OUTBOX = Table(
+    "outbox",
+    METADATA,
+    _seq(),
+    Column("decision", String, nullable=False),
+    Column("receiver", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("order_key", String, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("open", Boolean, nullable=False),  # queued, sending or retry: still to be delivered
+    Column("state", String, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("mark", Text, nullable=False),
+    Column("last_error", Text, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+    Index("outbox_once", "decision", "receiver", unique=True),
+    Index("outbox_by_key", "open", "receiver", "order_key", "seq"),
+    Index("outbox_by_state", "state", "receiver", "created_ms"),
+    sqlite_autoincrement=True,
+)
+
+EPISODES = Table(
+    "episodes",
+    METADATA,
+    Column("episode", String, primary_key=True),
+    Column("rule", String, nullable=False),
+    Column("decision", String, nullable=False),  # the latest alert of the episode
+    Column("state", String, nullable=False),
+    Column("level", String, nullable=False),
+    Column("previous_level", String),
+    Column("level_since_ms", BigInteger, nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("recorded_ms", BigInteger, nullable=False),
+    Column("level_recorded_ms", BigInteger, nullable=False),
+    Column("shadow", Boolean, nullable=False),
+    Index("episodes_by_state", "state", "recorded_ms"),
+)
+
+JOURNAL = Table(
+    "journal",
+    METADATA,
+    _seq(),
+    Column("kind", String, nullable=False),
+    Column("tick_ms", BigInteger, nullable=False),
+    Column("key", String, unique=True),
+    Column("payload", Text, nullable=False),
+    Index("journal_by_age", "tick_ms"),
+    sqlite_autoincrement=True,
+)
+
+FLOORS = Table(
+    "floors",
+    METADATA,
+    Column("topic", String, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("position", BigInteger, primary_key=True),
+    Column("floor_ms", BigInteger, nullable=False),
+    Index("floors_by_age", "floor_ms"),
+)
+
+REQUESTS = Table(
+    "requests",
+    METADATA,
+    _seq(),
+    Column("id", String, nullable=False, unique=True),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("tick_ms", BigInteger),  # null until the engine took it
+    Column("body", Text, nullable=False),
+    Index("requests_by_tick", "tick_ms"),
+    sqlite_autoincrement=True,
+)
+
+AUDIT = Table(
+    "number_audit",
+    METADATA,
+    _seq(),
+    Column("id", String, nullable=False, unique=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("number", String, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("audit_by_number", "number", "seq"),
+    Index("audit_by_age", "at_ms"),
+    sqlite_autoincrement=True,
+)
+
+
+class Migration(Protocol):
+    """Brings the tables from one version to the next, inside the caller's transaction."""
+
+    def __call__(self, connection: Connection) -> None:
+        """Run the step."""
+        ...
+
+
+MIGRATIONS: Mapping[int, Migration] = MappingProxyType({})
+"""From version → the step to the next; a new store is created at ``VERSION`` at once."""
+
+
+def stored_version(connection: Connection) -> int | None:
+    """The version of the tables found; None in an empty store."""
+    if not connection.dialect.has_table(connection, META.name):
+        return None
+    value = connection.scalar(select(META.c.value).where(META.c.name == "schema_version"))
+    return None if value is None else int(value)
+
+
+def prepare(
+    connection: Connection,
+    *,
+    migrate: bool,
+    version: int = VERSION,
+    migrations: Mapping[int, Migration] = MIGRATIONS,
+) -> None:
+    """Create the tables, or bring them to ``version``; runs in the caller's transaction.
+
+    Raises:
+        StoreError: the tables are newer than this program, or older and ``migrate`` is False.
+    """
+    found = stored_version(connection)
+    if found == version:
+        return
+    if found is None:
+        if not migrate:
+            raise StoreError("it is not a store of this daemon: it holds no schema version")
+        METADATA.create_all(connection)
+        connection.execute(insert(META).values(name="schema_version", value=str(version)))
+        return
+    if found > version:
+        msg = (
+            f"it has schema version {found}, and this program knows up to {version}: "
+            "run the newer program that wrote it"
+        )
+        raise StoreError(msg)
+    if not migrate:
+        msg = f"it has schema version {found}, older than {version}: start the daemon once"
+        raise StoreError(msg)
+    for step in range(found, version):
+        migrations[step](connection)
+    connection.execute(
+        update(META).where(META.c.name == "schema_version").values(value=str(version))
+    )

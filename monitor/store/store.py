@@ -1,0 +1,160 @@
+"""The store: decisions first, then everything else.
+
+Owns the one transaction in which the outcome of judging becomes durable: decisions, their
+deliveries, the audit, the journal. Its parts (``outbox``, ``journal``, ``requests``, ``episodes``,
+``history``) are the ways to read it and to settle what waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from sqlalchemy import Connection
+
+from monitor.clock import Clock
+from monitor.decisions import Alert, Decision, Refusal
+from monitor.errors import StoreError
+from monitor.store.codec import encode, kind_of, number_of, to_text
+from monitor.store.database import Database, insert_if_absent
+from monitor.store.episodes import Episodes, follow
+from monitor.store.history import History, NumberAudit
+from monitor.store.journal import (
+    FloorRow,
+    Journal,
+    NewEntry,
+    Requests,
+    append,
+    note_judged_to,
+    raise_floors,
+)
+from monitor.store.lock import DaemonLock
+from monitor.store.outbox import Outbox, PlannedDelivery, enqueue
+from monitor.store.schema import AUDIT, DECISIONS, prepare
+from monitor.store.settings import StoreSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What judging some ticks led to. All of it is kept, or nothing."""
+
+    decisions: Sequence[Decision] = ()
+    """In the order they were made; one whose id is known already is left out."""
+    deliveries: Sequence[PlannedDelivery] = ()
+    """Queued only for decisions that were new."""
+    audit: Sequence[NumberAudit] = ()
+    floors: Sequence[FloorRow] = ()
+    journal: Sequence[NewEntry] = ()
+    judged_to_ms: int | None = None
+    """The last tick judged; None leaves the one known."""
+
+
+class Store:
+    """One store, open; any thread may use it."""
+
+    def __init__(self, database: Database, clock: Clock, settings: StoreSettings) -> None:
+        """Use :meth:`open`."""
+        self.settings = settings
+        self.outbox = Outbox(database, clock)
+        self.journal = Journal(database)
+        self.requests = Requests(database, clock, limit=settings.max_requests)
+        self.episodes = Episodes(database)
+        self.history = History(database)
+        self._database = database
+        self._clock = clock
+        self._lock: DaemonLock | None = None
+
+    @classmethod
+    def open(cls, settings: StoreSettings, clock: Clock, *, daemon: bool = True) -> Self:
+        """Open the store.
+
+        The daemon creates and migrates it and is the only one; others (``daemon=False``: the
+        command line) read it and leave requests, while the daemon runs or not.
+
+        Raises:
+            StoreError: absent, damaged, locked, of a newer version, or another daemon's; the
+                message says which, and what to do.
+        """
+        database = Database(settings.path, busy_timeout_ms=settings.busy_timeout, create=daemon)
+        store = cls(database, clock, settings)
+        try:
+            if daemon:
+                store._lock = DaemonLock(settings.path)
+            store._prepare(migrate=daemon)
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def record(self, recording: Recording) -> list[Decision]:
+        """Make an outcome durable in one transaction; returns the decisions that were new.
+
+        Recording the same again changes nothing: a restart decides again what it had decided.
+
+        Raises:
+            StoreError: nothing was kept.
+        """
+        now_ms = self._clock.now_ms()
+        with self._database.write() as connection:
+            new = _insert_decisions(connection, recording.decisions)
+            known = {decision.id: (kind_of(decision), decision.at_ms) for decision in new}
+            enqueue(connection, recording.deliveries, known, now_ms=now_ms)
+            follow(connection, [d for d in new if isinstance(d, Alert)], now_ms=now_ms)
+            audit = [
+                {"id": row.id, "at_ms": row.at_ms, "number": row.number, "body": to_text(row)}
+                for row in recording.audit
+            ]
+            insert_if_absent(connection, AUDIT, audit, key="seq")
+            raise_floors(connection, recording.floors)
+            append(connection, recording.journal)
+            if recording.judged_to_ms is not None:
+                note_judged_to(connection, recording.judged_to_ms)
+        return new
+
+    def close(self) -> None:
+        """Close the files and let the next daemon in; twice is fine."""
+        self._database.close()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def _prepare(self, *, migrate: bool) -> None:
+        begin = self._database.write if migrate else self._database.read
+        try:
+            with begin() as connection:
+                prepare(connection, migrate=migrate)
+        except StoreError as error:
+            if str(error).startswith("store "):
+                raise
+            msg = f"store {self.settings.path}: {error}"
+            raise StoreError(msg) from error
+
+
+def _insert_decisions(connection: Connection, decisions: Sequence[Decision]) -> list[Decision]:
+    rows: list[dict[str, Any]] = [
+        {
+            "id": decision.id,
+            "at_ms": decision.at_ms,
+            "kind": kind_of(decision),
+            "rule": decision.rule,
+            "number": number_of(decision),
+            "episode": decision.episode,
+            "shadow": False if isinstance(decision, Refusal) else decision.shadow,
+            "body": encode(decision),
+        }
+        for decision in decisions
+    ]
+    new = insert_if_absent(connection, DECISIONS, rows, key="id")
+    kept: list[Decision] = []
+    for decision in decisions:
+        if decision.id in new:
+            new.discard(decision.id)  # the first of equal ids was kept
+            kept.append(decision)
+    return kept
