@@ -1,0 +1,230 @@
+"""The number desk: what rules want, what telephony answers and what people order, tick by tick.
+
+Owns the order of things within a tick. The states are ``lifecycle``, the guards ``admission``,
+the rules' wants ``wishes``, people ``people``, the memory ``ledger`` and ``record``. Everything is
+a function of the calls made to it: no clock, no chance, no order of a set.
+
+Within a tick: answers of telephony, people, cleared flags, time, and last the rules' wants by
+severity and scope. So whatever frees a place in a pool does so before the place is asked for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, Final
+
+from monitor.decisions import Ack, ManualAction, Want
+from monitor.numbers.admission import Admission
+from monitor.numbers.guards import Verdict
+from monitor.numbers.ledger import DeskStep, Ledger
+from monitor.numbers.lifecycle import Event, State, can
+from monitor.numbers.people import People
+from monitor.numbers.pools import PoolBook
+from monitor.numbers.record import Record, Timer
+from monitor.numbers.settings import NumbersSettings, PoolsSettings
+from monitor.numbers.wishes import Wishes
+from monitor.units import format_duration
+
+SWEEP_MS: Final = 3_600_000
+"""Numbers that are no longer seen are looked for at aligned multiples of it."""
+
+
+class NumberDesk:
+    """Decides about all outbound numbers; one thread uses it."""
+
+    def __init__(
+        self,
+        pools: PoolsSettings,
+        settings: NumbersSettings,
+        *,
+        tick_ms: int,
+        normalise: Callable[[str], str] = str,
+    ) -> None:
+        """``normalise`` turns a configured number into the form that events carry."""
+        self.book = PoolBook(pools, numbers_max=settings.numbers_max, normalise=normalise)
+        self.unknown_acks = 0
+        """Answers to commands that are not in flight: repeated, overtaken or not ours."""
+        self._settings = settings
+        self._tick_ms = tick_ms
+        self._ledger = Ledger(settings)
+        self._admission = Admission(self.book, settings, normalise)
+        self._people = People(self._ledger, self._admission)
+        self._wishes = Wishes(self._ledger, self._admission)
+        self._swept_ms = 0
+        self._due_ms: int | None = None
+        """The earliest timer; kept so that quiet ticks cost nothing."""
+
+    # -- what others read -------------------------------------------------------------------
+
+    @property
+    def held(self) -> AbstractSet[str]:
+        """Numbers out of service: suspending, suspended, resuming."""
+        return self._ledger.held
+
+    @property
+    def frozen(self) -> bool:
+        """Whether a person has stopped suspensions by rules."""
+        return bool(self._admission.frozen_by)
+
+    @property
+    def awaiting(self) -> int:
+        """Commands whose answer is awaited."""
+        return len(self._ledger.awaited)
+
+    def state(self, number: str) -> State:
+        """Where the number stands; an unknown one is active."""
+        record = self._ledger.records.get(number)
+        return State.ACTIVE if record is None else record.state
+
+    def counts(self) -> dict[str, int]:
+        """Known numbers by state, every state named."""
+        ledger, counts = self._ledger, Counter({state.value: 0 for state in State})
+        elsewhere = [*ledger.held, *ledger.wanted]
+        counts.update(ledger.records[number].state.value for number in elsewhere)
+        counts[State.ACTIVE.value] = len(self.book) - sum(n in self.book for n in elsewhere)
+        return dict(counts)
+
+    def next_event_tick(self, after: int) -> int | None:
+        """The earliest tick after ``after`` at which time alone changes something, or None."""
+        due = [] if self._due_ms is None else [self._due_ms]
+        if self._ledger.wanted:
+            free = self._admission.rate_free_ms()
+            retries = (self._ledger.records[n].retry_ms for n in self._ledger.wanted)
+            due += [at for at in (free, *retries) if at is not None and at > after]
+        if not due:
+            return None
+        first = after - after % self._tick_ms + self._tick_ms
+        return max(first, -(-min(due) // self._tick_ms) * self._tick_ms)
+
+    # -- what happens -----------------------------------------------------------------------
+
+    def observe(self, tick: int, number: str, campaign: str | None) -> None:
+        """Note that ``number`` was seen in traffic that ``tick`` judges."""
+        self._sweep(tick)
+        self.book.join(number, campaign, tick)
+
+    def step(
+        self,
+        tick: int,
+        wants: Sequence[Want],
+        cleared: Sequence[str],
+        acks: Sequence[Ack],
+        manual: Sequence[ManualAction],
+    ) -> DeskStep:
+        """Decide at ``tick``, ms; ticks ascend, none of :meth:`next_event_tick` left out.
+
+        ``wants`` are all wishes that stand at this tick, not the new ones alone.
+        """
+        self._sweep(tick)
+        ledger = self._ledger
+        out = ledger.out = DeskStep()
+        self._admission.begin()
+        for ack in acks:
+            self._answer(ack, tick)
+        for action in manual:
+            self._people.act(action, tick)
+        for number in cleared:
+            self._clear(number, tick)
+        self._time(tick)
+        self._wishes.grant(wants, tick)
+        if out.changes or out.refusals:
+            self._find_due()
+        return out
+
+    def reconfigure(self, pools: PoolsSettings, settings: NumbersSettings) -> None:
+        """Take new settings and pools; states, terms and commands in flight stay."""
+        self.book.reconfigure(pools, numbers_max=settings.numbers_max)
+        self._settings = self._ledger.settings = settings
+        self._admission.reconfigure(settings)
+        self._find_due()
+
+    def snapshot(self) -> dict[str, Any]:
+        """The whole state, in plain values and stable order."""
+        return {
+            "book": self.book.snapshot(),
+            "ledger": self._ledger.snapshot(),
+            "admission": self._admission.snapshot(),
+            "swept_ms": self._swept_ms,
+            "shadowed": sorted(self._wishes.shadowed),
+            "unknown_acks": self.unknown_acks,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from what :meth:`snapshot` gave, as if never stopped."""
+        self.book.restore(state["book"])
+        self._ledger.restore(state["ledger"])
+        self._admission.restore(state["admission"])
+        self._swept_ms = state["swept_ms"]
+        self._wishes.shadowed = set(state["shadowed"])
+        self.unknown_acks = state["unknown_acks"]
+        self._find_due()
+
+    # -- the phases of a step ---------------------------------------------------------------
+
+    def _answer(self, ack: Ack, tick: int) -> None:
+        number = self._ledger.awaited.get(ack.command_id)
+        if number is None:
+            self.unknown_acks += 1
+            return
+        record = self._ledger.records[number]
+        if ack.status == "applied":
+            self._ledger.applied(record, tick, "telephony")
+        else:
+            self._ledger.rejected(record, tick, ack.detail)
+
+    def _clear(self, number: str, tick: int) -> None:
+        record = self._ledger.records.get(number)
+        # A person's suspension, or one with a ttl for another cause, is not the flag's to end.
+        if record is None or record.release != "cleared" or record.owed:
+            return
+        if can(record.state, Event.CLEARED):
+            self._ledger.resume(record, Event.CLEARED, tick, record.rule)
+
+    def _time(self, tick: int) -> None:
+        if not self._ledger.out.changes and (self._due_ms is None or self._due_ms > tick):
+            return
+        for number in sorted(self._ledger.held):
+            timer = self._timer(number)
+            while timer is not None and timer[0] <= tick:
+                self._ring(self._ledger.records[number], timer[1], tick)
+                timer = self._timer(number)
+
+    def _ring(self, record: Record, timer: Timer, tick: int) -> None:
+        ledger = self._ledger
+        if timer == "silent":
+            record.said_silent = True
+            silence = format_duration(self._settings.ack_timeout)
+            verdict = Verdict("telephony_silent", f"{record.state}: no answer within {silence}")
+            ledger.refuse(record, verdict, tick, cause=record.command)
+        elif timer == "let_go":
+            ledger.move(record, Event.LET_GO, tick, "time")
+            ledger.back(record, tick)
+        elif timer == "retried":
+            ledger.resume(record, Event.RETRIED, tick, "time")
+        else:
+            ledger.resume(record, Event.TTL_OVER, tick, "time")
+
+    # -- helpers ----------------------------------------------------------------------------
+
+    def _timer(self, number: str) -> tuple[int, Timer] | None:
+        return self._ledger.records[number].timer(self._settings.ack_timeout)
+
+    def _find_due(self) -> None:
+        timers = (self._timer(number) for number in self._ledger.held)
+        self._due_ms = min((timer[0] for timer in timers if timer), default=None)
+
+    def _sweep(self, tick: int) -> None:
+        """Forget what is long over, as of the last aligned hour whatever ticks were judged."""
+        boundary = tick - tick % SWEEP_MS
+        if boundary <= self._swept_ms:
+            return
+        self._swept_ms = boundary
+        ledger, heal_after = self._ledger, self._settings.heal_after
+        self.book.lapse(boundary - self._settings.seen_for, ledger.held | ledger.wanted)
+        for number in sorted(ledger.records):
+            record = ledger.records[number]
+            quiet = record.state is State.ACTIVE and record.since_ms <= boundary - heal_after
+            if quiet and record.healed(boundary, heal_after) == 0:
+                ledger.forget(number)

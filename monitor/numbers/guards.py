@@ -1,0 +1,105 @@
+"""What forbids a suspension: pure functions that name their reason or say nothing.
+
+Owns the arithmetic. Each guard is computed *as if the suspension were done*: a guard that looks
+at the pool as it stands lets one too many through, which in a small pool is all of it.
+Everything out of service counts against a pool, whoever took it out: the guard protects the
+business that is left, not the rules' good name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from monitor.units import Rate
+
+Guard = Literal[
+    "never",
+    "frozen",
+    "table_full",
+    "max_fraction",
+    "min_left",
+    "global_rate",
+    "telephony_silent",
+    "suspend_rejected",
+    "resume_rejected",
+]
+"""Every reason that a ``Refusal`` may carry: a metric label, so it never grows by input."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStanding:
+    """A pool before the suspension that is asked about."""
+
+    name: str
+    size: int
+    """Members, the asked-for number among them."""
+    out: int
+    """Members out of service: suspending, suspended, resuming."""
+    max_fraction: Fraction
+    min_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why a suspension may not be."""
+
+    guard: Guard
+    detail: str
+    pool: str = ""
+
+
+def limit(max_fraction: Fraction, size: int) -> int:
+    """How many of ``size`` numbers may be out at once: ``max(1, floor(max_fraction * size))``."""
+    return max(1, max_fraction.numerator * size // max_fraction.denominator)
+
+
+def max_fraction(pool: PoolStanding) -> Verdict | None:
+    """Refuses when more than the pool's limit would be out."""
+    most = limit(pool.max_fraction, pool.size)
+    if pool.out + 1 <= most:
+        return None
+    detail = f"{pool.out} of {pool.size} are out of service; the limit is {most}"
+    return Verdict("max_fraction", detail, pool.name)
+
+
+def min_left(pool: PoolStanding) -> Verdict | None:
+    """Refuses when fewer than ``min_left`` would stay in service."""
+    left = pool.size - pool.out - 1
+    if left >= pool.min_left:
+        return None
+    detail = f"{max(left, 0)} of {pool.size} would be left; at least {pool.min_left} must be"
+    return Verdict("min_left", detail, pool.name)
+
+
+def global_rate(rate: Rate, suspended_ms: Sequence[int], tick: int) -> Verdict | None:
+    """Refuses when the sliding period that ends at ``tick`` would hold more than the rate.
+
+    ``suspended_ms`` are the ticks of earlier suspensions by rules, in event time. One exactly a
+    period ago counts no more.
+    """
+    recent = sum(1 for at in suspended_ms if at > tick - rate.per_ms)
+    if recent + 1 <= rate.count:
+        return None
+    return Verdict("global_rate", f"{recent} in the period; the rate is {rate}")
+
+
+def never(*, listed: bool) -> Verdict | None:
+    """Refuses a number on the never list."""
+    return Verdict("never", "the number is on the never list") if listed else None
+
+
+def frozen(*, by: str) -> Verdict | None:
+    """Refuses everything while a person has frozen suspensions; ``by`` is empty when none has."""
+    return Verdict("frozen", f"suspensions are frozen by {by}") if by else None
+
+
+def pool_guards(standings: Sequence[PoolStanding]) -> Verdict | None:
+    """The first refusal over all of a number's pools: it must satisfy each."""
+    for pool in standings:
+        verdict = max_fraction(pool) or min_left(pool)
+        if verdict is not None:
+            return verdict
+    return None

@@ -1,0 +1,253 @@
+"""The records of all numbers, and the outcome of a step as it is written down.
+
+Owns the mechanics that every path shares: a move through the table with its audit row, a command
+with its derived id, an answer of telephony, a refusal that is said once. When and why any of it
+happens is ``desk``'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from monitor.decisions import (
+    Action,
+    Command,
+    Evidence,
+    Figures,
+    NumberChange,
+    Refusal,
+    derive_id,
+)
+from monitor.numbers.guards import Verdict
+from monitor.numbers.lifecycle import IN_SERVICE, Event, State, after
+from monitor.numbers.record import REMEMBERED_MAX, Record
+from monitor.numbers.settings import NumbersSettings
+from monitor.numbers.terms import pause_ms
+
+NOTHING_TO_DO: Final = "nothing_to_do"
+
+
+@dataclass(slots=True)
+class DeskStep:
+    """What one tick decided about numbers, in the order it was decided."""
+
+    commands: list[Command] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    changes: list[NumberChange] = field(default_factory=list)
+    closed: list[tuple[str, str]] = field(default_factory=list)
+    """Episodes that a confirmed suspension ends, with the reason."""
+
+
+class Ledger:
+    """Records by number; ``out`` collects the outcome of the step under way."""
+
+    def __init__(self, settings: NumbersSettings) -> None:
+        self.settings = settings
+        self.out = DeskStep()
+        self.records: dict[str, Record] = {}
+        self.held: set[str] = set()
+        """Numbers out of service: suspending, suspended, resuming."""
+        self.wanted: set[str] = set()
+        self.awaited: dict[str, str] = {}
+        """Number by the id of its command in flight."""
+        self.ordinal_floor = 0
+        """No record starts below it, so that no id is ever made twice."""
+
+    def record(self, number: str) -> Record:
+        """The number's record, made when there is none."""
+        found = self.records.get(number)
+        if found is None:
+            found = self.records[number] = Record(number, self.ordinal_floor)
+        return found
+
+    def forget(self, number: str) -> None:
+        """Drop the record of a number in service that nothing is remembered of."""
+        record = self.records.pop(number)
+        self.ordinal_floor = max(self.ordinal_floor, record.ordinal)
+
+    def move(self, record: Record, event: Event, tick: int, by: str, detail: str = "") -> None:
+        """Take the transition that the table has for ``event``, with its audit row."""
+        before, record.state = record.state, after(record.state, event)
+        number = record.number
+        (self.held.discard if record.state in IN_SERVICE else self.held.add)(number)
+        (self.wanted.add if record.state is State.WANTED else self.wanted.discard)(number)
+        if before is not record.state:
+            record.since_ms = tick
+        self.note(record, before, event.value, tick, by, detail)
+
+    def note(
+        self, record: Record, before: State, reason: str, tick: int, by: str, detail: str = ""
+    ) -> None:
+        """An audit row about ``record`` as it stands now."""
+        record.changes += 1
+        self.out.changes.append(
+            NumberChange(
+                at_ms=tick,
+                # The tick too: a number that was forgotten counts its rows from one again.
+                id=derive_id("change", record.number, tick, record.changes),
+                number=record.number,
+                before=before.value,
+                after=record.state.value,
+                reason=reason,
+                by=by,
+                episode=record.episode,
+                command_id=record.command,
+                until_ms=record.until_ms,
+                detail=detail,
+            )
+        )
+
+    def suspend(
+        self,
+        record: Record,
+        event: Event,
+        tick: int,
+        by: str,
+        *,
+        figures: Figures | None = None,
+        evidence: Evidence | None = None,
+        detail: str = "",
+    ) -> None:
+        """Command a suspension on the record's terms (``until_ms``, ``rule``, ``episode``)."""
+        record.ordinal += 1
+        record.asked = 0
+        record.owed = False
+        self._send(record, derive_id(record.number, record.ordinal, "suspend"), tick)
+        self.move(record, event, tick, by, detail)
+        self._command(record, "suspend", event.value, tick, figures, evidence)
+
+    def resume(self, record: Record, event: Event, tick: int, by: str, detail: str = "") -> None:
+        """Command the end of a suspension."""
+        parts: list[str | int] = [record.number, record.ordinal, "resume"]
+        if record.asked:
+            # Telephony has answered the first one for good and drops its id from then on.
+            parts.append(record.asked)
+        record.asked += 1
+        record.owed = False
+        record.old_release = None
+        self._send(record, derive_id(*parts), tick)
+        self.move(record, event, tick, by, detail)
+        self._command(record, "resume", event.value, tick, None, None)
+
+    def applied(self, record: Record, tick: int, by: str) -> None:
+        """The command in flight took effect."""
+        self.move(record, Event.APPLIED, tick, by)
+        self._answered(record)
+        record.rejections = 0
+        if record.state is State.SUSPENDED:
+            record.old_release = None
+            self.close(record.closes)
+            record.closes = []
+        else:
+            self.back(record, tick)
+
+    def rejected(self, record: Record, tick: int, detail: str) -> None:
+        """The command in flight was refused by telephony: people are told, it is tried again."""
+        was, command = record.state, record.command
+        self.move(record, Event.REJECTED, tick, "telephony", detail)
+        self._answered(record)
+        guard = Verdict("resume_rejected" if was is State.RESUMING else "suspend_rejected", detail)
+        self.refuse(record, guard, tick, cause=record.episode or command)
+        record.rejections += 1
+        first, longest = self.settings.retry_pause, self.settings.retry_pause_max
+        record.retry_ms = tick + pause_ms(record.rejections, first, longest)
+        if record.old_release is not None:
+            record.until_ms, record.release = record.old_until_ms, record.old_release
+            record.old_release = None
+        elif was is State.RESUMING:
+            record.owed = True
+        else:
+            record.next_level = None
+            record.until_ms, record.release = None, "time"
+
+    def back(self, record: Record, tick: int) -> None:
+        """The number is in service again: its terms are over, what it grew by stays."""
+        if record.next_level is not None:
+            record.level, record.next_level = record.next_level, None
+        self._answered(record)
+        record.clean_since_ms = tick
+        record.until_ms, record.release = None, "time"
+        record.rule = record.episode = record.route = ""
+        record.closes, record.refused = [], []
+        record.owed = False
+        record.retry_ms = record.rejections = 0
+
+    def close(self, episodes: list[str]) -> None:
+        """End episodes, each once in a step."""
+        done = {episode for episode, _ in self.out.closed}
+        for episode in episodes:
+            if episode not in done:
+                done.add(episode)
+                self.out.closed.append((episode, "suspended"))
+
+    def refuse(self, record: Record, verdict: Verdict, tick: int, cause: str) -> None:
+        """Tell people, once per number, cause (an episode, a command) and guard."""
+        key = f"{cause}\x1f{verdict.guard}"
+        if key in record.refused:
+            return
+        record.refused = [*record.refused[1 - REMEMBERED_MAX :], key]
+        self.out.refusals.append(
+            Refusal(
+                at_ms=tick,
+                id=derive_id("refusal", record.number, cause, verdict.guard),
+                number=record.number,
+                guard=verdict.guard,
+                detail=verdict.detail,
+                pool=verdict.pool,
+                rule=record.rule,
+                episode=record.episode,
+                route=record.route,
+            )
+        )
+
+    def snapshot(self) -> dict[str, Any]:
+        """All records, in order of their numbers."""
+        return {
+            "ordinal_floor": self.ordinal_floor,
+            "records": [self.records[number].snapshot() for number in sorted(self.records)],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from what :meth:`snapshot` gave."""
+        self.ordinal_floor = state["ordinal_floor"]
+        self.records = {item["number"]: Record.restored(item) for item in state["records"]}
+        everything = self.records.values()
+        self.held = {r.number for r in everything if r.state not in IN_SERVICE}
+        self.wanted = {r.number for r in everything if r.state is State.WANTED}
+        self.awaited = {r.command: r.number for r in everything if r.command}
+
+    def _send(self, record: Record, command_id: str, tick: int) -> None:
+        self.awaited.pop(record.command, None)
+        record.command, record.issued_ms, record.said_silent = command_id, tick, False
+        self.awaited[command_id] = record.number
+
+    def _command(
+        self,
+        record: Record,
+        action: Action,
+        reason: str,
+        tick: int,
+        figures: Figures | None,
+        evidence: Evidence | None,
+    ) -> None:
+        self.out.commands.append(
+            Command(
+                at_ms=tick,
+                id=record.command,
+                action=action,
+                number=record.number,
+                until_ms=record.until_ms if action == "suspend" else None,
+                reason=reason,
+                rule=record.rule,
+                episode=record.episode,
+                figures=figures,
+                evidence=evidence,
+            )
+        )
+        if self.settings.assume_applied:
+            self.applied(record, tick, "assumed")
+
+    def _answered(self, record: Record) -> None:
+        self.awaited.pop(record.command, None)
+        record.command = ""

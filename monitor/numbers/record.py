@@ -1,0 +1,99 @@
+"""What the desk remembers of one number, and what time alone will bring to it.
+
+Owns the fields, their checkpoint form and the timers. What happens when a timer is due is
+``desk``'s; which state follows is ``lifecycle``'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+from monitor.numbers.lifecycle import State
+from monitor.numbers.terms import healed_level
+
+Release = Literal["time", "cleared", "person"]
+"""What ends a suspension beside its ttl: nothing, the flag's clearing, or a person alone."""
+Timer = Literal["silent", "let_go", "ttl_over", "retried"]
+
+REMEMBERED_MAX = 16  # refusals of one number that are not said twice
+
+
+@dataclass(slots=True)
+class Record:
+    """One number that something has happened to; all times are ticks, in ms."""
+
+    number: str
+    ordinal: int
+    """Suspensions commanded so far; a new record starts above all forgotten ones."""
+    state: State = State.ACTIVE
+    since_ms: int = 0
+    asked: int = 0
+    """Resumes asked for since the last suspension: keeps their command ids apart."""
+    level: int = 0
+    """Suspensions by rules that have not healed, as of ``clean_since_ms``."""
+    next_level: int | None = None
+    """The level once the suspension under way is known to have happened."""
+    clean_since_ms: int = 0
+    """When the number last came back into service."""
+    until_ms: int | None = None
+    release: Release = "time"
+    rule: str = ""
+    episode: str = ""
+    route: str = ""
+    closes: list[str] = field(default_factory=list)
+    """Episodes that end when the suspension is confirmed."""
+    command: str = ""
+    """The command whose answer is awaited."""
+    issued_ms: int = 0
+    said_silent: bool = False
+    owed: bool = False
+    """Telephony rejected a resume; it is asked again at ``retry_ms``."""
+    retry_ms: int = 0
+    rejections: int = 0
+    """In a row."""
+    old_until_ms: int | None = None
+    old_release: Release | None = None
+    """Terms that stand again when new ones are rejected; None when none are under way."""
+    refused: list[str] = field(default_factory=list)
+    changes: int = 0
+    """Audit rows so far."""
+
+    def snapshot(self) -> dict[str, Any]:
+        """All fields as plain values."""
+        state = {item.name: getattr(self, item.name) for item in fields(self)}
+        return state | {
+            "state": str(self.state),
+            "closes": list(self.closes),
+            "refused": list(self.refused),
+        }
+
+    @classmethod
+    def restored(cls, state: dict[str, Any]) -> Record:
+        """The record that :meth:`snapshot` was taken of."""
+        lists = {"closes": list(state["closes"]), "refused": list(state["refused"])}
+        return cls(**(state | lists | {"state": State(state["state"])}))
+
+    def healed(self, tick: int, heal_after_ms: int) -> int:
+        """The level as of ``tick``, for a number in service."""
+        return healed_level(self.level, tick - self.clean_since_ms, heal_after_ms)
+
+    def timer(self, ack_timeout_ms: int) -> tuple[int, Timer] | None:
+        """The next thing that time alone brings, with the moment it is due; None: nothing."""
+        due: list[tuple[int, Timer]] = []
+        if self.command and not self.said_silent:
+            due.append((self.issued_ms + ack_timeout_ms, "silent"))
+        if self.state is State.SUSPENDED and self.owed:
+            due.append((self.retry_ms, "retried"))
+            if self.until_ms is not None:
+                due.append((self.until_ms, "let_go"))
+        elif self.until_ms is not None and self.state is State.RESUMING:
+            # The margin covers telephony's own clock; by then it has let go or never held.
+            due.append((max(self.until_ms, self.issued_ms) + ack_timeout_ms, "let_go"))
+        elif self.until_ms is not None:
+            due.append((self.until_ms, "ttl_over"))
+        # Of two that are due at once, the word to people comes first, then the nearer end.
+        return min(due, key=lambda item: (item[0], _ORDER[item[1]]), default=None)
+
+
+_ORDER: dict[Timer, int] = {"silent": 0, "let_go": 1, "ttl_over": 2, "retried": 3}
