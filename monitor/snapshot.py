@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal, Protocol
 
 import numpy as np
@@ -23,8 +22,6 @@ Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 FigureKind = Literal["ratio", "mean", "count"]
 Better = Literal["lower", "higher"]
-
-NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +109,7 @@ class RuleStanding:
     window: str
     status: Literal["active", "shadow", "off"]
     levels: tuple[RuleLevel, ...] = ()
-    states: Mapping[str, int] = NOTHING
+    states: Mapping[str, int] = field(default_factory=dict)
     """Scopes by state: ``warming``, ``ok``, ``insufficient``, ``pending``, ``firing``, …"""
 
 
@@ -212,7 +209,7 @@ class Snapshot:
     rules: tuple[RuleStanding, ...] = ()
     alerts: tuple[AlertStanding, ...] = ()
     """Firing, most severe first."""
-    numbers: Mapping[str, int] = NOTHING
+    numbers: Mapping[str, int] = field(default_factory=dict)
     """All known numbers, by state."""
     standing: tuple[NumberStanding, ...] = ()
     """The numbers that are not active, longest first."""
