@@ -19,7 +19,7 @@ MS_PER_UNIT = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000
 """Milliseconds in each unit of duration that YAML may use."""
 DURATION_MS_MAX = 3_660 * MS_PER_UNIT["d"]
 """Ten years: beyond any window, and far from where int64 milliseconds overflow."""
-SIZE_BYTES_MAX = 2**50
+SIZE_BYTES_MAX = 2**49
 
 _BYTES_PER_UNIT = {
     "B": 1,

@@ -182,7 +182,9 @@ class _Words:
             return self._fault(path, f"missing key {context['discriminator']}")
         if kind == "union_tag_invalid":
             path = self._deeper(path, str(context["discriminator"]).strip("'"))
-            return self._not_one_of(path, context["tag"], context["expected_tags"])
+            node = self._root.at(path)
+            tag = context["tag"] if node is None else node.value
+            return self._not_one_of(path, tag, context["expected_tags"])
         if kind in {"literal_error", "enum"}:
             return self._not_one_of(path, detail["input"], context["expected"])
         if detail["input"] is None and kind == "unit":

@@ -38,9 +38,9 @@ _WORDS: tuple[tuple[str, str, str, bool], ...] = (
      "write \\\\ for a backslash, or use single quotes", False),
     ("escape sequence of", "an unfinished escape in double quotes",
      "write \\\\ for a backslash, or use single quotes", False),
-    ("expected ',' or ']'", "the list '[' is not closed",
+    ("expected ',' or ']'", "the list '[' of line {line} is not closed here",
      "check commas, brackets and quotes", False),
-    ("expected ',' or '}'", "the mapping '{' is not closed",
+    ("expected ',' or '}'", "the mapping '{{' of line {line} is not closed here",
      "check commas, braces and quotes", False),
     ("expected <block end>", "this line does not fit the indentation above",
      "line it up with its neighbours, or put the value above in quotes", False),
@@ -65,8 +65,11 @@ def explain_syntax(error: yaml.YAMLError) -> Fault:
     said = error.problem or ""
     for words, message, hint, by_context in _WORDS:
         if words in said:
-            place = error.context_mark if by_context and error.context_mark else error.problem_mark
-            return _at(place, message, hint)
+            place, context = error.problem_mark, error.context_mark
+            if context is not None and by_context:
+                place = context
+            line = "?" if context is None else context.line + 1
+            return _at(place, message.format(line=line), hint)
     return _at(error.problem_mark or error.context_mark, f"not YAML: {said}", "")
 
 
