@@ -59,6 +59,11 @@ class ExporterServer:
         """The port in use, also when the settings asked for any."""
         return int(self._http.server_address[1])
 
+    @property
+    def in_flight(self) -> int:
+        """Requests being answered now."""
+        return len(self._http.deadlines)
+
     def start(self) -> None:
         """Answer requests from now on, in threads of our own."""
         self._thread = threading.Thread(
@@ -99,7 +104,8 @@ class _Server(socketserver.ThreadingMixIn, HTTPServer):
         self._refused = collector.refused
         self._slots = threading.BoundedSemaphore(settings.threads)
         self._lock = threading.Lock()
-        self._deadlines: dict[socket.socket, float] = {}
+        self.deadlines: dict[socket.socket, float] = {}
+        """When each request under way is cut off, on the clock's monotonic scale."""
         super().__init__((settings.host, settings.port), _Handler)
 
     def server_bind(self) -> None:
@@ -117,7 +123,7 @@ class _Server(socketserver.ThreadingMixIn, HTTPServer):
             self.shutdown_request(request)
             return
         with self._lock:
-            self._deadlines[request] = self._clock.monotonic_s() + self.timeout_s
+            self.deadlines[request] = self._clock.monotonic_s() + self.timeout_s
         try:
             super().process_request(request, client_address)
         except RuntimeError:  # no thread to be had
@@ -138,9 +144,9 @@ class _Server(socketserver.ThreadingMixIn, HTTPServer):
         """
         now = self._clock.monotonic_s()
         with self._lock:
-            overdue = [request for request, until in self._deadlines.items() if until < now]
+            overdue = [request for request, until in self.deadlines.items() if until < now]
             for request in overdue:
-                del self._deadlines[request]
+                del self.deadlines[request]
         for request in overdue:
             self.count_refused("overdue")
             with contextlib.suppress(OSError):
@@ -150,8 +156,8 @@ class _Server(socketserver.ThreadingMixIn, HTTPServer):
         """Stop listening and cut off what is under way."""
         super().server_close()
         with self._lock:
-            waiting = list(self._deadlines)
-            self._deadlines.clear()
+            waiting = list(self.deadlines)
+            self.deadlines.clear()
         for request in waiting:
             with contextlib.suppress(OSError):
                 request.shutdown(socket.SHUT_RDWR)
@@ -167,7 +173,7 @@ class _Server(socketserver.ThreadingMixIn, HTTPServer):
 
     def _release(self, request: socket.socket) -> None:
         with self._lock:
-            self._deadlines.pop(request, None)
+            self.deadlines.pop(request, None)
         self._slots.release()
 
 

@@ -1,0 +1,200 @@
+"""A realistic snapshot: three teams, six groups, eighteen agents, forty numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from monitor.decisions import Figures
+from monitor.snapshot import (
+    AgentPlace,
+    AlertStanding,
+    CheckpointStanding,
+    FigureKind,
+    IndicatorFigures,
+    IndicatorInfo,
+    KeyCount,
+    NumberStanding,
+    PartitionStanding,
+    Queue,
+    RuleLevel,
+    RuleStanding,
+    Snapshot,
+)
+from monitor.stats import Stats
+
+TEAMS = ("team-1", "team-2", "team-3")
+PLACES = tuple(AgentPlace(f"agent-{i:02}", f"group-{i // 3}", TEAMS[i // 6]) for i in range(18))
+NUMBERS = tuple(f"+8621500000{i:02}" for i in range(20))
+KEYS = {
+    "team": TEAMS,
+    "group": tuple(f"group-{i}" for i in range(6)),
+    "agent": tuple(place.agent for place in PLACES),
+    "number": NUMBERS,
+    "campaign": ("campaign-7",),
+    "number_type": ("400", "95", "mobile"),
+    "customer_tag": ("new", "old"),
+}
+INDICATORS: dict[str, tuple[FigureKind, float, tuple[str, ...]]] = {
+    "hangup_rate": ("ratio", 0.25, ("30m", "4h", "24h")),
+    "complaint_rate": ("ratio", 0.005, ("24h",)),
+    "number_flag_rate": ("ratio", 0.05, ("24h",)),
+    "answer_rate": ("ratio", 0.3, ("30m", "24h")),
+    "effective_talk_ratio": ("ratio", 0.6, ("1h", "8h")),
+    "auto_log_rate": ("ratio", 0.9, ("24h",)),
+    "csat": ("mean", 4.2, ("24h",)),
+    "redial_frequency": ("count", 2.0, ("24h",)),
+}
+HIGHER = {"answer_rate", "effective_talk_ratio", "auto_log_rate", "csat"}
+
+
+def figures(
+    indicator: str, kind: FigureKind, by: tuple[str, ...], window: str, names: tuple[str, ...]
+) -> IndicatorFigures:
+    target = INDICATORS[indicator][1]
+    of = np.array([100.0 + 7 * i for i in range(len(names))])
+    return IndicatorFigures(
+        indicator=indicator,
+        kind=kind,
+        by=by,
+        window=window,
+        names=names,
+        hits=np.round(of * target * np.linspace(0.6, 1.4, len(names)), 3),
+        of=of,
+    )
+
+
+def stats() -> Stats:
+    made = Stats()
+    made.records.update({"calls": 9_000, "sms": 1_200, "crm": 800})
+    made.events.update(
+        {
+            ("call.ended", "accepted"): 8_400,
+            ("call.ended", "duplicate"): 12,
+            ("sms.sent", "accepted"): 900,
+            ("sms.opened", "accepted"): 300,
+            ("agent.state", "accepted"): 700,
+        }
+    )
+    made.rejects.update({"not_json": 3, "too_late": 2})
+    made.late, made.resumed_late, made.unknown_types, made.tombstones = 17, 1, 4, 2
+    made.alerts.update({("number-hangup", "crit", "firing"): 2})
+    made.commands.update({("suspend", "issued"): 3, ("suspend", "applied"): 2})
+    made.refusals.update({"max_fraction": 1})
+    made.deliveries.update({("supervisors", "ok"): 5, ("supervisors", "timeout"): 1})
+    made.ticks = 720
+    for seconds in (0.0005, 0.001, 0.0011, 3.0):
+        made.tick_time.observe(seconds)
+    made.decision_delay.observe(6.2)
+    made.checkpoints = 4
+    made.checkpoint_time.observe(0.2)
+    made.reloads.update({"ok": 1})
+    return made
+
+
+def snapshot(now_ms: int) -> Snapshot:
+    """The centre at ``now_ms``: one number bad, one suspended, nothing wrong with the daemon."""
+    shown = Figures(0.5, 50.0, 100.0, "30m")
+    return Snapshot(
+        wall_ms=now_ms - 400,
+        stats=stats(),
+        at_ms=now_ms - 2_000,
+        tick_ms=now_ms - 2_000 - (now_ms - 2_000) % 5_000,
+        indicators=tuple(
+            IndicatorInfo(
+                name,
+                kind,
+                "higher" if name in HIGHER else "lower",
+                {"en": name.replace("_", " ").capitalize(), "zh": "指标"},
+                "result",
+                target,
+            )
+            for name, (kind, target, _) in INDICATORS.items()
+        ),
+        figures=tuple(
+            figures(name, kind, (scope,), window, keys)
+            for name, (kind, _, windows) in INDICATORS.items()
+            for scope, keys in KEYS.items()
+            for window in windows
+        ),
+        rules=(
+            RuleStanding(
+                "number-hangup",
+                "hangup_rate",
+                ("number",),
+                "30m",
+                "active",
+                (RuleLevel("warn", 0.25, "above"), RuleLevel("crit", 0.3, "above")),
+                {"ok": 37, "insufficient": 2, "firing": 1},
+            ),
+            RuleStanding(
+                "number-flagged", "", ("number",), "", "active", (), {"ok": 39, "firing": 1}
+            ),
+            RuleStanding(
+                "redial",
+                "redial_frequency",
+                ("number", "customer"),
+                "24h",
+                "shadow",
+                (RuleLevel("warn", 2.0, "above"),),
+                {"ok": 5, "firing": 2},
+            ),
+        ),
+        alerts=(
+            AlertStanding(
+                "number-hangup",
+                "crit",
+                (("number", NUMBERS[7]),),
+                now_ms - 60_000,
+                "e1",
+                shown,
+                "supervisors",
+            ),
+            AlertStanding(
+                "redial",
+                "warn",
+                (("number", NUMBERS[8]), ("customer", "+8613912345678")),
+                now_ms - 50_000,
+                "e2",
+                shown,
+                shadow=True,
+            ),
+            AlertStanding(
+                "redial",
+                "warn",
+                (("number", NUMBERS[8]), ("customer", "c-opaque")),
+                now_ms - 90_000,
+                "e3",
+                shown,
+                shadow=True,
+            ),
+        ),
+        numbers=Counter(active=38, wanted=1, suspended=1),
+        standing=(
+            NumberStanding(
+                NUMBERS[3], "suspended", now_ms - 600_000, now_ms + 1_200_000, "number-hangup"
+            ),
+            NumberStanding(NUMBERS[7], "wanted", now_ms - 60_000, None, "number-hangup"),
+        ),
+        partitions=tuple(
+            PartitionStanding(
+                topic,
+                number,
+                100,
+                103,
+                None if topic == "sms" else now_ms - 1_500,
+                idle=topic == "sms",
+            )
+            for topic in ("calls", "crm", "sms")
+            for number in range(2)
+        ),
+        queues=(
+            Queue("pending_rows", 120, 1_000_000),
+            Queue("outbox", 2, 10_000, now_ms - 1_000),
+        ),
+        keys={"number": KeyCount(40, 100_000), "number+customer": KeyCount(900, 1_000_000)},
+        agents=PLACES,
+        checkpoint=CheckpointStanding(now_ms - 30_000, 1_234_567),
+        config_hash="abc123",
+    )
