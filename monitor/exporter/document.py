@@ -1,6 +1,6 @@
-"""``docs/metrics.md`` from the catalogue: ``python -m monitor.exporter.document > docs/metrics.md``.
+"""``docs/metrics.md`` from the catalogue.
 
-Owns the page's text; a test keeps the committed page equal to :func:`render`.
+Made by ``python -m monitor.exporter.document > docs/metrics.md``. Owns the page's text; a test keeps the committed page equal to :func:`render`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ _HEAD = """# Metrics
 
 <!-- Made by `python -m monitor.exporter.document`; a test keeps it true. Do not edit by hand. -->
 
-`/metrics` speaks the Prometheus text format and OpenMetrics 1.0.0, compressed where the scraper asks
-for it. Figures are read from the engine's last published step at each scrape. Names beginning with
+`/metrics` speaks the Prometheus text format and OpenMetrics 1.0.0, compressed where the scraper
+asks for it. Figures are read from the engine's last published step at each scrape. Names beginning with
 `callcentre_` are about the centre, with `monitor_` about the daemon; `process_…` and `python_gc_…`
 come from the client library.
 
 Rules that hold for all of them:
 
-- Times are Unix timestamps in seconds, so an age is `time() - …_timestamp_seconds` and keeps growing
-  when the daemon hangs.
+- Times are Unix timestamps in seconds, so an age is `time() - …_timestamp_seconds` and keeps
+  growing when the daemon hangs.
 - Counters whose label values are known begin at 0, so `increase()` counts the first event too.
 - **Customers are never a label**, and neither are pairs of dimensions. Each list is bounded
   (`exporter.keys_max`, `series_max`, `rows_max`); what a bound left out is counted in
