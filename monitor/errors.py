@@ -76,11 +76,15 @@ class CheckpointError(MonitorError):
 class DeliveryError(MonitorError):
     """Raised when a receiver refused a delivery; ``retry`` says whether trying again can help."""
 
-    def __init__(self, message: str, *, retry: bool, reason: str) -> None:
+    def __init__(
+        self, message: str, *, retry: bool, reason: str, retry_after_s: float | None = None
+    ) -> None:
         super().__init__(message)
         self.retry = retry
         self.reason = reason
         """A bounded label: ``timeout``, ``connection``, ``status_4xx``, ``status_5xx``, …"""
+        self.retry_after_s = retry_after_s
+        """How long the receiver asked to be left alone, seconds; None when it did not."""
 
 
 class BackPressure(MonitorError):  # noqa: N818 - a signal to slow down, not a fault

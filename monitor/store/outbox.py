@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, or_, select, update
 
 from monitor.clock import Clock
 from monitor.decisions import Decision
@@ -56,7 +56,7 @@ class Delivery:
     created_ms: int
     """Wall time at which the decision was recorded."""
     mark: str
-    """What the channel said before the attempt, to find out later whether it got through."""
+    """What the channel said before the *first* attempt, to find out whether one got through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,7 @@ class Outbox:
                     .values(
                         state="sending",
                         attempts=OUTBOX.c.attempts + 1,
-                        mark=mark,
+                        mark=case((OUTBOX.c.mark == "", mark), else_=OUTBOX.c.mark),
                         updated_ms=now_ms,
                     )
                 )

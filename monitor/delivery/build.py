@@ -1,0 +1,68 @@
+"""The channels that the settings ask for.
+
+Owns the one place where a receiver's type becomes a class.
+"""
+
+from __future__ import annotations
+
+from monitor.clock import Clock
+from monitor.decisions import Alert
+from monitor.delivery.channels.alertmanager import AlertmanagerChannel
+from monitor.delivery.channels.base import Channel
+from monitor.delivery.channels.commands import CommandsChannel, Telephony
+from monitor.delivery.channels.log import LogChannel
+from monitor.delivery.channels.webhook import WebhookChannel
+from monitor.delivery.routes import Router
+from monitor.delivery.settings import (
+    TELEPHONY,
+    AlertmanagerReceiver,
+    DeliverySettings,
+    LogReceiver,
+    Receiver,
+    WebhookReceiver,
+    read_secret,
+)
+from monitor.store.episodes import Episodes
+
+
+def open_channels(
+    settings: DeliverySettings,
+    *,
+    router: Router,
+    episodes: Episodes,
+    clock: Clock,
+    telephony: Telephony | None,
+) -> dict[str, Channel]:
+    """One channel a receiver, by name; connections are made when first needed.
+
+    Raises:
+        ConfigError: a secret is missing.
+    """
+    channels: dict[str, Channel] = {
+        name: _open(name, receiver, router, episodes, clock)
+        for name, receiver in settings.known_receivers().items()
+    }
+    if telephony is not None:
+        channels[TELEPHONY] = CommandsChannel(telephony)
+    return channels
+
+
+def _open(
+    name: str, receiver: Receiver, router: Router, episodes: Episodes, clock: Clock
+) -> Channel:
+    match receiver:
+        case LogReceiver():
+            return LogChannel(language=receiver.language)
+        case WebhookReceiver():
+            return WebhookChannel(
+                receiver.url,
+                clock=clock,
+                secret=read_secret(name, receiver),
+                timeout_ms=receiver.timeout,
+            )
+        case AlertmanagerReceiver():
+
+            def routed(alert: Alert) -> bool:
+                return name in router.receivers(alert)
+
+            return AlertmanagerChannel(receiver, episodes=episodes, routed=routed, clock=clock)

@@ -1,0 +1,69 @@
+"""The interface of everything that a decision can be handed to.
+
+Owns the contract; retries, order and bookkeeping are ``monitor.delivery.lane``'s. A channel is
+used by one thread.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from monitor.delivery.people import Digest
+from monitor.store.outbox import Delivery
+
+
+class Channel(ABC):
+    """A way to one receiver.
+
+    Attributes:
+        takes_digests: late notifications are joined into one for it.
+        repost_ms: how often :meth:`repost` is due; None: never.
+    """
+
+    takes_digests: ClassVar[bool] = False
+    repost_ms: int | None = None
+
+    @abstractmethod
+    def send(self, delivery: Delivery) -> None:
+        """Hand one decision over; on return the receiver has it.
+
+        Raises:
+            DeliveryError: it may or may not have arrived; ``retry`` says whether to try again.
+        """
+
+    def send_digest(self, digest: Digest) -> None:
+        """Hand several late decisions over as one; only where ``takes_digests``.
+
+        Raises:
+            DeliveryError: as :meth:`send`.
+        """
+        msg = f"{type(self).__name__} takes no digests, not even {digest.id}"
+        raise TypeError(msg)
+
+    def prepare(self) -> str:
+        """A mark of now, stored before a first attempt; empty where repeats do no harm.
+
+        Raises:
+            DeliveryError: the receiver does not answer.
+        """
+        return ""
+
+    def already_sent(self, delivery: Delivery) -> bool:
+        """Whether an earlier attempt since ``delivery.mark`` got through; False when unknowable.
+
+        Raises:
+            DeliveryError: the receiver does not answer.
+        """
+        del delivery
+        return False
+
+    def repost(self) -> None:  # noqa: B027 - most receivers remember
+        """Say again what still holds, for receivers that forget.
+
+        Raises:
+            DeliveryError: as :meth:`send`.
+        """
+
+    def close(self) -> None:  # noqa: B027 - not all hold something
+        """Release what is held; twice is fine."""

@@ -1,0 +1,67 @@
+"""Commands to telephony, each sent once.
+
+Owns only the fit between the outbox and a telephony system; such systems are ``monitor.telephony``,
+whose ``CommandChannel`` has the shape asked for here.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from monitor.decisions import Command
+from monitor.delivery.channels.base import Channel
+from monitor.errors import DeliveryError
+from monitor.store.outbox import Delivery
+
+
+class Telephony(Protocol):
+    """What is needed of ``monitor.telephony.base.CommandChannel``; see there for the contract."""
+
+    def prepare(self) -> str:
+        """A mark of now."""
+        ...
+
+    def send(self, command_json: bytes, key: str, command_id: str) -> None:
+        """Hand one command over."""
+        ...
+
+    def already_sent(self, command_id: str, mark: str) -> bool:
+        """Whether it arrived after the mark."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held."""
+        ...
+
+
+class CommandsChannel(Channel):
+    """One record a command, with the mark that tells after a crash whether it arrived."""
+
+    def __init__(self, telephony: Telephony) -> None:
+        self._telephony = telephony
+
+    def prepare(self) -> str:
+        """The mark to be stored before the first attempt."""
+        return self._telephony.prepare()
+
+    def already_sent(self, delivery: Delivery) -> bool:
+        """Whether an earlier attempt got through."""
+        return self._telephony.already_sent(delivery.decision.id, delivery.mark)
+
+    def send(self, delivery: Delivery) -> None:
+        """Send the command.
+
+        Raises:
+            DeliveryError: see the telephony system; or it is no command at all.
+        """
+        command = delivery.decision
+        if not isinstance(command, Command):
+            raise DeliveryError("telephony takes commands only", retry=False, reason="internal")
+        wire = msgspec.json.encode(command.to_wire())
+        self._telephony.send(wire, command.number, command.id)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._telephony.close()

@@ -1,0 +1,298 @@
+"""One receiver's deliveries: claimed, attempted, settled.
+
+Owns the order of these steps and their pauses; one thread calls :meth:`Lane.step`. What may be
+claimed next is the outbox's to say, what failed for good is ``monitor.delivery.retry``'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from monitor.clock import Clock
+from monitor.decisions import Command
+from monitor.delivery.channels.base import Channel
+from monitor.delivery.pacing import Pacer
+from monitor.delivery.people import Digest
+from monitor.delivery.retry import pause_ms
+from monitor.errors import DeliveryError, StoreError
+from monitor.store.outbox import Delivery, Outbox, Settled
+
+log = structlog.get_logger(__name__)
+
+IDLE_MS = 60_000
+"""The longest sleep without work; new work wakes the lane."""
+_STORE_PAUSE_MS = 1_000
+_BATCH = 32
+_DIGEST_MAX = 10_000
+_FLUSH_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How hard delivery is tried; see ``DeliverySettings``."""
+
+    stale_after_ms: int
+    max_age_ms: int
+    max_attempts: int
+    backoff_base_ms: int
+    backoff_max_ms: int
+
+
+class Lane:
+    """The way of deliveries to one receiver."""
+
+    def __init__(
+        self,
+        receiver: str,
+        channel: Channel,
+        *,
+        outbox: Outbox,
+        clock: Clock,
+        policy: Policy,
+        pacer: Pacer,
+        draw: Callable[[], float],
+        count: Callable[[str, Delivery | None], None],
+    ) -> None:
+        """``draw`` is uniform in [0, 1); ``count`` is told the result of each attempt."""
+        self.receiver = receiver
+        self.channel = channel
+        self._outbox = outbox
+        self._clock = clock
+        self._policy = policy
+        self._pacer = pacer
+        self._draw = draw
+        self._count = count
+        self._recovered = False
+        self._failures = 0
+        self._paused_until_s = 0.0
+        self._repost_at_s = 0.0
+
+    def step(self, deadline_s: float | None = None) -> int:
+        """Do what is due; returns the milliseconds until there may be more, 0 for at once.
+
+        Past ``deadline_s`` (monotonic) nothing further of what was claimed is begun.
+        """
+        now_s = self._clock.monotonic_s()
+        if now_s < self._paused_until_s:
+            return _ms(self._paused_until_s - now_s)
+        try:
+            if not self._recovered:
+                self._recover()
+            wait_ms = self._repost(now_s)
+            return min(wait_ms, self._deliver(deadline_s))
+        except DeliveryError as error:
+            # Nothing was claimed: a mark, a look back or a repost failed.
+            self._count(error.reason, None)
+            self._log_failure(error)
+            return self._pause(error)
+        except StoreError as error:
+            log.error("outbox_unavailable", receiver=self.receiver, detail=str(error))  # noqa: TRY400 - said in full
+            return _STORE_PAUSE_MS
+
+    def _recover(self) -> None:
+        """Settle what the last run left in flight: it arrived, or it is sent again."""
+        again: list[int] = []
+        arrived: list[Settled] = []
+        for delivery in self._outbox.in_flight(self.receiver):
+            if delivery.mark and self.channel.already_sent(delivery):
+                arrived.append(Settled(delivery.seq, "sent"))
+            else:
+                again.append(delivery.seq)
+        self._outbox.settle(arrived)
+        self._outbox.release(again)
+        self._recovered = True
+        if arrived or again:
+            log.info(
+                "in_flight_recovered",
+                receiver=self.receiver,
+                arrived=len(arrived),
+                again=len(again),
+            )
+
+    def _repost(self, now_s: float) -> int:
+        if self.channel.repost_ms is None:
+            return IDLE_MS
+        if now_s >= self._repost_at_s:
+            self.channel.repost()
+            self._repost_at_s = now_s + self.channel.repost_ms / 1000
+        return _ms(self._repost_at_s - now_s)
+
+    def _deliver(self, deadline_s: float | None) -> int:
+        due_ms = self._outbox.next_due_ms(self.receiver)
+        if due_ms is None:
+            return IDLE_MS
+        now_ms = self._clock.now_ms()
+        if due_ms > now_ms:
+            return min(IDLE_MS, due_ms - now_ms)
+        wait_ms = self._pacer.wait_ms(self._clock.monotonic_s())
+        if wait_ms > 0:
+            return wait_ms
+        fresh_since_ms = None
+        if self.channel.takes_digests:
+            fresh_since_ms = now_ms - self._policy.stale_after_ms
+            late = self._outbox.claim_late(
+                self.receiver, before_ms=fresh_since_ms, limit=_DIGEST_MAX
+            )
+            if late:
+                self._attempt_late(late)
+                return self._pause_left_ms()
+        mark = self.channel.prepare()
+        room = self._pacer.room(self._clock.monotonic_s())
+        batch = self._outbox.claim(
+            self.receiver,
+            limit=_BATCH if room is None else min(_BATCH, room),
+            mark=mark,
+            fresh_since_ms=fresh_since_ms,
+        )
+        self._attempt_all(batch, mark, deadline_s)
+        return self._pause_left_ms()
+
+    def _attempt_all(self, batch: Sequence[Delivery], mark: str, deadline_s: float | None) -> None:
+        """Attempt in order; the receiver's trouble ends the batch, and the rest goes back."""
+        settled: list[Settled] = []
+        flushed_s = self._clock.monotonic_s()
+        for index, delivery in enumerate(batch):
+            now_s = self._clock.monotonic_s()
+            if now_s < self._paused_until_s or (deadline_s is not None and now_s >= deadline_s):
+                self._outbox.settle(settled)
+                self._outbox.release([rest.seq for rest in batch[index:]])
+                return
+            settled.append(self._attempt(delivery, mark))
+            if now_s - flushed_s >= _FLUSH_S:
+                self._outbox.settle(settled)
+                settled, flushed_s = [], now_s
+        self._outbox.settle(settled)
+
+    def _attempt(self, delivery: Delivery, mark: str) -> Settled:
+        tried_before = delivery.attempts > 1 or delivery.mark != mark
+        try:
+            if delivery.mark and tried_before and self.channel.already_sent(delivery):
+                return self._sent(delivery)
+            if self._too_late(delivery):
+                self._count("stale", delivery)
+                log.warning("suspension_stale", receiver=self.receiver, id=delivery.decision.id)
+                return Settled(delivery.seq, "stale", "stale")
+            self._pacer.took(self._clock.monotonic_s())
+            self.channel.send(delivery)
+        except DeliveryError as error:
+            return self._failed(delivery, error)
+        except Exception as error:
+            log.exception("channel_failed", receiver=self.receiver, id=delivery.decision.id)
+            kind = type(error).__name__
+            return self._failed(delivery, DeliveryError(kind, retry=True, reason="internal"))
+        return self._sent(delivery)
+
+    def _attempt_late(self, late: Sequence[Delivery]) -> None:
+        """Send late notifications as one; a single one stays itself."""
+        if len(late) == 1:
+            self._outbox.settle([self._attempt(late[0], "")])
+            return
+        digest = Digest.of([delivery.decision for delivery in late])
+        self._pacer.took(self._clock.monotonic_s())
+        try:
+            self.channel.send_digest(digest)
+        except DeliveryError as error:
+            failure = error
+        except Exception as error:
+            log.exception("channel_failed", receiver=self.receiver, id=digest.id)
+            failure = DeliveryError(type(error).__name__, retry=True, reason="internal")
+        else:
+            self._failures = 0
+            self._count("digest", None)
+            self._outbox.settle(Settled(delivery.seq, "sent", "digest") for delivery in late)
+            return
+        self._outbox.settle(self._failed_late(late, failure))
+
+    def _too_late(self, delivery: Delivery) -> bool:
+        """A suspension that is over by itself; telling telephony now would begin a new one."""
+        decision = delivery.decision
+        return (
+            isinstance(decision, Command)
+            and decision.action == "suspend"
+            and decision.until_ms is not None
+            and decision.until_ms <= self._clock.now_ms()
+        )
+
+    def _sent(self, delivery: Delivery) -> Settled:
+        self._failures = 0
+        self._count("ok", delivery)
+        return Settled(delivery.seq, "sent")
+
+    def _given_up(self, delivery: Delivery, error: DeliveryError) -> bool:
+        return (
+            not error.retry
+            or delivery.attempts >= self._policy.max_attempts
+            or self._clock.now_ms() - delivery.created_ms >= self._policy.max_age_ms
+        )
+
+    def _failed(self, delivery: Delivery, error: DeliveryError) -> Settled:
+        self._count(error.reason, delivery)
+        if error.retry:
+            self._pause(error)
+        if self._given_up(delivery, error):
+            log.error(
+                "delivery_parked",
+                receiver=self.receiver,
+                id=delivery.decision.id,
+                reason=error.reason,
+                attempts=delivery.attempts,
+                detail=str(error),
+            )
+            return Settled(delivery.seq, "parked", error.reason)
+        self._log_failure(error, attempts=delivery.attempts, id=delivery.decision.id)
+        due_ms = self._clock.now_ms() + self._backoff_ms(delivery.attempts, error)
+        return Settled(delivery.seq, "retry", error.reason, due_ms)
+
+    def _failed_late(self, late: Sequence[Delivery], error: DeliveryError) -> list[Settled]:
+        """They stay together: all are due again at one time."""
+        self._count(error.reason, None)
+        pause = self._pause(error) if error.retry else 0
+        due_ms = self._clock.now_ms() + pause
+        outcomes = [
+            Settled(delivery.seq, "parked", error.reason)
+            if self._given_up(delivery, error)
+            else Settled(delivery.seq, "retry", error.reason, due_ms)
+            for delivery in late
+        ]
+        parked = sum(outcome.state == "parked" for outcome in outcomes)
+        self._log_failure(error, digest=len(late), parked=parked)
+        return outcomes
+
+    def _pause(self, error: DeliveryError) -> int:
+        """Leave the receiver alone for a while, as its failures come in a row."""
+        self._failures += 1
+        pause = self._backoff_ms(self._failures, error)
+        self._paused_until_s = self._clock.monotonic_s() + pause / 1000
+        return pause
+
+    def _backoff_ms(self, failures: int, error: DeliveryError) -> int:
+        policy = self._policy
+        pause = pause_ms(
+            failures,
+            base_ms=policy.backoff_base_ms,
+            max_ms=policy.backoff_max_ms,
+            draw=self._draw(),
+        )
+        # A receiver may ask for longer, but not for ever.
+        asked = min(policy.backoff_max_ms, round((error.retry_after_s or 0) * 1000))
+        return max(1, pause, asked)
+
+    def _pause_left_ms(self) -> int:
+        left_s = self._paused_until_s - self._clock.monotonic_s()
+        return _ms(left_s) if left_s > 0 else 0
+
+    def _log_failure(self, error: DeliveryError, **more: object) -> None:
+        log.warning(
+            "delivery_failed",
+            receiver=self.receiver,
+            reason=error.reason,
+            detail=str(error),
+            **more,
+        )
+
+
+def _ms(seconds: float) -> int:
+    return max(1, round(seconds * 1000))

@@ -1,0 +1,63 @@
+"""Which receivers a decision goes to.
+
+Owns the plan only, a pure function of decision and settings: the outbox keeps it, the worker
+carries it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from monitor.decisions import Alert, Command, Decision, Refusal, derive_id, scope_text
+from monitor.delivery.settings import LOG, TELEPHONY, DeliverySettings
+from monitor.store.outbox import PlannedDelivery
+
+
+class Router:
+    """Routes of one configuration; immutable."""
+
+    def __init__(self, settings: DeliverySettings, *, telephony: bool) -> None:
+        """``telephony``: whether commands have a system to go to."""
+        self._default = tuple(settings.default)
+        self._commands = tuple(settings.commands)
+        self._refusals = settings.refusals
+        self._routes = {name: tuple(route.receivers) for name, route in settings.routes.items()}
+        self._telephony = (TELEPHONY,) if telephony else ()
+        self.routes = frozenset(self._routes)
+        """Names that rules may use; an unknown or empty one means the default receivers."""
+
+    def plan(self, decision: Decision) -> list[PlannedDelivery]:
+        """The deliveries of one decision, each receiver once, in the settings' order.
+
+        What a shadow rule decides is for the log alone.
+        """
+        key = order_key(decision)
+        names = dict.fromkeys(self.receivers(decision))
+        return [PlannedDelivery(decision.id, receiver, key) for receiver in names]
+
+    def plan_all(self, decisions: Sequence[Decision]) -> list[PlannedDelivery]:
+        """The plans of several decisions, in order."""
+        return [delivery for decision in decisions for delivery in self.plan(decision)]
+
+    def receivers(self, decision: Decision) -> tuple[str, ...]:
+        """Names of the receivers of a decision; one may be named twice."""
+        match decision:
+            case Alert(shadow=True) | Command(shadow=True):
+                return (LOG,)
+            case Alert():
+                return self._routes.get(decision.route, self._default)
+            case Command():
+                return (*self._telephony, *self._commands)
+            case Refusal():
+                return self._routes.get(decision.route or self._refusals, self._default)
+
+
+def order_key(decision: Decision) -> str:
+    """Decisions of one key reach a receiver in the order they were made.
+
+    An alert's key is its rule and scope, so that an episode's end is never overtaken by the next
+    one's beginning; hashed, as scopes may name customers.
+    """
+    if isinstance(decision, Alert):
+        return derive_id(decision.rule, scope_text(decision.scope))
+    return decision.number

@@ -1,0 +1,201 @@
+"""Who hears of what: the ``delivery:`` part of ``config.yaml``.
+
+Owns the settings models, their faults that only show when parts are seen together, and the reading
+of secrets. A secret never stands in the file itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic_core import PydanticCustomError
+
+from monitor.errors import ConfigError, Problem
+from monitor.units import DurationMs, Rate
+
+LOG = "log"
+"""The receiver that is always there."""
+TELEPHONY = "telephony"
+"""The receiver that commands go to; it is set up under ``telephony:``."""
+
+_MINUTE_MS = 60_000
+_HOUR_MS = 60 * _MINUTE_MS
+
+
+def _checked_url(url: SecretStr) -> SecretStr:
+    # The text of the fault must not hold the address: its path is often a token.
+    try:
+        parts = urlsplit(url.get_secret_value())
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise PydanticCustomError(
+            "url", "{fault}", {"fault": "is not an address", "hint": "write https://host/path"}
+        )
+    return url
+
+
+Url = Annotated[SecretStr, AfterValidator(_checked_url)]
+"""An http(s) address; kept out of logs and errors, as paths and queries often hold tokens."""
+Positive = Annotated[DurationMs, Field(gt=0)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LogReceiver(_Model):
+    """One line in the daemon's own log."""
+
+    type: Literal["log"] = "log"
+    language: str = "en"
+    """Which of a message's languages is shown."""
+
+
+class WebhookReceiver(_Model):
+    """An HTTP address that takes decisions as JSON."""
+
+    type: Literal["webhook"]
+    url: Url
+    secret_env: str | None = None
+    """Environment variable that holds the key requests are signed with."""
+    secret_file: Path | None = None
+    """File that holds it; surrounding white space is dropped."""
+    timeout: Positive = 10_000
+    rate: Rate | None = None
+    """At most so many requests in so long, such as ``20/1m``."""
+
+
+class AlertmanagerReceiver(_Model):
+    """A Prometheus Alertmanager, by its API v2."""
+
+    type: Literal["alertmanager"]
+    url: Url
+    """Without ``/api/v2``."""
+    timeout: Positive = 10_000
+    repost: Positive = _MINUTE_MS
+    """How often firing alerts are posted again."""
+    resolved_for: Positive = 5 * _MINUTE_MS
+    """How long resolved alerts are posted again; also when Alertmanager lets go without us."""
+    generator_url: str | None = None
+    """The link people follow from an alert; ``{episode}`` stands for its id."""
+
+
+Receiver = Annotated[
+    LogReceiver | WebhookReceiver | AlertmanagerReceiver, Field(discriminator="type")
+]
+
+
+class Route(_Model):
+    """The receivers behind the name that rules use."""
+
+    receivers: Annotated[list[Name], Field(min_length=1)]
+
+
+class Backoff(_Model):
+    """Pauses between attempts: random from 0 to ``base`` doubled each time, at most ``max``."""
+
+    base: Positive = 1_000
+    max: Positive = 5 * _MINUTE_MS
+
+
+class Fault(NamedTuple):
+    """A fault between parts of the settings; ``loc`` is its place below ``delivery:``."""
+
+    loc: tuple[str | int, ...]
+    message: str
+    hint: str = ""
+
+
+class DeliverySettings(_Model):
+    """Receivers, routes, and how hard delivery is tried."""
+
+    receivers: dict[Name, Receiver] = Field(default_factory=dict)
+    routes: dict[Name, Route] = Field(default_factory=dict)
+    default: Annotated[list[Name], Field(min_length=1)] = [LOG]
+    """Receivers of decisions without a route of their own."""
+    commands: list[Name] = [LOG]
+    """Who hears of commands besides telephony."""
+    refusals: Name = "operations"
+    """The route of refusals that have none of their own."""
+    stale_after: Positive = 10 * _MINUTE_MS
+    """Notifications older than this join a digest."""
+    max_age: Positive = 24 * _HOUR_MS
+    """Deliveries that failed for so long are parked."""
+    max_attempts: Annotated[int, Field(gt=0)] = 200
+    backoff: Backoff = Backoff()
+    drain: DurationMs = 5_000
+    """How long stopping may take to send what is due."""
+
+    def known_receivers(self) -> dict[str, Receiver]:
+        """All receivers by name, the log included."""
+        return {LOG: LogReceiver(), **self.receivers}
+
+    def faults(self) -> list[Fault]:
+        """What is wrong between the parts; empty when all is well."""
+        found = [
+            Fault(("receivers", name), f"{name} is the name of a built-in receiver", hint)
+            for name, receiver in self.receivers.items()
+            for hint in [_misnamed(name, receiver)]
+            if hint
+        ]
+        places: list[tuple[tuple[str | int, ...], list[str]]] = [
+            (("default",), self.default),
+            (("commands",), self.commands),
+        ]
+        places += [(("routes", name, "receivers"), r.receivers) for name, r in self.routes.items()]
+        known = sorted(self.known_receivers())
+        for loc, names in places:
+            found += [
+                Fault((*loc, index), f"there is no receiver {name}", f"one of: {', '.join(known)}")
+                for index, name in enumerate(names)
+                if name not in known
+            ]
+        for name, receiver in self.receivers.items():
+            if not isinstance(receiver, WebhookReceiver):
+                continue
+            if receiver.secret_env is not None and receiver.secret_file is not None:
+                text = "secret_env and secret_file exclude each other"
+                found.append(Fault(("receivers", name, "secret_file"), text))
+        return found
+
+
+def read_secret(
+    name: str, receiver: WebhookReceiver, environ: Mapping[str, str] = os.environ
+) -> SecretStr | None:
+    """The signing key of a receiver; None when it has none.
+
+    Raises:
+        ConfigError: it should have one, and the variable or file is missing or empty.
+    """
+    if receiver.secret_env is not None:
+        text = environ.get(receiver.secret_env, "")
+        where, place = f"environment variable {receiver.secret_env}", Path("environment")
+    elif receiver.secret_file is not None:
+        place = receiver.secret_file
+        where = f"file {place}"
+        try:
+            text = place.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            text = ""
+    else:
+        return None
+    if not text:
+        message = f"the secret of receiver {name} is not there: {where} is missing or empty"
+        raise ConfigError([Problem(place, 0, 0, message, owner=name)])
+    return SecretStr(text)
+
+
+def _misnamed(name: str, receiver: Any) -> str:
+    if name == TELEPHONY:
+        return "telephony has a part of its own; choose another name"
+    if name == LOG and not isinstance(receiver, LogReceiver):
+        return "only a receiver of type log may be called log"
+    return ""

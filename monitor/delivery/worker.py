@@ -1,0 +1,145 @@
+"""The threads that deliver, apart from the engine's.
+
+Owns start, waking and stopping: one thread a receiver, so that none waits for another. They share
+nothing but the outbox.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from monitor.clock import Clock
+from monitor.delivery.channels.base import Channel
+from monitor.delivery.lane import Lane, Policy
+from monitor.delivery.pacing import Pacer
+from monitor.delivery.settings import TELEPHONY, DeliverySettings, WebhookReceiver
+from monitor.stats import Stats
+from monitor.store.outbox import Delivery, Outbox
+
+log = structlog.get_logger(__name__)
+
+_CRASH_PAUSE_MS = 1_000
+
+
+class DeliveryWorker:
+    """Delivers what the outbox holds, from :meth:`start` to :meth:`stop`."""
+
+    def __init__(
+        self,
+        settings: DeliverySettings,
+        channels: Mapping[str, Channel],
+        *,
+        outbox: Outbox,
+        clock: Clock,
+        stats: Stats,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        """``channels`` by receiver; ``draw`` gives the jitter, uniform in [0, 1)."""
+        self._settings = settings
+        self._outbox = outbox
+        self._clock = clock
+        self._stats = stats
+        self._stats_turn = threading.Lock()
+        self._stopping = threading.Event()
+        self._deadline_s: float | None = None
+        self.lanes = [
+            self._lane(receiver, channel, draw) for receiver, channel in sorted(channels.items())
+        ]
+        self._bells = [threading.Event() for _ in self.lanes]
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Start delivering; what waits for receivers that no longer exist is parked.
+
+        Raises:
+            StoreError: the outbox cannot be read.
+        """
+        for receiver, count in self._outbox.abandon([lane.receiver for lane in self.lanes]).items():
+            log.error(
+                "deliveries_parked", receiver=receiver, reason="no_such_receiver", count=count
+            )
+        for lane, bell in zip(self.lanes, self._bells, strict=True):
+            thread = threading.Thread(
+                target=self._run,
+                args=(lane, bell),
+                name=f"delivery-{lane.receiver}",
+                daemon=True,  # a receiver that hangs must not keep the process
+            )
+            self._threads.append(thread)
+            thread.start()
+
+    def wake(self) -> None:
+        """New deliveries were recorded; never blocks."""
+        for bell in self._bells:
+            bell.set()
+
+    def stop(self) -> bool:
+        """Send what is due for at most ``drain``, then stop; whether every thread ended in time.
+
+        What is not sent stays in the outbox for the next start.
+        """
+        drain_s = self._settings.drain / 1000
+        self._deadline_s = self._clock.monotonic_s() + drain_s
+        self._stopping.set()
+        self.wake()
+        for thread in self._threads:
+            left_s = max(0.0, self._deadline_s - self._clock.monotonic_s())
+            thread.join(left_s + 0.5)  # the last attempt's bookkeeping
+        ended = not any(thread.is_alive() for thread in self._threads)
+        if not ended:
+            hanging = [thread.name for thread in self._threads if thread.is_alive()]
+            log.warning("delivery_stop_incomplete", threads=hanging)
+        for lane in self.lanes:
+            lane.channel.close()
+        return ended
+
+    def _run(self, lane: Lane, bell: threading.Event) -> None:
+        while not self._stopping.is_set():
+            bell.clear()
+            wait_ms = self._step(lane)
+            if wait_ms > 0 and not self._stopping.is_set():
+                self._clock.wait(bell, wait_ms / 1000)
+        while self._time_left() and self._step(lane) == 0:
+            pass
+
+    def _time_left(self) -> bool:
+        return self._deadline_s is None or self._clock.monotonic_s() < self._deadline_s
+
+    def _step(self, lane: Lane) -> int:
+        try:
+            return lane.step(self._deadline_s)
+        except Exception:
+            # A fault of ours in one lane must not end deliveries for good, or in silence.
+            log.exception("delivery_lane_failed", receiver=lane.receiver)
+            return _CRASH_PAUSE_MS
+
+    def _lane(self, receiver: str, channel: Channel, draw: Callable[[], float]) -> Lane:
+        settings = self._settings
+        made = settings.known_receivers().get(receiver)
+
+        def count(result: str, delivery: Delivery | None) -> None:
+            with self._stats_turn:
+                self._stats.deliveries[receiver, result] += 1
+                if result == "stale" and receiver == TELEPHONY and delivery is not None:
+                    self._stats.commands["suspend", "stale"] += 1
+
+        return Lane(
+            receiver,
+            channel,
+            outbox=self._outbox,
+            clock=self._clock,
+            policy=Policy(
+                stale_after_ms=settings.stale_after,
+                max_age_ms=settings.max_age,
+                max_attempts=settings.max_attempts,
+                backoff_base_ms=settings.backoff.base,
+                backoff_max_ms=settings.backoff.max,
+            ),
+            pacer=Pacer(made.rate if isinstance(made, WebhookReceiver) else None),
+            draw=draw,
+            count=count,
+        )
