@@ -1,6 +1,7 @@
 """``docs/metrics.md`` from the catalogue.
 
-Made by ``python -m monitor.exporter.document > docs/metrics.md``. Owns the page's text; a test keeps the committed page equal to :func:`render`.
+Made by ``python -m monitor.exporter.document > docs/metrics.md``.
+Owns the page's text; a test keeps the committed page equal to :func:`render`.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ _HEAD = """# Metrics
 <!-- Made by `python -m monitor.exporter.document`; a test keeps it true. Do not edit by hand. -->
 
 `/metrics` speaks the Prometheus text format and OpenMetrics 1.0.0, compressed where the scraper
-asks for it. Figures are read from the engine's last published step at each scrape. Names beginning with
-`callcentre_` are about the centre, with `monitor_` about the daemon; `process_…` and `python_gc_…`
-come from the client library.
+asks for it. Figures are read from the engine's last published step at each scrape. Names beginning
+with `callcentre_` are about the centre, with `monitor_` about the daemon; `process_…` and
+`python_gc_…` come from the client library.
 
 Rules that hold for all of them:
 
