@@ -117,6 +117,7 @@ class Lane:
             return IDLE_MS
         if now_s >= self._repost_at_s:
             self.channel.repost()
+            self._failures = 0
             self._repost_at_s = now_s + self.channel.repost_ms / 1000
         return _ms(self._repost_at_s - now_s)
 

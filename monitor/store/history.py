@@ -6,39 +6,14 @@ here is needed to decide.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Table, and_, delete, exists, func, not_, or_, select
 
-from monitor.decisions import Alert, Command, Decision, Refusal, derive_id
+from monitor.decisions import Alert, Command, Decision, NumberChange, Refusal
 from monitor.store.codec import decode, from_text
 from monitor.store.database import Database, in_chunks
-from monitor.store.schema import AUDIT, DECISIONS, EPISODES, FLOORS, JOURNAL, OUTBOX, REQUESTS
-
-
-@dataclass(frozen=True, slots=True)
-class NumberAudit:
-    """One change of a number's state: who or which rule, why, and which command."""
-
-    at_ms: int
-    number: str
-    before: str
-    after: str
-    reason: str
-    rule: str = ""
-    episode: str = ""
-    command: str = ""
-    who: str = ""
-    """The person, when it was one."""
-    detail: str = ""
-
-    @property
-    def id(self) -> str:
-        """Derived, so that a repeated change is stored once."""
-        return derive_id(
-            self.number, self.at_ms, self.before, self.after, self.reason, self.command, self.who
-        )
+from monitor.store.schema import CHANGES, DECISIONS, EPISODES, FLOORS, JOURNAL, OUTBOX, REQUESTS
 
 
 class History:
@@ -88,17 +63,17 @@ class History:
             row = connection.execute(statement).first()
         return None if row is None else decode(row.kind, row.body)
 
-    def audit(
+    def changes(
         self, *, number: str | None = None, since_ms: int | None = None, limit: int = 100
-    ) -> list[NumberAudit]:
-        """Changes of numbers' states."""
-        statement = select(AUDIT.c.body).order_by(AUDIT.c.seq.desc()).limit(limit)
+    ) -> list[NumberChange]:
+        """The histories of numbers."""
+        statement = select(CHANGES.c.body).order_by(CHANGES.c.seq.desc()).limit(limit)
         if number is not None:
-            statement = statement.where(AUDIT.c.number == number)
+            statement = statement.where(CHANGES.c.number == number)
         if since_ms is not None:
-            statement = statement.where(AUDIT.c.at_ms >= since_ms)
+            statement = statement.where(CHANGES.c.at_ms >= since_ms)
         with self._database.read() as connection:
-            return [from_text(body, NumberAudit) for body in connection.scalars(statement)]
+            return [from_text(body, NumberChange) for body in connection.scalars(statement)]
 
     def prune(self, before_ms: int, *, journal_upto: int, limit: int = 500) -> int:
         """Delete up to ``limit`` rows of each table that are older; returns how many went.
@@ -185,5 +160,5 @@ def _expired(
             REQUESTS.c.seq,
             and_(REQUESTS.c.tick_ms.is_not(None), REQUESTS.c.created_ms < before_ms),
         ),
-        (AUDIT, AUDIT.c.seq, AUDIT.c.at_ms < before_ms),
+        (CHANGES, CHANGES.c.seq, CHANGES.c.at_ms < before_ms),
     ]

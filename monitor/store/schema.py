@@ -141,16 +141,16 @@ REQUESTS = Table(
     sqlite_autoincrement=True,
 )
 
-AUDIT = Table(
-    "number_audit",
+CHANGES = Table(
+    "number_changes",
     METADATA,
     _seq(),
     Column("id", String, nullable=False, unique=True),
     Column("at_ms", BigInteger, nullable=False),
     Column("number", String, nullable=False),
     Column("body", Text, nullable=False),
-    Index("audit_by_number", "number", "seq"),
-    Index("audit_by_age", "at_ms"),
+    Index("changes_by_number", "number", "seq"),
+    Index("changes_by_age", "at_ms"),
     sqlite_autoincrement=True,
 )
 

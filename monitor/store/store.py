@@ -14,12 +14,12 @@ from typing import Any, Self
 from sqlalchemy import Connection
 
 from monitor.clock import Clock
-from monitor.decisions import Alert, Decision, Refusal
+from monitor.decisions import Alert, Decision, NumberChange, Refusal
 from monitor.errors import StoreError
 from monitor.store.codec import encode, kind_of, number_of, to_text
 from monitor.store.database import Database, insert_if_absent
 from monitor.store.episodes import Episodes, follow
-from monitor.store.history import History, NumberAudit
+from monitor.store.history import History
 from monitor.store.journal import (
     FloorRow,
     Journal,
@@ -31,7 +31,7 @@ from monitor.store.journal import (
 )
 from monitor.store.lock import DaemonLock
 from monitor.store.outbox import Outbox, PlannedDelivery, enqueue
-from monitor.store.schema import AUDIT, DECISIONS, prepare
+from monitor.store.schema import CHANGES, DECISIONS, prepare
 from monitor.store.settings import StoreSettings
 
 
@@ -43,7 +43,8 @@ class Recording:
     """In the order they were made; one whose id is known already is left out."""
     deliveries: Sequence[PlannedDelivery] = ()
     """Queued only for decisions that were new."""
-    audit: Sequence[NumberAudit] = ()
+    changes: Sequence[NumberChange] = ()
+    """Rows of numbers' histories; one whose id is known already is left out."""
     floors: Sequence[FloorRow] = ()
     journal: Sequence[NewEntry] = ()
     judged_to_ms: int | None = None
@@ -101,11 +102,11 @@ class Store:
             known = {decision.id: (kind_of(decision), decision.at_ms) for decision in new}
             enqueue(connection, recording.deliveries, known, now_ms=now_ms)
             follow(connection, [d for d in new if isinstance(d, Alert)], now_ms=now_ms)
-            audit = [
+            changes = [
                 {"id": row.id, "at_ms": row.at_ms, "number": row.number, "body": to_text(row)}
-                for row in recording.audit
+                for row in recording.changes
             ]
-            insert_if_absent(connection, AUDIT, audit, key="seq")
+            insert_if_absent(connection, CHANGES, changes, key="seq")
             raise_floors(connection, recording.floors)
             append(connection, recording.journal)
             if recording.judged_to_ms is not None:
