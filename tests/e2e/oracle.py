@@ -12,6 +12,7 @@ running sum by key is the figure at every tick.
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -87,11 +88,25 @@ def _inherit(event: dict[str, Any], source: Mapping[str, Any] | None) -> None:
 
 def table(events: Sequence[dict[str, Any]]) -> duckdb.DuckDBPyConnection:
     """A database with the events as ``ev``."""
-    frame = pl.DataFrame([{name: event.get(name) for name in FIELDS} for event in events], FIELDS)
     database = duckdb.connect()
-    database.register("frame", frame.to_arrow())
-    database.execute("CREATE TABLE ev AS SELECT * FROM frame")
+    frame = pl.DataFrame([{name: event.get(name) for name in FIELDS} for event in events], FIELDS)
+    _store(database, "ev", frame)
     return database
+
+
+def _store(database: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame) -> None:
+    """Make ``frame`` a table; by way of a file, which needs no further library."""
+    with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
+        frame.write_parquet(file.name)
+        database.execute(
+            f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM read_parquet('{file.name}')"  # noqa: S608
+        )
+
+
+def _frame(database: duckdb.DuckDBPyConnection, query: str) -> pl.DataFrame:
+    with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
+        database.execute(f"COPY ({query}) TO '{file.name}' (FORMAT parquet)")
+        return pl.read_parquet(file.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +187,7 @@ def figures(
     rule, span = FORMULAS[formula], WINDOWS[window]
     key = " || chr(31) || ".join(f'"{name}"' for name in by)
     present = " AND ".join(f'"{name}" IS NOT NULL' for name in by)
-    return database.execute(f"""
+    query = f"""
         WITH rows AS (
             SELECT {key} AS key, tick AS enters, {span.leaves} AS leaves,
                    {rule.hits} AS hits, {rule.of} AS of
@@ -187,7 +202,8 @@ def figures(
         SELECT key, tick,
                CAST(sum(hits) OVER w AS BIGINT) AS hits, CAST(sum(of) OVER w AS BIGINT) AS of
         FROM sums WINDOW w AS (PARTITION BY key ORDER BY tick) ORDER BY key, tick
-    """).pl()  # noqa: S608 - the parts stand above
+    """  # noqa: S608 - the parts stand above
+    return _frame(database, query)
 
 
 def distinct(
@@ -254,9 +270,6 @@ def signed_in(
         if state != "offline"
     ]
     # A span is seen from its first event's tick on; its end is known only from the next one's.
-    database.execute(
-        "CREATE OR REPLACE TABLE spans(key VARCHAR, a BIGINT, b BIGINT, seen BIGINT, ended BIGINT)"
-    )
     frame = pl.DataFrame(
         [span for span in spans if span[0] is not None],
         schema={
@@ -268,10 +281,9 @@ def signed_in(
         },
         orient="row",
     )
-    database.register("span_frame", frame.to_arrow())
-    database.execute("INSERT INTO spans SELECT * FROM span_frame")
-    database.register("asked", ticks.select("key", "tick").unique().to_arrow())
-    return database.execute(f"""
+    _store(database, "spans", frame)
+    _store(database, "asked", ticks.select("key", "tick").unique())
+    query = f"""
         WITH at AS (
             SELECT key, tick, ((tick - {length_ms} + {pane_ms} - 1) // {pane_ms}) * {pane_ms} AS lo
             FROM asked
@@ -282,4 +294,5 @@ def signed_in(
             - greatest(spans.a, at.lo))) AS BIGINT) AS of
         FROM at JOIN spans ON spans.key = at.key AND spans.seen <= at.tick
         GROUP BY ALL ORDER BY ALL
-    """).pl()  # noqa: S608 - the parts stand above
+    """  # noqa: S608 - the parts stand above
+    return _frame(database, query)
