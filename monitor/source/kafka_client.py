@@ -1,0 +1,135 @@
+"""Opening kafka-python's clients, and what its errors and logs mean to us.
+
+Owns the one place where the client is built, so that a failed start leaves no thread behind, no
+topic is created by looking at it, and the client's chatter ends in our log. Reading is
+``monitor.source.kafka``, writing ``monitor.telephony``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import structlog
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.cluster import ClusterMetadata
+from kafka.errors import (
+    AuthorizationError,
+    IllegalSaslStateError,
+    IncompatibleBrokerVersion,
+    KafkaConfigurationError,
+    KafkaError,
+    SaslAuthenticationFailedError,
+    UnsupportedCodecError,
+    UnsupportedSaslMechanismError,
+)
+from kafka.net.compat import KafkaNetClient
+from kafka.net.manager import KafkaConnectionManager
+from kafka.net.selector import NetworkSelector
+
+from monitor.errors import MonitorError, SourceError, SourceUnavailable
+from monitor.source.base import Partition
+from monitor.source.settings import KafkaConnection
+
+log = structlog.get_logger(__name__)
+
+Client = TypeVar("Client")
+
+_HOPELESS = (
+    AuthorizationError,
+    IllegalSaslStateError,
+    IncompatibleBrokerVersion,
+    KafkaConfigurationError,
+    SaslAuthenticationFailedError,
+    UnsupportedCodecError,
+    UnsupportedSaslMechanismError,
+)
+
+
+class Link:
+    """Builds the client's network part, and keeps hold of it should the client fail to start."""
+
+    def __init__(self) -> None:
+        self._client: KafkaNetClient | None = None
+
+    def __call__(self, **configs: Any) -> KafkaNetClient:
+        """kafka-python's ``kafka_client`` hook."""
+        net = NetworkSelector(**configs)
+        manager = KafkaConnectionManager(net, **configs)
+        # kafka-python 3.0.12 does not hand allow_auto_create_topics on to its metadata requests,
+        # so that asking for a topic would create it.
+        manager.cluster.config["allow_auto_create_topics"] = False
+        self._client = KafkaNetClient(net=net, manager=manager, **configs)
+        return self._client
+
+    @property
+    def cluster(self) -> ClusterMetadata:
+        """Topics and partitions as last heard; refreshed by the client's own thread."""
+        if self._client is None:
+            raise SourceUnavailable("the client was not built")
+        return self._client.cluster
+
+    def close(self) -> None:
+        """End the network thread of a client that did not come to life."""
+        if self._client is not None:
+            self._client.close()
+
+
+def open_consumer(connection: KafkaConnection, **options: Any) -> tuple[KafkaConsumer, Link]:
+    """A consumer that is connected, with ``options`` on top of the connection's.
+
+    Raises:
+        SourceUnavailable: no broker answered within ``connect_timeout``.
+        SourceError: it never will: login, certificate file, version.
+    """
+    return _open(KafkaConsumer, connection, options)
+
+
+def open_producer(connection: KafkaConnection, **options: Any) -> tuple[KafkaProducer, Link]:
+    """A producer that is connected; errors as in :func:`open_consumer`."""
+    return _open(KafkaProducer, connection, options)
+
+
+def translate(fault: Exception, doing: str) -> MonitorError:
+    """The client's exception as one of ours: hopeless → SourceError, else SourceUnavailable."""
+    text = f"{doing}: {type(fault).__name__}: {fault}"
+    return SourceError(text) if isinstance(fault, _HOPELESS) else SourceUnavailable(text)
+
+
+def topic_partition(partition: Partition) -> TopicPartition:
+    """Our name of a partition as the client's."""
+    return TopicPartition(partition.topic, partition.number)
+
+
+def _open(
+    build: Callable[..., Client], connection: KafkaConnection, options: dict[str, Any]
+) -> tuple[Client, Link]:
+    bridge_client_log()
+    link = Link()
+    try:
+        return build(**connection.options(), **options, kafka_client=link), link
+    except KafkaError as fault:
+        link.close()
+        raise translate(fault, f"connecting to {connection.bootstrap}") from fault
+
+
+class _ClientLog(logging.Handler):
+    """The client's warnings as lines of our log; the same one only once while it repeats."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._last = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.msg != self._last:  # the template: its arguments count and time the repeats
+            self._last = record.msg
+            log.warning("kafka_client_says", logger=record.name, detail=record.getMessage()[:500])
+
+
+def bridge_client_log() -> None:
+    """Send kafka-python's warnings through structlog; calling it again changes nothing."""
+    logger = logging.getLogger("kafka")
+    if not any(isinstance(handler, _ClientLog) for handler in logger.handlers):
+        logger.addHandler(_ClientLog())
+        logger.propagate = False

@@ -1,0 +1,96 @@
+"""The interfaces of every telephony system: commands out, answers in.
+
+Owns the contract of sending a command *once*. A command is never lost, and never on its way twice:
+the caller keeps a mark before the first attempt and asks :meth:`CommandChannel.already_sent`
+before every later one, so that a death between sending and bookkeeping is survived
+(docs/numbers.md, "Commands and acknowledgements"). What a command means belongs to
+``monitor.numbers``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from monitor.decisions import Ack
+from monitor.source.base import Partition
+
+
+class CommandChannel(Protocol):
+    """A way to telephony. Threads may share one; it locks where it must.
+
+    The caller's order of work for one command::
+
+        mark = channel.prepare()            # once, before the first attempt
+        … store the mark durably …
+        channel.send(command, key, command_id)
+        … store that it was sent …
+
+    and for a command that may have gone out before (the process died, ``send`` raised)::
+
+        if not channel.already_sent(command_id, mark):
+            channel.send(command, key, command_id)
+    """
+
+    def prepare(self) -> str:
+        """An opaque mark of *now*: what is sent later lies behind it. Bounded, a few hundred bytes.
+
+        Raises:
+            DeliveryError: the receiver does not answer.
+        """
+        ...
+
+    def send(self, command_json: bytes, key: str, command_id: str) -> None:
+        """Hand one command over; on return the receiver has it durably.
+
+        Args:
+            command_json: ``Command.to_wire()`` as JSON.
+            key: the number: commands of one key keep their order.
+            command_id: what a receiver drops repeats by.
+
+        Raises:
+            DeliveryError: it may or may not have arrived; ``retry`` says whether trying again can
+                help, after :meth:`already_sent`.
+        """
+        ...
+
+    def already_sent(self, command_id: str, mark: str) -> bool:
+        """Whether the receiver has ``command_id``, sent after ``mark`` was made.
+
+        False also where a receiver cannot be asked: it then drops repeats by the id itself.
+
+        Raises:
+            DeliveryError: the receiver does not answer, so nothing is known.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release what is held; calling it twice is fine."""
+        ...
+
+
+class AckSource(Protocol):
+    """Telephony's answers. One thread uses it; positions are kept by the caller."""
+
+    def restore(self, positions: Mapping[Partition, int]) -> None:
+        """Begin at what :meth:`positions` gave, or at the oldest answer when empty.
+
+        Called once, before the first :meth:`poll`. An unreachable broker is not an error here.
+        """
+        ...
+
+    def poll(self) -> list[Ack]:
+        """The answers that have come, in the order of their log; empty when there are none.
+
+        Returns at once. A bad record is left out, counted and logged; an unreachable broker gives
+        an empty list. The same answer may come twice after a restart.
+        """
+        ...
+
+    def positions(self) -> Mapping[Partition, int]:
+        """Where to begin after what :meth:`poll` has given so far."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held; calling it twice is fine."""
+        ...
