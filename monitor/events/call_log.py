@@ -1,0 +1,170 @@
+"""What call rows said of a key, in the order they said it, and what was last known at any place.
+
+Owns one append-only table in immutable chunks, so that a checkpoint writes only what is new and a
+question touches few rows. What is learnt and who asks is ``monitor.events.enrich``.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+CHUNK_ROWS = 16_384
+SEQ = "__seq"
+"""Int64: a row's place among all call rows; a question's: the call rows before it."""
+ROW = "__row"
+"""Where a question stands in its frame, ascending."""
+FOUND = "__found"
+_SAID = "__said"
+
+
+class _Chunk:
+    """Immutable rows, found by the hash of their key."""
+
+    def __init__(self, frame: pl.DataFrame, key: str, blob: bytes | None = None) -> None:
+        self.frame = frame
+        self.blob = blob
+        self._key = key
+        hashes = frame[key].hash().to_numpy()
+        self._order = np.argsort(hashes, kind="stable")
+        self._hashes = hashes[self._order]
+
+    def of(self, wanted: pl.Series) -> pl.DataFrame:
+        """The rows whose key is among the distinct ``wanted``."""
+        hashes = wanted.hash().to_numpy()
+        first = np.searchsorted(self._hashes, hashes, side="left")
+        count = np.searchsorted(self._hashes, hashes, side="right") - first
+        hit = np.flatnonzero(count)
+        if not hit.size:
+            return self.frame.clear()
+        rows = np.concatenate([np.arange(first[i], first[i] + count[i]) for i in hit.tolist()])
+        near = self.frame[np.sort(self._order[rows])]
+        return near.filter(pl.col(self._key).is_in(wanted.implode()))  # hashes may collide
+
+    def to_blob(self) -> bytes:
+        if self.blob is None:
+            self.blob = _to_blob(self.frame)
+        return self.blob
+
+
+class CallLog:
+    """The table for one key column.
+
+    Args:
+        key: Column the rows are found by.
+        names: Columns remembered; ``key`` may be among them.
+        keep_all: False: of each key only what was last known is ever asked for, so older rows
+            may be folded together.
+    """
+
+    def __init__(self, key: str, names: Sequence[str], *, keep_all: bool) -> None:
+        self._key = key
+        self._names = [name for name in names if name != key]
+        self._keep_all = keep_all
+        columns = [key, SEQ, *self._names]
+        self._schema = {name: pl.Int64 if name == SEQ else pl.String for name in columns}
+        self._chunks: list[_Chunk] = []
+        self._tail = pl.DataFrame(schema=self._schema)
+        self._folded = 0
+
+    @property
+    def rows(self) -> int:
+        """Rows held: at least as many as there are keys."""
+        return sum(chunk.frame.height for chunk in self._chunks) + self._tail.height
+
+    def add(self, said: pl.DataFrame) -> None:
+        """Append the rows that have a key; ``SEQ`` ascends."""
+        rows = said.select(self._schema).filter(pl.col(self._key).is_not_null())
+        if rows.is_empty():
+            return
+        if not self._keep_all and self.rows > 2 * self._folded + CHUNK_ROWS:
+            self._fold()  # before the new rows: questions may stand between them
+        self._tail = pl.concat([self._tail, rows])
+        if self._tail.height >= CHUNK_ROWS:
+            self._chunks.append(_Chunk(self._tail.rechunk(), self._key))
+            self._tail = self._tail.clear()
+
+    def last_known(self, asking: pl.DataFrame, since: pl.Expr) -> pl.DataFrame:
+        """For each row of ``asking``, the last value there was of each name before it.
+
+        ``asking`` has the key, ``SEQ`` and ``ROW``; rows said before place ``since`` do not count.
+        Columns of the answer, in the order of ``asking``: ``FOUND`` Boolean (anything is known of
+        the key), then the names, the key's own included.
+        """
+        asked = asking.select(self._key, SEQ, ROW, pl.lit(False).alias(_SAID))
+        names = self._names
+        wanted = asked[self._key].drop_nulls().unique()
+        said = pl.concat(
+            [
+                *(chunk.of(wanted) for chunk in self._chunks),
+                self._tail.filter(pl.col(self._key).is_in(wanted.implode())),
+            ]
+        ).with_columns(pl.lit(True).alias(_SAID))
+        # A question stands before the call row of the same place: that one comes after it.
+        both = pl.concat([said, asked], how="diagonal").sort(self._key, SEQ, _SAID)
+        said_at = pl.when(_SAID).then(SEQ)
+        known = both.with_columns(
+            pl.col(names).forward_fill().over(self._key),
+            *(
+                pl.when(pl.col(name).is_not_null())
+                .then(said_at)
+                .forward_fill()
+                .over(self._key)
+                .alias(f"__at_{name}")
+                for name in names
+            ),
+            said_at.forward_fill().over(self._key).alias(FOUND),
+        ).filter(~pl.col(_SAID) & pl.col(self._key).is_not_null())
+        fresh = known.select(
+            ROW,
+            (pl.col(FOUND) >= since).alias(FOUND),
+            *(pl.when(pl.col(f"__at_{name}") >= since).then(name).alias(name) for name in names),
+        )
+        return (
+            asking.select(ROW, self._key)
+            .join(fresh, on=ROW, how="left", maintain_order="left")
+            .select(pl.col(FOUND).fill_null(False), self._key, *names)
+        )
+
+    def forget(self, before: int) -> None:
+        """Drop what was said before place ``before``, as far as whole chunks go."""
+        while self._chunks and self._chunks[0].frame[SEQ][-1] < before:
+            del self._chunks[0]
+
+    def trim(self, keys: int) -> None:
+        """Keep the ``keys`` keys that were used last."""
+        if self.rows > keys:
+            self._fold()
+            self._replace(self._chunks[0].frame.tail(keys))
+
+    def snapshot(self) -> list[bytes]:
+        """Arrow IPC blobs, the open chunk last; those of full chunks are the same every time."""
+        return [*(chunk.to_blob() for chunk in self._chunks), _to_blob(self._tail)]
+
+    def restore(self, blobs: Sequence[bytes]) -> None:
+        """Replace the table by one that :meth:`snapshot` gave."""
+        *full, tail = [pl.read_ipc(io.BytesIO(blob)) for blob in blobs]
+        self._chunks = [
+            _Chunk(frame, self._key, blob) for frame, blob in zip(full, blobs, strict=False)
+        ]
+        self._tail = tail
+
+    def _fold(self) -> None:
+        """One row a key: the last known values, at the place the key was last used."""
+        names = [pl.col(name).drop_nulls().last() for name in self._names]
+        everything = pl.concat([*(chunk.frame for chunk in self._chunks), self._tail])
+        self._replace(everything.group_by(self._key).agg(pl.col(SEQ).max(), *names).sort(SEQ))
+
+    def _replace(self, frame: pl.DataFrame) -> None:
+        self._chunks = [_Chunk(frame.select(self._schema), self._key)]
+        self._tail = self._tail.clear()
+        self._folded = frame.height
+
+
+def _to_blob(frame: pl.DataFrame) -> bytes:
+    blob = io.BytesIO()
+    frame.write_ipc(blob, compression="zstd")
+    return blob.getvalue()

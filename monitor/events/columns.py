@@ -1,0 +1,155 @@
+"""A batch of records at once, by polars: the fast reading, which only ever accepts.
+
+Owns the schema, the vectorised checks and the splitting around records that polars refuses.
+Whatever is not plainly good is left to ``monitor.events.strict``; that both read every accepted
+record alike is a property test (tests/events/test_agreement.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from monitor.events import guards
+from monitor.events.catalogue import FieldType, Kind, polars_dtype
+from monitor.events.settings import RecordLimits
+from monitor.events.times import column_ms, looks_integer
+
+ENVELOPE = {"id": pl.String, "type": pl.String, "time": pl.Int64}
+"""The columns that every frame begins with."""
+ROW = "__row"
+_CLOUD = "specversion"
+_SPLIT = 8
+_FEW = 48
+"""So few records are not worth another try at once."""
+
+Int64 = npt.NDArray[np.int64]
+Read = tuple[pl.DataFrame, Int64]
+
+
+class ColumnDecoder:
+    """Reads what is plainly good out of a batch, for a given set of columns."""
+
+    def __init__(
+        self, columns: Sequence[FieldType], types: Collection[str], limits: RecordLimits
+    ) -> None:
+        self._limits = limits
+        self._fields = tuple(columns)
+        self._text_keys = ("id", "type", *(field.name for field in columns if field.is_text))
+        self.schema: dict[str, type[pl.DataType]] = {
+            **ENVELOPE,
+            **{field.name: polars_dtype(field.name) for field in columns},
+        }
+        # Times come as text or integers, so they are read as text; a CloudEvent gives itself away.
+        times = [field.name for field in columns if field.kind is Kind.TIME]
+        self._wire = self.schema | dict.fromkeys(("time", *times, _CLOUD), pl.String)
+        self._typed = self._typing(types)
+        self._plain = self._checks()
+
+    def decode(self, records: Sequence[bytes]) -> Read:
+        """The rows read and the positions of the records that are left to the strict decoder.
+
+        The frame has ``ROW`` Int64, each row's position in ``records``, ascending, then the columns
+        of ``schema``.
+        """
+        limit = self._limits.record_bytes
+        # A newline inside a record would shift all rows after it; nothing is parsed beyond a limit.
+        fit = np.array([0 < len(one) <= limit and b"\n" not in one for one in records], np.bool_)
+        rows = np.flatnonzero(fit)
+        left = [np.flatnonzero(~fit)]
+        frames = [pl.DataFrame(schema={ROW: pl.Int64, **self.schema})]
+        kept = records if len(rows) == len(records) else [records[row] for row in rows.tolist()]
+        for frame, rest in self._blocks(kept, rows):
+            frames.append(frame)
+            left.append(rest)
+        # Blocks come in ascending order of their rows.
+        return pl.concat(frames), np.sort(np.concatenate(left))
+
+    def _blocks(self, records: Sequence[bytes], rows: Int64) -> Iterator[Read]:
+        """Read all at once; where polars refuses, split around the record that it refuses."""
+        if not records:
+            return
+        joined = guards.Joined(records)
+        wire = self._parse(joined)
+        if wire is not None:
+            yield self._check(wire, joined, rows)
+        elif len(records) <= _FEW:
+            yield pl.DataFrame(schema={ROW: pl.Int64, **self.schema}), rows
+        else:
+            step = -(-len(records) // _SPLIT)
+            for start in range(0, len(records), step):
+                end = start + step
+                yield from self._blocks(records[start:end], rows[start:end])
+
+    def _parse(self, joined: guards.Joined) -> pl.DataFrame | None:
+        try:
+            wire = pl.read_ndjson(joined.text, schema=self._wire)
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+            return None
+        # A row for a line, or the rows cannot be told apart: white space alone has none.
+        return wire if wire.height == joined.rows else None
+
+    def _check(self, wire: pl.DataFrame, joined: guards.Joined, rows: Int64) -> Read:
+        typed = wire.select(self._typed)
+        plain = typed.select(self._plain).to_series().to_numpy()
+        keys = guards.Keys(joined)
+        plain &= ~keys.kindly_read(self._text_keys, self._limits.depth) & ~keys.not_integer("time")
+        digits = typed["__digits"]
+        if digits.any():
+            plain &= ~digits.to_numpy() | keys.integer("time")
+        frame = typed.select(pl.Series(ROW, rows), *self.schema)
+        if plain.all():
+            return frame, rows[:0]
+        return frame.filter(plain), rows[~plain]
+
+    def _typing(self, types: Collection[str]) -> list[pl.Expr]:
+        """From the wire's columns to the schema's, and beside them what the checks look at."""
+        heeded = pl.col("type").is_in(sorted(types))
+        typed = [
+            _said("id"),
+            _said("type"),
+            column_ms(pl.col("time")).alias("time"),
+            looks_integer(pl.col("time")).fill_null(False).alias("__digits"),
+            pl.col(_CLOUD),
+        ]
+        for field in self._fields:
+            name = field.name
+            value = _said(name) if field.is_text else pl.col(name)
+            if field.kind is Kind.TIME:
+                said = pl.when(heeded).then(_said(name))
+                typed.append(said.alias(f"__{name}"))
+                value = pl.when(~looks_integer(said)).then(column_ms(said))
+            typed.append(pl.when(heeded).then(value).alias(name))
+        return typed
+
+    def _checks(self) -> pl.Expr:
+        """Whether a typed row is plainly good; false or null in doubt."""
+        limits = self._limits
+        checks = [
+            pl.col("id").is_not_null(),
+            pl.col("type").is_not_null(),
+            pl.col("time").is_not_null(),
+            pl.col(_CLOUD).is_null(),
+            pl.col("id", "type").str.len_bytes() <= limits.key_chars,
+        ]
+        for field in self._fields:
+            value = pl.col(field.name)
+            if field.is_text:
+                # Bytes, not characters: cheaper, and never fewer.
+                most = limits.key_chars if field.is_key else limits.string_chars
+                checks.append((value.str.len_bytes() <= most).fill_null(True))
+            if field.values:
+                checks.append(value.is_in(field.values).fill_null(True))
+            if field.is_ranged:
+                checks.append(value.is_between(field.low, field.high).fill_null(True))
+            if field.kind is Kind.TIME:
+                checks.append(value.is_not_null() | pl.col(f"__{field.name}").is_null())
+        return pl.all_horizontal(checks).fill_null(False)
+
+
+def _said(name: str) -> pl.Expr:
+    """A text column, null where it is empty: an empty text says nothing."""
+    return pl.when(pl.col(name) != "").then(pl.col(name)).alias(name)

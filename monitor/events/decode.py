@@ -1,0 +1,107 @@
+"""Bytes to columns: the door through which every record comes in.
+
+Owns the order of the two readings and the shape of the result. ``monitor.events.columns`` reads
+what is plainly good, many records at once; ``monitor.events.strict`` decides on the rest, one by
+one. A record never raises and is never lost: it is a row, a reject or a counted tombstone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from monitor.events.batch import Decoded, Reject
+from monitor.events.catalogue import CALL_TYPES, columns_for
+from monitor.events.columns import ROW, ColumnDecoder
+from monitor.events.organisation import Organisation
+from monitor.events.phones import Phones
+from monitor.events.settings import EventSettings
+from monitor.events.strict import Fault, StrictDecoder
+from monitor.source.base import Fetched
+
+Int64 = npt.NDArray[np.int64]
+
+
+class Decoder:
+    """Decodes batches for a given set of fields and types.
+
+    Args:
+        fields: Catalogue fields that indicators and rules look at; dimensions are always there.
+        types: Event types whose fields are decoded and checked. ``call.*`` is always among them,
+            since owners are learnt from it. Rows of other types keep ``id``, ``type`` and ``time``
+            alone: they move the watermark and are counted.
+        settings: Limits, region of telephone numbers, organisation.
+
+    Raises:
+        KeyError: a field that the catalogue does not have.
+    """
+
+    def __init__(
+        self, fields: frozenset[str], types: frozenset[str], settings: EventSettings
+    ) -> None:
+        columns = columns_for(fields | {"call_id"})  # feedback finds its call by it
+        heeded = types | CALL_TYPES
+        self._columns = ColumnDecoder(columns, heeded, settings.limits)
+        self._strict = StrictDecoder(columns, heeded, settings.limits)
+        self._phones = Phones(settings.phones)
+        self._organisation = Organisation.of(settings.organisation)
+
+    def decode(self, fetched: Fetched) -> Decoded:
+        """The rows of one batch, in offset order, and what was refused; never raises.
+
+        Numbers are E.164 and groups and teams complete in the frame; its columns are those named
+        in ``monitor.events.batch``, fields in the order of the catalogue.
+        """
+        records, rows = _present(fetched.values)
+        frame, rejects = self._read(fetched, records, rows)
+        at = frame[ROW].to_numpy()
+        frame = frame.select(
+            "id", "type", "time", pl.Series("offset", fetched.offsets[at]), *self._fields()
+        )
+        return Decoded(
+            partition=fetched.partition,
+            frame=self._organisation.apply(self._phones.apply(frame)),
+            timestamps=pl.Series("timestamp", fetched.timestamps[at], dtype=pl.Int64),
+            append_time=fetched.append_time,
+            rejects=rejects,
+            tombstones=len(fetched.values) - len(records),
+        )
+
+    def _fields(self) -> list[str]:
+        return list(self._columns.schema)[3:]
+
+    def _read(
+        self, fetched: Fetched, records: Sequence[bytes], rows: Int64
+    ) -> tuple[pl.DataFrame, list[Reject]]:
+        """The frame with ``ROW``, the position in ``fetched``, and the refused."""
+        frame, left = self._columns.decode(records)
+        frame = frame.with_columns(pl.Series(ROW, rows[frame[ROW].to_numpy()]))
+        taken: list[tuple[object, ...]] = []
+        rejects: list[Reject] = []
+        for position in left.tolist():
+            record, row = records[position], int(rows[position])
+            verdict = self._strict.decode(record)
+            if isinstance(verdict, Fault):
+                offset = int(fetched.offsets[row])
+                rejects.append(
+                    Reject(fetched.partition, offset, verdict.reason, verdict.detail, record)
+                )
+            else:
+                taken.append((row, *verdict))
+        if taken:
+            strict = pl.DataFrame(taken, schema=frame.schema, orient="row", strict=True)
+            frame = pl.concat([frame, strict]).sort(ROW)
+        return frame, rejects
+
+
+def _present(values: Sequence[bytes | None]) -> tuple[Sequence[bytes], Int64]:
+    """The records that are not tombstones, and where they stood."""
+    records = [value for value in values if value is not None]
+    if len(records) == len(values):
+        return records, np.arange(len(values))
+    return records, np.array(
+        [row for row, value in enumerate(values) if value is not None], np.int64
+    )

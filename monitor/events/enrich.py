@@ -1,0 +1,124 @@
+"""Feedback takes the dimensions it lacks from its call, or from the last owner of its number.
+
+Owns two bounded tables learnt from ``call.*`` rows in the order in which rows are released:
+
+* *Calls*: what the last ``calls`` call rows said of each ``call_id``.
+* *Owners*: what was last said of each number's agent, group, team, campaign and type. Past
+  ``numbers`` the least recently used are forgotten, at the first row of the next tick.
+
+Both take, dimension by dimension, the last value that was there: a call's queueing names no agent,
+an unanswered call none of its number's. A row whose call is known takes nothing from its number's
+owner, who need not be who made the call. Agent, group and team come together: they are left alone
+where the row itself names one of them differently.
+
+Everything is a function of the rows and their order; how they are cut into frames does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from monitor.events.batch import DIMENSIONS
+from monitor.events.call_log import FOUND, ROW, SEQ, CallLog
+from monitor.events.catalogue import CALL_TYPES, FEEDBACK_TYPES
+from monitor.events.settings import OwnerSettings
+
+_PLACE = ("agent", "group", "team")
+_OWNED = (*_PLACE, "campaign", "number_type")
+
+
+class Owners:
+    """The two tables; one thread uses them."""
+
+    def __init__(self, settings: OwnerSettings) -> None:
+        self._limits = settings
+        self._calls = CallLog("call_id", DIMENSIONS, keep_all=True)
+        self._owners = CallLog("number", _OWNED, keep_all=False)
+        self._seq = 0
+        """Call rows seen so far: the next one's place."""
+        self._tick: int | None = None
+
+    def apply(self, released: pl.DataFrame) -> pl.DataFrame:
+        """``released`` with null dimensions of feedback rows filled where they are known.
+
+        Needs the columns ``type``, ``tick``, ``call_id`` and the dimensions; rows, their order and
+        the other columns stay as they are.
+        """
+        calls = released["type"].is_in(CALL_TYPES)
+        if self._owners.rows + int(calls.sum()) <= self._limits.numbers:
+            return self._pass(released)
+        return pl.concat(
+            self._pass(tick) for tick in released.partition_by("tick", maintain_order=True)
+        )
+
+    def _pass(self, released: pl.DataFrame) -> pl.DataFrame:
+        """Rows of one tick, or of several that cannot fill the table of owners."""
+        if released.is_empty():
+            return released
+        if released["tick"][0] != self._tick:
+            self._owners.trim(self._limits.numbers)
+        self._tick = int(released["tick"][-1])
+        is_call = pl.col("type").is_in(CALL_TYPES)
+        placed = released.select(
+            "type",
+            "call_id",
+            *DIMENSIONS,
+            (is_call.cum_sum() - is_call + self._seq).cast(pl.Int64).alias(SEQ),
+        ).with_row_index(ROW)
+        said = placed.filter(is_call)
+        self._calls.add(said)
+        self._owners.add(said)
+        self._seq += said.height
+        lacking = pl.any_horizontal(pl.col(DIMENSIONS).is_null())
+        asking = placed.filter(pl.col("type").is_in(FEEDBACK_TYPES) & lacking)
+        filled = released if asking.is_empty() else self._fill(released, asking)
+        self._calls.forget(self._seq - self._limits.calls)
+        return filled
+
+    def _fill(self, released: pl.DataFrame, asking: pl.DataFrame) -> pl.DataFrame:
+        call = self._calls.last_known(asking, pl.col(SEQ) - self._limits.calls)
+        known = call[FOUND]
+        rest = asking.filter(~known)
+        parts = [
+            _merge(asking.filter(known), call.filter(known), DIMENSIONS),
+            _merge(rest, self._owners.last_known(rest, pl.lit(0)), _OWNED),
+        ]
+        merged = pl.concat(parts)
+        columns = []
+        for name in DIMENSIONS:
+            column = released[name].clone()
+            columns.append(column.scatter(merged[ROW], merged[name]))
+        return released.with_columns(columns)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Both tables as Arrow IPC blobs; full chunks are written once and given again."""
+        return {
+            "seq": self._seq,
+            "tick": self._tick,
+            "calls": self._calls.snapshot(),
+            "owners": self._owners.snapshot(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue as if never stopped after :meth:`snapshot` gave ``state``."""
+        self._seq = state["seq"]
+        self._tick = state["tick"]
+        self._calls.restore(state["calls"])
+        self._owners.restore(state["owners"])
+
+
+def _merge(asking: pl.DataFrame, known: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """``asking`` with its nulls in ``names`` filled from the rows of ``known`` beside them."""
+    theirs = {name: known[name] for name in names}
+    agrees = pl.all_horizontal(
+        pl.col(name).is_null() | (pl.col(name) == theirs[name]).fill_null(True) for name in _PLACE
+    )
+    return asking.with_columns(
+        pl.when(agrees).then(pl.col(name).fill_null(theirs[name])).otherwise(pl.col(name))
+        if name in _PLACE
+        else pl.col(name).fill_null(theirs[name])
+        for name in names
+    ).select(ROW, *DIMENSIONS)

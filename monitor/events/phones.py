@@ -1,0 +1,57 @@
+"""Telephone numbers as E.164, so that one number has one name however it was written.
+
+Owns the normalisation of ``number`` and ``customer``. What is no telephone number, an opaque
+customer id or a service number such as 95588, stays as it is. A spelling is looked up once; a
+value that is E.164 already, the usual case, is not looked up at all.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import phonenumbers
+import polars as pl
+
+from monitor.events.settings import PhoneSettings
+
+# Digits with what people put between them; anything else is an opaque id.
+_SPELLING = r"^[+(]?[0-9][0-9 ()./\-\x{a0}]{3,30}$"
+_E164 = r"^\+[1-9][0-9]{6,14}$"
+_COLUMNS = ("number", "customer")
+
+
+class Phones:
+    """Normalises the columns that hold telephone numbers; a pure function with a bounded memory."""
+
+    def __init__(self, settings: PhoneSettings) -> None:
+        self._region = settings.region
+        self._e164 = lru_cache(maxsize=settings.cached)(self._look_up)
+
+    def apply(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """``frame`` with ``number`` and ``customer`` normalised, all else untouched."""
+        changed = [self.column(frame[name]) for name in _COLUMNS]
+        return frame.with_columns(column for column in changed if column is not None)
+
+    def column(self, values: pl.Series) -> pl.Series | None:
+        """The normalised String column, or None when there is nothing to change."""
+        odd = values.str.contains(_SPELLING) & ~values.str.contains(_E164)
+        if not odd.any():
+            return None
+        spellings = values.filter(odd).unique()
+        names = [self._e164(spelling) for spelling in spellings.to_list()]
+        return values.replace(spellings, pl.Series(names, dtype=pl.String))
+
+    def _look_up(self, spelling: str) -> str:
+        try:
+            number = phonenumbers.parse(spelling, self._region)
+        except phonenumbers.NumberParseException:
+            return spelling
+        if not phonenumbers.is_valid_number(number):
+            return spelling
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def normalise(values: pl.Series, default_region: str) -> pl.Series:
+    """E.164 where ``values`` are telephone numbers, the value itself where they are not."""
+    changed = Phones(PhoneSettings(region=default_region)).column(values)
+    return values if changed is None else changed
