@@ -1,0 +1,184 @@
+"""One scope that a rule is concerned about, and the alerts its episode sends.
+
+Owns the row that lives from the first breach until the episode is over, its ids and its
+repetitions. When a row changes state is ``monitor.rules.lifecycle``'s table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from monitor.decisions import (
+    Alert,
+    AlertState,
+    Evidence,
+    Figures,
+    Level,
+    Scope,
+    Want,
+    derive_id,
+    scope_text,
+)
+from monitor.rules.levels import LEVELS
+from monitor.rules.lifecycle import State
+from monitor.rules.model import Rule
+
+NEVER = -1
+
+
+@dataclass(slots=True)
+class Row:
+    """A scope that is pending, firing or recovering; times are ticks in ms, NEVER where unset."""
+
+    scope: Scope
+    state: State
+    figures: Figures
+    evidence: Evidence
+    level: Level | None = None
+    """The level that fires; None while pending."""
+    breach_since: dict[str, int] = field(default_factory=dict)
+    """For each level (or ``no_data``) whose condition holds, the tick at which it began to."""
+    clear_since: int = NEVER
+    episode: str = ""
+    began: int = NEVER
+    by_value: bool = True
+    """False while the episode is about missing data only."""
+    repeat_at: int = NEVER
+    repeat_pause: int = 0
+    held_since: int = NEVER
+
+    @property
+    def text(self) -> str:
+        """The scope as ids and orders see it."""
+        return scope_text(self.scope)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Plain values only, for :meth:`restore`."""
+        plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        plain["scope"] = [list(pair) for pair in self.scope]
+        plain["state"] = str(self.state)
+        plain["figures"] = {f.name: getattr(self.figures, f.name) for f in fields(self.figures)}
+        plain["evidence"] = {f.name: getattr(self.evidence, f.name) for f in fields(self.evidence)}
+        plain["breach_since"] = dict(self.breach_since)
+        return plain
+
+    @classmethod
+    def restore(cls, plain: Mapping[str, Any]) -> Row:
+        """The row that :meth:`snapshot` wrote."""
+        values = dict(plain)
+        values["scope"] = tuple((name, value) for name, value in plain["scope"])
+        values["state"] = State(plain["state"])
+        values["figures"] = Figures(**plain["figures"])
+        values["evidence"] = Evidence(**plain["evidence"])
+        values["breach_since"] = dict(plain["breach_since"])
+        return cls(**values)
+
+
+def rank(level: Level) -> int:
+    """0 mild, 1 severe."""
+    return LEVELS.index(level)
+
+
+def order_alert(alert: Alert) -> tuple[int, str, str, str]:
+    """Severity, then scope text, then rule: the order in which decisions of a tick are taken."""
+    return (-rank(alert.level), scope_text(alert.scope), alert.rule, alert.id)
+
+
+def order_want(want: Want) -> tuple[int, str, str]:
+    """As :func:`order_alert`."""
+    return (-rank(want.level), scope_text(want.scope), want.rule)
+
+
+class Episodes:
+    """Makes the alerts and wants of one rule."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self._acting = [name for name, _ in rule.levels.items()][-1]
+
+    def begin(self, row: Row, tick: int, level: Level) -> None:
+        """The row starts to fire: it gets its episode."""
+        row.level = level
+        row.episode = derive_id(self.rule.id, row.text, tick)
+        row.began = tick
+        self._schedule(row, tick)
+
+    def alert(self, row: Row, tick: int, reason: str, *, state: AlertState = "firing") -> Alert:
+        """One transition of a row that has an episode; restarts the repetitions."""
+        level = _fired(row)
+        if state == "firing" and reason != "repeat":
+            self._schedule(row, tick)
+        return Alert(
+            at_ms=tick,
+            id=derive_id(row.episode, f"{state}:{level}:{reason}", tick),
+            episode=row.episode,
+            rule=self.rule.id,
+            scope=row.scope,
+            level=level,
+            state=state,
+            since_ms=row.began,
+            figures=row.figures,
+            evidence=row.evidence,
+            reason=reason,
+            message=self._message(row, level),
+            route=self.rule.notify.route,
+            shadow=self.rule.shadow,
+        )
+
+    def repeat(self, row: Row, tick: int) -> Alert | None:
+        """The alert again when its pause is over; the next pause is twice as long."""
+        if row.repeat_at == NEVER or tick < row.repeat_at:
+            return None
+        longest = self.rule.notify.repeat_max or row.repeat_pause
+        row.repeat_pause = min(row.repeat_pause * 2, max(longest, row.repeat_pause))
+        row.repeat_at = tick + row.repeat_pause
+        return self.alert(row, tick, "repeat")
+
+    def want(self, row: Row) -> Want | None:
+        """The wish to suspend the row's number, while the level that acts fires."""
+        action = self.rule.action
+        if action is None or not row.by_value or row.level != self._acting:
+            return None
+        suspend = action.suspend
+        return Want(
+            number=dict(row.scope)["number"],
+            rule=self.rule.id,
+            episode=row.episode,
+            level=_fired(row),
+            scope=row.scope,
+            figures=row.figures,
+            evidence=row.evidence,
+            ttl_ms=suspend.ttl,
+            backoff=suspend.backoff,
+            ttl_max_ms=suspend.ttl_max,
+            route=self.rule.notify.route,
+            shadow=self.rule.shadow,
+        )
+
+    def _schedule(self, row: Row, tick: int) -> None:
+        pause = self.rule.notify.repeat
+        if pause is not None:
+            row.repeat_pause = pause
+            row.repeat_at = tick + pause
+
+    def _message(self, row: Row, level: Level) -> dict[str, str]:
+        figures = row.figures
+        values: dict[str, str | float | None] = {
+            **dict(row.scope),
+            "value": figures.value,
+            "hits": figures.hits,
+            "of": figures.of,
+            "window": figures.window,
+            "level": level,
+            "rule": self.rule.id,
+        }
+        return {str(tag): text.fill(values) for tag, text in self.rule.message.items()}
+
+
+def _fired(row: Row) -> Level:
+    if row.level is None:
+        msg = f"a row that never fired has no alert: {row.state}"
+        raise ValueError(msg)
+    return row.level

@@ -1,0 +1,266 @@
+"""All rules, judged tick by tick.
+
+Owns the set of rules and the order of what they decide: severity, then scope. One rule is
+``figure_rule`` or ``event_rule``. It knows of no clock and no store: everything is a function of
+the figures, the released rows and the numbers held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+import structlog
+
+from monitor.decisions import Alert, Want, derive_id
+from monitor.rules.episodes import Row, order_alert, order_want
+from monitor.rules.event_rule import EventRule
+from monitor.rules.figure_rule import FigureRule
+from monitor.rules.model import Rule
+from monitor.rules.ports import FigureSource
+from monitor.rules.standing import RuleStates, rule_standing, standing
+from monitor.rules.where import condition, fields_of
+
+log = structlog.get_logger(__name__)
+
+SCOPE_DAY_MS = 8 * 3_600_000
+"""Active time that counts as one day of a scope, where false alarms are promised in days."""
+
+
+@dataclass(slots=True)
+class RuleStep:
+    """What one tick led to, in order of severity, then scope text."""
+
+    alerts: list[Alert] = field(default_factory=list)
+    wants: list[Want] = field(default_factory=list)
+    cleared: list[str] = field(default_factory=list)
+    """Numbers whose ``until`` event came."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Orphan:
+    """An episode whose rule changed in a reload; people are told at the next tick."""
+
+    rule: str
+    route: str
+    shadow: bool
+    row: Row
+
+
+class RuleBook:
+    """The rules in force; one thread uses it."""
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        indicators: FigureSource,
+        *,
+        tick_ms: int,
+        scope_day_ms: int = SCOPE_DAY_MS,
+    ) -> None:
+        self.rules = tuple(rules)
+        self._tick_ms = tick_ms
+        self._figures: dict[str, FigureRule] = {}
+        self._events: dict[str, EventRule] = {}
+        self._orphans: list[_Orphan] = []
+        for rule in rules:
+            if rule.status == "off":
+                continue
+            times = {"tick_ms": tick_ms, "scope_day_ms": scope_day_ms}
+            if rule.event is not None:
+                events = EventRule(rule, condition(rule.event), tick_ms=tick_ms)
+                self._events[fingerprint(rule, "", **times)] = events
+            else:
+                figures = FigureRule(rule, indicators, **times)
+                self._figures[fingerprint(rule, figures.definition, **times)] = figures
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Catalogue fields that the rules on events need decoded."""
+        return frozenset(
+            name
+            for judge in self._events.values()
+            if judge.rule.event is not None
+            for name in (*judge.rule.by, *fields_of(judge.rule.event))
+        )
+
+    @property
+    def types(self) -> frozenset[str]:
+        """Event types that the rules on events look at."""
+        return frozenset(name for judge in self._events.values() for name in judge.types)
+
+    # --- a tick -----------------------------------------------------------------------------------
+
+    def load(self, released: pl.DataFrame) -> None:
+        """Keep the rows that rules on events look at, until their ticks."""
+        for judge in self._events.values():
+            judge.load(released)
+
+    def step(self, tick: int, held: AbstractSet[str]) -> RuleStep:
+        """Judge ``tick``, after the indicators' step; ticks ascend.
+
+        ``held`` are the numbers out of service: rules on their figures neither judge them nor
+        gather evidence on them.
+        """
+        step = RuleStep(alerts=self._part_with_orphans(tick))
+        for events in self._events.values():
+            alerts, wants, cleared = events.step(tick, held)
+            step.alerts += alerts
+            step.wants += wants
+            step.cleared += cleared
+        for figures in self._figures.values():
+            alerts, wants = figures.step(tick, held)
+            step.alerts += alerts
+            step.wants += wants
+        step.alerts.sort(key=order_alert)
+        step.wants.sort(key=order_want)
+        step.cleared = sorted(set(step.cleared))
+        return step
+
+    def next_event_tick(self, after: int) -> int | None:
+        """The earliest tick after ``after`` at which time alone changes something, or None."""
+        ticks = [judge.next_event_tick(after) for judge in self._judges().values()]
+        if self._orphans:
+            ticks.append((after // self._tick_ms + 1) * self._tick_ms)
+        return min((tick for tick in ticks if tick is not None), default=None)
+
+    def close(self, episode: str, tick: int, reason: str) -> Alert | None:
+        """End an episode from outside; None when it is over already."""
+        for figures in self._figures.values():
+            key = figures.find(episode)
+            if key is not None:
+                return figures.close(key, tick, reason)
+        for events in self._events.values():
+            text = events.find(episode)
+            if text is not None:
+                return events.close(text, tick, reason)
+        return None
+
+    # --- keys -------------------------------------------------------------------------------------
+
+    def pinned(self) -> Mapping[tuple[str, ...], AbstractSet[int]]:
+        """By scope, the keys that must not be evicted: their rule is not done with them."""
+        pinned: dict[tuple[str, ...], set[int]] = {}
+        for judge in self._figures.values():
+            pinned.setdefault(judge.rule.by, set()).update(judge.rows)
+        return pinned
+
+    def forget(self, evicted: Mapping[tuple[str, ...], Sequence[int]]) -> None:
+        """These keys are gone, and their ids may come back as others."""
+        for judge in self._figures.values():
+            judge.forget(evicted.get(judge.rule.by, ()))
+
+    # --- for people -------------------------------------------------------------------------------
+
+    def states(self) -> RuleStates:
+        """Every rule with its scopes by state, and the episodes that are not over."""
+        judges = self._judges().values()
+        counts = {judge.rule.id: judge.counts() for judge in judges}
+        firing = [
+            (judge.rule, row)
+            for judge in judges
+            for row in judge.rows.values()
+            if row.level is not None
+        ]
+        standings = [standing(rule, row) for rule, row in firing]
+        standings.sort(key=lambda alert: (alert.level != "crit", alert.since_ms, alert.episode))
+        return RuleStates(
+            tuple(rule_standing(rule, counts.get(rule.id, {})) for rule in self.rules),
+            tuple(standings),
+        )
+
+    # --- state ------------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """The state of every rule, by its fingerprint."""
+        judges = self._judges()
+        return {
+            "rules": {
+                mark: {
+                    "id": judge.rule.id,
+                    "route": judge.rule.notify.route,
+                    "shadow": judge.rule.shadow,
+                    "state": judge.snapshot(),
+                }
+                for mark, judge in judges.items()
+            },
+            "orphans": [
+                {
+                    "rule": orphan.rule,
+                    "route": orphan.route,
+                    "shadow": orphan.shadow,
+                    "row": orphan.row.snapshot(),
+                }
+                for orphan in self._orphans
+            ],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over what a book with these or other rules gave; call after the indicators' restore.
+
+        A rule that is the same continues. The episodes of one that changed or is gone end at the
+        next tick with reason ``rule_changed``.
+        """
+        judges = self._judges()
+        self._orphans = [_orphan(entry, entry["row"]) for entry in state["orphans"]]
+        for mark, entry in state["rules"].items():
+            if mark in judges:
+                judges[mark].restore(entry["state"])
+                continue
+            rows = [saved["row"] for saved in entry["state"]["rows"] if saved["row"]["episode"]]
+            self._orphans += [_orphan({**entry, "rule": entry["id"]}, row) for row in rows]
+        log.info("rules_restored", kept=len(set(judges) & set(state["rules"])), rules=len(judges))
+
+    def _judges(self) -> dict[str, FigureRule | EventRule]:
+        return {**self._figures, **self._events}
+
+    def _part_with_orphans(self, tick: int) -> list[Alert]:
+        orphans, self._orphans = self._orphans, []
+        return [
+            Alert(
+                at_ms=tick,
+                id=derive_id(orphan.row.episode, "resolved:rule_changed", tick),
+                episode=orphan.row.episode,
+                rule=orphan.rule,
+                scope=orphan.row.scope,
+                level=orphan.row.level,
+                state="resolved",
+                since_ms=orphan.row.began,
+                figures=orphan.row.figures,
+                evidence=orphan.row.evidence,
+                reason="rule_changed",
+                route=orphan.route,
+                shadow=orphan.shadow,
+            )
+            for orphan in orphans
+            if orphan.row.level is not None
+        ]
+
+
+def fingerprint(rule: Rule, indicator: str, *, tick_ms: int, scope_day_ms: int) -> str:
+    """What the state of a rule depends on; wording, routes and actions may change without loss."""
+    judged = rule.model_dump_json(
+        include={
+            "id",
+            "indicator",
+            "event",
+            "by",
+            "status",
+            "levels",
+            "window",
+            "windows",
+            "evidence",
+            "pending",
+            "recovering",
+            "no_data",
+            "except_",
+        }
+    )
+    return derive_id(judged, indicator, tick_ms, scope_day_ms)
+
+
+def _orphan(entry: Mapping[str, Any], row: Mapping[str, Any]) -> _Orphan:
+    return _Orphan(entry["rule"], entry["route"], entry["shadow"], Row.restore(row))

@@ -1,0 +1,170 @@
+"""How sure a figure is: Wilson's interval, and the sequential e-detector.
+
+Owns the formulas, on arrays; docs/evidence.md explains them and shows what they cost. Who feeds
+and asks them is ``monitor.rules.judge``.
+
+**Wilson**: the score interval of a binomial share (Wilson, JASA 22, 1927), two-sided, without
+continuity correction. Its level holds for one look, not for a look at every tick.
+
+**Sequential**: the Shiryaev-Roberts e-detector (Shin, Ramdas, Rinaldo, *E-detectors: a
+nonparametric framework for sequential change detection*, arXiv:2203.03532, section 4). For each
+group, the new events of a scope at one tick, and each alternative j::
+
+    M_j ← (w + M_j) · L_j        L_j = (p_j/θ)^hits · ((1-p_j)/(1-θ))^misses
+
+It fires when the mean of the M_j reaches ``needed``. ``w`` is the scope's active time since its
+previous group, in scope-days, so M is in scope-days too and the sum of all w is the time watched.
+Given when events come and how many, L_j has an expectation of at most 1 for every true rate up to
+θ; so M_j minus the time watched is a supermartingale, and at the time of a false alarm
+``needed ≤ E[M] ≤ E[scope-days watched]``. That is the promise, for every volume and every true
+rate on the good side. With w constant it is the usual form, which counts groups.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+from statistics import NormalDist
+from typing import Any, Literal
+
+import numpy as np
+
+from monitor.rules.ports import Float64, Int64
+
+ALTERNATIVES = (Fraction(115, 100), Fraction(130, 100), Fraction(160, 100), Fraction(2))
+"""How much worse than the threshold, as factors: what the detector looks for."""
+BREAK_MS = 3_600_000
+"""A longer pause between two groups is a break: it does not count as active time."""
+SCORE_MAX = 1e18
+"""Scope-days at which M is capped; a smaller M only makes alarms rarer."""
+
+_NEVER = -1
+_LOG_MAX = 600.0
+
+
+def wilson_bound(
+    hits: Int64, of: Int64, confidence: Fraction, side: Literal["lower", "upper"]
+) -> Float64:
+    """One end of Wilson's two-sided interval on ``hits / of``; NaN where ``of`` is 0.
+
+    Arguments are counts of the same shape, 0 ≤ hits ≤ of; the result has that shape, in [0, 1].
+    """
+    z = NormalDist().inv_cdf(float((1 + confidence) / 2))
+    n = of.astype(np.float64)
+    share = np.divide(hits, n, out=np.full(n.shape, np.nan), where=n > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        centre = share + z * z / (2 * n)
+        spread = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+        scale = 1 + z * z / n
+        bound: Float64 = (centre - spread if side == "lower" else centre + spread) / scale
+    # Rounding leaves a few ulps beside the exact ends of the range.
+    bound = np.where((hits == 0) & (of > 0) & (side == "lower"), 0.0, bound)
+    return np.where((hits == of) & (of > 0) & (side == "upper"), 1.0, bound)
+
+
+def alternatives(threshold: Fraction) -> tuple[Fraction, ...]:
+    """Shares worse (larger) than ``threshold``, one for each factor in ``ALTERNATIVES``.
+
+    ``factor · θ``, or, where that would come close to 1 or beyond, the share whose *misses* are
+    rarer by the factor: ``1 - (1 - θ) / factor``. Both lie in (θ, 1); the smaller is taken.
+    """
+    return tuple(min(f * threshold, 1 - (1 - threshold) / f) for f in ALTERNATIVES)
+
+
+class Detector:
+    """The e-detectors of one threshold, for all keys of a scope.
+
+    State per key: M for each alternative, and the tick of its last group.
+    """
+
+    def __init__(
+        self,
+        threshold: Fraction,
+        direction: Literal["above", "below"],
+        *,
+        tick_ms: int,
+        scope_day_ms: int,
+    ) -> None:
+        # Below θ in hits is above 1 - θ in misses: one formula serves both.
+        self._mirrored = direction == "below"
+        bad = 1 - threshold if self._mirrored else threshold
+        if not 0 < bad < 1:
+            msg = f"no evidence can be gathered against a threshold of {threshold}"
+            raise ValueError(msg)
+        grid = alternatives(bad)
+        self._log_hit = np.array([math.log(p / bad) for p in grid])
+        self._log_miss = np.array([math.log((1 - p) / (1 - bad)) for p in grid])
+        self._tick_ms = tick_ms
+        self._scope_day_ms = scope_day_ms
+        self._m = np.zeros((0, len(grid)))
+        self._last = np.zeros(0, dtype=np.int64)
+
+    def feed(self, tick: int, ids: Int64, hits: Int64, of: Int64) -> None:
+        """Take in one group for each of ``ids`` (unique): ``hits`` among ``of`` new events.
+
+        Once a tick for each key, in ascending ticks; groups without events are left out.
+        """
+        some = of > 0
+        ids, hits, of = ids[some], hits[some], of[some]
+        if not len(ids):
+            return
+        self._grow(int(ids.max()) + 1)
+        bad = of - hits if self._mirrored else hits
+        log_ratio = np.multiply.outer(bad, self._log_hit)
+        log_ratio += np.multiply.outer(of - bad, self._log_miss)
+        ratio = np.exp(np.clip(log_ratio, -_LOG_MAX, _LOG_MAX))
+        grown = (self._m[ids] + self._watched(tick, ids)[:, np.newaxis]) * ratio
+        self._m[ids] = np.minimum(grown, SCORE_MAX)
+        self._last[ids] = tick
+
+    def score(self, ids: Int64) -> Float64:
+        """The mean of M for each of ``ids``, in scope-days; 0 where nothing was fed."""
+        known = ids < len(self._m)
+        m = self._m[np.where(known, ids, 0)] if len(self._m) else np.zeros((len(ids), 4))
+        # Summed in a fixed order, so that the result cannot depend on how many ids are asked for.
+        mean: Float64 = (m[:, 0] + m[:, 1] + m[:, 2] + m[:, 3]) / len(ALTERNATIVES)
+        return np.where(known, mean, 0.0)
+
+    def reset(self, ids: Int64) -> None:
+        """Begin again from nothing: an episode ended."""
+        self._m[ids[ids < len(self._m)]] = 0.0
+
+    def forget(self, ids: Int64) -> None:
+        """The keys are gone; their ids may come back as others."""
+        gone = ids[ids < len(self._m)]
+        self._m[gone] = 0.0
+        self._last[gone] = _NEVER
+
+    def fed(self) -> Int64:
+        """Ids with any evidence, ascending."""
+        return np.flatnonzero(self._m.any(axis=1)).astype(np.int64)
+
+    def snapshot(self) -> dict[str, Any]:
+        """The state, for :meth:`restore`; sparse, ascending ids."""
+        ids = np.flatnonzero(self._last != _NEVER).astype(np.int64)
+        return {"ids": ids, "m": self._m[ids], "last": self._last[ids]}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over the state that :meth:`snapshot` gave."""
+        ids: Int64 = state["ids"]
+        self._m = np.zeros((0, len(ALTERNATIVES)))
+        self._last = np.zeros(0, dtype=np.int64)
+        if len(ids):
+            self._grow(int(ids.max()) + 1)
+            self._m[ids] = state["m"]
+            self._last[ids] = state["last"]
+
+    def _watched(self, tick: int, ids: Int64) -> Float64:
+        """Active time of each key since its previous group, in scope-days."""
+        last = self._last[ids]
+        gap = tick - last
+        new = (last == _NEVER) | (gap > BREAK_MS)
+        return np.where(new, self._tick_ms, gap) / self._scope_day_ms
+
+    def _grow(self, size: int) -> None:
+        if size <= len(self._m):
+            return
+        more = max(size, 2 * len(self._m)) - len(self._m)
+        self._m = np.vstack([self._m, np.zeros((more, len(ALTERNATIVES)))])
+        self._last = np.concatenate([self._last, np.full(more, _NEVER, dtype=np.int64)])

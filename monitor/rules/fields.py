@@ -1,0 +1,105 @@
+"""The small words of ``rules.yaml``: one type for each kind of value.
+
+Owns parsing and wording of single values; ``levels`` and ``model`` put them together.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import PydanticCustomError
+
+from monitor.rules.message import Template
+from monitor.units import Threshold
+
+Direction = Literal["above", "below"]
+Status = Literal["active", "shadow", "off"]
+NoData = Literal["hold", "resolve", "alert"]
+
+_FALSE_ALARMS = re.compile(r"([1-9][0-9]{0,5}) per ([1-9][0-9]{0,5}) scope-days?")
+_LATER_CALL = re.compile(r"\b(baseline|peer_quantile)\s*\(")
+
+
+def fault(message: str, hint: str = "") -> PydanticCustomError:
+    """An error in the words of this product; ``hint`` travels in the context."""
+    return PydanticCustomError("rule", "{fault}", {"fault": message, "hint": hint})
+
+
+def _later(_value: Any) -> Any:
+    message = "this kind of rule is not supported yet"
+    raise fault(message, "a rule is on an `indicator` or on an `event`")
+
+
+def _threshold(value: Any) -> Any:
+    found = _LATER_CALL.search(value) if isinstance(value, str) else None
+    if found is not None:
+        message = f"{found[1]}(…) is not supported yet"
+        raise fault(message, "write a fixed threshold")
+    return value
+
+
+def later_blame(value: Any) -> Any:
+    """Refuse what is promised for later; anything else is left to the field's own type."""
+    if value == "agent":
+        raise fault("blame: agent is not supported yet", "leave it out: the number is blamed")
+    return value
+
+
+def _false_alarms(value: Any) -> Fraction:
+    if isinstance(value, Fraction):
+        return value
+    match = _FALSE_ALARMS.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        message = "not a number of false alarms in scope-days"
+        raise fault(message, "write it as: 1 per 30 scope-days")
+    return Fraction(int(match[2]), int(match[1]))
+
+
+def one_or_more(value: Any) -> Any:
+    """A single text stands for a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+def _window_key(value: Any) -> Any:
+    if isinstance(value, dict) and set(value) == {"calendar", "tz"}:
+        return f"{value['calendar']}@{value['tz']}"
+    return value
+
+
+def _text(value: Any) -> Any:
+    return {"en": value} if isinstance(value, str) else value
+
+
+Later = Annotated[SkipJsonSchema[Any], BeforeValidator(_later)]
+Bound = Annotated[Threshold, BeforeValidator(_threshold)]
+FalseAlarms = Annotated[
+    Fraction,
+    BeforeValidator(_false_alarms),
+    PlainSerializer(lambda days: f"{days.denominator} per {days.numerator} scope-days", str),
+    WithJsonSchema({"type": "string", "pattern": f"^{_FALSE_ALARMS.pattern}$"}),
+]
+"""Scope-days between two false alarms, written ``1 per 30 scope-days``."""
+Dimensions = Annotated[tuple[str, ...], BeforeValidator(one_or_more), Field(min_length=1)]
+WindowKey = Annotated[str, BeforeValidator(_window_key)]
+Language = Literal["en", "zh"]
+Text = Annotated[dict[Language, str], BeforeValidator(_text)]
+Messages = Annotated[dict[Language, Template], BeforeValidator(_text)]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+
+
+class Part(BaseModel):
+    """A frozen piece of a file; keys it does not know are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)

@@ -1,0 +1,219 @@
+"""A rule's levels against the figures of many keys at once.
+
+Owns the vector part of judging: thresholds, evidence, and which of several windows is shown. It
+knows nothing of states and time; ``monitor.rules.figure_rule`` walks the few rows that matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+
+from monitor.decisions import Evidence, Figures
+from monitor.decisions import Level as LevelName
+from monitor.rules.conditions import Bounds
+from monitor.rules.evidence import Detector, wilson_bound
+from monitor.rules.levels import Level, Raw, Sequential, Wilson
+from monitor.rules.model import Rule
+from monitor.rules.ports import Bool, FigureView, Float64, Int64
+from monitor.rules.walk import Sighting
+
+DEFAULT_COUNTABLE = Sequential(method="sequential")
+DEFAULT_COUNT = Raw(method="raw")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one level says of each key in one window; shapes ``(n,)``."""
+
+    breach: Bool
+    cleared: Bool
+    enough: Bool
+    score: Float64
+    needed: float
+
+
+class LevelJudge:
+    """One level of a rule."""
+
+    def __init__(
+        self, name: LevelName, level: Level, rule: Rule, view: FigureView, **times: int
+    ) -> None:
+        self.name = name
+        self.bounds = Bounds.of(level, scale_hits=view.scale_hits, scale_of=view.scale_of)
+        self.evidence = level.evidence or rule.evidence or default_evidence(view)
+        self._threshold = level.bound or Fraction(0)
+        self._above = level.direction == "above"
+        self._inclusive = level.inclusive
+        self._scale_of = view.scale_of
+        self.detector: Detector | None = None
+        if isinstance(self.evidence, Sequential):
+            self.detector = Detector(self._threshold, level.direction, **times)
+
+    def judge(self, ids: Int64, hits: Int64, of: Int64) -> Verdict:
+        """The verdict on figures of ``ids``; nothing breaches or clears where ``of`` is 0."""
+        data = of != 0
+        breached = self.bounds.breached(hits, of) & data
+        cleared = self.bounds.cleared(hits, of) & data
+        match self.evidence:
+            case Raw(min_of=least):
+                enough = data & (of >= least * self._scale_of)
+                score = of / self._scale_of
+                return Verdict(breached & enough, cleared, enough, score, float(least))
+            case Wilson():
+                bound, sure = self._wilson(self.evidence, hits, of)
+                breach = breached & sure
+                return Verdict(breach, cleared, breach | ~breached, bound, float(self._threshold))
+            case Sequential(false_alarms=days):
+                needed = float(days)
+                score = self._scores(ids)
+                # A value that has already let go would fire and recover at once.
+                breach = (score >= needed) & data & ~cleared
+                return Verdict(breach, cleared, breach | ~breached, score, needed)
+
+    def _wilson(self, rule: Wilson, hits: Int64, of: Int64) -> tuple[Float64, Bool]:
+        side: Literal["lower", "upper"] = "lower" if self._above else "upper"
+        bound = wilson_bound(hits, of, rule.confidence, side)
+        bad = hits if self._above else of - hits
+        threshold = float(self._threshold)
+        beyond = bound > threshold if self._above else bound < threshold
+        if self._inclusive:
+            beyond |= bound == threshold
+        return bound, beyond & (bad >= rule.min_hits)
+
+    def _scores(self, ids: Int64) -> Float64:
+        return np.zeros(len(ids)) if self.detector is None else self.detector.score(ids)
+
+    def stands(self, verdict: Verdict, position: int) -> Evidence:
+        """The evidence on one key, for its alert."""
+        score = float(verdict.score[position])
+        return Evidence(self.evidence.method, 0.0 if np.isnan(score) else score, verdict.needed)
+
+
+def default_evidence(view: FigureView) -> Sequential | Raw:
+    """What judges a rule that names no evidence."""
+    return DEFAULT_COUNTABLE if view.countable else DEFAULT_COUNT
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a rule says of each key: of all its levels, in the window chosen for the key."""
+
+    ids: Int64
+    window: Int64
+    """Position of the chosen window."""
+    hits: Int64
+    of: Int64
+    breach: Bool
+    """Shape ``(levels, n)``, as ``cleared``."""
+    cleared: Bool
+    enough: Bool
+    verdicts: tuple[tuple[Verdict, ...], ...]
+    """By window, then level."""
+    windows: list[int]
+    """Positions of the windows judged: what ``verdicts`` counts along."""
+
+
+class RuleJudge:
+    """All levels of a rule over all its windows."""
+
+    def __init__(self, rule: Rule, views: list[FigureView], **times: int) -> None:
+        self.views = views
+        self.keys = rule.window_keys
+        self.levels = [
+            LevelJudge(name, level, rule, views[0], **times) for name, level in rule.levels.items()
+        ]
+
+    def judge(self, ids: Int64, windows: list[int]) -> Judgement:
+        """Judge ``ids`` (ascending) in the windows at these positions, shortest first.
+
+        The window chosen for a key is the shortest with enough evidence: the first one in which
+        its worst breach is proven, else the first whose verdict can be told at all. Under ``raw``
+        a window with ``min_of`` settles it, whatever longer windows say.
+        """
+        figures = [self.views[w].figures(ids) for w in windows]
+        verdicts = tuple(
+            tuple(level.judge(ids, hits, of) for level in self.levels) for hits, of in figures
+        )
+        chosen = self._choose(verdicts, figures, len(ids))
+        rows = np.arange(len(ids))
+
+        def pick(columns: list[Any]) -> Any:
+            return np.stack(columns)[chosen, rows]
+
+        def pick_level(name: str) -> Bool:
+            return np.stack(
+                [
+                    pick([getattr(per_window[level], name) for per_window in verdicts])
+                    for level in range(len(self.levels))
+                ]
+            )
+
+        return Judgement(
+            ids=ids,
+            window=np.asarray(windows, dtype=np.int64)[chosen],
+            hits=pick([hits for hits, _ in figures]),
+            of=pick([of for _, of in figures]),
+            breach=pick_level("breach"),
+            cleared=pick_level("cleared"),
+            enough=np.logical_and.reduce(pick_level("enough"), axis=0),
+            verdicts=verdicts,
+            windows=windows,
+        )
+
+    def _choose(
+        self,
+        verdicts: tuple[tuple[Verdict, ...], ...],
+        figures: list[tuple[Int64, Int64]],
+        n: int,
+    ) -> Int64:
+        best = np.full(n, -1, dtype=np.int64)
+        chosen = np.full(n, len(verdicts) - 1, dtype=np.int64)
+        settled = np.zeros(n, dtype=np.bool_)
+        for position, (per_level, (_, of)) in enumerate(zip(verdicts, figures, strict=True)):
+            worth = (of != 0).astype(np.int64)
+            for level, verdict in enumerate(per_level):
+                worth += verdict.enough & (of != 0)
+                worth = np.where(verdict.breach, 10 * (level + 1), worth)
+            better = (worth > best) & ~settled
+            chosen = np.where(better, position, chosen)
+            best = np.where(better, worth, best)
+            for level_judge, verdict in zip(self.levels, per_level, strict=True):
+                if isinstance(level_judge.evidence, Raw):
+                    settled |= verdict.enough
+        return chosen
+
+    def sight(self, judgement: Judgement, position: int, min_of: int) -> Sighting:
+        """One key of a judgement in plain values; ``min_of`` in events, or in the field's unit."""
+        chosen = int(judgement.window[position])
+        view = self.views[chosen]
+        verdicts = judgement.verdicts[judgement.windows.index(chosen)]
+        hits, of = int(judgement.hits[position]), int(judgement.of[position])
+        value = _value(view, hits, of)
+        return Sighting(
+            data=of != 0,
+            enough=bool(judgement.enough[position]),
+            ample=of >= min_of * view.scale_of,
+            breach={
+                level.name: bool(judgement.breach[index, position])
+                for index, level in enumerate(self.levels)
+            },
+            cleared={
+                level.name: bool(judgement.cleared[index, position])
+                for index, level in enumerate(self.levels)
+            },
+            figures=Figures(value, hits / view.scale_hits, of / view.scale_of, self.keys[chosen]),
+            evidence={
+                level.name: level.stands(verdicts[index], position)
+                for index, level in enumerate(self.levels)
+            },
+        )
+
+
+def _value(view: FigureView, hits: int, of: int) -> float | None:
+    if of == 0:
+        return None
+    return float(Fraction(hits * view.scale_of, of * view.scale_hits))

@@ -1,0 +1,216 @@
+"""What ``rules.yaml`` may say: frozen pydantic models of rules and actions.
+
+Owns the shapes and every check that a rule can be given on its own; ``levels`` has its thresholds.
+Whether its indicator, scope and windows exist is ``monitor.rules.load``'s; what a rule does is
+``monitor.rules.evaluate``'s.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+
+from monitor.rules.fields import (
+    Dimensions,
+    Identifier,
+    Later,
+    Messages,
+    NoData,
+    Part,
+    Status,
+    Text,
+    WindowKey,
+    fault,
+    later_blame,
+    one_or_more,
+)
+from monitor.rules.levels import EvidenceRule, Levels
+from monitor.units import DurationMs
+
+
+class EventMatch(Part):
+    """A rule on single events instead of a figure."""
+
+    on: str
+    until: str | None = None
+    """The event that ends it."""
+    where: str | None = None
+    """Which of the ``on`` events count."""
+
+
+class Pending(Part):
+    """How long a breach must last before it fires."""
+
+    for_ms: DurationMs = Field(default=0, alias="for")
+
+
+class Recovering(Part):
+    """How long, and on how much, the value must have let go before the episode ends."""
+
+    for_ms: DurationMs = Field(default=0, alias="for")
+    min_of: int = Field(default=1, ge=1)
+
+
+class Except(Part):
+    """Scopes the rule leaves alone: all the dimensions named must match."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str = ""
+    __pydantic_extra__: dict[str, Annotated[tuple[str, ...], BeforeValidator(one_or_more)]]
+
+    @property
+    def match(self) -> dict[str, tuple[str, ...]]:
+        """Values by dimension."""
+        return dict(self.__pydantic_extra__)
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if not self.__pydantic_extra__:
+            raise fault("names no dimension", 'such as number: ["+8621…"]')
+        return self
+
+
+class Notify(Part):
+    """Who hears of it, and how often again while it lasts."""
+
+    route: str = ""
+    repeat: DurationMs | None = None
+    """Pause before the first repetition; it doubles each time, up to ``repeat_max``."""
+    repeat_max: DurationMs | None = None
+
+    @model_validator(mode="after")
+    def _pauses(self) -> Self:
+        if self.repeat == 0:
+            raise fault("repeat: 0s would repeat at every tick")
+        if self.repeat_max is not None and (self.repeat is None or self.repeat_max < self.repeat):
+            raise fault("repeat_max needs a repeat that is not longer")
+        return self
+
+
+class Probation(Part):
+    """How a number proves itself after it came back."""
+
+    calls: int = Field(ge=1)
+    max_ms: DurationMs = Field(alias="max")
+
+
+class Suspend(Part):
+    """Take the number out of use."""
+
+    ttl: DurationMs | None = None
+    until: Literal["cleared"] | None = None
+    backoff: Literal["none", "linear", "double"] = "none"
+    ttl_max: DurationMs | None = None
+    probation: Probation | None = None
+    blame: Annotated[Literal["number"], BeforeValidator(later_blame)] = "number"
+
+    @model_validator(mode="after")
+    def _one_end(self) -> Self:
+        if (self.ttl is None) == (self.until is None):
+            raise fault("a suspension has one end: ttl, or until: cleared")
+        if self.ttl == 0:
+            raise fault("ttl: 0s would suspend for no time")
+        if self.ttl is None and (self.ttl_max is not None or self.backoff != "none"):
+            raise fault("backoff and ttl_max need a ttl")
+        if self.ttl is not None and self.ttl_max is not None and self.ttl_max < self.ttl:
+            raise fault("ttl_max is shorter than ttl")
+        return self
+
+
+class Action(Part):
+    """What is done about it beyond telling people."""
+
+    suspend: Suspend
+
+
+class Rule(Part):
+    """One rule, as written."""
+
+    id: Identifier
+    title: Text = Field(default_factory=dict)
+    indicator: str | None = None
+    event: EventMatch | None = None
+    by: Dimensions
+    status: Status = "active"
+    levels: Levels
+    window: WindowKey | None = None
+    windows: tuple[WindowKey, ...] = ()
+    evidence: EvidenceRule | None = None
+    pending: Pending = Pending()
+    recovering: Recovering = Recovering()
+    no_data: NoData | None = None
+    except_: tuple[Except, ...] = Field(default=(), alias="except")
+    notify: Notify = Notify()
+    message: Messages = Field(default_factory=dict)
+    action: Action | None = None
+    jurisdiction: str = ""
+    effective_from: str = ""
+    effective_to: str = ""
+    source: str = ""
+    runbook: str = ""
+    absent: Later = None
+    all_of: Later = None
+    any_of: Later = None
+    for_: Later = Field(default=None, alias="for")
+    while_: Later = Field(default=None, alias="while")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.indicator is None) == (self.event is None):
+            raise fault("a rule is on an `indicator` or on an `event`, one of them")
+        if self.event is not None:
+            self._check_event(self.event)
+        elif (self.window is None) == (not self.windows):
+            raise fault("say `window: 30m` or `windows: [30m, 4h]`, one of them")
+        elif any(level.bound is None for _, level in self.levels.items()):
+            raise fault("a level needs a threshold", "above, below, at_least or at_most")
+        return self
+
+    def _check_event(self, event: EventMatch) -> None:
+        if self.window is not None or self.windows or self.evidence is not None:
+            raise fault("a rule on an event has no window and no evidence")
+        if any(level.bound is not None for _, level in self.levels.items()):
+            raise fault("a rule on an event has no threshold", "write `levels: {crit: {}}`")
+        if self.levels.warn is not None and self.levels.crit is not None:
+            raise fault("a rule on an event has one level")
+        if event.until is None and self.recovering.for_ms == 0:
+            raise fault(
+                "an event is a moment: say what ends the alert",
+                "`until: <event type>` in `event`, or `recovering: {for: 30m}`",
+            )
+        if self.pending.for_ms:
+            raise fault("a rule on an event fires at once; leave `pending` out")
+
+    @model_validator(mode="after")
+    def _acts(self) -> Self:
+        if self.action is None:
+            return self
+        if "number" not in self.by:
+            raise fault("a rule that suspends must be by number", f"it is by {', '.join(self.by)}")
+        if self.no_data is None:
+            raise fault("a rule that acts must say no_data", "hold, resolve or alert")
+        if self.levels.crit is None:
+            raise fault("a rule that only warns cannot act", "name its level crit")
+        until_cleared = self.action.suspend.until == "cleared"
+        if until_cleared and (self.event is None or self.event.until is None):
+            raise fault("until: cleared needs an event with `until`", "or give it a ttl")
+        return self
+
+    @property
+    def shadow(self) -> bool:
+        """It decides and records, and nothing is sent."""
+        return self.status == "shadow"
+
+    @property
+    def window_keys(self) -> tuple[str, ...]:
+        """The windows judged, as written; empty for a rule on an event."""
+        return self.windows or (() if self.window is None else (self.window,))
+
+
+class RulesFile(Part):
+    """A whole ``rules.yaml``."""
+
+    version: Literal[1]
+    rules: tuple[Rule, ...]
