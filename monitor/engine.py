@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
 import polars as pl
 import structlog
 
@@ -94,6 +95,7 @@ class Pace:
     ahead_ms: int = 60_000
     """Past half of ``max_pending_rows``, partitions further ahead than this are not polled."""
     evict_every_ms: int = 600_000
+    max_places: int = 20_000
     live: bool = True
     """False: a replay. The wall clock refuses nothing and no partition is waited for in vain."""
 
@@ -146,6 +148,8 @@ class Engine:
         self._inputs: deque[Input] = deque()
         self._seen: deque[tuple[int, str, str | None]] = deque()
         """(tick, number, campaign) of loaded calls: a number joins its pool at its tick."""
+        self.places: dict[str, tuple[str, str]] = {}
+        """Group and team of each agent as last seen, for people to look at."""
 
     # --- the path -------------------------------------------------------------------------------
 
@@ -188,7 +192,10 @@ class Engine:
     def _take(self, fetched: Fetched) -> None:
         decoded = self.judges.decoder.decode(fetched)
         placed = self.watermarks.place(
-            decoded, wall_ms=self._wall_ms(), resumed_at=max(self.judged, NEVER)
+            decoded,
+            wall_ms=self._wall_ms(),
+            resumed_at=self.judged,
+            raw=lambda offset: _raw(fetched, offset),
         )
         self.watermarks.heard(decoded.partition, self.clock.monotonic_s())
         if placed.refused_by_clock:
@@ -268,6 +275,9 @@ class Engine:
             .agg(pl.col("tick").min())
             .sort("tick", "number", "campaign")
         )
+        places = rows.select("agent", "group", "team").drop_nulls().unique("agent", keep="last")
+        if len(self.places) < self.pace.max_places:
+            self.places.update((agent, (group, team)) for agent, group, team in places.iter_rows())
         self._seen.extend(seen.select("tick", "number", "campaign").iter_rows())
 
     def _next_tick(self, row_ticks: deque[int], until: int) -> int | None:
@@ -361,3 +371,7 @@ class Engine:
         judges.rules.restore(self.judges.rules.snapshot())
         judges.desk.restore(self.judges.desk.snapshot())
         self.judges = judges
+
+
+def _raw(fetched: Fetched, offset: int) -> bytes:
+    return fetched.values[int(np.searchsorted(fetched.offsets, offset))] or b""

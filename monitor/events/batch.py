@@ -16,7 +16,6 @@ use, typed as ``monitor.events.catalogue`` says, null where absent.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -76,5 +75,3 @@ class Decoded:
     append_time: bool
     rejects: list[Reject] = field(default_factory=list)
     tombstones: int = 0
-    raw: Callable[[int], bytes] = field(default=lambda _offset: b"")
-    """The original bytes at an offset of this batch, for a record that is refused later on."""

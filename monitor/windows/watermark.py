@@ -13,16 +13,18 @@ tick sees depends on the log alone, not on batches or on how partitions interlea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from monitor.events.batch import Decoded, Reject
 from monitor.source.base import Int64, Partition, Standing
 
+Bool = npt.NDArray[np.bool_]
 NEVER = -(2**62)
 """Before every event: the watermark of a partition that has shown no record."""
 
@@ -100,11 +102,19 @@ class Watermarks:
         for partition, offset in refused:
             self._track(partition).refused.add(offset)
 
-    def place(self, decoded: Decoded, *, wall_ms: int | None, resumed_at: int) -> Placed:
+    def place(
+        self,
+        decoded: Decoded,
+        *,
+        wall_ms: int | None,
+        resumed_at: int,
+        raw: Callable[[int], bytes],
+    ) -> Placed:
         """Give each row its effective time; refuse the future and the too distant past.
 
         Args:
             decoded: well-formed records of one partition in offset order.
+            raw: the original bytes at an offset, for a record that is refused.
             wall_ms: the wall clock when they were read; None in a replay, where the journal alone
                 says what was refused by it.
             resumed_at: the last judged tick, which becomes the floor of a partition that had been
@@ -134,7 +144,7 @@ class Watermarks:
         )
         return Placed(
             frame=placed if keep.all() else placed.filter(pl.Series(keep)),
-            rejects=_rejects(decoded, offsets, ahead, too_late),
+            rejects=_rejects(decoded.partition, offsets, ahead, too_late, raw),
             refused_by_clock=by_clock,
             late=int(late.sum()),
             resumed_late=int((late & floored).sum()),
@@ -211,7 +221,7 @@ class Watermarks:
         times: Int64,
         offsets: Int64,
         wall_ms: int | None,
-    ) -> tuple[np.ndarray[Any, np.dtype[np.bool_]], list[int]]:
+    ) -> tuple[Bool, list[int]]:
         """Which rows claim a time too far ahead, and the offsets that the wall clock refused.
 
         A stamp that the producer set proves nothing, so only the broker's own is compared with;
@@ -231,9 +241,7 @@ class Watermarks:
             ahead |= fresh
         return ahead, by_clock
 
-    def _before(
-        self, track: _Track, steps: Int64, offsets: Int64
-    ) -> tuple[Int64, np.ndarray[Any, np.dtype[np.bool_]]]:
+    def _before(self, track: _Track, steps: Int64, offsets: Int64) -> tuple[Int64, Bool]:
         """Each row's partition watermark before the row, and whether a floor set it.
 
         Moves the track to its watermark after the last row.
@@ -257,23 +265,17 @@ class Watermarks:
 
 
 def _rejects(
-    decoded: Decoded,
-    offsets: Int64,
-    ahead: np.ndarray[Any, np.dtype[np.bool_]],
-    too_late: np.ndarray[Any, np.dtype[np.bool_]],
+    partition: Partition, offsets: Int64, ahead: Bool, too_late: Bool, raw: Callable[[int], bytes]
 ) -> list[Reject]:
-    refused = np.flatnonzero(ahead | too_late)
-    if not len(refused):
-        return []
     return [
         Reject(
-            partition=decoded.partition,
+            partition=partition,
             offset=int(offsets[row]),
             reason="from_the_future" if ahead[row] else "too_late",
-            detail="time lies too far ahead of the broker's clock"
+            detail="time lies too far ahead of the clock"
             if ahead[row]
             else "time lies below the watermark by more than the allowed lateness",
-            value=decoded.raw(int(offsets[row])),
+            value=raw(int(offsets[row])),
         )
-        for row in refused
+        for row in np.flatnonzero(ahead | too_late)
     ]

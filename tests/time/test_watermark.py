@@ -39,12 +39,15 @@ def decoded(
         frame=frame,
         timestamps=pl.Series(stamps or [-1] * len(times), dtype=pl.Int64),
         append_time=stamps is not None,
-        raw=lambda at: f"raw {at}".encode(),
     )
 
 
+def raw(offset: int) -> bytes:
+    return f"raw {offset}".encode()
+
+
 def place(marks: Watermarks, batch: Decoded, wall_ms: int | None = None) -> Placed:
-    return marks.place(batch, wall_ms=wall_ms, resumed_at=NEVER)
+    return marks.place(batch, wall_ms=wall_ms, resumed_at=NEVER, raw=raw)
 
 
 @dataclass
@@ -157,7 +160,7 @@ def test_the_engine_waits_for_the_slowest_and_leaves_out_the_idle() -> None:
     assert marks.left_out() == [P1]
     # P1 comes back with old news: it counts from the last judged tick on.
     placed = marks.place(
-        decoded([45_000], offset=1, partition=P1), wall_ms=60_000, resumed_at=48_000
+        decoded([45_000], offset=1, partition=P1), wall_ms=60_000, resumed_at=48_000, raw=raw
     )
     assert placed.frame["eff"].to_list() == [48_000]
     assert marks.left_out() == []
