@@ -7,6 +7,7 @@ Whether its indicator, scope and windows exist is ``monitor.rules.load``'s; what
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
@@ -25,8 +26,20 @@ from monitor.rules.fields import (
     later_blame,
     one_or_more,
 )
-from monitor.rules.levels import EvidenceRule, Levels
+from monitor.rules.levels import EvidenceRule, Level, Levels, Raw, Sequential, Wilson
 from monitor.units import DurationMs
+
+__all__ = [
+    "EvidenceRule",
+    "Level",
+    "Levels",
+    "Raw",
+    "Rule",
+    "RulesFile",
+    "Sequential",
+    "Suspend",
+    "Wilson",
+]
 
 
 class EventMatch(Part):
@@ -146,8 +159,8 @@ class Rule(Part):
     message: Messages = Field(default_factory=dict)
     action: Action | None = None
     jurisdiction: str = ""
-    effective_from: str = ""
-    effective_to: str = ""
+    effective_from: date | None = None
+    effective_to: date | None = None
     source: str = ""
     runbook: str = ""
     absent: Later = None

@@ -1,0 +1,187 @@
+"""What is wrong with rules that each look right: indicators, scopes, windows, units, evidence.
+
+Owns the checks of rules against indicators and the event catalogue; shapes are
+``monitor.rules.model``'s. Every fault is found, with its place and its mend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from monitor.errors import ExpressionError
+from monitor.events.batch import DIMENSIONS
+from monitor.events.catalogue import EVENT_TYPES
+from monitor.indicators.formula import formula
+from monitor.indicators.model import Indicator
+from monitor.rules.levels import EvidenceRule, Level, Raw, Sequential
+from monitor.rules.message import FIGURE_FIELDS
+from monitor.rules.model import EventMatch, Rule
+from monitor.rules.where import condition
+from monitor.units import parse_duration
+
+Loc = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong, and the way to it inside the file."""
+
+    loc: Loc
+    message: str
+    hint: str = ""
+    offset: int | None = None
+    """Characters from the beginning of the value, for conditions."""
+
+
+def check_rules(rules: Sequence[Rule], indicators: Collection[Indicator]) -> list[Fault]:
+    """All faults of ``rules`` against ``indicators``; ``loc`` begins at the top of the file."""
+    known = {indicator.id: indicator for indicator in indicators}
+    found: list[Fault] = []
+    seen: set[str] = set()
+    for position, rule in enumerate(rules):
+        loc: Loc = ("rules", position)
+        if rule.id in seen:
+            found.append(Fault((*loc, "id"), f"rule '{rule.id}' stands twice"))
+        seen.add(rule.id)
+        found += _words(rule, loc)
+        if rule.event is not None:
+            found += _event(rule, rule.event, loc)
+        elif rule.indicator not in known:
+            hint = _near(rule.indicator or "", known)
+            found.append(Fault((*loc, "indicator"), f"no indicator '{rule.indicator}'", hint))
+        else:
+            found += _figure(rule, known[rule.indicator], loc)
+    return found
+
+
+def _words(rule: Rule, loc: Loc) -> Iterator[Fault]:
+    """Fields in messages and dimensions in exceptions."""
+    fields = FIGURE_FIELDS | set(rule.by)
+    for language, template in rule.message.items():
+        for name in sorted(template.fields - fields):
+            near = _near(name, fields)
+            hint = near or f"possible here: {', '.join(sorted(fields))}"
+            yield Fault((*loc, "message", language), f"{{{name}}} is not known here", hint)
+    for index, entry in enumerate(rule.except_):
+        for name in entry.match:
+            if name not in rule.by:
+                message = f"the rule is by {', '.join(rule.by)} and cannot see '{name}'"
+                yield Fault((*loc, "except", index, name), message)
+
+
+def _event(rule: Rule, event: EventMatch, loc: Loc) -> Iterator[Fault]:
+    for name in rule.by:
+        if name not in DIMENSIONS:
+            yield Fault((*loc, "by"), f"no dimension '{name}'", _near(name, DIMENSIONS))
+    for key, kind in (("on", event.on), ("until", event.until)):
+        if kind is not None and kind not in EVENT_TYPES:
+            hint = _near(kind, EVENT_TYPES)
+            yield Fault((*loc, "event", key), f"no event type '{kind}'", hint)
+    if event.on == event.until:
+        yield Fault((*loc, "event", "until"), "the event would end what it begins")
+    if event.on in EVENT_TYPES:
+        try:
+            condition(event)
+        except ExpressionError as error:
+            yield Fault((*loc, "event", "where"), str(error), error.hint, error.offset)
+
+
+def _figure(rule: Rule, indicator: Indicator, loc: Loc) -> Iterator[Fault]:
+    yield from _scope(rule, indicator, loc)
+    yield from _windows(rule, indicator, loc)
+    is_count = indicator.kind == "count"
+    if is_count and rule.no_data == "alert":
+        yield Fault((*loc, "no_data"), f"{indicator.id} is a count: nothing counts as 0")
+    if is_count and rule.recovering.min_of > 1:
+        yield Fault((*loc, "recovering", "min_of"), "a count has nothing below the line")
+    for name, level in rule.levels.items():
+        here = (*loc, "levels", name)
+        yield from _units(level, indicator, here)
+        evidence = level.evidence or rule.evidence
+        place = (*here, "evidence") if level.evidence is not None else (*loc, "evidence")
+        yield from _evidence(level, evidence, indicator, place if evidence else here)
+
+
+def _scope(rule: Rule, indicator: Indicator, loc: Loc) -> Iterator[Fault]:
+    if rule.by in indicator.by:
+        return
+    written = [", ".join(by) for by in indicator.by]
+    mine = ", ".join(rule.by)
+    reordered = next((by for by in indicator.by if set(by) == set(rule.by)), None)
+    if reordered is not None:
+        hint = f"write by: [{', '.join(reordered)}]"
+    else:
+        hint = _near(mine, written) or f"it is by: {'; '.join(written)}"
+    yield Fault((*loc, "by"), f"{indicator.id} is not computed by {mine}", hint)
+
+
+def _windows(rule: Rule, indicator: Indicator, loc: Loc) -> Iterator[Fault]:
+    several = bool(rule.windows)
+    lengths: list[int] = []
+    for index, key in enumerate(rule.window_keys):
+        here: Loc = (*loc, "windows", index) if several else (*loc, "window")
+        if key not in indicator.window_keys:
+            hint = f"its windows: {', '.join(indicator.window_keys)}"
+            yield Fault(here, f"{indicator.id} has no window {key}", hint)
+        elif several:
+            length = _length(key)
+            if length is None:
+                yield Fault(here, "a calendar window stands alone", f"write window: {key}")
+            elif lengths and length <= lengths[-1]:
+                yield Fault(here, "windows go from the shortest to the longest")
+            lengths += [] if length is None else [length]
+
+
+def _units(level: Level, indicator: Indicator, loc: Loc) -> Iterator[Fault]:
+    wants_share = indicator.kind == "ratio"
+    for key in ("above", "below", "at_least", "at_most", "clear"):
+        bound = getattr(level, key)
+        if bound is None or bound.is_share == wants_share:
+            continue
+        if wants_share:
+            hint = f'write a percentage: "{float(bound) * 100:g}%"'
+            yield Fault((*loc, key), f"{indicator.id} is a share, not a plain number", hint)
+        else:
+            message = f"{indicator.id} is a {indicator.kind}, not a share"
+            yield Fault((*loc, key), message, "write a plain number")
+
+
+def _evidence(
+    level: Level, evidence: EvidenceRule | None, indicator: Indicator, loc: Loc
+) -> Iterator[Fault]:
+    countable = formula(indicator).countable
+    if evidence is None and not countable and indicator.kind != "count":
+        message = "evidence has to be said: the default needs counts of events"
+        yield Fault(loc, message, "evidence: {method: raw, min_of: 50}")
+    if isinstance(evidence, Raw):
+        if indicator.kind == "count" and evidence.min_of > 1:
+            yield Fault((*loc, "min_of"), "a count has nothing below the line", "leave it out")
+    elif evidence is not None and not countable:
+        message = f"{evidence.method} needs counts of events, the hits among `of`"
+        hint = f"{indicator.id} is not such a share: {{method: raw, min_of: 50}}"
+        yield Fault((*loc, "method"), message, hint)
+    yield from _reachable(level, evidence, loc) if countable else ()
+
+
+def _reachable(level: Level, evidence: EvidenceRule | None, loc: Loc) -> Iterator[Fault]:
+    bound = level.bound
+    if bound is None:
+        return
+    beyond, edge = (bound > 1, 1) if level.direction == "above" else (bound < 0, 0)
+    if beyond or (bound == edge and not level.inclusive):
+        message = f"no share is {level.direction} {bound}: the rule can never fire"
+        yield Fault(loc, message)
+    elif not 0 < bound < 1 and (evidence is None or isinstance(evidence, Sequential)):
+        message = f"sequential evidence needs a threshold between 0% and 100%, not {bound}"
+        yield Fault(loc, message, "if a single event is enough: {method: raw}")
+
+
+def _length(key: str) -> int | None:
+    return None if "@" in key else parse_duration(key)
+
+
+def _near(name: str, known: Collection[str] | Mapping[str, object]) -> str:
+    near = get_close_matches(name, list(known), 1)
+    return f"did you mean '{near[0]}'?" if near else ""
