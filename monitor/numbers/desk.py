@@ -19,7 +19,7 @@ from monitor.decisions import Ack, ManualAction, Want
 from monitor.numbers.admission import Admission
 from monitor.numbers.guards import Verdict
 from monitor.numbers.ledger import DeskStep, Ledger
-from monitor.numbers.lifecycle import Event, State, can
+from monitor.numbers.lifecycle import IN_SERVICE, Event, State, can
 from monitor.numbers.people import People
 from monitor.numbers.pools import PoolBook
 from monitor.numbers.record import Record, Timer
@@ -89,10 +89,9 @@ class NumberDesk:
     def next_event_tick(self, after: int) -> int | None:
         """The earliest tick after ``after`` at which time alone changes something, or None."""
         due = [] if self._due_ms is None else [self._due_ms]
-        if self._ledger.wanted:
-            free = self._admission.rate_free_ms()
-            retries = (self._ledger.records[n].retry_ms for n in self._ledger.wanted)
-            due += [at for at in (free, *retries) if at is not None and at > after]
+        free = self._admission.rate_free_ms() if self._ledger.wanted else None
+        if free is not None and free > after:
+            due.append(free)
         if not due:
             return None
         first = after - after % self._tick_ms + self._tick_ms
@@ -129,8 +128,8 @@ class NumberDesk:
             self._clear(number, tick)
         self._time(tick)
         self._wishes.grant(wants, tick)
-        if out.changes or out.refusals:
-            self._find_due()
+        if out.changes or out.refusals or self._is_due(tick):
+            self._find_due(tick)
         return out
 
     def reconfigure(self, pools: PoolsSettings, settings: NumbersSettings) -> None:
@@ -138,7 +137,7 @@ class NumberDesk:
         self.book.reconfigure(pools, numbers_max=settings.numbers_max)
         self._settings = self._ledger.settings = settings
         self._admission.reconfigure(settings)
-        self._find_due()
+        self._find_due(0)
 
     def snapshot(self) -> dict[str, Any]:
         """The whole state, in plain values and stable order."""
@@ -147,7 +146,8 @@ class NumberDesk:
             "ledger": self._ledger.snapshot(),
             "admission": self._admission.snapshot(),
             "swept_ms": self._swept_ms,
-            "shadowed": sorted(self._wishes.shadowed),
+            "due_ms": self._due_ms,
+            "shadowed": list(self._wishes.shadowed),
             "unknown_acks": self.unknown_acks,
         }
 
@@ -157,9 +157,9 @@ class NumberDesk:
         self._ledger.restore(state["ledger"])
         self._admission.restore(state["admission"])
         self._swept_ms = state["swept_ms"]
-        self._wishes.shadowed = set(state["shadowed"])
+        self._wishes.shadowed = dict.fromkeys(state["shadowed"])
         self.unknown_acks = state["unknown_acks"]
-        self._find_due()
+        self._due_ms = state["due_ms"]
 
     # -- the phases of a step ---------------------------------------------------------------
 
@@ -183,7 +183,7 @@ class NumberDesk:
             self._ledger.resume(record, Event.CLEARED, tick, record.rule)
 
     def _time(self, tick: int) -> None:
-        if not self._ledger.out.changes and (self._due_ms is None or self._due_ms > tick):
+        if not self._ledger.out.changes and not self._is_due(tick):
             return
         for number in sorted(self._ledger.held):
             timer = self._timer(number)
@@ -211,9 +211,20 @@ class NumberDesk:
     def _timer(self, number: str) -> tuple[int, Timer] | None:
         return self._ledger.records[number].timer(self._settings.ack_timeout)
 
-    def _find_due(self) -> None:
-        timers = (self._timer(number) for number in self._ledger.held)
-        self._due_ms = min((timer[0] for timer in timers if timer), default=None)
+    def _is_due(self, tick: int) -> bool:
+        return self._due_ms is not None and self._due_ms <= tick
+
+    def _find_due(self, tick: int) -> None:
+        """Timers, ends of pauses after which a want may be granted, and what this tick stirred."""
+        ledger = self._ledger
+        due = [timer[0] for timer in map(self._timer, ledger.held) if timer]
+        pauses = (ledger.records[number].retry_ms for number in ledger.held | ledger.wanted)
+        due += [at for at in pauses if at > tick]
+        if any((c.before in IN_SERVICE) != (c.after in IN_SERVICE) for c in ledger.out.changes):
+            # Rules judge other numbers from the next tick on, and the pools' guards say other
+            # things to those that were asked about before: that tick is not to be skipped.
+            due.append(tick + 1)
+        self._due_ms = min(due, default=None)
 
     def _sweep(self, tick: int) -> None:
         """Forget what is long over, as of the last aligned hour whatever ticks were judged."""

@@ -7,6 +7,7 @@ guards are ``admission``, the arithmetic of the terms ``terms``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from monitor.decisions import Command, Want, derive_id, scope_text
 from monitor.numbers.admission import Admission
@@ -15,13 +16,16 @@ from monitor.numbers.lifecycle import IN_SERVICE, Event, State
 from monitor.numbers.record import Record
 from monitor.numbers.terms import grown_ttl_ms
 
+SHADOWED_MAX: Final = 10_000
+"""Beyond it a shadow command may be made twice, with one id; the store keeps one."""
+
 
 class Wishes:
     """Grants wants within a step, by severity and scope, as far as the guards let it."""
 
     def __init__(self, ledger: Ledger, admission: Admission) -> None:
-        self.shadowed: set[str] = set()
-        """Episodes of shadow rules whose would-be suspension is recorded."""
+        self.shadowed: dict[str, None] = {}
+        """Episodes of shadow rules whose would-be suspension is recorded, the oldest first."""
         self._ledger = ledger
         self._admission = admission
 
@@ -33,7 +37,6 @@ class Wishes:
         for number in sorted(ledger.wanted - asked):
             record = ledger.records[number]
             ledger.move(record, Event.BREACH_OVER, tick, record.rule)
-        self.shadowed &= {want.episode for want in ordered if want.shadow}
         for want in ordered:
             if want.shadow:
                 self._shadow(want, tick)
@@ -56,9 +59,8 @@ class Wishes:
                 self._admit(record, want, tick)
             else:
                 ledger.refuse(record, verdict, tick, cause=want.episode)
-        elif _prolongs(want, record) and record.retry_ms <= tick:
-            if not (record.command or record.owed or self._admission.frozen_by):
-                self._prolong(record, want, tick)
+        elif _prolongs(want, record) and self._may_prolong(record, tick):
+            self._prolong(record, want, tick)
 
     def _admit(self, record: Record, want: Want, tick: int) -> None:
         healed = record.healed(tick, self._ledger.settings.heal_after)
@@ -70,6 +72,11 @@ class Wishes:
         self._ledger.suspend(
             record, Event.ADMITTED, tick, want.rule, figures=want.figures, evidence=want.evidence
         )
+
+    def _may_prolong(self, record: Record, tick: int) -> bool:
+        # No pool is asked: the number is out already.
+        busy = bool(record.command) or record.owed or record.retry_ms > tick
+        return not busy and not self._admission.frozen_by
 
     def _prolong(self, record: Record, want: Want, tick: int) -> None:
         # Out for a while, and now flagged: its ttl must not bring it back.
@@ -87,7 +94,9 @@ class Wishes:
             return
         if self._admission.verdict(want.number, tick, ledger.held, joins=False) is not None:
             return
-        self.shadowed.add(want.episode)
+        self.shadowed[want.episode] = None
+        if len(self.shadowed) > SHADOWED_MAX:
+            del self.shadowed[next(iter(self.shadowed))]
         record = ledger.records.get(want.number)
         level = 0 if record is None else record.healed(tick, self._ledger.settings.heal_after)
         ledger.out.commands.append(

@@ -1,0 +1,135 @@
+"""Membership: the inventory, what traffic shows, and what is forgotten."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.numbers.pools import CAMPAIGNS_PER_NUMBER_MAX, UNASSIGNED, PoolBook
+from monitor.numbers.settings import PoolsSettings
+
+
+def book(pools: dict[str, Any] | None = None, numbers_max: int = 100) -> PoolBook:
+    return PoolBook(PoolsSettings.model_validate(pools or {}), numbers_max=numbers_max)
+
+
+def test_a_listed_number_stays_where_it_is_listed() -> None:
+    pools = book({"b": {"numbers": ["1", "2", "2"]}, "a": {"numbers": ["1"]}})
+    assert pools.join("1", "c", 5)
+    assert pools.pools_of("1") == ("a", "b")
+    assert not pools.is_seen("1")
+    assert pools.standing("b", 0).size == 2
+    assert pools.standing("a", 0).size == 1
+    assert pools.standing("c", 0).size == 0
+    assert pools.names() == ["a", "b"]
+
+
+def test_a_number_seen_joins_its_campaigns_and_leaves_the_unassigned() -> None:
+    pools = book()
+    pools.join("1", None, 5)
+    assert pools.pools_of("1") == (UNASSIGNED,)
+    pools.join("1", "b", 6)
+    pools.join("1", "a", 7)
+    pools.join("1", None, 8)
+    assert pools.pools_of("1") == ("a", "b")
+    assert pools.is_seen("1")
+    assert pools.names() == ["a", "b"]
+    assert "1" in pools
+    assert "2" not in pools
+    assert pools.pools_of("2") == ()
+
+
+def test_a_campaign_called_unassigned_is_that_pool() -> None:
+    pools = book()
+    pools.join("1", UNASSIGNED, 5)
+    assert pools.pools_of("1") == (UNASSIGNED,)
+
+
+def test_guards_come_from_the_pool_and_else_from_the_defaults() -> None:
+    pools = book({"defaults": {"max_fraction": "50%", "min_left": 4}, "a": {"min_left": 0}})
+    a, other = pools.standing("a", 1), pools.standing("other", 0)
+    assert (a.min_left, a.max_fraction, a.out) == (0, Fraction(1, 2), 1)
+    assert (other.min_left, other.max_fraction) == (4, Fraction(1, 2))
+
+
+def test_memberships_lapse_a_moment_after_the_cutoff() -> None:
+    pools = book()
+    pools.join("1", "a", 10)
+    pools.join("1", "b", 20)
+    pools.join("2", "a", 10)
+    pools.join("3", "a", 10)
+    pools.lapse(10, keep=())
+    assert pools.standing("a", 0).size == 3
+    pools.lapse(11, keep={"2"})
+    assert pools.pools_of("1") == ("b",)
+    assert pools.pools_of("2") == ("a",)
+    assert "3" not in pools
+    assert pools.standing("a", 0).size == 1
+
+
+def test_no_campaign_keeps_the_known_ones_alive() -> None:
+    pools = book()
+    pools.join("1", "a", 10)
+    pools.join("1", None, 30)
+    pools.lapse(30, keep=())
+    assert pools.pools_of("1") == ("a",)
+
+
+def test_a_full_book_counts_and_says_so() -> None:
+    pools = book({"a": {"numbers": ["1"]}}, numbers_max=2)
+    assert pools.join("2", "a", 1)
+    assert not pools.join("3", "a", 1)
+    assert pools.join("2", "b", 1)
+    assert pools.overflowed == 1
+    assert list(pools) == ["1", "2"]
+
+
+def test_a_number_is_in_so_many_campaigns_and_the_oldest_goes() -> None:
+    pools = book()
+    for index in range(CAMPAIGNS_PER_NUMBER_MAX + 1):
+        pools.join("1", f"c{index:02d}", index)
+    assert len(pools.pools_of("1")) == CAMPAIGNS_PER_NUMBER_MAX
+    assert "c00" not in pools.pools_of("1")
+    assert "c00" not in pools.names()
+
+
+def test_numbers_are_normalised_as_events_are() -> None:
+    settings = PoolsSettings.model_validate({"a": {"numbers": ["010 1"]}})
+    pools = PoolBook(settings, normalise=lambda text: "+86" + text.replace(" ", "").lstrip("0"))
+    assert pools.pools_of("+86101") == ("a",)
+
+
+def test_a_new_inventory_takes_its_numbers_out_of_the_seen() -> None:
+    pools = book()
+    pools.join("1", "b", 1)
+    pools.join("2", "b", 1)
+    pools.reconfigure(PoolsSettings.model_validate({"a": {"numbers": ["1"]}}), numbers_max=100)
+    assert pools.pools_of("1") == ("a",)
+    assert pools.standing("b", 0).size == 1
+
+
+JOINS = st.lists(
+    st.tuples(st.sampled_from("123456"), st.sampled_from(["a", "b", "c", None]), st.integers(0, 9)),
+    max_size=60,
+)
+
+
+@given(joins=JOINS, cutoff=st.integers(0, 10))
+def test_sizes_are_always_the_members_counted(
+    joins: list[tuple[str, str | None, int]], cutoff: int
+) -> None:
+    pools = book({"a": {"numbers": ["1", "2"]}}, numbers_max=5)
+    for number, campaign, tick in joins:
+        pools.join(number, campaign, tick)
+    pools.lapse(cutoff, keep={"3"})
+    again = book({"a": {"numbers": ["1", "2"]}}, numbers_max=5)
+    again.restore(pools.snapshot())
+    assert again.snapshot() == pools.snapshot()
+    for each in (pools, again):
+        for name in ("a", "b", "c", UNASSIGNED):
+            members = [number for number in each if name in each.pools_of(number)]
+            assert each.standing(name, 0).size == len(members)
+    assert len(pools) <= 5
