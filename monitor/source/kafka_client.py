@@ -108,7 +108,7 @@ def _open(
     bridge_client_log()
     link = Link()
     try:
-        return build(**connection.options(), **options, kafka_client=link), link
+        return build(**{**connection.options(), **options}, kafka_client=link), link
     except KafkaError as fault:
         link.close()
         raise translate(fault, f"connecting to {connection.bootstrap}") from fault

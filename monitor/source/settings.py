@@ -157,6 +157,12 @@ class KafkaSettings(KafkaConnection):
     """Consumer group that positions are committed to every ``lag_every``, for lag tools only."""
     lag_every: DurationMs = 10_000
 
+    @classmethod
+    def of(cls, connection: KafkaConnection, *topics: str) -> KafkaSettings:
+        """Settings to read ``topics`` over a connection that is already checked."""
+        same = {name: getattr(connection, name) for name in KafkaConnection.model_fields}
+        return cls.model_construct(kind="kafka", topics=topics, **same)
+
     @model_validator(mode="after")
     def _topics_differ(self) -> Self:
         if len(set(self.topics)) != len(self.topics):

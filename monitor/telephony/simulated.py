@@ -1,0 +1,209 @@
+"""A small telephony system: takes commands, blocks numbers, answers after a while.
+
+Owns the behaviour that the daemon may expect of a real one (docs/numbers.md): idempotent by command
+id, in order for one number, letting go by itself at ``until``. It ships for demonstrations and
+tests; :class:`SimulatedTelephony` runs it in this process, :class:`KafkaSimulator` behind topics.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+from kafka import KafkaProducer
+
+from monitor.clock import Clock
+from monitor.decisions import Ack, iso
+from monitor.errors import MonitorError
+from monitor.events.times import NotATimeError, read_time
+from monitor.source.base import Partition
+from monitor.source.kafka import KafkaSource
+from monitor.source.kafka_client import open_producer
+from monitor.source.settings import KafkaConnection, KafkaSettings
+from monitor.telephony.settings import TelephonySettings
+
+KNOWN_COMMANDS_MAX = 100_000
+_PARTITION = Partition("simulated", 0)
+
+
+class _CommandRecord(msgspec.Struct):
+    """What a telephony system reads of a command."""
+
+    command_id: str
+    action: Literal["suspend", "resume"]
+    number: str
+    until: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    at_ms: int
+    command: _CommandRecord
+
+
+class TelephonySimulator:
+    """The system itself. Not for several threads at once."""
+
+    def __init__(
+        self, clock: Clock, *, answers_after_ms: int = 500, refuses: Collection[str] = ()
+    ) -> None:
+        """``refuses``: numbers it does not have, so that commands for them are rejected."""
+        self._clock = clock
+        self._answers_after_ms = answers_after_ms
+        self._refuses = frozenset(refuses)
+        self._due: deque[_Due] = deque()
+        self._blocked: dict[str, int | None] = {}
+        self._answers: dict[str, Ack] = {}
+
+    def take(self, command_json: bytes) -> bool:
+        """Accept a command, to be carried out after the delay; false where it is none."""
+        try:
+            command = msgspec.json.decode(command_json, type=_CommandRecord)
+            if command.until is not None:
+                read_time(command.until)
+        except (msgspec.MsgspecError, UnicodeDecodeError, NotATimeError):
+            return False
+        self._due.append(_Due(self._clock.now_ms() + self._answers_after_ms, command))
+        return True
+
+    def answers(self) -> list[Ack]:
+        """Carry out what is due, and answer it; a repeated command gets its first answer again."""
+        now_ms = self._clock.now_ms()
+        given = []
+        while self._due and self._due[0].at_ms <= now_ms:
+            given.append(self._carry_out(self._due.popleft()))
+        return given
+
+    def blocked(self) -> dict[str, int | None]:
+        """Numbers that cannot call now, with the time (ms) at which each is let go by itself."""
+        now_ms = self._clock.now_ms()
+        self._blocked = {
+            number: until
+            for number, until in self._blocked.items()
+            if until is None or until > now_ms
+        }
+        return dict(sorted(self._blocked.items()))
+
+    def may_call(self, number: str) -> bool:
+        """Whether a call from ``number`` would pass."""
+        return number not in self.blocked()
+
+    def _carry_out(self, due: _Due) -> Ack:
+        command = due.command
+        known = self._answers.get(command.command_id)
+        if known is not None:
+            return known
+        if command.number in self._refuses:
+            ack = Ack(command.command_id, "rejected", "no such number", due.at_ms)
+        else:
+            ack = Ack(command.command_id, "applied", "", due.at_ms)
+            if command.action == "resume":
+                self._blocked.pop(command.number, None)
+            else:
+                until = None if command.until is None else read_time(command.until)
+                self._blocked[command.number] = until
+        if len(self._answers) >= KNOWN_COMMANDS_MAX:
+            del self._answers[next(iter(self._answers))]
+        self._answers[command.command_id] = ack
+        return ack
+
+
+class SimulatedTelephony:
+    """Command channel and source of answers in one, in this process."""
+
+    def __init__(self, simulator: TelephonySimulator) -> None:
+        self.simulator = simulator
+        self._lock = threading.Lock()
+        self._given = 0
+
+    def prepare(self) -> str:
+        """Nothing to remember: the system drops repeats by their id."""
+        return ""
+
+    def send(self, command_json: bytes, key: str, command_id: str) -> None:  # noqa: ARG002
+        """Hand a command to the simulator."""
+        with self._lock:
+            self.simulator.take(command_json)
+
+    def already_sent(self, command_id: str, mark: str) -> bool:  # noqa: ARG002
+        """Unknown, so false: a repeat does no harm."""
+        return False
+
+    def restore(self, positions: Mapping[Partition, int]) -> None:
+        """Answers are not kept over a restart; only their count goes on."""
+        self._given = positions.get(_PARTITION, 0)
+
+    def poll(self) -> list[Ack]:
+        """The answers that are due."""
+        with self._lock:
+            acks = self.simulator.answers()
+            self._given += len(acks)
+            return acks
+
+    def positions(self) -> Mapping[Partition, int]:
+        """How many answers were given."""
+        return {_PARTITION: self._given}
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+class KafkaSimulator:
+    """The simulator between the topics of commands and answers.
+
+    It begins at the oldest command each time and so knows again what is blocked; answers it has
+    given before are given again.
+    """
+
+    def __init__(
+        self,
+        simulator: TelephonySimulator,
+        settings: TelephonySettings,
+        connection: KafkaConnection,
+    ) -> None:
+        self.simulator = simulator
+        self._settings = settings
+        self._source = KafkaSource(KafkaSettings.of(connection, settings.commands))
+        self._connection = connection
+        self._producer: KafkaProducer | None = None
+
+    def step(self, timeout_s: float) -> int:
+        """Read commands, answer what is due; the number of answers sent.
+
+        Raises:
+            MonitorError: the broker does not answer.
+        """
+        if self._producer is None:
+            self._source.start({}, None)
+            self._producer, _ = open_producer(self._connection, metrics_enabled=False)
+        for chunk in self._source.poll(1_000, timeout_s):
+            for value in chunk.values:
+                self.simulator.take(value or b"")
+        answers = self.simulator.answers()
+        for ack in answers:
+            record = {"command_id": ack.command_id, "status": ack.status, "detail": ack.detail}
+            body = msgspec.json.encode(record | {"at": iso(ack.at_ms)})
+            self._producer.send(self._settings.acks, body, key=ack.command_id.encode())
+        if answers:
+            self._producer.flush(timeout=30)
+        return len(answers)
+
+    def run(self, stop: threading.Event, clock: Clock) -> None:
+        """Step until ``stop``; an absent broker is waited for."""
+        while not stop.is_set():
+            try:
+                self.step(0.1)
+            except MonitorError:
+                clock.wait(stop, 1.0)
+        self.close()
+
+    def close(self) -> None:
+        """Leave the broker; calling it twice is fine."""
+        self._source.close()
+        if self._producer is not None:
+            self._producer.close(timeout=10)
+            self._producer = None
