@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import yaml
 
 from monitor.decisions import Figures
 from monitor.snapshot import (
     AgentPlace,
     AlertStanding,
     CheckpointStanding,
-    FigureKind,
     IndicatorFigures,
     IndicatorInfo,
     KeyCount,
@@ -36,33 +39,58 @@ KEYS = {
     "number_type": ("400", "95", "mobile"),
     "customer_tag": ("new", "old"),
 }
-INDICATORS: dict[str, tuple[FigureKind, float, tuple[str, ...]]] = {
-    "hangup_rate": ("ratio", 0.25, ("30m", "4h", "24h")),
-    "complaint_rate": ("ratio", 0.005, ("24h",)),
-    "number_flag_rate": ("ratio", 0.05, ("24h",)),
-    "answer_rate": ("ratio", 0.3, ("30m", "24h")),
-    "effective_talk_ratio": ("ratio", 0.6, ("1h", "8h")),
-    "auto_log_rate": ("ratio", 0.9, ("24h",)),
-    "csat": ("mean", 4.2, ("24h",)),
-    "redial_frequency": ("count", 2.0, ("24h",)),
-}
-HIGHER = {"answer_rate", "effective_talk_ratio", "auto_log_rate", "csat"}
+PACK = Path(__file__).parents[2] / "rules" / "telemarketing" / "indicators.yaml"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the shipped pack says of one indicator."""
+
+    info: IndicatorInfo
+    scopes: tuple[tuple[str, ...], ...]
+    windows: tuple[str, ...]
+
+
+def _told(entry: dict[str, Any]) -> Told:
+    target = entry.get("target")
+    if isinstance(target, str):
+        target = float(target.removesuffix("%")) / 100
+    info = IndicatorInfo(
+        entry["id"], entry["kind"], entry["better"], entry["title"], entry["class"], target
+    )
+    return Told(
+        info,
+        tuple((by,) if isinstance(by, str) else tuple(by) for by in entry["by"]),
+        tuple(
+            window if isinstance(window, str) else f"{window['calendar']}@{window['tz']}"
+            for window in entry["windows"]
+        ),
+    )
+
+
+INDICATORS = tuple(
+    _told(entry) for entry in yaml.safe_load(PACK.read_text(encoding="utf-8"))["indicators"]
+)
 
 
 def figures(
-    indicator: str, kind: FigureKind, by: tuple[str, ...], window: str, names: tuple[str, ...]
+    info: IndicatorInfo, by: tuple[str, ...], window: str, names: tuple[str, ...]
 ) -> IndicatorFigures:
-    target = INDICATORS[indicator][1]
+    """Figures from three fifths of the target to seven fifths, along the names."""
     of = np.array([100.0 + 7 * i for i in range(len(names))])
+    target = 0.4 if info.target is None else info.target
     return IndicatorFigures(
-        indicator=indicator,
-        kind=kind,
+        indicator=info.id,
+        kind=info.kind,
         by=by,
         window=window,
         names=names,
         hits=np.round(of * target * np.linspace(0.6, 1.4, len(names)), 3),
         of=of,
     )
+
+
+HANGUP = next(told.info for told in INDICATORS if told.info.id == "hangup_rate")
 
 
 def stats() -> Stats:
@@ -101,22 +129,12 @@ def snapshot(now_ms: int) -> Snapshot:
         stats=stats(),
         at_ms=now_ms - 2_000,
         tick_ms=now_ms - 2_000 - (now_ms - 2_000) % 5_000,
-        indicators=tuple(
-            IndicatorInfo(
-                name,
-                kind,
-                "higher" if name in HIGHER else "lower",
-                {"en": name.replace("_", " ").capitalize(), "zh": "指标"},
-                "result",
-                target,
-            )
-            for name, (kind, target, _) in INDICATORS.items()
-        ),
+        indicators=tuple(told.info for told in INDICATORS),
         figures=tuple(
-            figures(name, kind, (scope,), window, keys)
-            for name, (kind, _, windows) in INDICATORS.items()
-            for scope, keys in KEYS.items()
-            for window in windows
+            figures(told.info, by, window, KEYS[by[0]] if len(by) == 1 else ("a\x1fb",))
+            for told in INDICATORS
+            for by in told.scopes
+            for window in told.windows
         ),
         rules=(
             RuleStanding(
@@ -135,7 +153,7 @@ def snapshot(now_ms: int) -> Snapshot:
                 "redial",
                 "redial_frequency",
                 ("number", "customer"),
-                "24h",
+                "day@Asia/Shanghai",
                 "shadow",
                 (RuleLevel("warn", 2.0, "above"),),
                 {"ok": 5, "firing": 2},

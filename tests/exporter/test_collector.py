@@ -96,17 +96,18 @@ def test_a_ratio_has_value_hits_and_of() -> None:
 
 
 def test_a_mean_and_a_count_are_not_called_ratios() -> None:
-    found = usual()
-    assert not [key for key in found if ("indicator", "csat") in key[1] and "_ratio" in key[0]]
+    names, two = ("team-1",), np.array([8.0])
+    mean = IndicatorFigures("csat", "mean", ("team",), "24h", names, two, np.array([2.0]))
+    count = IndicatorFigures("redials", "count", ("team",), "24h", names, two, np.ones(1))
+    found = scrape(replace(sample.snapshot(NOW), figures=(mean, count)))
     shared = {"window": "24h", "scope": "team", "team": "team-1"}
-    assert value(found, "callcentre_indicator_value", indicator="csat", **shared) == pytest.approx(
-        4.2 * 0.6, abs=1e-4
-    )
-    count = {"indicator": "redial_frequency", **shared}
-    assert value(found, "callcentre_indicator_value", **count) == value(
-        found, "callcentre_indicator_hits", **count
-    )
-    assert ("callcentre_indicator_of", frozenset(count.items())) not in found
+    assert series(found, "callcentre_indicator_ratio") == 0
+    assert value(found, "callcentre_indicator_value", indicator="csat", **shared) == 4
+    assert value(found, "callcentre_indicator_of", indicator="csat", **shared) == 2
+    assert value(found, "callcentre_indicator_value", indicator="redials", **shared) == 8
+    assert value(found, "callcentre_indicator_hits", indicator="redials", **shared) == 8
+    assert series(found, "callcentre_indicator_of") == 1
+    assert value(found, "monitor_exporter_indicator_series") == 5
 
 
 def test_customers_and_pairs_are_never_shown() -> None:
@@ -133,7 +134,7 @@ def test_only_configured_scopes_are_exported() -> None:
 
 @pytest.mark.parametrize(("series_max", "shown"), [(0, 0), (2, 0), (3, 3), (5, 3), (6, 6), (9, 6)])
 def test_the_cap_keeps_whole_keys_and_counts_the_rest(series_max: int, shown: int) -> None:
-    figures = sample.figures("hangup_rate", "ratio", ("number",), "30m", ("a", "b"))
+    figures = sample.figures(sample.HANGUP, ("number",), "30m", ("a", "b"))
     found = scrape(
         replace(sample.snapshot(NOW), figures=(figures,)), ExporterSettings(series_max=series_max)
     )
@@ -302,7 +303,7 @@ def test_promtool_finds_nothing_to_say(promtool: str) -> None:
 
 def test_names_that_break_the_text_format_are_escaped() -> None:
     nasty = 'a"b\\c\nd'
-    figures = sample.figures("hangup_rate", "ratio", ("agent",), "30m", (nasty,))
+    figures = sample.figures(sample.HANGUP, ("agent",), "30m", (nasty,))
     found = scrape(replace(sample.snapshot(NOW), figures=(figures,)))
     assert value(
         found,
@@ -316,7 +317,7 @@ def test_names_that_break_the_text_format_are_escaped() -> None:
 
 def test_ten_thousand_series_are_quick() -> None:
     keys = tuple(f"+86215{i:07}" for i in range(3_334))
-    figures = sample.figures("hangup_rate", "ratio", ("number",), "30m", keys)
+    figures = sample.figures(sample.HANGUP, ("number",), "30m", keys)
     made = registry(collector(replace(sample.snapshot(NOW), figures=(figures,))))
     best = 1e9
     for _ in range(3):

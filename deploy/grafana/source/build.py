@@ -1,0 +1,43 @@
+# ruff: noqa: INP001 - scripts beside the dashboards they make, not a package
+"""Writes the dashboards: ``python deploy/grafana/source/build.py``.
+
+With ``--check`` nothing is written, and a difference is exit status 1.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import daemon
+import numbers_board
+import overview
+import people
+
+FOLDER = Path(__file__).resolve().parents[1] / "dashboards"
+BOARDS = {
+    "overview": overview.build,
+    "people": people.build,
+    "numbers": numbers_board.build,
+    "daemon": daemon.build,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Write, or compare; the exit status."""
+    stale = []
+    for name, build in BOARDS.items():
+        path = FOLDER / f"{name}.json"
+        text = json.dumps(build(), ensure_ascii=False, indent=1) + "\n"
+        if "--check" not in arguments:
+            path.write_text(text, encoding="utf-8")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
+            stale.append(path.name)
+    if stale:
+        sys.stderr.write(f"not what deploy/grafana/source makes: {', '.join(stale)}\n")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
