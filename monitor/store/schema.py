@@ -6,9 +6,8 @@ Portable: nothing here is SQLite's alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Protocol
 
 from sqlalchemy import (
     BigInteger,
@@ -155,13 +154,8 @@ CHANGES = Table(
 )
 
 
-class Migration(Protocol):
-    """Brings the tables from one version to the next, inside the caller's transaction."""
-
-    def __call__(self, connection: Connection) -> None:
-        """Run the step."""
-        ...
-
+Migration = Callable[[Connection], None]
+"""Brings the tables from one version to the next, inside the caller's transaction."""
 
 MIGRATIONS: Mapping[int, Migration] = MappingProxyType({})
 """From version → the step to the next; a new store is created at ``VERSION`` at once."""

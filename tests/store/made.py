@@ -1,0 +1,111 @@
+"""Decisions for the tests of the store and of deliveries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from monitor.decisions import (
+    Alert,
+    Command,
+    Evidence,
+    Figures,
+    ManualAction,
+    NumberChange,
+    Refusal,
+    Scope,
+    derive_id,
+)
+
+NUMBER = "+862150000007"
+FIGURES = Figures(value=0.8, hits=80.0, of=100.0, window="30m")
+EVIDENCE = Evidence(method="sequential", score=41_200.5, needed=28_800.0)
+
+
+def alert(at_ms: int = 60_000, **changes: Any) -> Alert:
+    """A firing alert of a number; its ids follow from what it says."""
+    scope: Scope = changes.pop("scope", (("number", NUMBER),))
+    rule = changes.pop("rule", "number-hangup")
+    since_ms = changes.pop("since_ms", at_ms)
+    level, state = changes.pop("level", "crit"), changes.pop("state", "firing")
+    episode = changes.pop("episode", derive_id(rule, str(scope), since_ms))
+    made: dict[str, Any] = {
+        "id": derive_id(episode, level, state, at_ms),
+        "figures": FIGURES,
+        "evidence": EVIDENCE,
+        "reason": "breach" if state == "firing" else "recovered",
+        "message": {"en": "hangs up 80 %", "zh": "挂断率 80%"},
+        "route": "supervisors",
+        **changes,
+    }
+    return Alert(
+        at_ms=at_ms,
+        episode=episode,
+        rule=rule,
+        scope=scope,
+        level=level,
+        state=state,
+        since_ms=since_ms,
+        **made,
+    )
+
+
+def command(at_ms: int = 60_000, **changes: Any) -> Command:
+    """A suspension of a number."""
+    number = changes.pop("number", NUMBER)
+    action = changes.pop("action", "suspend")
+    made: dict[str, Any] = {
+        "id": derive_id(number, at_ms, action),
+        "until_ms": at_ms + 1_800_000,
+        "reason": "breach",
+        "rule": "number-hangup",
+        "episode": "e1",
+        "figures": FIGURES,
+        "evidence": EVIDENCE,
+        **changes,
+    }
+    return Command(at_ms=at_ms, action=action, number=number, **made)
+
+
+def refusal(at_ms: int = 60_000, **changes: Any) -> Refusal:
+    """A suspension that its pool's guard refused."""
+    made: dict[str, Any] = {
+        "id": derive_id("refusal", at_ms),
+        "number": NUMBER,
+        "guard": "max_fraction",
+        "detail": "2 of 10 would be out, 1 may",
+        "pool": "campaign-7",
+        "rule": "number-hangup",
+        "episode": "e1",
+        **changes,
+    }
+    return Refusal(at_ms=at_ms, **made)
+
+
+def change(at_ms: int = 60_000, **changes: Any) -> NumberChange:
+    """A row of a number's history."""
+    made: dict[str, Any] = {
+        "number": NUMBER,
+        "before": "active",
+        "after": "wanted",
+        "reason": "breach",
+        "by": "number-hangup",
+        "episode": "e1",
+        "command_id": "",
+        "until_ms": None,
+        "detail": "",
+        **changes,
+    }
+    return NumberChange(at_ms=at_ms, id=derive_id(at_ms, str(made)), **made)
+
+
+def manual(action_id: str = "m1", **changes: Any) -> ManualAction:
+    """A person suspends a number for half an hour."""
+    made: dict[str, Any] = {
+        "action": "suspend",
+        "number": NUMBER,
+        "ttl_ms": 1_800_000,
+        "who": "li",
+        "why": "a test",
+        **changes,
+    }
+    return ManualAction(id=action_id, **made)

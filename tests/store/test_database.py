@@ -1,0 +1,229 @@
+"""Durability, versions, and faults in plain words."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from monitor.clock import ManualClock
+from monitor.errors import StoreError
+from monitor.store.database import Database, plain
+from monitor.store.schema import METADATA, VERSION, prepare, stored_version
+from monitor.store.settings import StoreSettings
+from monitor.store.store import Recording, Store
+from tests.store.made import alert, manual
+
+
+def pragma(store: Store, name: str) -> object:
+    with store._database.read() as connection:
+        return connection.scalar(text(f"PRAGMA {name}"))
+
+
+def test_commits_are_synced_and_readers_do_not_wait(store: Store) -> None:
+    assert pragma(store, "synchronous") == 2  # FULL
+    assert pragma(store, "journal_mode") == "wal"
+    assert pragma(store, "busy_timeout") == 5_000
+
+
+def test_a_reader_sees_one_moment_while_others_write(store: Store) -> None:
+    count = text("SELECT count(*) FROM decisions")
+    with store._database.read() as connection:
+        assert connection.scalar(count) == 0
+        store.record(Recording([alert()]))
+        assert connection.scalar(count) == 0
+    assert len(store.history.alerts()) == 1
+
+
+def test_there_is_no_store_for_the_command_line_to_read(
+    settings: StoreSettings, clock: ManualClock
+) -> None:
+    with pytest.raises(StoreError, match="there is none: has the daemon run"):
+        Store.open(settings, clock, daemon=False)
+    assert not settings.path.exists()
+
+
+def test_the_command_line_reads_and_requests_beside_the_daemon(
+    settings: StoreSettings, store: Store, clock: ManualClock
+) -> None:
+    store.record(Recording([alert()]))
+    with Store.open(settings, clock, daemon=False) as other:
+        assert other.history.alerts() == [alert()]
+        other.requests.put(manual())
+    assert [claimed.action for claimed in store.requests.claim(5_000)] == [manual()]
+
+
+def test_a_second_daemon_is_refused_until_the_first_is_gone(
+    settings: StoreSettings, store: Store, clock: ManualClock
+) -> None:
+    with pytest.raises(StoreError, match=rf"another daemon uses it \(process {os.getpid()}\)"):
+        Store.open(settings, clock)
+    store.close()
+    store.close()
+    Store.open(settings, clock).close()
+
+
+def test_a_file_that_is_no_database(settings: StoreSettings, clock: ManualClock) -> None:
+    settings.path.parent.mkdir()
+    settings.path.write_bytes(b"not a database at all, but long enough to look at" * 100)
+    with pytest.raises(StoreError, match=r"monitor\.db: it is damaged, or not a database"):
+        Store.open(settings, clock)
+
+
+def test_a_database_that_is_not_ours(settings: StoreSettings, clock: ManualClock) -> None:
+    settings.path.parent.mkdir()
+    sqlite3.connect(settings.path).close()
+    with pytest.raises(StoreError, match=r"monitor\.db: it is not a store of this daemon"):
+        Store.open(settings, clock, daemon=False)
+
+
+def test_damage_inside_is_an_error_and_not_wrong_data(
+    settings: StoreSettings, clock: ManualClock
+) -> None:
+    with Store.open(settings, clock) as store:
+        store.record(Recording([alert(5_000 * n) for n in range(1, 500)]))
+    content = bytearray(settings.path.read_bytes())
+    page = 4096
+    for start in range(2 * page, len(content) - page, page):
+        content[start : start + 200] = b"\xff" * 200
+    settings.path.write_bytes(content)
+    with pytest.raises(StoreError, match="damaged"), Store.open(settings, clock) as store:
+        store.history.alerts()
+
+
+def test_another_process_holds_it_too_long(settings: StoreSettings, clock: ManualClock) -> None:
+    impatient = settings.model_copy(update={"busy_timeout": 50})
+    with Store.open(impatient, clock) as store:
+        other = sqlite3.connect(settings.path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="another process has held it for too long"):
+            store.record(Recording([alert()]))
+        other.execute("ROLLBACK")
+        other.close()
+        assert store.record(Recording([alert()])) == [alert()]
+
+
+def test_a_full_disk_keeps_what_was_there(store: Store) -> None:
+    store.record(Recording([alert()]))
+    many = [alert(5_000 * n, rule="x" * 500) for n in range(100, 400)]
+    pages = pragma(store, "page_count")
+    pragma(store, f"max_page_count={pages}")
+    with pytest.raises(StoreError, match="the disk is full"):
+        store.record(Recording(many))
+    pragma(store, "max_page_count=1000000")
+    assert store.history.alerts() == [alert()]
+    assert store.record(Recording(many)) == many
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("attempt to write a readonly database", "it may not be written: look at its owner"),
+        ("disk I/O error", "the disk does not read or write (disk I/O error)"),
+        ("something new", "store /var/m.db: something new"),
+    ],
+)
+def test_what_sqlite_says_in_plain_words(said: str, meant: str) -> None:
+    assert meant in str(plain(sqlite3.OperationalError(said), Path("/var/m.db")))
+
+
+def test_a_directory_that_cannot_be(tmp_path: Path, clock: ManualClock) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"Not a directory|File exists"):
+        Store.open(StoreSettings(path=tmp_path / "file" / "m.db"), clock)
+    (tmp_path / "m.db").mkdir()
+    with pytest.raises(StoreError, match="it cannot be opened"):
+        Store.open(StoreSettings(path=tmp_path / "m.db"), clock)
+    (tmp_path / "n.db.lock").mkdir()
+    with pytest.raises(StoreError, match="lock file cannot be opened: Is a directory"):
+        Store.open(StoreSettings(path=tmp_path / "n.db"), clock)
+
+
+def test_a_file_system_without_wal_is_refused() -> None:
+    database = Database(Path(":memory:"), busy_timeout_ms=100, create=True)
+    with pytest.raises(StoreError, match="needs a local disk"), database.read():
+        pass
+    database.close()
+
+
+# --- versions -----------------------------------------------------------------------------------
+
+
+def set_version(settings: StoreSettings, version: int) -> None:
+    connection = sqlite3.connect(settings.path)
+    with connection:
+        connection.execute(
+            "UPDATE meta SET value = ? WHERE name = 'schema_version'", (str(version),)
+        )
+    connection.close()
+
+
+def test_a_newer_store_is_refused_with_what_to_do(
+    settings: StoreSettings, clock: ManualClock
+) -> None:
+    Store.open(settings, clock).close()
+    set_version(settings, VERSION + 1)
+    expected = (
+        rf"^store .*monitor\.db: it has schema version {VERSION + 1}, "
+        rf"and this program knows up to {VERSION}: run the newer program"
+    )
+    for daemon in (True, False):
+        with pytest.raises(StoreError, match=expected):
+            Store.open(settings, clock, daemon=daemon)
+
+
+def test_the_command_line_does_not_migrate(settings: StoreSettings, clock: ManualClock) -> None:
+    Store.open(settings, clock).close()
+    set_version(settings, VERSION - 1)
+    with pytest.raises(StoreError, match="start the daemon once"):
+        Store.open(settings, clock, daemon=False)
+
+
+def test_migrations_run_in_order_and_a_failing_one_leaves_all_as_it_was(
+    settings: StoreSettings, store: Store
+) -> None:
+    ran: list[int] = []
+
+    def step(number: int) -> None:
+        ran.append(number)
+
+    def first(connection: Connection) -> None:
+        connection.execute(text("CREATE TABLE added (x INTEGER)"))
+        step(1)
+
+    def second(_connection: Connection) -> None:
+        step(2)
+        if len(ran) == 2:
+            raise StoreError("no")
+
+    migrations = {VERSION: first, VERSION + 1: second}
+
+    def migrate() -> None:
+        with store._database.write() as connection:
+            prepare(connection, migrate=True, version=VERSION + 2, migrations=migrations)
+
+    with pytest.raises(StoreError, match="no"):
+        migrate()
+    with store._database.read() as connection:
+        assert stored_version(connection) == VERSION
+    migrate()
+    assert ran == [1, 2, 1, 2]
+    with store._database.read() as connection:
+        assert stored_version(connection) == VERSION + 2
+    set_version(settings, VERSION)
+
+
+def test_the_tables_can_be_made_in_postgresql() -> None:
+    """No server here: the statements are made, and none is SQLite's own."""
+    made: list[str] = []
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    for table in METADATA.sorted_tables:
+        made.append(str(CreateTable(table).compile(dialect=dialect)))
+        made += [str(CreateIndex(index).compile(dialect=dialect)) for index in table.indexes]
+    assert sum("BIGSERIAL" in statement for statement in made) == 5
+    assert not any("AUTOINCREMENT" in statement for statement in made)
