@@ -1,0 +1,147 @@
+"""What is wrong with indicators that each look right: fields, types, conditions, windows.
+
+Owns the checks against the event catalogue and the engine's tick; shapes are
+``monitor.indicators.model``'s. Every problem is found, with its place and its mend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from monitor.errors import ExpressionError
+from monitor.events.batch import DIMENSIONS
+from monitor.events.catalogue import EVENT_TYPES, FIELDS, Kind
+from monitor.indicators.expression import EVERYWHERE, parse_where
+from monitor.indicators.formula import ENTITY_OF
+from monitor.indicators.model import Calendar, Indicator, Measure, Selection, window_key
+from monitor.units import format_duration, parse_duration
+from monitor.windows.calendar import GRAIN_MS
+
+Loc = tuple[str | int, ...]
+_NUMERIC = {Kind.SECONDS, Kind.NUMBER, Kind.INT}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A fault and the way to it inside the file."""
+
+    loc: Loc
+    message: str
+    hint: str = ""
+    offset: int | None = None
+    """Characters from the beginning of the value, for conditions."""
+
+
+def check_indicators(indicators: Collection[Indicator], tick_ms: int) -> list[Finding]:
+    """All faults of ``indicators``, in their order; ``loc`` begins at the top of the file."""
+    found: list[Finding] = []
+    seen: set[str] = set()
+    for position, indicator in enumerate(indicators):
+        loc: Loc = ("indicators", position)
+        if indicator.id in seen:
+            found.append(Finding((*loc, "id"), f"indicator '{indicator.id}' stands twice"))
+        seen.add(indicator.id)
+        for name, measure in indicator.measures.items():
+            found += _measure(measure, (*loc, name))
+        found += _scopes(indicator, (*loc, "by"))
+        found += _windows(indicator, loc, tick_ms)
+    return found
+
+
+def _measure(measure: Measure, loc: Loc) -> Iterator[Finding]:
+    for index, selection in enumerate(measure.selections):
+        here = (*loc, "all", index) if measure.all is not None else loc
+        types = (*here, "on" if measure.all is not None else measure.loc_of_types)
+        unknown = list(_types(selection, types))
+        yield from unknown
+        if unknown:
+            continue
+        if measure.field is not None:
+            yield from _field(measure, selection, (*loc, measure.verb))
+        if measure.verb == "seconds_in":
+            yield from _state(selection, types)
+        if selection.where is not None:
+            try:
+                parse_where(selection.where, selection.on)
+            except ExpressionError as error:
+                yield Finding((*here, "where"), str(error), error.hint, error.offset)
+
+
+def _types(selection: Selection, loc: Loc) -> Iterator[Finding]:
+    for name in selection.on:
+        if name not in EVENT_TYPES:
+            yield Finding(loc, f"no event type '{name}'", _near(name, EVENT_TYPES))
+    for name in sorted({name for name in selection.on if selection.on.count(name) > 1}):
+        yield Finding(loc, f"event type '{name}' stands twice")
+
+
+def _field(measure: Measure, selection: Selection, loc: Loc) -> Iterator[Finding]:
+    name = measure.field or ""
+    for event_type in selection.on:
+        known = (*EVERYWHERE, *EVENT_TYPES[event_type].fields)
+        if name not in known:
+            yield Finding(loc, f"{event_type} has no field '{name}'", _near(name, known))
+            return
+    numeric = name in FIELDS and FIELDS[name].kind in _NUMERIC
+    if measure.verb == "distinct":
+        if name == "time":
+            yield Finding(loc, "distinct counts values, not times")
+    elif not numeric:
+        kind = "time" if name == "time" else FIELDS[name].kind.value
+        yield Finding(loc, f"{measure.verb} needs a number, and '{name}' is a {kind}")
+
+
+def _state(selection: Selection, loc: Loc) -> Iterator[Finding]:
+    for name in selection.on:
+        if name not in ENTITY_OF:
+            known = f"one of {', '.join(ENTITY_OF)}"
+            yield Finding(loc, f"'{name}' does not tell a state", known)
+    if len(selection.on) > 1:
+        yield Finding(loc, "seconds_in looks at one event type")
+
+
+def _scopes(indicator: Indicator, loc: Loc) -> Iterator[Finding]:
+    seen: set[frozenset[str]] = set()
+    for index, by in enumerate(indicator.by):
+        for name in by:
+            if name not in DIMENSIONS:
+                yield Finding((*loc, index), f"no dimension '{name}'", _near(name, DIMENSIONS))
+        if len(set(by)) < len(by):
+            yield Finding((*loc, index), f"a dimension stands twice in [{', '.join(by)}]")
+        if frozenset(by) in seen:
+            yield Finding((*loc, index), f"scope [{', '.join(by)}] stands twice")
+        seen.add(frozenset(by))
+
+
+def _windows(indicator: Indicator, loc: Loc, tick_ms: int) -> Iterator[Finding]:
+    tick = format_duration(tick_ms)
+    pane = indicator.pane
+    if pane is not None and (pane == 0 or pane % tick_ms):
+        yield Finding((*loc, "pane"), f"the pane is not a multiple of the tick ({tick})")
+    seen: set[str | int] = set()
+    for index, window in enumerate(indicator.windows):
+        here = (*loc, "windows", index)
+        key = window_key(window)
+        same = key if isinstance(window, Calendar) else parse_duration(window)
+        if same in seen:
+            yield Finding(here, f"window {key} stands twice")
+        seen.add(same)
+        if isinstance(window, Calendar):
+            if GRAIN_MS % tick_ms:
+                hint = "set `tick` to 5s, or to anything that divides 15m"
+                message = f"a calendar window needs a tick that divides 15m, not {tick}"
+                yield Finding(here, message, hint)
+            continue
+        length = parse_duration(window)
+        if length % tick_ms:
+            yield Finding(here, f"window {key} is not a multiple of the tick ({tick})")
+        elif pane is not None and length < pane:
+            message = f"window {key} is shorter than its pane ({format_duration(pane)})"
+            yield Finding(here, message)
+
+
+def _near(name: str, known: Collection[str]) -> str:
+    near = get_close_matches(name, list(known), 1)
+    return f"did you mean '{near[0]}'?" if near else ""

@@ -1,0 +1,195 @@
+"""All indicators at once: released rows in, figures by scope and window out, tick by tick.
+
+Owns the life of the whole set: what must be decoded, loading, stepping, skipping of quiet ticks,
+eviction, and the snapshot that carries state over a restart or a reload. ``plan`` says what is
+computed, ``scope`` computes it, ``view`` shows it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+import polars as pl
+
+from monitor.indicators.formula import Counter
+from monitor.indicators.frame import Frame
+from monitor.indicators.grouping import any_state, load_scope
+from monitor.indicators.model import Indicator
+from monitor.indicators.plan import By, make_plan
+from monitor.indicators.scope import ScopeState
+from monitor.indicators.view import View
+from monitor.keys import KeyTable
+from monitor.windows.limits import WindowLimits
+
+BEGINNING = -(2**61)
+"""``covered_from`` of a log that is complete."""
+
+
+class IndicatorSet:
+    """Indicators and their living state; one thread uses it."""
+
+    def __init__(
+        self,
+        indicators: Sequence[Indicator],
+        *,
+        tick_ms: int,
+        limits: WindowLimits,
+        covered_from: int,
+    ) -> None:
+        """Start empty.
+
+        Args:
+            indicators: checked for this tick (``monitor.indicators.check``).
+            tick_ms: distance of ticks.
+            limits: bounds of the tables.
+            covered_from: every record with a time from here on will be loaded; ``BEGINNING`` when
+                the log is complete.
+
+        Raises:
+            ExpressionError: a condition is not in the language.
+            ValueError: a window does not go with the tick.
+        """
+        plan = make_plan(indicators, tick_ms)
+        self.tick_ms = tick_ms
+        self._scopes = {
+            by: ScopeState(scope, tick_ms=tick_ms, limits=limits, covered_from=covered_from)
+            for by, scope in plan.scopes.items()
+        }
+        self._views = {
+            (reading.indicator.id, reading.by, reading.window): View(
+                reading, self._scopes[reading.by]
+            )
+            for reading in plan.readings
+        }
+        self._counters: tuple[Counter, ...] = tuple(
+            dict.fromkeys(counter for scope in plan.scopes.values() for counter in scope.counters)
+        )
+        self.fields: frozenset[str] = frozenset().union(
+            *(counter.fields for counter in self._counters)
+        ) - {"time"}
+        self.types: frozenset[str] = frozenset().union(
+            *(counter.types for counter in self._counters)
+        )
+        self._tick: int | None = None
+        self._loaded_until: int | None = None
+
+    @property
+    def horizon_ms(self) -> int:
+        """How far before a tick rows can matter: the longest window, and the oldest state in it."""
+        return max((view.horizon_ms for view in self._views.values()), default=0)
+
+    def load(self, released: pl.DataFrame) -> None:
+        """Group released rows of one or several whole ticks by (scope key, tick, pane), once.
+
+        Raises:
+            ValueError: a tick that was loaded or stepped already.
+        """
+        if released.is_empty():
+            return
+        conditions = [rows for counter in self._counters for rows in counter.sets]
+        conditions += [
+            any_state(counter) for counter in self._counters if counter.operation == "seconds"
+        ]
+        frame = Frame(released, conditions)
+        first, last = int(frame.ticks[0]), int(frame.ticks[-1])
+        for known in (self._tick, self._loaded_until):
+            if known is not None and first <= known:
+                message = f"rows of tick {first} come after tick {known} was loaded or stepped"
+                raise ValueError(message)
+        self._loaded_until = last
+        for scope in self._scopes.values():
+            scope.add(load_scope(frame, scope.layout))
+
+    def step(self, tick: int) -> None:
+        """Go to ``tick``: apply its rows, let states accrue, let panes go.
+
+        Ticks ascend; those before :meth:`next_event_tick` may be skipped.
+
+        Raises:
+            ValueError: ``tick`` is not after the last one, or rows of an earlier tick wait.
+        """
+        if self._tick is not None and tick <= self._tick:
+            message = f"tick {tick} is not after {self._tick}"
+            raise ValueError(message)
+        for scope in self._scopes.values():
+            waiting = scope.next_load()
+            if waiting is not None and waiting < tick:
+                message = f"rows of tick {waiting} wait at tick {tick}"
+                raise ValueError(message)
+        self._tick = tick
+        for scope in self._scopes.values():
+            scope.step(tick)
+
+    def next_event_tick(self, after: int) -> int | None:
+        """The earliest tick after ``after`` at which a figure can change or a window is covered."""
+        dues = [scope.due() for scope in self._scopes.values()]
+        dues += [view.covered_at() for view in self._views.values() if not view.covered(after)]
+        due = min((due for due in dues if due is not None), default=None)
+        return None if due is None else max(due, after + self.tick_ms)
+
+    def view(self, indicator: str, by: tuple[str, ...], window: str) -> View:
+        """The figures of one indicator by ``by`` over ``window``, as written: ``30m``.
+
+        Raises:
+            KeyError: the indicator has no such scope or window.
+        """
+        return self._views[indicator, by, window]
+
+    def views(self) -> Iterable[View]:
+        """All of them, in the order of the file."""
+        return self._views.values()
+
+    def evict(self, pinned: Mapping[By, AbstractSet[int]]) -> dict[By, list[int]]:
+        """Free the keys that have no rows in any window and are not pinned.
+
+        Returns:
+            The ids released, by scope; they may be given to other names from the next step on.
+        """
+        if self._tick is None:
+            return {}
+        released = {
+            by: scope.evict(self._tick, pinned.get(by, frozenset()))
+            for by, scope in self._scopes.items()
+        }
+        return {by: ids for by, ids in released.items() if ids}
+
+    def key_tables(self) -> Mapping[By, KeyTable]:
+        """The key table of every scope."""
+        return {by: scope.keys for by, scope in self._scopes.items()}
+
+    def overflowed(self) -> Tally[By]:
+        """Rows left out because a table was full, by scope."""
+        return Tally({by: scope.left_out() for by, scope in self._scopes.items()})
+
+    def unattributed(self) -> Tally[By]:
+        """Rows left out because a dimension was null, by scope."""
+        return Tally({by: scope.unattributed for by, scope in self._scopes.items()})
+
+    def snapshot(self) -> dict[str, Any]:
+        """The state as plain values, after a step.
+
+        Raises:
+            ValueError: loaded rows wait for their tick; step there first.
+        """
+        if any(scope.next_load() is not None for scope in self._scopes.values()):
+            raise ValueError("loaded rows wait for their tick")
+        return {
+            "tick": self._tick,
+            "tick_ms": self.tick_ms,
+            "scopes": {" ".join(by): scope.snapshot() for by, scope in self._scopes.items()},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over what a snapshot has of the same scopes, windows and counters.
+
+        What it does not have stays fresh and keeps its own ``covered_from``. The set was fresh.
+        """
+        if state["tick"] is None or state["tick_ms"] != self.tick_ms:
+            return
+        self._tick = int(state["tick"])
+        for by, scope in self._scopes.items():
+            if " ".join(by) in state["scopes"]:
+                scope.restore(state["scopes"][" ".join(by)], self._tick)

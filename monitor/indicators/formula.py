@@ -1,0 +1,160 @@
+"""An indicator as counters: the shared figures that its hits and its denominator are read from.
+
+Owns the translation of measures, no data. Counters compare by what they compute, so two indicators
+that count the same events share one, computed once per scope and window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from monitor.decisions import derive_id
+from monitor.indicators.expression import conjuncts, fields_of, parse_where
+from monitor.indicators.model import Indicator, Measure, Selection
+from monitor.indicators.tree import Field, IsNull, Junction, Node, Not
+from monitor.units import parse_duration
+from monitor.windows.calendar import CalendarWindow
+from monitor.windows.spec import SlidingWindow, WindowSpec, default_pane_ms
+
+SCALE = 1_000
+"""Sums and seconds are held in thousandths."""
+
+ENTITY_OF = {"agent.state": "agent"}
+"""Types that tell a state, and whose state it is."""
+
+Operation = Literal["count", "sum", "min", "max", "distinct", "seconds"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The events a counter looks at."""
+
+    types: tuple[str, ...]
+    where: Node | None
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Fields that the condition reads."""
+        return frozenset() if self.where is None else fields_of(self.where)
+
+    def within(self, other: Rows) -> bool:
+        """Every event here is surely one of ``other``: its types, and all its conditions, recur."""
+        return set(self.types) <= set(other.types) and conjuncts(other.where) <= conjuncts(
+            self.where
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """One figure by key, in fixed point: what is done with which field of which events."""
+
+    operation: Operation
+    sets: tuple[Rows, ...]
+    """One, or several for an intersection of ``distinct``."""
+    field: str | None = None
+    max_age_ms: int = 0
+    """How long a state lasts, of ``seconds``."""
+
+    @property
+    def is_additive(self) -> bool:
+        """Rows add to it one by one, so a tick's rows have a figure of their own."""
+        return self.operation in {"count", "sum"}
+
+    @property
+    def scale(self) -> int:
+        """Fixed-point units in one."""
+        return 1 if self.operation in {"count", "distinct"} else SCALE
+
+    @property
+    def fingerprint(self) -> str:
+        """Stands for all that the figure depends on, but scope and window."""
+        return derive_id(repr(self))
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Fields it reads, beyond dimensions and envelope as needed."""
+        read = frozenset().union(*(rows.fields for rows in self.sets))
+        return read if self.field is None else read | {self.field}
+
+    @property
+    def types(self) -> frozenset[str]:
+        """Event types it looks at."""
+        return frozenset(name for rows in self.sets for name in rows.types)
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """What an indicator is read from: ``hits`` over ``of``, or ``hits`` alone."""
+
+    hits: Counter
+    of: Counter | None
+    countable: bool
+    """Hits and of are counts of events, and every hit is one of ``of``."""
+
+    @property
+    def counters(self) -> tuple[Counter, ...]:
+        """One or two."""
+        return (self.hits,) if self.of is None else (self.hits, self.of)
+
+
+def formula(indicator: Indicator) -> Formula:
+    """The counters of ``indicator``.
+
+    Raises:
+        ExpressionError: a condition is not in the language.
+    """
+    measures = indicator.measures
+    if indicator.kind == "ratio":
+        hits, of = counter(measures["hits"]), counter(measures["of"])
+        counts = hits.operation == of.operation == "count"
+        return Formula(hits, of, counts and hits.sets[0].within(of.sets[0]))
+    value = measures["value"]
+    if value.verb == "mean":
+        rows = _rows(value.selections[0])
+        present = Rows(rows.types, _and(rows.where, Not(IsNull(_field(value)))))
+        return Formula(
+            Counter("sum", (rows,), value.field), Counter("count", (present,)), countable=False
+        )
+    return Formula(counter(value), None, countable=False)
+
+
+def counter(measure: Measure) -> Counter:
+    """The counter of any measure but a mean."""
+    sets = tuple(_rows(selection) for selection in measure.selections)
+    match measure.verb:
+        case "seconds_in":
+            return Counter("seconds", sets, max_age_ms=measure.max_age)
+        case "mean":
+            raise ValueError("a mean is two counters")
+        case verb:
+            return Counter(verb, sets, measure.field)
+
+
+def window_specs(indicator: Indicator, tick_ms: int) -> Iterator[WindowSpec]:
+    """The windows of ``indicator``, in its order.
+
+    Raises:
+        ValueError: a window that does not go with the tick; ``check`` tells which and how to mend.
+    """
+    for window, key in zip(indicator.windows, indicator.window_keys, strict=True):
+        if not isinstance(window, str):
+            yield CalendarWindow(window.calendar, window.tz, tick_ms)
+            continue
+        length = parse_duration(window)
+        pane = tick_ms if indicator.exact else indicator.pane
+        yield SlidingWindow(key, length, pane or default_pane_ms(length, tick_ms), tick_ms)
+
+
+def _rows(selection: Selection) -> Rows:
+    types = tuple(sorted(set(selection.on)))
+    return Rows(types, None if selection.where is None else parse_where(selection.where, types))
+
+
+def _field(measure: Measure) -> Field:
+    return Field(measure.field or "", "number")
+
+
+def _and(condition: Node | None, other: Node) -> Node:
+    return other if condition is None else Junction("and", (condition, other))

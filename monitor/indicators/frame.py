@@ -1,0 +1,83 @@
+"""One load of released rows as numpy columns: conditions, values and codes, each computed once.
+
+Owns the work on whole columns that all scopes share. Codes are local to one load and in the order
+of the names, so that nothing downstream depends on how the input was batched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import polars as pl
+
+from monitor.indicators.formula import SCALE, Counter, Rows
+from monitor.indicators.predicate import passes
+from monitor.windows.arrays import Bool, Int64, column
+from monitor.windows.extremes import NONE
+
+
+class Frame:
+    """Columns of one load, one entry a released row."""
+
+    def __init__(self, released: pl.DataFrame, conditions: Iterable[Rows]) -> None:
+        """Evaluate every one of ``conditions`` over the whole of ``released``."""
+        wanted = tuple(dict.fromkeys(conditions))
+        masks = released.select(_mask(rows).alias(str(index)) for index, rows in enumerate(wanted))
+        self._masks = {rows: masks[str(index)].to_numpy() for index, rows in enumerate(wanted)}
+        self._released = released
+        self._codes: dict[str, tuple[list[str], Int64]] = {}
+        self._values: dict[Counter, Int64] = {}
+        self.times = released["time"].to_numpy()
+        self.tick_of_row = released["tick"].to_numpy()
+        self.ticks, tick_index = np.unique(self.tick_of_row, return_inverse=True)
+        self.tick_index = column(tick_index)
+
+    def mask(self, rows: Rows) -> Bool:
+        """Which rows of the load are among ``rows``."""
+        return self._masks[rows]
+
+    def any_of(self, counters: Sequence[Counter]) -> Bool:
+        """Which rows of the load some of ``counters`` looks at."""
+        found = np.zeros(len(self.times), dtype=np.bool_)
+        for rows in dict.fromkeys(rows for counter in counters for rows in counter.sets):
+            found |= self._masks[rows]
+        return found
+
+    def codes(self, field: str) -> tuple[list[str], Int64]:
+        """Distinct values of a field as text, ascending; each row's place there, -1 for null."""
+        if field not in self._codes:
+            values = self._released[field]
+            if values.dtype != pl.String:
+                values = values.cast(pl.String)
+            names = values.unique().drop_nulls().sort()
+            codes = values.cast(pl.Enum(names)).to_physical().cast(pl.Int64).fill_null(-1)
+            self._codes[field] = names.to_list(), codes.to_numpy()
+        return self._codes[field]
+
+    def value(self, counter: Counter) -> Int64:
+        """What each row adds to ``counter``, or offers as its maximum, in fixed point.
+
+        Rows it does not look at add 0, or offer ``NONE``. Thousandths are rounded half to even,
+        row by row, so that sums do not depend on batches.
+        """
+        if counter not in self._values:
+            self._values[counter] = self._value(counter)
+        return self._values[counter]
+
+    def _value(self, counter: Counter) -> Int64:
+        mask = self._masks[counter.sets[0]]
+        if counter.field is None:
+            return mask.astype(np.int64)
+        values = self._released[counter.field]
+        taken = mask & values.is_not_null().to_numpy()
+        scaled = np.rint(values.cast(pl.Float64).fill_null(0.0).to_numpy() * SCALE)
+        fixed = scaled.astype(np.int64)
+        if counter.operation == "sum":
+            return np.where(taken, fixed, 0)
+        return np.where(taken, -fixed if counter.operation == "min" else fixed, NONE)
+
+
+def _mask(rows: Rows) -> pl.Expr:
+    of_type = pl.col("type").is_in(list(rows.types))
+    return of_type if rows.where is None else of_type & passes(rows.where)

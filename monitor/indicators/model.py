@@ -1,0 +1,327 @@
+"""What ``indicators.yaml`` may say: frozen pydantic models of indicators and measures.
+
+Owns the shapes and every check that an indicator can be given on its own. Event types, fields and
+``where`` are checked against the catalogue by ``monitor.indicators.check``; how a figure is
+computed is ``monitor.indicators.formula``'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self, get_args
+from zoneinfo import available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from monitor.units import DurationMs, Threshold, parse_duration
+
+Verb = Literal["count", "sum", "mean", "min", "max", "distinct", "seconds_in"]
+VERBS: tuple[Verb, ...] = get_args(Verb)
+Kind = Literal["ratio", "mean", "count"]
+Class = Literal["leading", "efficiency", "result"]
+Period = Literal["day", "week", "month"]
+Language = Literal["en", "zh"]
+
+MAX_AGE_MS = 43_200_000
+"""12 h: how long a state lasts when nothing more is heard."""
+
+_LATER_KINDS = ("funnel", "response", "population", "absence", "frequency", "baseline", "peer")
+_LATER_WINDOWS = ("anchored", "days")
+_PARTS: dict[str, tuple[str, ...]] = {
+    "ratio": ("hits", "of"),
+    "mean": ("value",),
+    "count": ("value",),
+}
+_VERBS_OF: dict[str, tuple[Verb, ...]] = {
+    "ratio": ("count", "sum", "distinct", "seconds_in"),
+    "mean": ("mean", "min", "max"),
+    "count": ("count", "sum", "distinct", "seconds_in"),
+}
+
+
+def fault(message: str, hint: str = "") -> PydanticCustomError:
+    """An error in the words of this product; ``hint`` travels in the context."""
+    return PydanticCustomError("indicator", "{fault}", {"fault": message, "hint": hint})
+
+
+def _one_or_more(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _known_kind(value: Any) -> Any:
+    if value in _LATER_KINDS:
+        message = f"indicators of kind {value} are not supported yet"
+        raise fault(message, "a kind is ratio, mean or count")
+    return value
+
+
+def _known_window(value: Any) -> Any:
+    for name in _LATER_WINDOWS:
+        if isinstance(value, dict) and name in value:
+            message = f"windows with `{name}` are not supported yet"
+            raise fault(message, "write a duration, or {calendar: day, tz: Asia/Shanghai}")
+    return value
+
+
+def _duration_text(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise fault("not a window", "write a duration such as 30m, or {calendar: day, tz: …}")
+    try:
+        length = parse_duration(value)
+    except ValueError as error:
+        raise fault(str(error), "write a whole number and a unit: 5m, 30m, 24h, 7d") from error
+    if length == 0:
+        raise fault("a window of no length", "write a duration such as 30m")
+    return value
+
+
+def _not_empty(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    # Not pydantic's min_length: that also complains when the only item is wrong.
+    if not value:
+        raise fault("an empty list")
+    return value
+
+
+def _text(value: Any) -> Any:
+    return {"en": value} if isinstance(value, str) else value
+
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+Types = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_one_or_more),
+    AfterValidator(_not_empty),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            ],
+            "description": "An event type, or several as a list",
+        }
+    ),
+]
+Dimensions = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_one_or_more),
+    AfterValidator(_not_empty),
+    Field(max_length=3),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 3},
+            ],
+            "description": "A dimension, or a pair of them as a list",
+        }
+    ),
+]
+
+
+class Part(BaseModel):
+    """A frozen piece of a file; keys it does not know are errors."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True
+    )
+
+
+class Selection(Part):
+    """Events of one or several types that pass a condition."""
+
+    on: Types
+    """Event type, or several as a list."""
+    where: str | None = None
+    """Condition on the event's fields; all events without it."""
+
+
+class Measure(Part):
+    """One figure over events: exactly one verb, and the events it looks at."""
+
+    count: Types | None = None
+    """Events of these types."""
+    sum: str | None = None
+    """A numeric field, summed."""
+    mean: str | None = None
+    """A numeric field, averaged over the events that have it."""
+    min: str | None = None
+    """The smallest value of a numeric field."""
+    max: str | None = None
+    """The largest value of a numeric field."""
+    distinct: str | None = None
+    """How many different values a field has."""
+    seconds_in: str | None = None
+    """Seconds spent in the states that pass `where`, told by events of this type."""
+    on: Types | None = None
+    """Event type, or several as a list; with count and seconds_in it stands beside the verb."""
+    where: str | None = None
+    """Condition on the event's fields."""
+    all: Annotated[tuple[Selection, ...], AfterValidator(_not_empty)] | None = None
+    """With distinct: only values seen in every one of these."""
+    max_age: DurationMs = MAX_AGE_MS
+    """With seconds_in: how long a state lasts when nothing more is heard."""
+
+    @property
+    def verb(self) -> Verb:
+        """What is done with the events."""
+        return next(self._verbs())
+
+    @property
+    def field(self) -> str | None:
+        """The field that is summed, averaged, compared or counted."""
+        if self.verb in {"count", "seconds_in"}:
+            return None
+        found: str = getattr(self, self.verb)
+        return found
+
+    @property
+    def selections(self) -> tuple[Selection, ...]:
+        """The events it looks at; several only for an intersection."""
+        if self.all is not None:
+            return self.all
+        types = self.count or self.on or (self.seconds_in or "",)
+        return (Selection.model_construct(on=types, where=self.where),)
+
+    @property
+    def loc_of_types(self) -> str:
+        """The key under which the types stand."""
+        return self.verb if self.verb in {"count", "seconds_in"} else "on"
+
+    def _verbs(self) -> Iterator[Verb]:
+        return (verb for verb in VERBS if getattr(self, verb) is not None)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        verbs = list(self._verbs())
+        if len(verbs) != 1:
+            found = f"found {' and '.join(verbs)}" if verbs else "found none"
+            message = f"a measure has exactly one verb, {found}"
+            raise fault(message, f"one of {', '.join(VERBS)}")
+        verb = verbs[0]
+        if self.all is not None:
+            if verb != "distinct":
+                raise fault("`all` goes with distinct only")
+            if self.on is not None or self.where is not None:
+                raise fault("`all` takes the place of `on` and `where`", "move them into `all`")
+        elif verb in {"count", "seconds_in"}:
+            if self.on is not None:
+                message = f"the event type is the value of {verb}, it has no `on`"
+                raise fault(message, f"{verb}: {self.on[0]}")
+        elif self.on is None:
+            message = f"{verb} needs `on`"
+            raise fault(message, "on: call.ended")
+        if verb != "seconds_in" and "max_age" in self.model_fields_set:
+            raise fault("`max_age` goes with seconds_in only")
+        if self.max_age == 0:
+            raise fault("max_age is longer than nothing")
+        return self
+
+
+class Calendar(Part):
+    """A local day, ISO week or month."""
+
+    calendar: Period
+    tz: str
+    """IANA time zone."""
+
+    @field_validator("tz")
+    @classmethod
+    def _known(cls, tz: str) -> str:
+        if tz not in available_timezones():
+            message = f"no time zone {tz!r}"
+            raise fault(message, "an IANA name such as Asia/Shanghai")
+        return tz
+
+
+SlidingText = Annotated[
+    str,
+    AfterValidator(_duration_text),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": "^[0-9]+(ms|s|m|h|d)$",
+            "description": "A sliding window, such as 30m, 24h, 7d",
+        }
+    ),
+]
+Window = Annotated[SlidingText | Calendar, BeforeValidator(_known_window)]
+
+
+def window_key(window: str | Calendar) -> str:
+    """The name of a window in rules, decisions and metrics: ``30m``, ``day@Asia/Shanghai``."""
+    return window if isinstance(window, str) else f"{window.calendar}@{window.tz}"
+
+
+class Indicator(Part):
+    """A named figure over windows, by scope."""
+
+    id: Identifier
+    title: Annotated[dict[Language, str], BeforeValidator(_text)] = {}
+    description: Annotated[dict[Language, str], BeforeValidator(_text)] = {}
+    class_: Class | None = Field(default=None, alias="class")
+    kind: Annotated[Kind, BeforeValidator(_known_kind)]
+    hits: Measure | None = None
+    """Of a ratio: what is above the line."""
+    of: Measure | None = None
+    """Of a ratio: what is below the line."""
+    value: Measure | None = None
+    """Of a mean or a count: the figure itself."""
+    by: Annotated[tuple[Dimensions, ...], AfterValidator(_not_empty), Field(max_length=20)]
+    """Scopes: dimensions, or pairs of them as lists."""
+    windows: Annotated[tuple[Window, ...], AfterValidator(_not_empty), Field(max_length=10)]
+    better: Literal["lower", "higher"] = "lower"
+    target: Threshold | None = None
+    """What the best teams hold."""
+    exact: bool = False
+    """For limits: rows leave the window at their own tick, not pane by pane."""
+    pane: DurationMs | None = None
+    """The grain at which rows leave sliding windows; by default a sixtieth of the window."""
+
+    @property
+    def measures(self) -> dict[str, Measure]:
+        """The measures, by the key they stand under."""
+        found = {name: getattr(self, name) for name in _PARTS[self.kind]}
+        return {name: measure for name, measure in found.items() if measure is not None}
+
+    @property
+    def window_keys(self) -> tuple[str, ...]:
+        """The names of the windows, as written."""
+        return tuple(window_key(window) for window in self.windows)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        parts = _PARTS[self.kind]
+        for name in ("hits", "of", "value"):
+            given = getattr(self, name) is not None
+            if given and name not in parts:
+                message = f"a {self.kind} has no `{name}`"
+                raise fault(message, f"it has {' and '.join(parts)}")
+            if not given and name in parts:
+                message = f"a {self.kind} needs `{name}`"
+                raise fault(message, f"it has {' and '.join(parts)}")
+        for name, measure in self.measures.items():
+            allowed = _VERBS_OF[self.kind]
+            if measure.verb not in allowed:
+                message = f"`{name}` of a {self.kind} cannot be {measure.verb}"
+                raise fault(message, f"it is one of {', '.join(allowed)}")
+        if self.exact and self.pane is not None:
+            raise fault("`exact` has no `pane`", "leave one of them out")
+        return self
+
+
+class IndicatorFile(Part):
+    """The whole of ``indicators.yaml``."""
+
+    version: Literal[1]
+    indicators: Annotated[tuple[Indicator, ...], AfterValidator(_not_empty)]

@@ -1,0 +1,179 @@
+"""What rules, exporter and replay read: one indicator, scope and window at the last step.
+
+Owns no state: figures are gathered from the scope's counters when asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from monitor.decisions import Scope
+from monitor.indicators.formula import Counter
+from monitor.indicators.grouping import SEPARATOR
+from monitor.indicators.model import Indicator
+from monitor.indicators.plan import Reading
+from monitor.indicators.scope import ScopeState
+from monitor.keys import KeyTable
+from monitor.windows.arrays import Int64, column
+from monitor.windows.extremes import NONE
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedPeriod:
+    """The final figure of a calendar period, as of a tick at which late rows may still join."""
+
+    start_ms: int
+    end_ms: int
+    ids: Int64
+    hits: Int64
+    of: Int64
+
+
+class View:
+    """The figures of one indicator by one scope over one window.
+
+    A ratio is ``(hits / scale_hits) / (of / scale_of)``, a mean likewise, a count
+    ``hits / scale_hits``. Of the smallest and largest value ``of`` is 1, or 0 where no row has any.
+    """
+
+    def __init__(self, reading: Reading, scope: ScopeState) -> None:
+        self.indicator: Indicator = reading.indicator
+        self.by = reading.by
+        self.window = reading.window
+        self.kind: Literal["ratio", "mean", "count"] = reading.indicator.kind
+        self.countable = reading.formula.countable
+        self.hits = reading.formula.hits
+        self.of = reading.formula.of
+        self.scale_hits = self.hits.scale
+        self.scale_of = 1 if self.of is None else self.of.scale
+        self._scope = scope
+        self._state = scope.windows[reading.identity]
+
+    @property
+    def keys(self) -> KeyTable:
+        """The table of the scope; pairs are joined by ``SEPARATOR`` in the order of ``by``."""
+        return self._scope.keys
+
+    def scope(self, key: int) -> Scope:
+        """Dimensions and values of a living key."""
+        return tuple(zip(self.by, self.keys.name(key).split(SEPARATOR), strict=True))
+
+    def touched(self) -> Int64:
+        """Ids whose rows in the window changed at the last step, ascending and unique.
+
+        Rows entered, left, or accrued; an id may stand here though this indicator's figures are as
+        they were, because all indicators of the scope share its rows.
+        """
+        return self._state.sums.touched()
+
+    def figures(self, ids: Int64) -> tuple[Int64, Int64]:
+        """(hits, of) in fixed point at the last step, each of the shape of ``ids``."""
+        hits = self._at(self.hits, ids)
+        if self.hits.operation in {"min", "max"}:
+            present = hits != NONE
+            sign = -1 if self.hits.operation == "min" else 1
+            return np.where(present, sign * hits, 0), present.astype(np.int64)
+        of = np.ones(len(ids), dtype=np.int64) if self.of is None else self._at(self.of, ids)
+        return hits, of
+
+    def fresh(self) -> tuple[Int64, Int64, Int64]:
+        """(ids, hits, of) of the last step's new rows alone, ids ascending.
+
+        Late rows count here even when the window no longer holds them: they are news. Ids to which
+        the rows add neither hits nor of are left out.
+
+        Raises:
+            ValueError: the indicator is not made of counts and sums, so that rows alone say
+                nothing.
+        """
+        hits_column, of_column = self._fresh_columns
+        rows = self._scope.rows
+        if rows is None:
+            return column([]), column([]), column([])
+        ids, values = rows.by_key
+        hits = values[:, hits_column]
+        if of_column is None:
+            news = hits != 0
+            return ids[news], hits[news], np.ones(int(news.sum()), dtype=np.int64)
+        of = values[:, of_column]
+        news = (hits != 0) | (of != 0)
+        return ids[news], hits[news], of[news]
+
+    def covered(self, tick: int) -> bool:
+        """The log seen covers this window at ``tick``; until then it is warming."""
+        return self.covered_from <= self._state.spec.lo(tick)
+
+    @property
+    def covered_from(self) -> int:
+        """The window is covered from the tick on at which it begins no earlier than this."""
+        return max(
+            # The state in which a window begins may have been told a whole max_age before.
+            self._state.covered_from[counter] + counter.max_age_ms
+            for counter in (self.hits, self.of)
+            if counter is not None
+        )
+
+    def covered_at(self) -> int:
+        """The first tick at which :meth:`covered` holds."""
+        return self._state.spec.first_tick(self.covered_from)
+
+    @property
+    def horizon_ms(self) -> int:
+        """How far before a tick rows can matter to these figures."""
+        ages = (counter.max_age_ms for counter in (self.hits, self.of) if counter is not None)
+        return self._state.spec.length_ms + max(ages)
+
+    def closed(self, tick: int) -> ClosedPeriod | None:
+        """The last calendar period with its late rows, from its end to its final tick.
+
+        None for sliding windows, and when no row of the period is left or its figure was final
+        before ``tick``.
+        """
+        closing = self._state.sums.closing
+        total = closing.total()
+        if closing.start is None or total is None or tick > closing.final:
+            return None
+        ids, _ = total
+        hits = self._closed_at(self.hits, ids, closing.start)
+        of = np.ones(len(ids), dtype=np.int64)
+        if self.of is not None:
+            of = self._closed_at(self.of, ids, closing.start)
+        elif self.hits.operation in {"min", "max"}:
+            of = (hits != NONE).astype(np.int64)
+            hits = np.where(of > 0, -hits if self.hits.operation == "min" else hits, 0)
+        return ClosedPeriod(closing.start, self._state.spec.pane_end(closing.start), ids, hits, of)
+
+    @cached_property
+    def _fresh_columns(self) -> tuple[int, int | None]:
+        layout = self._scope.layout
+        if not self.hits.is_additive or not (self.of is None or self.of.is_additive):
+            message = f"{self.indicator.id} is not made of counts and sums"
+            raise ValueError(message)
+        of = None if self.of is None else 1 + layout.summed.index(self.of)
+        return 1 + layout.summed.index(self.hits), of
+
+    def _at(self, counter: Counter, ids: Int64) -> Int64:
+        state = self._state
+        match counter.operation:
+            case "distinct":
+                return self._scope.distinct[counter].windows[state.spec.identity].at(ids)
+            case "min" | "max":
+                return state.extremes.at(ids, state.extreme.index(counter))
+            case _:
+                return state.sums.at(ids, state.place[counter])
+
+    def _closed_at(self, counter: Counter, ids: Int64, start: int) -> Int64:
+        state = self._state
+        match counter.operation:
+            case "distinct":
+                window = self._scope.distinct[counter].windows[state.spec.identity]
+                return window.closed_at(ids, start)
+            case "min" | "max":
+                found = state.extremes.closing.lookup(ids, NONE)
+                return found[:, state.extreme.index(counter)]
+            case _:
+                return state.sums.closing.lookup(ids, 0)[:, state.place[counter]]

@@ -1,0 +1,64 @@
+"""Small operations on key columns that every window table is made of.
+
+Owns arithmetic on arrays only; what the columns mean belongs to their tables. All sums are int64,
+so any order of additions gives the same figure to the bit.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+Int64 = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+
+Combine = Literal["add", "maximum"]
+"""How two values of one key become one."""
+
+
+def column(values: Any) -> Int64:
+    """``values`` as a contiguous int64 array."""
+    return np.ascontiguousarray(values, dtype=np.int64)
+
+
+def grown(array: npt.NDArray[_Scalar], rows: int, fill: int = 0) -> npt.NDArray[_Scalar]:
+    """``array`` itself when it has ``rows`` rows, else a copy of at least twice the length.
+
+    New rows hold ``fill``. Doubling keeps the cost of growing by one key constant on average.
+    """
+    if len(array) >= rows:
+        return array
+    larger = np.full((max(rows, 2 * len(array)), *array.shape[1:]), fill, dtype=array.dtype)
+    larger[: len(array)] = array
+    return larger
+
+
+def reduce_by_key(keys: Int64, values: Int64, combine: Combine) -> tuple[Int64, Int64]:
+    """Rows of equal key made one.
+
+    Args:
+        keys: shape ``(n,)``, any order.
+        values: shape ``(n, columns)``.
+        combine: sum or maximum of each column.
+
+    Returns:
+        Ascending distinct keys, shape ``(k,)``, and their values, shape ``(k, columns)``.
+    """
+    if len(keys) > 1 and not bool(np.all(keys[1:] > keys[:-1])):
+        order = np.argsort(keys, kind="stable")
+        keys = keys[order]
+        first = np.empty(len(keys), dtype=np.bool_)
+        first[0] = True
+        np.not_equal(keys[1:], keys[:-1], out=first[1:])
+        starts = np.flatnonzero(first)
+        ufunc = np.add if combine == "add" else np.maximum
+        return keys[starts], ufunc.reduceat(values[order], starts, axis=0)
+    return keys, values
+
+
+def unique_of(parts: list[Int64]) -> Int64:
+    """Ascending distinct ids of all ``parts``, of which there is at least one."""
+    return np.unique(np.concatenate(parts))

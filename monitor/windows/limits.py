@@ -1,0 +1,23 @@
+"""How much the windows may hold, and how long late rows can come.
+
+Owns the settings only; each table says in its own docstring what happens at its limit.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class WindowLimits(BaseModel):
+    """Bounds on what indicators keep in memory."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keys_max: int = Field(default=200_000, ge=1)
+    """Living keys per scope; rows of any further key are counted and left out."""
+    pairs_max: int = Field(default=1_000_000, ge=1)
+    """(key, value) pairs per ``distinct`` measure and scope."""
+    entities_max: int = Field(default=100_000, ge=1)
+    """Entities whose latest state is kept, per ``seconds_in`` measure and scope."""
+    lateness_ms: int = Field(default=600_000, ge=0)
+    """How long after its end a calendar period still takes late rows."""

@@ -1,0 +1,128 @@
+"""Panes: what entered a window together and leaves it together, as sparse tables by key.
+
+Owns the tables and their order in time; the running figure over them belongs to ``sums`` and
+``extremes``. Memory follows activity: a pane holds rows only for keys that had some.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from monitor.windows.arrays import Combine, Int64, column, reduce_by_key
+
+
+class PaneTable:
+    """Rows ``(key, columns…)`` of one pane, one row a key.
+
+    Rows arrive tick by tick. They are kept as a few sorted parts, each at least twice as long as
+    the next, so that adding a tick costs its own rows times the logarithm of the pane, amortised.
+    """
+
+    __slots__ = ("_combine", "_parts")
+
+    def __init__(self, combine: Combine) -> None:
+        self._combine: Combine = combine
+        self._parts: list[tuple[Int64, Int64]] = []
+
+    def add(self, keys: Int64, values: Int64) -> None:
+        """Combine rows into the table; ``keys`` ascending and distinct, ``values`` beside them."""
+        parts = self._parts
+        parts.append((keys, values))
+        while len(parts) > 1 and len(parts[-2][0]) < 2 * len(parts[-1][0]):
+            self._merge_last()
+
+    def total(self) -> tuple[Int64, Int64]:
+        """The whole table: ascending distinct keys and their values. The table is not empty."""
+        while len(self._parts) > 1:
+            self._merge_last()
+        return self._parts[0]
+
+    def lookup(self, keys: Int64, missing: int) -> Int64:
+        """Values of ascending ``keys``, shape ``(len(keys), columns)``; ``missing`` where none."""
+        own, values = self.total()
+        places = np.minimum(np.searchsorted(own, keys), len(own) - 1)
+        return np.where((own[places] == keys)[:, None], values[places], missing)
+
+    def _merge_last(self) -> None:
+        (first_keys, first), (last_keys, last) = self._parts[-2:]
+        self._parts[-2:] = [
+            reduce_by_key(
+                np.concatenate((first_keys, last_keys)),
+                np.concatenate((first, last)),
+                self._combine,
+            )
+        ]
+
+
+class Panes:
+    """The panes of one window, in order of their start."""
+
+    def __init__(self, combine: Combine) -> None:
+        self._combine: Combine = combine
+        self._tables: dict[int, PaneTable] = {}
+        self._starts: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    @property
+    def oldest(self) -> int | None:
+        """Start of the oldest pane."""
+        return self._starts[0] if self._starts else None
+
+    def add(self, panes: Int64, keys: Int64, values: Int64) -> None:
+        """Put rows, in any order, into the panes that start at ``panes``; same lengths."""
+        for start in np.unique(panes).tolist():
+            chosen = panes == start
+            self.add_to(start, *reduce_by_key(keys[chosen], values[chosen], self._combine))
+
+    def add_to(self, start: int, keys: Int64, values: Int64) -> None:
+        """Put rows of ascending distinct ``keys`` into one pane."""
+        table = self._tables.get(start)
+        if table is None:
+            table = self._tables[start] = PaneTable(self._combine)
+            insort(self._starts, start)
+        table.add(keys, values)
+
+    def pop_before(self, lo: int) -> Iterator[tuple[int, PaneTable]]:
+        """Take out the panes that start before ``lo``, oldest first."""
+        while self._starts and self._starts[0] < lo:
+            start = self._starts.pop(0)
+            yield start, self._tables.pop(start)
+
+    def tables(self) -> Iterator[tuple[int, PaneTable]]:
+        """All panes, oldest first."""
+        for start in self._starts:
+            yield start, self._tables[start]
+
+    def snapshot(self) -> list[dict[str, Any]]:
+        """All panes as plain values."""
+        return [snapshot_pane(start, table) for start, table in self.tables()]
+
+    def rows(self) -> int:
+        """Rows held in all panes, for the daemon's own metrics."""
+        return sum(len(table.total()[0]) for _, table in self.tables())
+
+
+def snapshot_pane(start: int, table: PaneTable) -> dict[str, Any]:
+    """One pane as plain values."""
+    keys, values = table.total()
+    return {"start": start, "keys": keys.copy(), "values": values.copy()}
+
+
+def pane_rows(pane: dict[str, Any], columns: list[int], missing: int) -> tuple[Int64, Int64]:
+    """Keys and values of a stored pane, its columns put in a new order.
+
+    ``columns`` names for each new column the stored one it comes from, -1 for a column that the
+    snapshot does not have: that one is filled with ``missing``.
+    """
+    keys, stored = column(pane["keys"]), column(pane["values"])
+    values = np.full((len(keys), len(columns)), missing, dtype=np.int64)
+    for new, old in enumerate(columns):
+        if old >= 0:
+            values[:, new] = stored[:, old]
+    return keys, values
