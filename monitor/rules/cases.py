@@ -1,0 +1,267 @@
+"""``*.test.yaml``: rules tested by their users, in YAML.
+
+Owns the file's shape, its checks against rules and the event catalogue, and the events a test
+stands for. What came of them is compared in ``monitor.rules.testing``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AwareDatetime, ConfigDict, Field, model_validator
+
+from monitor.decisions import Level
+from monitor.errors import ConfigError
+from monitor.events.batch import DIMENSIONS
+from monitor.events.catalogue import EVENT_TYPES, FIELDS, FieldType, Kind
+from monitor.rules.check import Fault, Loc
+from monitor.rules.fields import Part, fault
+from monitor.rules.model import Rule
+from monitor.strict_yaml import Loaded, load_yaml, loads_yaml
+from monitor.units import DurationMs
+
+EVENTS_MAX = 200_000
+"""Events that one test may stand for."""
+Scalar = str | int | float | bool | None
+
+
+class EventLine(Part):
+    """One or many events: ``times`` of them, ``every`` so long, lists of values taken in turn."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, Any]
+
+    at: DurationMs
+    """After the test's start."""
+    every: DurationMs | None = None
+    times: int = Field(default=1, ge=1, le=EVENTS_MAX)
+    kind: str = Field(alias="type")
+    id: str | None = None
+    """The same for all repetitions: duplicates. Left out, each event has its own."""
+
+    @model_validator(mode="after")
+    def _spread(self) -> Self:
+        if self.times > 1 and self.every is None:
+            raise fault("times needs every", "every: 5s")
+        return self
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The event's fields: a value, or a list of values taken in turn."""
+        return dict(self.__pydantic_extra__)
+
+
+class Expectation(Part):
+    """A decision that should, or should not, come; dimensions such as ``number`` narrow it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, Any]
+
+    within: DurationMs | None = None
+    """Not later than so long after the start; None: at any time in the test."""
+    alert: str | None = None
+    """Id of the rule."""
+    command: Literal["suspend", "resume"] | None = None
+    refusal: str | None = None
+    """The guard that said no."""
+    level: Level | None = None
+    state: Literal["firing", "resolved"] = "firing"
+    reason: str | None = None
+    rule: str | None = None
+    """Of a command or a refusal."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        kinds = [kind for kind in (self.alert, self.command, self.refusal) if kind is not None]
+        if len(kinds) != 1:
+            raise fault("an expectation is of one kind", "alert, command or refusal")
+        if self.alert is None and {"level", "state"} & self.model_fields_set:
+            raise fault("level and state go with alert")
+        if self.alert is not None and self.rule is not None:
+            raise fault("rule goes with command and refusal; alert names the rule already")
+        if self.refusal is not None and self.reason is not None:
+            raise fault("reason goes with alert and command; a refusal names its guard")
+        return self
+
+    @property
+    def scope(self) -> dict[str, Any]:
+        """Dimensions that the decision must have, and their values."""
+        return dict(self.__pydantic_extra__)
+
+
+class RuleTest(Part):
+    """One test: a story of events, and what should come of it."""
+
+    name: Annotated[str, Field(min_length=1)]
+    start: AwareDatetime
+    events: tuple[EventLine, ...]
+    expect: tuple[Expectation, ...] = ()
+    expect_no: tuple[Expectation, ...] = ()
+
+    @model_validator(mode="after")
+    def _asserts(self) -> Self:
+        if not self.expect and not self.expect_no:
+            raise fault("a test that expects nothing cannot fail", "expect: or expect_no:")
+        if sum(line.times for line in self.events) > EVENTS_MAX:
+            message = f"a test has at most {EVENTS_MAX} events"
+            raise fault(message)
+        return self
+
+
+class CasesFile(Part):
+    """A whole ``*.test.yaml``."""
+
+    version: Literal[1]
+    tests: tuple[RuleTest, ...]
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        # A bound on the tuple itself would be told beside every fault inside its only entry.
+        if not self.tests:
+            raise fault("a file of tests without a test")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What the engine is given for one test."""
+
+    name: str
+    start_ms: int
+    events: tuple[dict[str, Any], ...]
+    """JSON objects in order of time, as producers send them."""
+    until_ms: int
+    """The end of the story: judge up to the first tick not before it."""
+
+
+def load_cases(path: Path, rules: Collection[Rule]) -> Loaded[CasesFile]:
+    """Read and check one file of tests of ``rules``.
+
+    Raises:
+        ConfigError: with every problem found, each with line and column.
+    """
+    return checked(load_yaml(path, CasesFile), rules)
+
+
+def loads_cases(text: str, path: Path, rules: Collection[Rule]) -> Loaded[CasesFile]:
+    """Like :func:`load_cases` for text; ``path`` is only named in problems."""
+    return checked(loads_yaml(text, path, CasesFile), rules)
+
+
+def checked(loaded: Loaded[CasesFile], rules: Collection[Rule]) -> Loaded[CasesFile]:
+    """``loaded`` itself when nothing is wrong with it.
+
+    Raises:
+        ConfigError: with every problem found.
+    """
+    ids = {rule.id for rule in rules}
+    problems = [
+        loaded.problem(found.loc, found.message, found.hint, at_key=found.offset == 0)
+        for index, test in enumerate(loaded.value.tests)
+        for found in _faults(test, ("tests", index), ids)
+    ]
+    if problems:
+        raise ConfigError(sorted(problems, key=lambda at: (at.line, at.column, at.message)))
+    return loaded
+
+
+def scenario(test: RuleTest, *, index: int = 0) -> Scenario:
+    """The events of a test; ids are made from ``index``, the line and the repetition."""
+    start = round(test.start.timestamp() * 1000)
+    timed: list[tuple[int, int, int, dict[str, Any]]] = []
+    for number, line in enumerate(test.events):
+        for turn in range(line.times):
+            time = start + line.at + turn * (line.every or 0)
+            event: dict[str, Any] = {
+                "id": line.id or f"test-{index}-{number}-{turn}",
+                "type": line.kind,
+                "time": time,
+            }
+            for name, value in line.values.items():
+                event[name] = value[turn % len(value)] if isinstance(value, list) else value
+            timed.append((time, number, turn, event))
+    timed.sort(key=lambda entry: entry[:3])
+    ends = [time for time, *_ in timed]
+    ends += [start + (wish.within or 0) for wish in (*test.expect, *test.expect_no)]
+    return Scenario(test.name, start, tuple(event for *_, event in timed), max(ends))
+
+
+def _faults(test: RuleTest, loc: Loc, rules: Collection[str]) -> Iterator[Fault]:
+    for index, line in enumerate(test.events):
+        here = (*loc, "events", index)
+        if line.kind not in EVENT_TYPES:
+            hint = _near(line.kind, EVENT_TYPES)
+            yield Fault((*here, "type"), f"no event type '{line.kind}'", hint)
+        for name, value in line.values.items():
+            yield from _field(name, value, line.kind, (*here, name))
+    for key, wishes in (("expect", test.expect), ("expect_no", test.expect_no)):
+        for index, wish in enumerate(wishes):
+            yield from _wish(wish, (*loc, key, index), rules)
+
+
+def _field(name: str, value: Any, event_type: str, loc: Loc) -> Iterator[Fault]:
+    known = (
+        *DIMENSIONS,
+        "source",
+        *(EVENT_TYPES[event_type].fields if event_type in EVENT_TYPES else ()),
+    )
+    if name not in FIELDS or (event_type in EVENT_TYPES and name not in known):
+        message = f"{event_type} has no field '{name}'"
+        yield Fault(loc, message, _near(name, known), 0)
+        return
+    values = value if isinstance(value, list) else [value]
+    if not values:
+        yield Fault(loc, "an empty list has no values to take in turn")
+    for each in values:
+        wrong = _misfit(FIELDS[name], each)
+        if wrong:
+            yield Fault(loc, f"'{name}' {wrong}")
+            return
+
+
+def _misfit(field: FieldType, value: Scalar) -> str:
+    """Why ``value`` cannot be of ``field``; empty when it can."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    match field.kind:
+        case _ if value is None:
+            right, wanted = True, ""
+        case Kind.BOOL:
+            right, wanted = isinstance(value, bool), "is true or false"
+        case Kind.INT if number and isinstance(value, float):
+            right, wanted = False, "is a whole number"
+        case Kind.SECONDS | Kind.NUMBER | Kind.INT if number:
+            low, high = field.low, field.high
+            right, wanted = low <= float(str(value)) <= high, f"is from {low:g} to {high:g}"
+        case Kind.SECONDS | Kind.NUMBER | Kind.INT:
+            right, wanted = False, "is a number"
+        case Kind.ENUM:
+            right, wanted = value in field.values, f"is one of {', '.join(field.values)}"
+        case Kind.TIME:
+            right, wanted = (
+                isinstance(value, (str, int)) and not isinstance(value, bool),
+                "is a time",
+            )
+        case _:
+            right, wanted = isinstance(value, str), 'is text: write it in quotes, "…"'
+    return "" if right else wanted
+
+
+def _wish(wish: Expectation, loc: Loc, rules: Collection[str]) -> Iterator[Fault]:
+    for key, rule in (("alert", wish.alert), ("rule", wish.rule)):
+        if rule is not None and rule not in rules:
+            yield Fault((*loc, key), f"no rule '{rule}'", _near(rule, rules))
+    for name, value in wish.scope.items():
+        if name not in DIMENSIONS:
+            known = (*DIMENSIONS, *type(wish).model_fields)
+            yield Fault((*loc, name), f"unknown key '{name}'", _near(name, known), 0)
+        elif not isinstance(value, str):
+            yield Fault((*loc, name), f"'{name}' is text", f'write it in quotes: "{value}"')
+
+
+def _near(name: str, known: Collection[str] | Mapping[str, object]) -> str:
+    near = get_close_matches(name, sorted(known), 1)
+    return f"did you mean '{near[0]}'?" if near else ""
