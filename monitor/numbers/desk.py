@@ -86,6 +86,15 @@ class NumberDesk:
         counts[State.ACTIVE.value] = len(self.book) - sum(n in self.book for n in elsewhere)
         return dict(counts)
 
+    def standing(self) -> list[NumberStanding]:
+        """The numbers that are not simply active, longest first."""
+        ledger = self._ledger
+        records = [ledger.records[number] for number in (*ledger.held, *ledger.wanted)]
+        records.sort(key=lambda record: (record.since_ms, record.number))
+        return [
+            NumberStanding(r.number, r.state.value, r.since_ms, r.until_ms, r.rule) for r in records
+        ]
+
     def next_event_tick(self, after: int) -> int | None:
         """The earliest tick after ``after`` at which time alone changes something, or None."""
         due = [] if self._due_ms is None else [self._due_ms]
