@@ -25,6 +25,7 @@ from monitor.numbers.pools import PoolBook
 from monitor.numbers.record import Record, Timer
 from monitor.numbers.settings import NumbersSettings, PoolsSettings
 from monitor.numbers.wishes import Wishes
+from monitor.snapshot import NumberStanding
 from monitor.units import format_duration
 
 SWEEP_MS: Final = 3_600_000
