@@ -19,6 +19,8 @@ _SCALARS = frozenset(("bool", "float", "int", "str"))
 _MOMENTS = frozenset(("date", "datetime"))
 _OPAQUE = frozenset(("cls", "default", "expected", "metadata", "serialization"))
 """Entries of a core schema that hold values or annotations, not schemas."""
+_NAMED = frozenset(("choices", "fields"))
+"""Entries that map names of the model's own choosing to schemas."""
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}.*")
 
 
@@ -37,9 +39,7 @@ def _strict(schema: Any, done: dict[int, Any]) -> Any:
     if not isinstance(schema, dict):
         return schema
     if id(schema) not in done:
-        copy = {
-            name: part if name in _OPAQUE else _strict(part, done) for name, part in schema.items()
-        }
+        copy = {name: _entry(name, part, done) for name, part in schema.items()}
         kind = copy.get("type")
         if kind in _SCALARS:
             copy["strict"] = True
@@ -47,6 +47,16 @@ def _strict(schema: Any, done: dict[int, Any]) -> Any:
             copy = dict(core_schema.no_info_before_validator_function(_written_out, copy))
         done[id(schema)] = copy
     return done[id(schema)]
+
+
+def _entry(name: str, part: Any, done: dict[int, Any]) -> Any:
+    """One entry of a core schema, scalars made strict."""
+    if name in _OPAQUE:
+        return part
+    if name in _NAMED and isinstance(part, dict):
+        # The keys are the user's: a field may be called "type" or "default".
+        return {key: _strict(value, done) for key, value in part.items()}
+    return _strict(part, done)
 
 
 def _written_out(value: Any) -> Any:
