@@ -182,6 +182,11 @@ class Engine:
                 on_progress(read)
         self.finish()
 
+    @property
+    def waiting_inputs(self) -> bool:
+        """Journaled inputs have not reached their tick yet."""
+        return bool(self._inputs)
+
     def expect(self, inputs: Iterable[Input], promised: int) -> None:
         """Take over the journal's inputs that lie after the checkpoint."""
         self._inputs.extend(sorted(inputs, key=lambda entry: entry.tick))
@@ -369,7 +374,8 @@ class Engine:
         """Reload: the new parts take over what they can of the old ones' state."""
         judges.indicators.restore(self.judges.indicators.snapshot())
         judges.rules.restore(self.judges.rules.snapshot())
-        judges.desk.restore(self.judges.desk.snapshot())
+        if judges.desk is not self.judges.desk:
+            judges.desk.restore(self.judges.desk.snapshot())
         self.judges = judges
 
 

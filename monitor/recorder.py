@@ -37,7 +37,7 @@ class StoreRecorder:
         self,
         store: Store,
         router: Router,
-        acks: AckSource | None,
+        acks: AckSource,
         *,
         clock: Clock,
         stop: threading.Event,
@@ -82,7 +82,7 @@ class StoreRecorder:
     def inputs(self, tick: int) -> list[Input]:
         """Acknowledgements and manual actions that have come in, journaled as of ``tick``."""
         found: list[Input] = []
-        for ack in self._acks.poll() if self._acks is not None else []:
+        for ack in self._acks.poll():
             self._insist(
                 lambda ack=ack: self._store.journal.append(  # type: ignore[misc]
                     "ack", tick, asdict(ack), key=f"ack:{ack.command_id}:{ack.status}:{ack.at_ms}"

@@ -41,7 +41,8 @@ class Pending:
         """
         if not self._frames:
             return None
-        rows = pl.concat(self._frames) if len(self._frames) > 1 else self._frames[0]
+        # Diagonal: after a reload, rows read before it lack the new rules' columns.
+        rows = pl.concat(self._frames, how="diagonal") if len(self._frames) > 1 else self._frames[0]
         due = pl.col("eff") < until_ms
         taken, kept = rows.filter(due), rows.filter(~due)
         self._frames = [kept] if kept.height else []
@@ -63,7 +64,7 @@ class Pending:
         """State for a checkpoint; rows as one Arrow file."""
         buffer = io.BytesIO()
         if self._frames:
-            pl.concat(self._frames).write_ipc(buffer)
+            pl.concat(self._frames, how="diagonal").write_ipc(buffer)
         return {"latest": self.latest, "rows": buffer.getvalue()}
 
     def restore(self, state: Mapping[str, Any]) -> None:

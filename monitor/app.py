@@ -1,0 +1,393 @@
+"""The daemon: every concrete part, in the order they start and stop.
+
+Owns the main loop's surroundings: start from a checkpoint, checkpoints, reloads, publishing,
+readiness. What happens to events is ``monitor.engine``; which concrete parts there are is
+``monitor.assembly``.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from monitor.assembly import (
+    build_judges,
+    connect_telephony,
+    open_dead_letters,
+    open_source,
+)
+from monitor.clock import Clock, SystemClock
+from monitor.delivery.build import open_channels
+from monitor.delivery.routes import Router
+from monitor.delivery.worker import DeliveryWorker
+from monitor.engine import Engine, Pace
+from monitor.errors import CheckpointError, ConfigError, SourceUnavailable
+from monitor.events.enrich import Owners
+from monitor.exporter.server import ExporterServer
+from monitor.indicators.compile import BEGINNING
+from monitor.publish import Around, picture
+from monitor.recorder import (
+    StoreRecorder,
+    journaled_floors,
+    journaled_inputs,
+    journaled_refusals,
+)
+from monitor.site import Site, load_site
+from monitor.snapshot import Board, CheckpointStanding, Queue, Unready
+from monitor.source.base import Partition
+from monitor.stats import Stats
+from monitor.store.checkpoint import Checkpoints
+from monitor.store.store import Store
+from monitor.telephony.open import Telephony
+from monitor.windows.dedup import Dedup
+from monitor.windows.watermark import NEVER, Watermarks
+
+log = structlog.get_logger(__name__)
+
+PUBLISH_EVERY_S = 1.0
+RECONNECT_S = 1.0
+PRUNE_EVERY_S = 60.0
+CATCHING_UP_MS = 60_000
+"""Behind the clock by more than this with records left to read: not ready."""
+CHECKPOINT_SHARE = 10
+"""Checkpoints take at most one part in so many of the engine's time."""
+_RESTART_ONLY = ("source", "time", "store", "telephony", "exporter", "limits", "events")
+"""Sections that only a restart can change."""
+
+
+class Daemon:
+    """One running daemon; :meth:`run` from start to stop."""
+
+    def __init__(
+        self,
+        site: Site,
+        *,
+        path: Path | None = None,
+        clock: Clock | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """``path``: the configuration file, for reloads; ``environ``: where tokens are."""
+        self.site = site
+        self.board = Board()
+        self.stats = Stats()
+        self.stop = threading.Event()
+        """Set it, and :meth:`run` ends with a checkpoint."""
+        self.reload = threading.Event()
+        """Set it, and the configuration is read again before the next step."""
+        self.port: int | None = None
+        """Where figures are served, once :meth:`run` listens."""
+        self._path = path
+        self._clock = SystemClock() if clock is None else clock
+        self._environ = {} if environ is None else environ
+
+    def run(self) -> None:
+        """Start everything, work until :attr:`stop` is set, stop everything.
+
+        Raises:
+            StoreError: the store cannot be opened, or refuses while stopping.
+            SourceError: the source can never be read.
+            UsageError: an address or a token is not to be had.
+        """
+        config = self.site.config
+        exporter: ExporterServer | None = None
+        if config.exporter.enabled:
+            exporter = ExporterServer(self.board, config.exporter, self._clock, self._environ)
+            exporter.start()
+            self.port = exporter.port
+        try:
+            with Store.open(config.store, self._clock) as store:
+                self._run_with(store)
+        finally:
+            if exporter is not None:
+                exporter.stop()
+
+    def _run_with(self, store: Store) -> None:
+        config = self.site.config
+        telephony = connect_telephony(config, self._clock)
+        router = Router(config.delivery, telephony=telephony.channel is not None)
+        channels = open_channels(
+            config.delivery,
+            router=router,
+            episodes=store.episodes,
+            clock=self._clock,
+            telephony=telephony.channel,
+        )
+        worker = DeliveryWorker(
+            config.delivery, channels, outbox=store.outbox, clock=self._clock, stats=self.stats
+        )
+        recorder = StoreRecorder(
+            store, router, telephony.acks, clock=self._clock, stop=self.stop, wake=worker.wake
+        )
+        engine = build_engine(self.site, recorder, self._clock, self.stats)
+        run = Run(self, engine, store, recorder, telephony)
+        try:
+            run.start()
+            worker.start()
+            run.loop()
+        finally:
+            if not worker.stop():
+                log.warning("deliveries_left", detail="they are sent after the next start")
+            engine.source.close()
+            engine.dead_letters.close()
+            if telephony.channel is not None:
+                telephony.channel.close()
+            telephony.acks.close()
+
+
+def build_engine(site: Site, recorder: StoreRecorder, clock: Clock, stats: Stats) -> Engine:
+    """The engine of a live daemon, not started."""
+    config = site.config
+    return Engine(
+        source=open_source(config, clock),
+        judges=build_judges(site, covered_from=BEGINNING),
+        owners=Owners(config.events.owners),
+        watermarks=Watermarks(config.time.tolerances()),
+        dedup=Dedup(
+            lateness_ms=config.time.lateness, tick_ms=config.time.tick, limit=config.limits.ids
+        ),
+        dead_letters=open_dead_letters(config, clock),
+        recorder=recorder,
+        clock=clock,
+        stats=stats,
+        pace=Pace(tick_ms=config.time.tick, max_pending_rows=config.limits.pending_rows),
+    )
+
+
+class Run:
+    """The engine's thread between start and stop."""
+
+    def __init__(
+        self,
+        daemon: Daemon,
+        engine: Engine,
+        store: Store,
+        recorder: StoreRecorder,
+        telephony: Telephony,
+    ) -> None:
+        self._daemon = daemon
+        self._engine = engine
+        self._store = store
+        self._recorder = recorder
+        self._telephony = telephony
+        self._checkpoints = Checkpoints(daemon.site.config.store.checkpoints)
+        self._clock = daemon._clock  # noqa: SLF001 - two classes, one thing
+        self._around = Around(
+            config_hash=daemon.site.hash,
+            agents=_places(daemon.site),
+            unready=(Unready("restoring"),),
+        )
+        self._journal_seq = 0
+        self._journal_kept = 0
+        self._unavailable = ""
+        self._publish_at_s = self._checkpoint_at_s = self._prune_at_s = 0.0
+
+    # --- start ----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Take up the last checkpoint, then the journal after it, then the log after that."""
+        engine, store = self._engine, self._store
+        self._publish()
+        state = self._load()
+        positions: dict[Partition, int] = {}
+        acks: dict[Partition, int] = {}
+        if state is not None:
+            positions = engine.restore(state["engine"])
+            self._journal_seq = self._journal_kept = state["journal_seq"]
+            acks = {Partition(topic, number): at for topic, number, at in state["acks"]}
+        entries = store.journal.read(self._journal_seq)
+        engine.watermarks.expect(
+            journaled_floors(store.journal.floors()), journaled_refusals(entries)
+        )
+        inputs = [entry for entry in journaled_inputs(entries) if entry.tick > engine.judged]
+        engine.expect(inputs, store.journal.judged_to_ms() or NEVER)
+        self._telephony.acks.restore(acks)
+        self._open_source(positions, since_ms=None if state is not None else self._horizon_ms())
+        store.journal.append(
+            "reload", max(engine.judged, 0), {"hash": self._daemon.site.hash, "start": True}
+        )
+        log.info(
+            "started",
+            config=self._daemon.site.hash,
+            rules=len(self._daemon.site.rules),
+            indicators=len(self._daemon.site.indicators),
+            from_checkpoint=state is not None,
+            partitions=len(engine.source.standings()),
+        )
+
+    def _load(self) -> dict[str, Any] | None:
+        try:
+            state = self._checkpoints.load()
+        except CheckpointError as error:
+            log.warning("checkpoints_unreadable", detail=str(error), then="the log is read again")
+            return None
+        return state
+
+    def _horizon_ms(self) -> int:
+        """How far back windows and late records reach, in broker time."""
+        reach = self._engine.judges.indicators.horizon_ms + self._daemon.site.config.time.lateness
+        return max(0, self._clock.now_ms() - reach)
+
+    def _open_source(self, positions: Mapping[Partition, int], since_ms: int | None) -> None:
+        engine = self._engine
+        while True:
+            try:
+                engine.source.start(positions, since_ms)
+            except SourceUnavailable as error:
+                self._note_unavailable(str(error))
+                if self._clock.wait(self._daemon.stop, RECONNECT_S):
+                    return
+            else:
+                break
+        self._note_unavailable("")
+        whole = all(standing.complete for standing in engine.source.standings().values())
+        if since_ms is not None and not whole:
+            # What is older than the horizon was not read, so windows fill from there on.
+            covered_from = since_ms + self._daemon.site.config.time.max_ahead
+            engine.judges = build_judges(self._daemon.site, covered_from=covered_from)
+
+    # --- work -----------------------------------------------------------------------------------
+
+    def loop(self) -> None:
+        """Step until told to stop; a checkpoint last."""
+        while not self._daemon.stop.is_set():
+            if self._daemon.reload.is_set():
+                self._daemon.reload.clear()
+                self._reload()
+            try:
+                self._engine.step()
+            except SourceUnavailable as error:
+                self._note_unavailable(str(error))
+                self._clock.wait(self._daemon.stop, RECONNECT_S)
+            else:
+                self._note_unavailable("")
+            self._around.unready = self._unready()
+            now_s = self._clock.monotonic_s()
+            if now_s >= self._publish_at_s:
+                self._publish()
+                self._publish_at_s = now_s + PUBLISH_EVERY_S
+            if now_s >= self._checkpoint_at_s:
+                self._checkpoint()
+            if now_s >= self._prune_at_s:
+                self._prune()
+                self._prune_at_s = now_s + PRUNE_EVERY_S
+        self._checkpoint()
+        self._publish()
+        log.info("stopped", judged_ms=self._engine.judged)
+
+    def _note_unavailable(self, detail: str) -> None:
+        if detail and not self._unavailable:
+            log.warning("source_unavailable", detail=detail)
+        elif self._unavailable and not detail:
+            log.info("source_available_again")
+        if detail != self._unavailable:
+            self._unavailable = detail
+            self._around.unready = self._unready()
+            self._publish()
+
+    def _unready(self) -> tuple[Unready, ...]:
+        reasons: list[Unready] = []
+        if self._unavailable:
+            reasons.append(Unready("source", self._unavailable))
+        if self._recorder.failing:
+            reasons.append(Unready("store", self._recorder.failing))
+        behind_ms = self._clock.now_ms() - self._engine.watermarks.engine
+        lag = any(s.position < s.end for s in self._engine.source.standings().values())
+        if lag and behind_ms > CATCHING_UP_MS:
+            reasons.append(Unready("catching_up", f"{behind_ms // 1000} s behind"))
+        return tuple(reasons)
+
+    def _publish(self) -> None:
+        site = self._daemon.site
+        counts = self._store.outbox.counts()
+        waiting = sum(n for (_, state), n in counts.items() if state in {"queued", "retry"})
+        oldest = max(self._store.outbox.oldest_age_ms().values(), default=None)
+        now_ms = self._clock.now_ms()
+        self._around.queues = (
+            Queue(
+                "outbox",
+                waiting,
+                site.config.store.max_requests,
+                None if oldest is None else now_ms - oldest,
+            ),
+        )
+        self._daemon.board.publish(
+            picture(
+                self._engine,
+                site.indicators,
+                site.config.exporter,
+                around=self._around,
+                pending_limit=site.config.limits.pending_rows,
+                keys_limit=site.config.limits.keys_per_scope,
+            )
+        )
+
+    def _checkpoint(self) -> None:
+        started_s = self._clock.monotonic_s()
+        acks = self._telephony.acks.positions()
+        # Inputs that wait for their tick are in no state yet: the journal is read again for them.
+        seq = self._journal_seq if self._engine.waiting_inputs else self._store.journal.last_seq()
+        state = {
+            "engine": self._engine.snapshot(),
+            "journal_seq": seq,
+            "acks": [[p.topic, p.number, offset] for p, offset in sorted(acks.items())],
+            "config": self._daemon.site.hash,
+        }
+        size = self._checkpoints.save(state)
+        self._journal_kept, self._journal_seq = self._journal_seq, seq
+        took_s = self._clock.monotonic_s() - started_s
+        self._daemon.stats.checkpoints += 1
+        self._daemon.stats.checkpoint_time.observe(took_s)
+        self._around.checkpoint = CheckpointStanding(self._clock.now_ms(), size)
+        every_s = self._daemon.site.config.checkpoint.every / 1000
+        self._checkpoint_at_s = started_s + max(every_s, took_s * CHECKPOINT_SHARE)
+
+    def _prune(self) -> None:
+        before_ms = self._clock.now_ms() - self._daemon.site.config.store.retention
+        gone = self._store.history.prune(before_ms, journal_upto=self._journal_kept)
+        if gone:
+            log.info("history_pruned", rows=gone)
+
+    # --- reload ---------------------------------------------------------------------------------
+
+    def _reload(self) -> None:
+        """Read the configuration again, whole; what is wrong with it changes nothing."""
+        try:
+            site = load_site(self._daemon._path)  # noqa: SLF001 - two classes, one thing
+        except (ConfigError, OSError) as error:
+            log.warning("reload_refused", detail=str(error))
+            self._daemon.stats.reloads["refused"] += 1
+            return
+        old, new = self._daemon.site.config, site.config
+        changed = [name for name in _RESTART_ONLY if getattr(old, name) != getattr(new, name)]
+        if old.delivery.receivers != new.delivery.receivers:
+            changed.append("delivery.receivers")
+        if changed:
+            log.warning("reload_refused", detail=f"restart to change {', '.join(changed)}")
+            self._daemon.stats.reloads["refused"] += 1
+            return
+        engine, tick_ms = self._engine, new.time.tick
+        # Rows already read were decoded for the old rules: new windows begin after them.
+        begin = max(engine.judged, engine.pending.latest)
+        covered_from = begin - begin % tick_ms + tick_ms
+        judges = build_judges(site, covered_from=covered_from, desk=engine.judges.desk)
+        self._store.journal.append("reload", max(engine.judged, 0), {"hash": site.hash})
+        engine.replace(judges)
+        self._recorder.router = Router(new.delivery, telephony=self._telephony.channel is not None)
+        self._daemon.site = site
+        self._around.config_hash = site.hash
+        self._around.agents = _places(site)
+        self._daemon.stats.reloads["ok"] += 1
+        log.info("reloaded", config=site.hash, rules=len(site.rules))
+
+
+def _places(site: Site) -> dict[str, tuple[str, str]]:
+    return {
+        agent: (group, team)
+        for team, groups in site.config.events.organisation.items()
+        for group, agents in groups.items()
+        for agent in agents
+    }

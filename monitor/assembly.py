@@ -1,0 +1,72 @@
+"""From a site to concrete parts: the only place that knows which class a setting means.
+
+Owns construction alone; order of start and stop is ``monitor.app``.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from monitor.clock import Clock
+from monitor.config import Config
+from monitor.engine import Judges
+from monitor.events.decode import Decoder
+from monitor.events.phones import normalise
+from monitor.events.rejects import DeadLetters, FileDeadLetters
+from monitor.indicators.compile import IndicatorSet
+from monitor.numbers.desk import NumberDesk
+from monitor.rules.evaluate import RuleBook
+from monitor.site import Site
+from monitor.source.base import Source
+from monitor.source.files import FileSource
+from monitor.source.kafka import KafkaSource
+from monitor.source.settings import KafkaSettings
+from monitor.telephony.dead_letters import KafkaDeadLetters
+from monitor.telephony.open import Telephony, open_telephony
+
+
+def build_judges(site: Site, *, covered_from: int, desk: NumberDesk | None = None) -> Judges:
+    """Decoder, indicators, rules and desk of a site; an existing desk is given its settings."""
+    config = site.config
+    tick_ms = config.time.tick
+    indicators = IndicatorSet(
+        site.indicators, tick_ms=tick_ms, limits=config.windows, covered_from=covered_from
+    )
+    rules = RuleBook(site.rules, indicators, tick_ms=tick_ms, scope_day_ms=config.time.scope_day)
+    decoder = Decoder(
+        indicators.fields | rules.fields, indicators.types | rules.types, config.events
+    )
+    numbers = config.numbers
+    if config.telephony.kind in {"none", "log"}:  # nobody answers
+        numbers = numbers.model_copy(update={"assume_applied": True})
+    if desk is None:
+        region = config.events.phones.region
+        desk = NumberDesk(
+            config.pools,
+            numbers,
+            tick_ms=tick_ms,
+            normalise=lambda number: str(normalise(pl.Series([number]), region)[0]),
+        )
+    else:
+        desk.reconfigure(config.pools, numbers)
+    return Judges(decoder=decoder, indicators=indicators, rules=rules, desk=desk)
+
+
+def open_source(config: Config, clock: Clock) -> Source:
+    """The source that the configuration names; not started."""
+    if isinstance(config.source, KafkaSettings):
+        return KafkaSource(config.source, clock)
+    return FileSource(config.source, clock)
+
+
+def open_dead_letters(config: Config, clock: Clock) -> DeadLetters:
+    """Where refused records go: beside the events they came with, unless a file is asked for."""
+    if isinstance(config.source, KafkaSettings) and config.dead_letters.topic is not None:
+        return KafkaDeadLetters(config.source, config.dead_letters.topic, clock)
+    return FileDeadLetters(config.events.dead_letters)
+
+
+def connect_telephony(config: Config, clock: Clock) -> Telephony:
+    """The telephony system that the configuration names; not connected."""
+    source = config.source if isinstance(config.source, KafkaSettings) else None
+    return open_telephony(config.telephony, source, clock)

@@ -1,0 +1,129 @@
+"""``monitor run``: the daemon in this terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from monitor import logs
+from monitor.app import Daemon
+from monitor.cli import demo
+from monitor.cli.live import line, render
+from monitor.cli.options import ConfigOption, config_path
+from monitor.clock import Clock, SystemClock
+from monitor.decisions import Decision
+from monitor.site import load_site
+
+REFRESH_S = 1.0
+LINE_EVERY_S = 5.0
+
+
+def run(
+    config: ConfigOption = None,
+    demonstration: Annotated[
+        bool,
+        typer.Option("--demo", help="Simulated traffic on embedded defaults; state in var/demo."),
+    ] = False,
+    live: Annotated[
+        bool | None,
+        typer.Option("--live/--no-live", help="The live table; by default on a terminal."),
+    ] = None,
+) -> None:
+    """Run the daemon until ctrl-c; SIGHUP reads the configuration again."""
+    clock = SystemClock()
+    if demonstration:
+        path, site = None, demo.site()
+    else:
+        path = config_path(config)
+        site = load_site(path)
+    table = sys.stdout.isatty() if live is None else live
+    daemon = Daemon(site, path=path, clock=clock, environ=os.environ)
+    with contextlib.ExitStack() as stack:
+        if table:  # the table has the terminal to itself; the log goes to a file
+            file = stack.enter_context(_log_file(site.config.store.path.parent))
+            logs.configure(level=site.config.logs.level, stream=file, json=True)
+        else:
+            logs.configure(level=site.config.logs.level)
+        if demonstration:
+            stack.enter_context(demo.traffic(clock))
+        _signals(daemon)
+        _work(daemon, clock, table=table)
+
+
+@contextlib.contextmanager
+def _log_file(folder: Path) -> Iterator[object]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "monitor.log").open("a", encoding="utf-8", buffering=1) as file:
+        yield file
+
+
+def _signals(daemon: Daemon) -> None:
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        daemon.stop.set()
+
+    def reload(_signal: int, _frame: FrameType | None) -> None:
+        daemon.reload.set()
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGHUP, reload)
+
+
+def _work(daemon: Daemon, clock: Clock, *, table: bool) -> None:
+    """The engine in a thread of its own, this one for the terminal and signals."""
+    failure: list[BaseException] = []
+
+    def engine() -> None:
+        try:
+            daemon.run()
+        except BaseException as error:  # noqa: BLE001 - handed over to the main thread
+            failure.append(error)
+        finally:
+            daemon.stop.set()
+
+    thread = threading.Thread(target=engine, name="engine")
+    thread.start()
+    try:
+        if table:
+            _show(daemon, thread, clock)
+        else:
+            _tell(daemon, thread, clock)
+    finally:
+        daemon.stop.set()
+        thread.join()
+    if failure:
+        raise failure[0]
+
+
+def _show(daemon: Daemon, thread: threading.Thread, clock: Clock) -> None:
+    url = f"http://{daemon.site.config.exporter.host}:{daemon.site.config.exporter.port}/metrics"
+    with Live(Console(), refresh_per_second=4, screen=False, transient=False) as live:
+        while thread.is_alive():
+            live.update(render(daemon.board.latest, _feed(daemon), url=url))
+            clock.wait(daemon.stop, REFRESH_S)
+            if daemon.stop.is_set():
+                thread.join()
+
+
+def _tell(daemon: Daemon, thread: threading.Thread, clock: Clock) -> None:
+    """Lines for a pipe; what is decided is in the log."""
+    while thread.is_alive():
+        clock.wait(daemon.stop, LINE_EVERY_S)
+        if daemon.stop.is_set():
+            thread.join()
+        print(line(daemon.board.latest), flush=True)
+
+
+def _feed(daemon: Daemon) -> list[Decision]:
+    return [] if daemon.recorder is None else list(daemon.recorder.feed)

@@ -1,0 +1,17 @@
+"""``monitor schema``: JSON Schemas, for editors and other programs."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Literal
+
+import typer
+
+from monitor.schemas import schema as schema_of
+
+Kind = Literal["events", "config", "indicators", "rules", "tests"]
+
+
+def schema(kind: Annotated[Kind, typer.Argument(help="Which file's schema.")]) -> None:
+    """Print a JSON Schema (draft-07)."""
+    print(json.dumps(schema_of(kind), ensure_ascii=False, indent=2))

@@ -1,0 +1,78 @@
+"""``monitor status``: how the running daemon does."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import httpx
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from monitor.cli.options import ConfigOption, JsonOption, site_of
+from monitor.errors import UsageError
+from monitor.exporter.settings import read_token
+
+
+def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Lag, watermark, rules, numbers and deliveries waiting of the running daemon."""
+    document = fetch(config)
+    if as_json:
+        print(json.dumps(document, ensure_ascii=False, indent=2))
+    else:
+        _show(document)
+    raise typer.Exit(0 if document.get("ready") else 1)
+
+
+def fetch(config: Path | None) -> dict[str, Any]:
+    """The daemon's ``/status``.
+
+    Raises:
+        UsageError: nobody answers there, or it refuses us.
+    """
+    settings = site_of(config).config.exporter
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"http://{host}:{settings.port}/status"
+    token = read_token(settings, os.environ)
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    try:
+        answer = httpx.get(url, headers=headers, timeout=5.0, trust_env=False)
+        answer.raise_for_status()
+        document: dict[str, Any] = answer.json()
+    except (httpx.HTTPError, ValueError) as error:
+        msg = f"no daemon answers at {url}: {error}"
+        raise UsageError(msg) from error
+    return document
+
+
+def _show(document: dict[str, Any]) -> None:
+    console = Console()
+    table = Table(show_header=False, box=None, pad_edge=False)
+    ready = "[green]ready[/]" if document.get("ready") else "[red]not ready[/]"
+    reasons = ", ".join(entry["reason"] for entry in document.get("unready", []))
+    table.add_row("state", f"{ready} {reasons}")
+    for key in ("watermark", "tick", "config"):
+        table.add_row(key, str(document.get(key, "–")))
+    delay_s = document.get("watermark_delay_s")
+    table.add_row("behind the clock", "–" if delay_s is None else f"{delay_s:.1f} s")
+    table.add_row("lag", f"{document.get('lag', 0):,} records")
+    table.add_row("alerts firing", str(document.get("alerts_firing", 0)))
+    numbers = document.get("numbers", {})
+    table.add_row("numbers", ", ".join(f"{n} {state}" for state, n in numbers.items() if n) or "–")
+    if document.get("frozen"):
+        table.add_row("suspensions", "[bold red]frozen[/]")
+    for queue in document.get("queues", []):
+        oldest = "" if queue["oldest_s"] is None else f", oldest {queue['oldest_s']:.0f} s"
+        table.add_row(queue["queue"], f"{queue['length']:,} of {queue['limit']:,}{oldest}")
+    console.print(table)
+    if document.get("rules"):
+        rules = Table(box=None, pad_edge=False, title="rules", title_justify="left")
+        for heading in ("rule", "by", "status", "scopes"):
+            rules.add_column(heading)
+        for rule in document["rules"]:
+            states = ", ".join(f"{n} {state}" for state, n in rule["states"].items() if n)
+            rules.add_row(rule["rule"], "+".join(rule["by"]), rule["status"], states or "–")
+        console.print(rules)

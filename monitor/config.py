@@ -1,0 +1,124 @@
+"""``config.yaml`` as a whole.
+
+Owns how the parts are put together; each part's own settings stand in its package. An empty file is
+a valid configuration: every part has defaults that run. Packs are ``monitor.site``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from monitor.delivery.settings import DeliverySettings
+from monitor.events.settings import EventSettings
+from monitor.exporter.settings import ExporterSettings
+from monitor.numbers.settings import NumbersSettings, PoolsSettings
+from monitor.source.settings import FilesSettings, SourceSettings
+from monitor.store.settings import StoreSettings
+from monitor.telephony.settings import TelephonySettings
+from monitor.units import DurationMs
+from monitor.windows.limits import WindowLimits
+from monitor.windows.watermark import TimeSettings
+
+DEFAULT_PATH = Path("config.yaml")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class TimeSection(_Section):
+    """``time:``: the tolerances of event time (docs/semantics.md)."""
+
+    tick: DurationMs = Field(5_000, ge=100, le=60_000)
+    """Rules are judged at aligned multiples of it."""
+    out_of_order: DurationMs = Field(1_000, le=3_600_000)
+    """How far records of one partition may be out of order without being late."""
+    lateness: DurationMs = Field(600_000, le=86_400_000)
+    """Records later than this are dead letters."""
+    max_ahead: DurationMs = Field(30_000, le=86_400_000)
+    """Records further ahead of the clock are dead letters."""
+    idle_after: DurationMs = Field(2_000, ge=100, le=3_600_000)
+    """A partition at its end and silent for so long is not waited for."""
+    scope_day: DurationMs = Field(28_800_000, ge=3_600_000, le=86_400_000)
+    """A day of one scope's work, for ``false_alarms: 1 per 30 scope-days``."""
+
+    def tolerances(self) -> TimeSettings:
+        """What ``monitor.windows.watermark`` works with."""
+        return TimeSettings(self.out_of_order, self.lateness, self.max_ahead, self.idle_after)
+
+
+class LimitsSection(_Section):
+    """``limits:``: what bounds memory; each limit has a metric."""
+
+    keys_per_scope: int = Field(200_000, ge=100, le=10_000_000)
+    """Rows of any further key are counted and left out."""
+    pairs_per_measure: int = Field(1_000_000, ge=100, le=50_000_000)
+    """(key, value) pairs of one ``distinct``."""
+    ids: int = Field(5_000_000, ge=1_000, le=100_000_000)
+    """Event ids remembered against duplicates."""
+    pending_rows: int = Field(1_000_000, ge=10_000, le=50_000_000)
+    """Rows read and not yet due; past half of it partitions that are far ahead wait."""
+
+
+class CheckpointSection(_Section):
+    """``checkpoint:``: how much a restart reads again."""
+
+    every: DurationMs = Field(5_000, ge=1_000, le=3_600_000)
+
+
+class LogsSection(_Section):
+    """``logs:``."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class DeadLettersSection(_Section):
+    """``dead_letters:``: the topic that refused records go to, byte for byte."""
+
+    topic: str | None = Field("monitor.dead-letters", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
+    """With a Kafka source; null, or without Kafka: the file of ``events.dead_letters``."""
+
+
+class PackOverride(_Section):
+    """Single values over a pack's own, by id."""
+
+    indicators: dict[str, dict[str, Any]] = {}
+    rules: dict[str, dict[str, Any]] = {}
+
+
+class Config(_Section):
+    """The whole of ``config.yaml``."""
+
+    version: Literal[1] = 1
+    source: SourceSettings = FilesSettings(kind="files", paths=("var/events/*.jsonl",), follow=True)
+    time: TimeSection = TimeSection()
+    events: EventSettings = EventSettings()
+    packs: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")], ...] = (
+        "telemarketing",
+    )
+    """Folders under ``rules_dir``."""
+    rules_dir: Path | None = None
+    """Where packs lie; None: ``rules/`` beside the configuration, else the shipped ones."""
+    override: PackOverride = PackOverride()
+    pools: PoolsSettings = PoolsSettings()
+    numbers: NumbersSettings = NumbersSettings()
+    telephony: TelephonySettings = Field(default_factory=TelephonySettings)
+    delivery: DeliverySettings = DeliverySettings()
+    store: StoreSettings = StoreSettings()
+    checkpoint: CheckpointSection = CheckpointSection()
+    dead_letters: DeadLettersSection = DeadLettersSection()
+    exporter: ExporterSettings = ExporterSettings()
+    limits: LimitsSection = LimitsSection()
+    logs: LogsSection = LogsSection()
+
+    @property
+    def windows(self) -> WindowLimits:
+        """What ``monitor.windows`` is bounded by."""
+        return WindowLimits(
+            keys_max=self.limits.keys_per_scope,
+            pairs_max=self.limits.pairs_per_measure,
+            lateness_ms=self.time.lateness,
+        )

@@ -1,0 +1,127 @@
+"""The engine's state as the picture that people look at.
+
+Owns the translation into ``monitor.snapshot``. Runs in the engine's thread, between steps, and
+keeps none of the engine's own arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from monitor.engine import Engine
+from monitor.exporter.settings import ExporterSettings
+from monitor.indicators.model import Indicator
+from monitor.snapshot import (
+    AgentPlace,
+    CheckpointStanding,
+    IndicatorFigures,
+    IndicatorInfo,
+    KeyCount,
+    PartitionStanding,
+    Queue,
+    Snapshot,
+    Unready,
+    capture,
+)
+from monitor.windows.watermark import NEVER
+
+
+@dataclass(slots=True)
+class Around:
+    """What the picture shows that the engine does not know."""
+
+    config_hash: str = ""
+    queues: Sequence[Queue] = ()
+    checkpoint: CheckpointStanding | None = None
+    unready: Sequence[Unready] = ()
+    agents: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Group and team by agent, from the organisation table."""
+
+
+def picture(
+    engine: Engine,
+    indicators: Sequence[Indicator],
+    settings: ExporterSettings,
+    *,
+    around: Around,
+    pending_limit: int,
+    keys_limit: int,
+) -> Snapshot:
+    """What the daemon looks like now."""
+    judges = engine.judges
+    rules = judges.rules.states()
+    infos = {indicator.id: _info(indicator) for indicator in indicators}
+    judged = engine.judged != NEVER
+    pending = Queue("pending_rows", len(engine.pending), pending_limit)
+    places = {**engine.places, **around.agents}
+    return Snapshot(
+        wall_ms=engine.clock.now_ms(),
+        stats=engine.stats,
+        at_ms=None if engine.watermarks.engine == NEVER else engine.watermarks.engine,
+        tick_ms=engine.judged if judged else None,
+        indicators=tuple(infos.values()),
+        figures=tuple(_figures(engine, infos, settings)) if judged else (),
+        rules=rules.rules,
+        alerts=rules.alerts[: settings.rows_max],
+        numbers=judges.desk.counts(),
+        standing=tuple(judges.desk.standing()[: settings.rows_max]),
+        frozen=judges.desk.frozen,
+        partitions=tuple(_partitions(engine)),
+        queues=(pending, *around.queues),
+        keys=_keys(engine, keys_limit),
+        agents=tuple(
+            AgentPlace(agent, group, team)
+            for agent, (group, team) in sorted(places.items())[: settings.rows_max]
+        ),
+        checkpoint=around.checkpoint,
+        unready=tuple(around.unready),
+        config_hash=around.config_hash,
+    )
+
+
+def _info(indicator: Indicator) -> IndicatorInfo:
+    return IndicatorInfo(
+        id=indicator.id,
+        kind=indicator.kind,
+        better=indicator.better,
+        title={str(language): text for language, text in indicator.title.items()},
+        of_class=indicator.class_ or "",
+        target=None if indicator.target is None else float(indicator.target),
+    )
+
+
+def _figures(
+    engine: Engine, infos: Mapping[str, IndicatorInfo], settings: ExporterSettings
+) -> list[IndicatorFigures]:
+    """Single scopes that are exported; pairs would show who is called."""
+    return [
+        capture(view, infos[view.indicator.id], tick=engine.judged, keys_max=settings.keys_max)
+        for view in engine.judges.indicators.views()
+        if len(view.by) == 1 and view.by[0] in settings.scopes
+    ]
+
+
+def _keys(engine: Engine, limit: int) -> dict[str, KeyCount]:
+    return {
+        "+".join(by): KeyCount(len(table), limit)
+        for by, table in engine.judges.indicators.key_tables().items()
+    }
+
+
+def _partitions(engine: Engine) -> list[PartitionStanding]:
+    left_out = set(engine.watermarks.left_out())
+    standings: list[PartitionStanding] = []
+    for partition, standing in sorted(engine.source.standings().items()):
+        watermark = engine.watermarks.watermark(partition)
+        standings.append(
+            PartitionStanding(
+                topic=partition.topic,
+                partition=partition.number,
+                position=standing.position,
+                end=standing.end,
+                watermark_ms=None if watermark == NEVER else watermark,
+                idle=partition in left_out,
+            )
+        )
+    return standings

@@ -1,0 +1,238 @@
+"""A configuration with the packs it names: what a daemon runs on, checked as a whole.
+
+Owns finding the packs, laying ``override:`` over them, and the fingerprint of it all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel
+
+from monitor.config import DEFAULT_PATH, Config
+from monitor.errors import ConfigError, Problem
+from monitor.indicators.load import load_indicators, loads_indicators
+from monitor.indicators.model import Indicator, IndicatorFile
+from monitor.rules.load import load_rules, loads_rules
+from monitor.rules.model import Rule, RulesFile
+from monitor.strict_yaml import Loaded, load_yaml, loads_yaml
+
+M = TypeVar("M", bound=BaseModel)
+
+SHIPPED_PACKS = Path(__file__).resolve().parent.parent / "rules"
+"""In a checkout; an installed wheel carries them as ``monitor/packs``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A configuration with its packs; everything in it has been checked."""
+
+    config: Config
+    loaded: Loaded[Config]
+    indicators: tuple[Indicator, ...]
+    rules: tuple[Rule, ...]
+    rule_files: tuple[Loaded[RulesFile], ...]
+    indicator_files: tuple[Loaded[IndicatorFile], ...]
+    files: tuple[Path, ...]
+    """All files read, the configuration first where there is one."""
+    hash: str
+    """BLAKE2b-64 over the bytes of all files, hex."""
+
+
+def load_site(path: Path | None, *, packs: Iterable[Path] | None = None) -> Site:
+    """Read, check and put together a configuration and its packs.
+
+    Args:
+        path: ``config.yaml``; None: the embedded defaults.
+        packs: folders to take instead of the configuration's own packs.
+
+    Raises:
+        ConfigError: with every problem of the first stage that has any: configuration,
+            indicators, rules.
+    """
+    loaded = (
+        loads_yaml("version: 1\n", DEFAULT_PATH, Config)
+        if path is None
+        else load_yaml(path, Config)
+    )
+    config = loaded.value
+    folders = _folders(loaded, path) if packs is None else [Path(pack) for pack in packs]
+    problems = [
+        loaded.problem(("delivery", *fault.loc), fault.message, fault.hint)
+        for fault in config.delivery.faults()
+    ]
+    _raise(problems)
+    tick_ms = config.time.tick
+    overlay = _Overlay(loaded)
+    indicator_files = _each(
+        (folder / "indicators.yaml" for folder in folders),
+        lambda file: overlay.indicators(load_indicators(file, tick_ms=tick_ms), tick_ms),
+    )
+    indicators = tuple(i for file in indicator_files for i in file.value.indicators)
+    _raise(_doubles(indicator_files, lambda file: file.value.indicators, "indicators"))
+    rule_files = _each(
+        (folder / "rules.yaml" for folder in folders if (folder / "rules.yaml").exists()),
+        lambda file: overlay.rules(load_rules(file, indicators), indicators),
+    )
+    _raise(_doubles(rule_files, lambda file: file.value.rules, "rules"))
+    _raise(overlay.unused())
+    files = [*(file.path for file in indicator_files), *(file.path for file in rule_files)]
+    files = files if path is None else [path, *files]
+    return Site(
+        config=config,
+        loaded=loaded,
+        indicators=indicators,
+        rules=tuple(rule for file in rule_files for rule in file.value.rules),
+        rule_files=tuple(rule_files),
+        indicator_files=tuple(indicator_files),
+        files=tuple(files),
+        hash=_hash(files),
+    )
+
+
+class _Overlay:
+    """``override:`` of a configuration, and which of it has been used."""
+
+    def __init__(self, loaded: Loaded[Config]) -> None:
+        self._loaded = loaded
+        self._override = loaded.value.override
+        self._used: set[tuple[str, str]] = set()
+
+    def indicators(self, file: Loaded[IndicatorFile], tick_ms: int) -> Loaded[IndicatorFile]:
+        """The file with the overrides of its indicators laid over it."""
+        return self._lay(
+            file,
+            "indicators",
+            self._override.indicators,
+            lambda text: loads_indicators(text, file.path, tick_ms=tick_ms),
+        )
+
+    def rules(
+        self, file: Loaded[RulesFile], indicators: tuple[Indicator, ...]
+    ) -> Loaded[RulesFile]:
+        """The file with the overrides of its rules laid over it."""
+        return self._lay(
+            file,
+            "rules",
+            self._override.rules,
+            lambda text: loads_rules(text, file.path, indicators),
+        )
+
+    def unused(self) -> list[Problem]:
+        """Overrides of ids that no pack has."""
+        return [
+            self._loaded.problem(
+                ("override", part, name),
+                f"no pack that is on has {part[:-1]} {name!r}",
+                "see `monitor check --json` for the ids there are",
+                at_key=True,
+            )
+            for part in ("indicators", "rules")
+            for name in getattr(self._override, part)
+            if (part, name) not in self._used
+        ]
+
+    def _lay(
+        self,
+        file: Loaded[M],
+        part: str,
+        values: dict[str, dict[str, Any]],
+        reload: Callable[[str], Loaded[M]],
+    ) -> Loaded[M]:
+        entries = [dict(entry) for entry in file.data[part]]
+        mine = [entry["id"] for entry in entries if entry["id"] in values]
+        if not mine:
+            return file
+        self._used.update((part, name) for name in mine)
+        merged = [_merge(entry, values.get(entry["id"], {})) for entry in entries]
+        text = yaml.safe_dump({**file.data, part: merged}, sort_keys=False, allow_unicode=True)
+        try:
+            return reload(text)
+        except ConfigError as error:
+            # The file was sound before, so the fault is the override's: say it there.
+            raise ConfigError([self._at_override(part, mine, p) for p in error.problems]) from error
+
+    def _at_override(self, part: str, mine: list[str], problem: Problem) -> Problem:
+        name = problem.owner if problem.owner in mine else mine[0]
+        return self._loaded.problem(
+            ("override", part, name), problem.message, problem.hint, owner=name
+        )
+
+
+def _merge(base: Any, over: Any) -> Any:
+    """``over`` laid over ``base``: mappings key by key, everything else as a whole."""
+    if not isinstance(base, dict) or not isinstance(over, dict):
+        return over
+    merged = dict(base)
+    for key, value in over.items():
+        merged[key] = _merge(base[key], value) if key in base else value
+    return merged
+
+
+def _folders(loaded: Loaded[Config], path: Path | None) -> list[Path]:
+    config = loaded.value
+    beside = (path or DEFAULT_PATH).parent
+    roots = (
+        [beside / config.rules_dir]
+        if config.rules_dir is not None
+        else [beside / "rules", SHIPPED_PACKS, Path(__file__).resolve().parent / "packs"]
+    )
+    found: list[Path] = []
+    problems: list[Problem] = []
+    for index, name in enumerate(config.packs):
+        here = [root / name for root in roots if (root / name / "indicators.yaml").is_file()]
+        if here:
+            found.append(here[0])
+        else:
+            known = sorted(
+                {p.parent.name for root in roots for p in root.glob("*/indicators.yaml")}
+            )
+            hint = f"there are: {', '.join(known)}" if known else f"none in {roots[0]}"
+            problems.append(loaded.problem(("packs", index), f"no pack {name!r}", hint))
+    _raise(problems)
+    return found
+
+
+def _each(files: Iterable[Path], load: Callable[[Path], Loaded[M]]) -> list[Loaded[M]]:
+    """All files loaded; the problems of all of them together."""
+    loaded: list[Loaded[M]] = []
+    problems: list[Problem] = []
+    for file in files:
+        try:
+            loaded.append(load(file))
+        except ConfigError as error:
+            problems += error.problems
+    _raise(problems)
+    return loaded
+
+
+def _doubles(
+    files: Iterable[Loaded[M]], entries: Callable[[Loaded[M]], Iterable[Any]], part: str
+) -> list[Problem]:
+    """Ids that two packs claim."""
+    where: dict[str, Path] = {}
+    problems: list[Problem] = []
+    for file in files:
+        for index, entry in enumerate(entries(file)):
+            other = where.setdefault(entry.id, file.path)
+            if other != file.path:
+                message = f"{entry.id!r} stands in {other} too"
+                problems.append(file.problem((part, index, "id"), message, "rename one of them"))
+    return problems
+
+
+def _hash(files: Iterable[Path]) -> str:
+    digest = hashlib.blake2b(digest_size=8)
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _raise(problems: list[Problem]) -> None:
+    if problems:
+        raise ConfigError(problems)
