@@ -54,7 +54,7 @@ class Lane:
         policy: Policy,
         pacer: Pacer,
         draw: Callable[[], float],
-        count: Callable[[str, Delivery | None], None],
+        count: Callable[[str], None],
     ) -> None:
         """``draw`` is uniform in [0, 1); ``count`` is told the result of each attempt."""
         self.receiver = receiver
@@ -85,7 +85,7 @@ class Lane:
             return min(wait_ms, self._deliver(deadline_s))
         except DeliveryError as error:
             # Nothing was claimed: a mark, a look back or a repost failed.
-            self._count(error.reason, None)
+            self._count(error.reason)
             self._log_failure(error)
             return self._pause(error)
         except StoreError as error:
@@ -173,7 +173,7 @@ class Lane:
             if delivery.mark and tried_before and self.channel.already_sent(delivery):
                 return self._sent(delivery)
             if self._too_late(delivery):
-                self._count("stale", delivery)
+                self._count("stale")
                 log.warning("suspension_stale", receiver=self.receiver, id=delivery.decision.id)
                 return Settled(delivery.seq, "stale", "stale")
             self._pacer.took(self._clock.monotonic_s())
@@ -202,7 +202,7 @@ class Lane:
             failure = DeliveryError(type(error).__name__, retry=True, reason="internal")
         else:
             self._failures = 0
-            self._count("digest", None)
+            self._count("digest")
             self._outbox.settle(Settled(delivery.seq, "sent", "digest") for delivery in late)
             return
         self._outbox.settle(self._failed_late(late, failure))
@@ -211,7 +211,8 @@ class Lane:
         """A suspension that is over by itself; telling telephony now would begin a new one."""
         decision = delivery.decision
         return (
-            isinstance(decision, Command)
+            self.channel.acts
+            and isinstance(decision, Command)
             and decision.action == "suspend"
             and decision.until_ms is not None
             and decision.until_ms <= self._clock.now_ms()
@@ -219,7 +220,7 @@ class Lane:
 
     def _sent(self, delivery: Delivery) -> Settled:
         self._failures = 0
-        self._count("ok", delivery)
+        self._count("ok")
         return Settled(delivery.seq, "sent")
 
     def _given_up(self, delivery: Delivery, error: DeliveryError) -> bool:
@@ -230,7 +231,7 @@ class Lane:
         )
 
     def _failed(self, delivery: Delivery, error: DeliveryError) -> Settled:
-        self._count(error.reason, delivery)
+        self._count(error.reason)
         if error.retry:
             self._pause(error)
         if self._given_up(delivery, error):
@@ -249,7 +250,7 @@ class Lane:
 
     def _failed_late(self, late: Sequence[Delivery], error: DeliveryError) -> list[Settled]:
         """They stay together: all are due again at one time."""
-        self._count(error.reason, None)
+        self._count(error.reason)
         pause = self._pause(error) if error.retry else 0
         due_ms = self._clock.now_ms() + pause
         outcomes = [

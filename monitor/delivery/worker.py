@@ -16,9 +16,9 @@ from monitor.clock import Clock
 from monitor.delivery.channels.base import Channel
 from monitor.delivery.lane import Lane, Policy
 from monitor.delivery.pacing import Pacer
-from monitor.delivery.settings import TELEPHONY, DeliverySettings, WebhookReceiver
+from monitor.delivery.settings import DeliverySettings, WebhookReceiver
 from monitor.stats import Stats
-from monitor.store.outbox import Delivery, Outbox
+from monitor.store.outbox import Outbox
 
 log = structlog.get_logger(__name__)
 
@@ -121,10 +121,10 @@ class DeliveryWorker:
         settings = self._settings
         made = settings.known_receivers().get(receiver)
 
-        def count(result: str, delivery: Delivery | None) -> None:
+        def count(result: str) -> None:
             with self._stats_turn:
                 self._stats.deliveries[receiver, result] += 1
-                if result == "stale" and receiver == TELEPHONY and delivery is not None:
+                if result == "stale":
                     self._stats.commands["suspend", "stale"] += 1
 
         return Lane(

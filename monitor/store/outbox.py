@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, select, update
 
 from monitor.clock import Clock
 from monitor.decisions import Decision
@@ -88,29 +88,25 @@ class Outbox:
     ) -> list[Delivery]:
         """Take up to ``limit`` due deliveries for sending, at most one per order key.
 
-        With ``fresh_since_ms`` notifications decided before it (event time) are left to
-        :meth:`claim_late`; commands are not.
+        With ``fresh_since_ms`` what was decided before it (event time) is left to
+        :meth:`claim_late`.
         """
         now_ms = self._clock.now_ms()
         statement = _ready(receiver).where(OUTBOX.c.due_ms <= now_ms)
         if fresh_since_ms is not None:
-            fresh = or_(OUTBOX.c.kind == "command", OUTBOX.c.at_ms >= fresh_since_ms)
-            statement = statement.where(fresh)
+            statement = statement.where(OUTBOX.c.at_ms >= fresh_since_ms)
         return self._take(statement.limit(limit), mark)
 
     def claim_late(self, receiver: str, *, before_ms: int, limit: int) -> list[Delivery]:
-        """Take due notifications decided before ``before_ms`` (event time), to be sent as one.
+        """Take due deliveries decided before ``before_ms`` (event time), to be sent as one.
 
         Several of one order key may be among them, in order; none overtakes one that is not.
         """
         now_ms = self._clock.now_ms()
-        late = and_(
-            OUTBOX.c.kind != "command", OUTBOX.c.at_ms < before_ms, OUTBOX.c.due_ms <= now_ms
-        )
+        late = and_(OUTBOX.c.at_ms < before_ms, OUTBOX.c.due_ms <= now_ms)
         earlier = OUTBOX.alias("earlier")
         joins = and_(
             earlier.c.state.in_(_UNSENT),
-            earlier.c.kind != "command",
             earlier.c.at_ms < before_ms,
             earlier.c.due_ms <= now_ms,
         )

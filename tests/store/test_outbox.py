@@ -155,11 +155,11 @@ def test_deliveries_of_a_receiver_that_is_gone_are_parked(store: Store, queue: Q
     assert store.outbox.abandon(["log"]) == {}
 
 
-def test_late_notifications_are_claimed_as_one_and_commands_are_not(store: Store) -> None:
-    decisions: list[Decision] = [alert(60_000), command(60_000), alert(65_000), alert(70_000)]
+def test_what_is_late_is_claimed_as_one(store: Store) -> None:
+    decisions: list[Decision] = [alert(60_000), command(70_000), alert(65_000), alert(70_000)]
     plan = [PlannedDelivery(d.id, "log", key) for d, key in zip(decisions, "xyxx", strict=True)]
     store.record(Recording(decisions, plan))
-    assert ticks(store.outbox.claim("log", limit=9, fresh_since_ms=70_000)) == [60_000]  # y
+    assert ticks(store.outbox.claim("log", limit=9, fresh_since_ms=70_000)) == [70_000]  # y
     late = store.outbox.claim_late("log", before_ms=70_000, limit=9)
     assert [d.decision for d in late] == [decisions[0], decisions[2]]
     assert store.outbox.claim("log", limit=9, fresh_since_ms=70_000) == []  # x is in flight
@@ -178,7 +178,6 @@ OPEN = {"queued", "retry", "sending"}
 class Row:
     key: str
     at_ms: int
-    is_command: bool
     due_ms: int
     state: str = "queued"
     seq: int = 0
@@ -203,13 +202,13 @@ class OutboxMachine(RuleBasedStateMachine):
         self.store.close()
         shutil.rmtree(self.directory)
 
-    @rule(key=st.sampled_from(KEYS), age_ms=st.integers(0, 20), is_command=st.booleans())
-    def queue(self, key: str, age_ms: int, is_command: bool) -> None:
+    @rule(key=st.sampled_from(KEYS), age_ms=st.integers(0, 20))
+    def queue(self, key: str, age_ms: int) -> None:
         name = f"d{len(self.rows)}"
         at_ms = self.clock.now_ms() - age_ms
-        decision = command(at_ms, id=name) if is_command else refusal(at_ms, id=name)
+        decision = refusal(at_ms, id=name)
         self.store.record(Recording([decision], [PlannedDelivery(name, "r", key)]))
-        self.rows[name] = Row(key, at_ms, is_command, self.clock.now_ms())
+        self.rows[name] = Row(key, at_ms, self.clock.now_ms())
 
     @rule(ms=st.integers(1, 15))
     def wait(self, ms: int) -> None:
@@ -225,7 +224,7 @@ class OutboxMachine(RuleBasedStateMachine):
             if row.state in {"queued", "retry"}
             and row.due_ms <= now
             and not self.earlier_open(name)
-            and (since is None or row.is_command or row.at_ms >= since)
+            and (since is None or row.at_ms >= since)
         ]
         ready.sort(key=lambda name: self.rows[name].due_ms)  # stable: then in order
         claimed = self.store.outbox.claim("r", limit=limit, fresh_since_ms=since)
@@ -237,10 +236,7 @@ class OutboxMachine(RuleBasedStateMachine):
         ready: list[str] = []
         for name, row in self.rows.items():
             late = (
-                row.state in {"queued", "retry"}
-                and not row.is_command
-                and row.at_ms < now - age_ms
-                and row.due_ms <= now
+                row.state in {"queued", "retry"} and row.at_ms < now - age_ms and row.due_ms <= now
             )
             if late and all(earlier in ready for earlier in self.earlier_open(name)):
                 ready.append(name)

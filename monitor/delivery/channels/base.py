@@ -17,10 +17,12 @@ class Channel(ABC):
     """A way to one receiver.
 
     Attributes:
+        acts: what it carries is done, not only told; a suspension that is over is not sent.
         takes_digests: late notifications are joined into one for it.
         repost_ms: how often :meth:`repost` is due; None: never.
     """
 
+    acts: ClassVar[bool] = False
     takes_digests: ClassVar[bool] = False
     repost_ms: int | None = None
 
@@ -38,7 +40,7 @@ class Channel(ABC):
         Raises:
             DeliveryError: as :meth:`send`.
         """
-        msg = f"{type(self).__name__} takes no digests, not even {digest.id}"
+        msg = f"{type(self).__name__} takes no digests: {digest}"
         raise TypeError(msg)
 
     def prepare(self) -> str:

@@ -6,7 +6,7 @@ whose ``CommandChannel`` has the shape asked for here.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import msgspec
 
@@ -38,6 +38,8 @@ class Telephony(Protocol):
 
 class CommandsChannel(Channel):
     """One record a command, with the mark that tells after a crash whether it arrived."""
+
+    acts: ClassVar[bool] = True
 
     def __init__(self, telephony: Telephony) -> None:
         self._telephony = telephony

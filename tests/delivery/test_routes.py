@@ -1,0 +1,70 @@
+"""Who hears of what."""
+
+from __future__ import annotations
+
+import pytest
+
+from monitor.decisions import Decision
+from monitor.delivery.routes import Router, order_key
+from monitor.delivery.settings import DeliverySettings
+from monitor.store.outbox import PlannedDelivery
+from tests.store.made import NUMBER, alert, command, refusal
+
+SETTINGS = DeliverySettings.model_validate(
+    {
+        "receivers": {
+            "hook": {"type": "webhook", "url": "http://a"},
+            "am": {"type": "alertmanager", "url": "http://b"},
+        },
+        "routes": {
+            "supervisors": {"receivers": ["log", "hook", "log"]},
+            "operations": {"receivers": ["am"]},
+        },
+    }
+)
+ROUTER = Router(SETTINGS, telephony=True)
+
+
+@pytest.mark.parametrize(
+    ("decision", "receivers"),
+    [
+        (alert(route="supervisors"), ["log", "hook"]),
+        (alert(route="supervisors", state="resolved"), ["log", "hook"]),
+        (alert(route="operations"), ["am"]),
+        (alert(route=""), ["log"]),
+        (alert(route="unheard-of"), ["log"]),
+        (alert(route="operations", shadow=True), ["log"]),
+        (command(), ["telephony", "log"]),
+        (command(action="resume"), ["telephony", "log"]),
+        (command(shadow=True), ["log"]),
+        (refusal(), ["am"]),
+        (refusal(route="supervisors"), ["log", "hook"]),
+        (refusal(route="unheard-of"), ["log"]),
+    ],
+)
+def test_each_decision_goes_where_it_belongs(decision: Decision, receivers: list[str]) -> None:
+    plan = ROUTER.plan(decision)
+    assert [delivery.receiver for delivery in plan] == receivers
+    assert {delivery.decision for delivery in plan} == {decision.id}
+    assert {delivery.order_key for delivery in plan} == {order_key(decision)}
+
+
+def test_without_telephony_commands_are_only_told() -> None:
+    router = Router(SETTINGS, telephony=False)
+    assert router.plan(command()) == [PlannedDelivery(command().id, "log", NUMBER)]
+
+
+def test_a_router_knows_its_routes_and_plans_many() -> None:
+    assert ROUTER.routes == {"supervisors", "operations"}
+    decisions: list[Decision] = [alert(), command()]
+    assert ROUTER.plan_all(decisions) == [*ROUTER.plan(alert()), *ROUTER.plan(command())]
+
+
+def test_order_is_kept_per_number_and_per_rule_and_scope() -> None:
+    assert order_key(command()) == order_key(command(90_000, action="resume")) == NUMBER
+    assert order_key(refusal()) == NUMBER
+    episode = order_key(alert(60_000))
+    assert order_key(alert(600_000)) == episode
+    assert order_key(alert(60_000, rule="another")) != episode
+    assert order_key(alert(60_000, scope=(("number", "+861"),))) != episode
+    assert NUMBER not in episode
