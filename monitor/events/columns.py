@@ -16,12 +16,14 @@ import polars as pl
 from monitor.events import guards
 from monitor.events.catalogue import FieldType, Kind, polars_dtype
 from monitor.events.settings import RecordLimits
-from monitor.events.times import column_ms, looks_integer
+from monitor.events.times import column_ms, in_range, looks_integer
 
 ENVELOPE = {"id": pl.String, "type": pl.String, "time": pl.Int64}
 """The columns that every frame begins with."""
 ROW = "__row"
 _CLOUD = "specversion"
+_NO_TIME = -1
+"""Out of range: a time is there, and it is for the strict decoder to say what it is."""
 _SPLIT = 8
 _FEW = 48
 """So few records are not worth another try at once."""
@@ -44,8 +46,8 @@ class ColumnDecoder:
             **{field.name: polars_dtype(field.name) for field in columns},
         }
         # Times come as text or integers, so they are read as text; a CloudEvent gives itself away.
-        times = [field.name for field in columns if field.kind is Kind.TIME]
-        self._wire = self.schema | dict.fromkeys(("time", *times, _CLOUD), pl.String)
+        self._times = ["time", *(field.name for field in columns if field.kind is Kind.TIME)]
+        self._wire = self.schema | dict.fromkeys((*self._times, _CLOUD), pl.String)
         self._typed = self._typing(types)
         self._plain = self._checks()
 
@@ -87,7 +89,7 @@ class ColumnDecoder:
     def _parse(self, joined: guards.Joined) -> pl.DataFrame | None:
         try:
             wire = pl.read_ndjson(joined.text, schema=self._wire)
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
             return None
         # A row for a line, or the rows cannot be told apart: white space alone has none.
         return wire if wire.height == joined.rows else None
@@ -96,10 +98,11 @@ class ColumnDecoder:
         typed = wire.select(self._typed)
         plain = typed.select(self._plain).to_series().to_numpy()
         keys = guards.Keys(joined)
-        plain &= ~keys.kindly_read(self._text_keys, self._limits.depth) & ~keys.not_integer("time")
-        digits = typed["__digits"]
-        if digits.any():
-            plain &= ~digits.to_numpy() | keys.integer("time")
+        plain &= ~keys.kindly_read(self._text_keys, self._limits.depth)
+        for name in self._times:
+            digits = typed[f"__{name}"]
+            if digits.any():
+                plain &= ~digits.to_numpy() | keys.integer(name)
         frame = typed.select(pl.Series(ROW, rows), *self.schema)
         if plain.all():
             return frame, rows[:0]
@@ -108,21 +111,15 @@ class ColumnDecoder:
     def _typing(self, types: Collection[str]) -> list[pl.Expr]:
         """From the wire's columns to the schema's, and beside them what the checks look at."""
         heeded = pl.col("type").is_in(sorted(types))
-        typed = [
-            _said("id"),
-            _said("type"),
-            column_ms(pl.col("time")).alias("time"),
-            looks_integer(pl.col("time")).fill_null(False).alias("__digits"),
-            pl.col(_CLOUD),
-        ]
+        typed = [_said("id"), _said("type"), pl.col(_CLOUD)]
+        for name in self._times:
+            said = pl.col(name) if name == "time" else pl.when(heeded).then(_said(name))
+            ms = pl.when(said.is_not_null()).then(column_ms(said).fill_null(_NO_TIME))
+            typed += [ms.alias(name), looks_integer(said).fill_null(False).alias(f"__{name}")]
         for field in self._fields:
-            name = field.name
-            value = _said(name) if field.is_text else pl.col(name)
-            if field.kind is Kind.TIME:
-                said = pl.when(heeded).then(_said(name))
-                typed.append(said.alias(f"__{name}"))
-                value = pl.when(~looks_integer(said)).then(column_ms(said))
-            typed.append(pl.when(heeded).then(value).alias(name))
+            if field.kind is not Kind.TIME:
+                value = _said(field.name) if field.is_text else pl.col(field.name)
+                typed.append(pl.when(heeded).then(value).alias(field.name))
         return typed
 
     def _checks(self) -> pl.Expr:
@@ -131,7 +128,7 @@ class ColumnDecoder:
         checks = [
             pl.col("id").is_not_null(),
             pl.col("type").is_not_null(),
-            pl.col("time").is_not_null(),
+            in_range(pl.col("time")),
             pl.col(_CLOUD).is_null(),
             pl.col("id", "type").str.len_bytes() <= limits.key_chars,
         ]
@@ -146,7 +143,7 @@ class ColumnDecoder:
             if field.is_ranged:
                 checks.append(value.is_between(field.low, field.high).fill_null(True))
             if field.kind is Kind.TIME:
-                checks.append(value.is_not_null() | pl.col(f"__{field.name}").is_null())
+                checks.append(in_range(value).fill_null(True))
         return pl.all_horizontal(checks).fill_null(False)
 
 

@@ -10,7 +10,8 @@ What polars (1.x to 2.1) lets through, and what is watched for it:
   neither a quote nor ``n`` (null);
 * ``\ud800`` becomes NUL → escapes that begin with ``\ud``;
 * control characters (allowed in text, not in keys) → every escape that can make one;
-* keys written with escapes (``"\u0069d"``) hide from the above → escapes of plain ASCII;
+* white space other than one space after a colon hides values from the above → any of it;
+* keys written with escapes (``"\u0069d"``) hide too → escapes of plain ASCII;
 * nesting is allowed to 1 024 → rows with more brackets than the limit.
 """
 
@@ -26,21 +27,34 @@ Int64 = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 _SPACE, _QUOTE, _COLON, _BACKSLASH = b' ":\\'
-_PLAIN_ESCAPES = np.frombuffer(b'"\\/u', np.uint8)
-_WHITE = np.frombuffer(b" \t\r", np.uint8)
+
+
+def _table(members: bytes) -> Mask:
+    """For every byte whether it is among ``members``: much faster to look up than a set."""
+    return np.isin(np.arange(256), np.frombuffer(members, np.uint8))
+
+
+_PLAIN_ESCAPES = _table(b'"\\/u')
+_WHITE = _table(b" \t\r")
+_BARE = ~_table(b'"n')
+"""First bytes of values that are neither text nor null."""
+_DIGITS = _table(b"0123456789")
+_ENDS = _table(b",} \t\r\n")
+"""What may follow a number."""
 _LONGEST_INT = 20
 
 
 class Joined:
-    """A batch of records joined by newlines, none of which holds one itself."""
+    """A batch of records as lines of JSON, none of which holds a newline itself."""
 
     def __init__(self, records: Sequence[bytes]) -> None:
-        self.text = b"\n".join(records)
-        # Padding lets every look ahead of a few bytes stay inside the array.
-        self.raw: Bytes = np.frombuffer(self.text + b"\n" * (_LONGEST_INT + 8), np.uint8)
+        # A batch that begins with the magic of gzip or zstd would be unpacked by polars: a blank
+        # line first. The ones at the end keep every look ahead of a few bytes inside the array.
+        self.text = b"\n".join((b"", *records, b"\n" * (_LONGEST_INT + 8)))
+        self.raw: Bytes = np.frombuffer(self.text, np.uint8)
         self.rows = len(records)
         lengths = np.fromiter(map(len, records), np.int64, self.rows)
-        self.ends: Int64 = np.cumsum(lengths + 1)
+        self.ends: Int64 = np.cumsum(lengths + 1) + 1
 
     def mask(self, positions: Int64) -> Mask:
         """Which rows the byte positions fall into, shape ``(rows,)``."""
@@ -50,64 +64,54 @@ class Joined:
 
 
 class Keys:
-    """Every ``"key": value`` of a batch, by where the key's last quote and the value stand.
+    """The ``"key": value`` of a batch, by where the key's last quote and the value stand.
 
-    In-string look-alikes may be among them; a key of the record is never missing.
+    In-string look-alikes may be among them. A key of the record is missing only where white space
+    stands oddly around its colon, and then :meth:`kindly_read` names the row.
     """
 
     def __init__(self, joined: Joined) -> None:
         raw = joined.raw
         colons = np.flatnonzero(raw == _COLON)
-        quotes, values = colons - 1, colons + 1
+        # Most values are text right after the colon; only the others need a closer look.
+        quotes = colons[raw[colons + 1] != _QUOTE] - 1
+        values = quotes + 2
         values += raw[values] == _SPACE
-        # White space before the colon, or more than one space after it, is rare: one at a time.
-        rare = np.isin(raw[quotes], _WHITE) | np.isin(raw[values], _WHITE)
-        for index in np.flatnonzero(rare).tolist():
-            quotes[index], values[index] = _skip_white(joined.text, int(colons[index]))
+        bare = _BARE[raw[values]]
         self._joined = joined
-        self._quotes, self._values = quotes, values
-        first = raw[values]
-        unquoted = (first != _QUOTE) & (first != ord("n"))
-        self._unquoted_quotes, self._unquoted_values = quotes[unquoted], values[unquoted]
+        self._colons = colons
+        self._quotes, self._values = quotes[bare], values[bare]
+        # More white space than one space after the colon hides what is looked for.
+        self._spread = joined.mask(colons[_WHITE[raw[colons - 1]]])
+        self._spread |= joined.mask(values[_WHITE[raw[values]]])
 
     def kindly_read(self, text_keys: Collection[str], depth: int) -> Mask:
         """Rows that polars may have read more kindly than the strict decoder would."""
-        mask = _odd_escapes(self._joined) | _maybe_deep(self._joined, depth)
+        mask = self._spread | _odd_escapes(self._joined) | _maybe_deep(self._joined, depth)
+        raw, quotes = self._joined.raw, self._quotes
+        near = np.zeros(65_536, np.bool_)
         for key in text_keys:
-            mask |= self._joined.mask(self._unquoted(key))
+            near[_last_two(key)] = True
+        quotes = quotes[near[raw[quotes - 1].astype(np.uint16) << 8 | raw[quotes - 2]]]
+        for key in text_keys if quotes.size else ():
+            mask |= self._joined.mask(quotes[_is_key(raw, quotes, key)])
         return mask
-
-    def not_integer(self, key: str) -> Mask:
-        """Rows where ``key`` has a value that is neither text, null nor an integer."""
-        at = self._unquoted(key)
-        return self._joined.mask(at[~_is_integer(self._joined.raw, at)])
 
     def integer(self, key: str) -> Mask:
         """Rows where ``key`` stands once and is an integer.
 
-        Tells 1700000000000 from the text ``"1700000000000"``, which polars does not.
+        Tells 1700000000000 from ``"1700000000000"`` and 1.7e12, which polars does not.
         """
         joined = self._joined
-        all_at = self._values[_is_key(joined.raw, self._quotes, key)]
-        times = np.bincount(
-            np.searchsorted(joined.ends, all_at, side="right"), minlength=joined.rows
-        )
-        once: Mask = times == 1
-        return once & joined.mask(self._unquoted(key))
-
-    def _unquoted(self, key: str) -> Int64:
-        found = _is_key(self._joined.raw, self._unquoted_quotes, key)
-        values: Int64 = self._unquoted_values[found]
-        return values
+        values = self._values[_is_key(joined.raw, self._quotes, key)]
+        colons = self._colons[_is_key(joined.raw, self._colons - 1, key)]
+        rows = np.searchsorted(joined.ends, colons, side="right")
+        once: Mask = np.bincount(rows, minlength=joined.rows) == 1
+        return once & joined.mask(values[_is_integer(joined.raw, values)])
 
 
-def _skip_white(text: bytes, colon: int) -> tuple[int, int]:
-    key, value = colon - 1, colon + 1
-    while key > 0 and text[key] in b" \t\r":
-        key -= 1
-    while value < len(text) and text[value] in b" \t\r":
-        value += 1
-    return key, value
+def _last_two(key: str) -> int:
+    return ord(key[-1]) << 8 | ord(key[-2])
 
 
 def _is_key(raw: Bytes, last_quotes: Int64, key: str) -> Mask:
@@ -115,6 +119,7 @@ def _is_key(raw: Bytes, last_quotes: Int64, key: str) -> Mask:
     name = np.frombuffer(f'"{key}'.encode(), np.uint8)
     # Most keys differ in their last two bytes; the rest are compared whole.
     same: Mask = (raw[last_quotes - 1] == name[-1]) & (raw[last_quotes - 2] == name[-2])
+    same &= raw[last_quotes] == _QUOTE
     near = np.flatnonzero(same)
     starts = last_quotes[near] - len(name)
     inside = starts >= 0
@@ -126,10 +131,10 @@ def _is_key(raw: Bytes, last_quotes: Int64, key: str) -> Mask:
 def _is_integer(raw: Bytes, starts: Int64) -> Mask:
     """Which of the values are digits up to what ends a value; a fraction or a word is not."""
     window = raw[starts[:, None] + np.arange(_LONGEST_INT)]
-    digits = (window >= ord("0")) & (window <= ord("9"))
+    digits = _DIGITS[window]
     length = np.argmin(digits, axis=1)  # 0 as well when all are digits: too long for a time
     after = raw[starts + length]
-    ended: Mask = (length > 0) & np.isin(after, np.frombuffer(b",} \t\r\n", np.uint8))
+    ended: Mask = (length > 0) & _ENDS[after]
     return ended
 
 
@@ -143,17 +148,17 @@ def _odd_escapes(joined: Joined) -> Mask:
     high, low = raw[escapes + 2], raw[escapes + 3]
     surrogate = (high == ord("d")) | (high == ord("D"))
     ascii_or_control = (high == ord("0")) & (low == ord("0")) & (raw[escapes + 4] < ord("8"))
-    odd = ~np.isin(kind, _PLAIN_ESCAPES)
+    odd = ~_PLAIN_ESCAPES[kind]
     odd |= (kind == ord("u")) & (surrogate | ascii_or_control)
     return joined.mask(escapes[odd])
 
 
 def _maybe_deep(joined: Joined, depth: int) -> Mask:
     """Rows with more opening brackets than ``depth``."""
-    opening = (joined.raw == ord("{")) | (joined.raw == ord("["))
-    if np.count_nonzero(opening) < joined.rows + depth:  # then no row can have that many
+    raw = joined.raw
+    opening = np.count_nonzero(raw == ord("{")) + np.count_nonzero(raw == ord("["))
+    if opening < joined.rows + depth:  # then no row can have that many, having one each
         return np.zeros(joined.rows, np.bool_)
-    per_row = np.bincount(
-        np.searchsorted(joined.ends, np.flatnonzero(opening), side="right"), minlength=joined.rows
-    )
+    at = np.flatnonzero((raw == ord("{")) | (raw == ord("[")))
+    per_row = np.bincount(np.searchsorted(joined.ends, at, side="right"), minlength=joined.rows)
     return per_row > depth

@@ -6,7 +6,6 @@ in columns and never builds one of these.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -67,14 +66,18 @@ class Event(BaseModel):
 
 def annotation(field: FieldType) -> Any:
     """The pydantic type of a field, without its being optional."""
+    if field.is_text:
+        return _text_annotation(field)
     if field.kind is Kind.TIME:
         return Time
     if field.kind is Kind.BOOL:
         return StrictBool
     if field.kind is Kind.INT:
         return Annotated[StrictInt, Field(ge=int(field.low), le=int(field.high))]
-    if field.is_ranged:
-        return Annotated[float, Field(strict=True, ge=field.low, le=field.high)]
+    return Annotated[float, Field(strict=True, ge=field.low, le=field.high)]
+
+
+def _text_annotation(field: FieldType) -> Any:
     if field.values:
         return Literal[field.values]
     if field.is_key:
@@ -90,13 +93,13 @@ def event_model(name: str) -> type[Event]:
         KeyError: no such type.
     """
     event = EVENT_TYPES[name]
-    fields: Mapping[str, Any] = {
+    fields: dict[str, Any] = {
         field: (
             annotation(FIELDS[field]) | None,
             Field(default=None, description=FIELDS[field].doc),
         )
         for field in ("source", *DIMENSIONS, *event.fields)
     }
-    kind = (Literal[name], Field(description=event.doc))
+    fields["type"] = (Literal[name], Field(description=event.doc))
     title = "".join(part.title() for part in name.replace(".", "_").split("_"))
-    return create_model(title, __base__=Event, __doc__=event.doc, type=kind, **fields)
+    return create_model(title, __base__=Event, __doc__=event.doc, **fields)

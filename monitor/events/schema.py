@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from monitor.events.catalogue import EVENT_TYPES, FIELDS
+from monitor.events.catalogue import EVENT_TYPES
 from monitor.events.models import Event, event_model
 
 _ENVELOPE = ("id", "type", "time")
@@ -59,10 +59,24 @@ def _envelope() -> dict[str, Any]:
 
 def _fields_of(name: str) -> dict[str, Any]:
     schema = event_model(name).model_json_schema()
-    properties = {
-        field: value for field, value in schema["properties"].items() if field not in _ENVELOPE
+    return {
+        "description": EVENT_TYPES[name].doc,
+        "type": "object",
+        "properties": {
+            field: _optional(value)
+            for field, value in schema["properties"].items()
+            if field not in _ENVELOPE
+        },
     }
-    for field, value in properties.items():
-        if FIELDS[field].values:  # an empty text says nothing
-            value["anyOf"].append({"const": ""})
-    return {"description": EVENT_TYPES[name].doc, "type": "object", "properties": properties}
+
+
+def _optional(value: dict[str, Any]) -> dict[str, Any]:
+    """The field's schema with null, and with empty text, as plain as a reader wants it."""
+    *choices, _null = value["anyOf"]
+    said = {"description": value["description"]}
+    if len(choices) > 1:
+        return {"anyOf": [*choices, _NULL, {"const": ""}], **said}
+    choice = dict(choices[0])
+    if "enum" in choice:
+        return {"enum": [*choice["enum"], "", None], **said}
+    return {**choice, "type": [choice["type"], "null"], **said}

@@ -21,7 +21,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -33,8 +33,9 @@ from monitor.events.times import NotATimeError, read_time
 
 Value = str | int | float | bool | None
 
-ENVELOPE_KEYS = ("specversion", "id", "type", "time", "data")
 _CONTROL = re.compile(r"[\x00-\x1f]")
+_SPACED = re.compile(r'"[ \t\r\n]+:')
+"""A key that the quick count of keys does not see."""
 _INT_DIGITS_MAX = 4_000
 """Below what Python refuses to convert; more digits cannot be in any range."""
 
@@ -66,8 +67,8 @@ class StrictDecoder:
         self._columns = tuple(columns)
         self._types = frozenset(types)
         self._limits = limits
-        keys = (*ENVELOPE_KEYS, *(field.name for field in columns))
-        self._quoted = tuple(f'"{key}"' for key in keys)
+        self._readers = tuple((field.name, self._reader(field)) for field in columns)
+        self._nothing = (None,) * len(self._readers)
 
     def decode(self, record: bytes) -> tuple[Value, ...] | Fault:
         """``(id, type, time, *columns)`` of a record, or why there is none; never raises."""
@@ -94,28 +95,29 @@ class StrictDecoder:
         depth = self._limits.depth
         if record.count(b"{") + record.count(b"[") > depth and _is_deeper(whole, depth):
             raise _Refused("too_deep", f"nested deeper than {depth}")
-        if "\\u" in text or any(text.count(key) > 1 for key in self._quoted):
-            return _first_wins_throughout(text)
+        if text.count('":') != len(whole) or _SPACED.search(text):
+            return _first_wins_throughout(text)  # nested, or a key may stand twice
         return whole
 
     def _values(self, whole: Mapping[str, Any]) -> tuple[Value, ...]:
+        for name in ("id", "type", "time"):
+            if whole.get(name) in (None, ""):
+                raise _Refused("missing_field", f"{name} is missing")
         envelope = (
-            self._name(whole.get("id"), "id"),
-            self._name(whole.get("type"), "type"),
-            _time(whole.get("time"), "time", required=True),
+            self._text(whole["id"], "id", is_key=True),
+            self._text(whole["type"], "type", is_key=True),
+            _time(whole["time"], "time"),
         )
         if envelope[1] not in self._types:
-            return (*envelope, *(None for _ in self._columns))
-        body = _body(whole)
+            return (*envelope, *self._nothing)
+        said = _body(whole).get
         return (
             *envelope,
-            *(self._field(body.get(field.name), field) for field in self._columns),
+            *(
+                None if (value := said(name)) is None else read(value)
+                for name, read in self._readers
+            ),
         )
-
-    def _name(self, value: Any, name: str) -> str:
-        if value is None or value == "":
-            raise _Refused("missing_field", f"{name} is missing")
-        return self._text(value, name, is_key=True)
 
     def _text(self, value: Any, name: str, *, is_key: bool) -> str:
         if not isinstance(value, str):
@@ -127,21 +129,27 @@ class StrictDecoder:
             raise _Refused("out_of_range", f"{name} holds a control character")
         return value
 
-    def _field(self, value: Any, field: FieldType) -> Value:
-        if value is None:
-            return None
+    def _reader(self, field: FieldType) -> Callable[[Any], Value]:
+        """What checks and converts a value of ``field`` that is there."""
         if field.kind is Kind.TIME:
-            return None if value == "" else _time(value, field.name, required=False)
+            return lambda value: None if value == "" else _time(value, field.name)
         if field.is_text:
-            text = self._text(value, field.name, is_key=field.is_key)
-            if text and field.values and text not in field.values:
-                raise _Refused("out_of_range", f"{field.name} is none of {'|'.join(field.values)}")
-            return text or None
+            return lambda value: self._said(value, field)
         if field.kind is Kind.BOOL:
-            if not isinstance(value, bool):
-                raise _Refused("wrong_type", f"{field.name} is a {_json_type(value)}, not a bool")
-            return value
-        return _number(value, field)
+            return lambda value: _bool(value, field.name)
+        return lambda value: _number(value, field)
+
+    def _said(self, value: Any, field: FieldType) -> str | None:
+        text = self._text(value, field.name, is_key=field.is_key)
+        if text and field.values and text not in field.values:
+            raise _Refused("out_of_range", f"{field.name} is none of {'|'.join(field.values)}")
+        return text or None
+
+
+def _bool(value: Any, name: str) -> bool:
+    if not isinstance(value, bool):
+        raise _Refused("wrong_type", f"{name} is a {_json_type(value)}, not a boolean")
+    return value
 
 
 def _number(value: Any, field: FieldType) -> int | float:
@@ -151,12 +159,10 @@ def _number(value: Any, field: FieldType) -> int | float:
         raise _Refused("wrong_type", f"{field.name} is a {_json_type(value)}, not {wanted}")
     if not field.low <= value <= field.high:
         raise _Refused("out_of_range", f"{field.name} is not in {field.low:g} … {field.high:g}")
-    return value if field.kind is Kind.INT else float(value)
+    return int(value) if field.kind is Kind.INT else float(value)
 
 
-def _time(value: Any, name: str, *, required: bool) -> int:
-    if required and (value is None or value == ""):
-        raise _Refused("missing_field", f"{name} is missing")
+def _time(value: Any, name: str) -> int:
     if type(value) not in {int, str}:
         wanted = "RFC 3339 text or integer ms"
         raise _Refused("wrong_type", f"{name} is a {_json_type(value)}, not {wanted}")

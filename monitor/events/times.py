@@ -69,14 +69,20 @@ def _read_text(text: str) -> int:
 def column_ms(text: pl.Expr) -> pl.Expr:
     """Int64 ms of a String column of RFC 3339 text or digits; null where the reading is not sure.
 
-    The digits of an integer and of a text that looks like one are not told apart here: see
-    :func:`looks_integer`.
+    What is still to be checked: that it is :func:`in_range`, and that digits were an integer and
+    not a text that looks like one (:func:`looks_integer`).
     """
     moment = pl.when(text.str.contains(_RFC_3339)).then(text)
-    read = moment.str.to_datetime("%+", time_unit="ms", strict=False).dt.epoch("ms")
-    digits = pl.when(looks_integer(text)).then(text).cast(pl.Int64, strict=False)
-    ms = pl.coalesce(read, digits)
-    return pl.when((ms >= TIME_MS_MIN) & (ms < TIME_MS_MAX)).then(ms)
+    digits = pl.when(looks_integer(text)).then(text)
+    return pl.coalesce(
+        moment.str.to_datetime("%+", time_unit="ms", strict=False).dt.epoch("ms"),
+        digits.cast(pl.Int64, strict=False),
+    )
+
+
+def in_range(ms: pl.Expr) -> pl.Expr:
+    """Whether times are in the sane range."""
+    return ms.is_between(TIME_MS_MIN, TIME_MS_MAX, closed="left")
 
 
 def looks_integer(text: pl.Expr) -> pl.Expr:
