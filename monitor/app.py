@@ -78,6 +78,8 @@ class Daemon:
         """Set it, and :meth:`run` ends with a checkpoint."""
         self.reload = threading.Event()
         """Set it, and the configuration is read again before the next step."""
+        self.recorder: StoreRecorder | None = None
+        """What has been decided lately, once :meth:`run` works."""
         self.port: int | None = None
         """Where figures are served, once :meth:`run` listens."""
         self._path = path
@@ -122,7 +124,10 @@ class Daemon:
         recorder = StoreRecorder(
             store, router, telephony.acks, clock=self._clock, stop=self.stop, wake=worker.wake
         )
-        engine = build_engine(self.site, recorder, self._clock, self.stats)
+        self.recorder = recorder
+        engine = build_engine(
+            self.site, recorder, self._clock, self.stats, answers=telephony.answers
+        )
         run = Run(self, engine, store, recorder, telephony)
         try:
             run.start()
@@ -138,12 +143,14 @@ class Daemon:
             telephony.acks.close()
 
 
-def build_engine(site: Site, recorder: StoreRecorder, clock: Clock, stats: Stats) -> Engine:
+def build_engine(
+    site: Site, recorder: StoreRecorder, clock: Clock, stats: Stats, *, answers: bool
+) -> Engine:
     """The engine of a live daemon, not started."""
     config = site.config
     return Engine(
         source=open_source(config, clock),
-        judges=build_judges(site, covered_from=BEGINNING),
+        judges=build_judges(site, covered_from=BEGINNING, answers=answers),
         owners=Owners(config.events.owners),
         watermarks=Watermarks(config.time.tolerances()),
         dedup=Dedup(
@@ -247,7 +254,9 @@ class Run:
         if since_ms is not None and not whole:
             # What is older than the horizon was not read, so windows fill from there on.
             covered_from = since_ms + self._daemon.site.config.time.max_ahead
-            engine.judges = build_judges(self._daemon.site, covered_from=covered_from)
+            engine.judges = build_judges(
+                self._daemon.site, covered_from=covered_from, answers=self._telephony.answers
+            )
 
     # --- work -----------------------------------------------------------------------------------
 
@@ -373,7 +382,12 @@ class Run:
         # Rows already read were decoded for the old rules: new windows begin after them.
         begin = max(engine.judged, engine.pending.latest)
         covered_from = begin - begin % tick_ms + tick_ms
-        judges = build_judges(site, covered_from=covered_from, desk=engine.judges.desk)
+        judges = build_judges(
+            site,
+            covered_from=covered_from,
+            desk=engine.judges.desk,
+            answers=self._telephony.answers,
+        )
         self._store.journal.append("reload", max(engine.judged, 0), {"hash": site.hash})
         engine.replace(judges)
         self._recorder.router = Router(new.delivery, telephony=self._telephony.channel is not None)

@@ -25,8 +25,17 @@ from monitor.telephony.dead_letters import KafkaDeadLetters
 from monitor.telephony.open import Telephony, open_telephony
 
 
-def build_judges(site: Site, *, covered_from: int, desk: NumberDesk | None = None) -> Judges:
-    """Decoder, indicators, rules and desk of a site; an existing desk is given its settings."""
+def build_judges(
+    site: Site, *, covered_from: int, desk: NumberDesk | None = None, answers: bool = True
+) -> Judges:
+    """Decoder, indicators, rules and desk of a site.
+
+    Args:
+        site: configuration and packs.
+        covered_from: see ``IndicatorSet``.
+        desk: an existing one, which is given the settings; None: a new one.
+        answers: telephony acknowledges; otherwise commands count as applied at once.
+    """
     config = site.config
     tick_ms = config.time.tick
     indicators = IndicatorSet(
@@ -37,7 +46,7 @@ def build_judges(site: Site, *, covered_from: int, desk: NumberDesk | None = Non
         indicators.fields | rules.fields, indicators.types | rules.types, config.events
     )
     numbers = config.numbers
-    if config.telephony.kind in {"none", "log"}:  # nobody answers
+    if not answers:
         numbers = numbers.model_copy(update={"assume_applied": True})
     if desk is None:
         region = config.events.phones.region

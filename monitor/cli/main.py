@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from monitor.cli import alerts, check, numbers, replay, run, schema, simulate, status, test
+from monitor.cli import alerts, check, numbers, replay, rule_tests, run, schema, simulate, status
 from monitor.errors import ConfigError, MonitorError
 
 app = typer.Typer(
@@ -26,7 +26,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("check")(check.check)
-app.command("test")(test.test)
+app.command("test")(rule_tests.rule_tests)
 app.command("replay")(replay.replay)
 app.command("simulate")(simulate.simulate)
 app.command("status")(status.status)

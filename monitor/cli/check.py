@@ -1,0 +1,88 @@
+"""``monitor check``: is this configuration right, and is it wise?"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from monitor.cli.options import ConfigOption, JsonOption, config_path
+from monitor.errors import ConfigError, Problem
+from monitor.rules.cases import load_cases
+from monitor.rules.lint import Finding, Surroundings, lint, place_indicators, place_rules
+from monitor.site import Site, load_site
+
+_COLOURS = {"error": "red", "warning": "yellow", "info": "dim"}
+
+
+def check(
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Errors and warnings only.")] = False,
+) -> None:
+    """Check configuration, packs, rules and their tests: errors with line and column, and lint."""
+    path = config_path(config)
+    try:
+        site = load_site(path)
+        for folder in sorted({file.path.parent for file in site.indicator_files}):
+            for file in sorted(folder.glob("*.test.yaml")):
+                load_cases(file, site.rules)
+    except ConfigError as error:
+        _report([("error", problem) for problem in error.problems], None, as_json=as_json)
+        raise typer.Exit(2) from error
+    findings = [
+        (f.severity, f.problem) for f in findings_of(site) if not (quiet and f.severity == "info")
+    ]
+    _report(findings, site, as_json=as_json)
+    raise typer.Exit(1 if any(severity == "error" for severity, _ in findings) else 0)
+
+
+def findings_of(site: Site) -> list[Finding]:
+    """The lint of a whole site."""
+    rules = [placed for file in site.rule_files for placed in place_rules(file)]
+    indicators = [placed for file in site.indicator_files for placed in place_indicators(file)]
+    around = Surroundings(
+        routes=frozenset(site.config.delivery.routes),
+        tick_ms=site.config.time.tick,
+    )
+    return lint(rules, indicators, around)
+
+
+def _report(found: list[tuple[str, Problem]], site: Site | None, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"site": _site(site), "findings": [_plain(*entry) for entry in found]}))
+        return
+    console = Console(soft_wrap=True, highlight=False)
+    for severity, problem in found:
+        console.print(f"{severity}: {problem}", style=_COLOURS[severity], markup=False)
+    if site is not None:
+        console.print(
+            f"{len(site.files)} files, {len(site.indicators)} indicators, {len(site.rules)} rules:"
+            f" {sum(s == 'error' for s, _ in found)} errors,"
+            f" {sum(s == 'warning' for s, _ in found)} warnings"
+        )
+
+
+def _plain(severity: str, problem: Problem) -> dict[str, Any]:
+    return {
+        "severity": severity,
+        "path": str(problem.path),
+        "line": problem.line,
+        "column": problem.column,
+        "owner": problem.owner,
+        "message": problem.message,
+        "hint": problem.hint,
+    }
+
+
+def _site(site: Site | None) -> dict[str, Any] | None:
+    if site is None:
+        return None
+    return {
+        "files": [str(path) for path in site.files],
+        "indicators": [indicator.id for indicator in site.indicators],
+        "rules": [rule.id for rule in site.rules],
+        "hash": site.hash,
+    }

@@ -1,0 +1,69 @@
+"""``monitor test``: rule tests through the same engine as everything else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from monitor.cli.options import ConfigOption, config_path
+from monitor.clock import SystemClock
+from monitor.errors import UsageError
+from monitor.replay import run_story
+from monitor.rules.cases import load_cases
+from monitor.rules.testing import Result, junit, run_tests
+from monitor.site import Site, load_site
+
+
+def rule_tests(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Files or folders; without any, the packs that are on.", exists=True),
+    ] = None,
+    config: ConfigOption = None,
+    junit_file: Annotated[
+        Path | None, typer.Option("--junit", help="Write JUnit XML here too.")
+    ] = None,
+) -> None:
+    """Run `*.test.yaml`: events written in YAML, and what should come of them."""
+    path = config_path(config)
+    files = _files(paths, load_site(path))
+    if not files:
+        raise UsageError("no *.test.yaml found")
+    console = Console(soft_wrap=True, highlight=False)
+    results: list[Result] = []
+    for file in files:
+        site = _site_for(file, path)
+        found = run_tests(
+            load_cases(file, site.rules), lambda story, s=site: run_story(s, story), SystemClock()
+        )  # type: ignore[misc]
+        results += found
+        console.print(f"[bold]{file}[/]")
+        for result in found:
+            mark = "[green]✓[/]" if result.passed else "[red]✗[/]"
+            console.print(f"  {mark} {result.name} [dim]{result.seconds:.2f} s[/]")
+            for failure in result.failures:
+                console.print(f"    {result.path}:{result.line}: {failure}", markup=False)
+    failed = sum(not result.passed for result in results)
+    console.print(f"{len(results) - failed} passed, {failed} failed")
+    if junit_file is not None:
+        junit_file.write_text(junit(results), encoding="utf-8")
+    raise typer.Exit(1 if failed else 0)
+
+
+def _files(paths: list[Path] | None, site: Site) -> list[Path]:
+    folders = paths or sorted({file.path.parent for file in site.indicator_files})
+    found: list[Path] = []
+    for path in folders:
+        found += sorted(path.rglob("*.test.yaml")) if path.is_dir() else [path]
+    return found
+
+
+def _site_for(file: Path, config: Path | None) -> Site:
+    """The rules a test file is about: its own folder's, else the configuration's packs."""
+    folder = file.parent
+    if (folder / "indicators.yaml").is_file():
+        return load_site(config, packs=[folder])
+    return load_site(config)

@@ -1,0 +1,133 @@
+"""Recorded events through the same engine, with nothing sent.
+
+Owns the engine of replays, rule tests and benchmarks: no wall clock, no store, no deliveries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from monitor.assembly import build_judges
+from monitor.clock import Clock, SystemClock
+from monitor.decisions import Decision, iso
+from monitor.engine import Engine, Input, Pace
+from monitor.events.enrich import Owners
+from monitor.events.rejects import DeadLetters, MemoryDeadLetters
+from monitor.indicators.compile import BEGINNING
+from monitor.recorder import ReplayRecorder
+from monitor.rules.cases import Scenario
+from monitor.site import Site
+from monitor.source.base import Partition, Source
+from monitor.source.memory import MemorySource
+from monitor.stats import Stats
+from monitor.windows.dedup import Dedup
+from monitor.windows.watermark import NEVER, Floor, Watermarks
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the journal of a live run adds to the records; empty: nothing."""
+
+    inputs: tuple[Input, ...] = ()
+    floors: tuple[Floor, ...] = ()
+    refused: tuple[tuple[Partition, int], ...] = ()
+    judged_to: int = NEVER
+
+    def __bool__(self) -> bool:
+        """Whether there was a journal at all."""
+        return self.judged_to != NEVER
+
+
+def replay_engine(
+    site: Site,
+    source: Source,
+    tell: Callable[[Decision], None],
+    *,
+    past: Past | None = None,
+    stats: Stats | None = None,
+    dead_letters: DeadLetters | None = None,
+    clock: Clock | None = None,
+    on_tick: Callable[[int], None] | None = None,
+) -> Engine:
+    """An engine over a finite source, which the caller has started.
+
+    Telephony's answers come from the journal where there is one; without it every command counts as
+    applied at once.
+    """
+    past = past or Past()
+    config = site.config
+    engine = Engine(
+        source=source,
+        judges=build_judges(site, covered_from=BEGINNING, answers=bool(past)),
+        owners=Owners(config.events.owners),
+        watermarks=Watermarks(config.time.tolerances()),
+        dedup=Dedup(
+            lateness_ms=config.time.lateness, tick_ms=config.time.tick, limit=config.limits.ids
+        ),
+        dead_letters=dead_letters or MemoryDeadLetters(),
+        recorder=ReplayRecorder(tell),
+        clock=clock or SystemClock(),
+        stats=stats or Stats(),
+        pace=Pace(
+            tick_ms=config.time.tick, max_pending_rows=config.limits.pending_rows, live=False
+        ),
+        on_tick=on_tick,
+    )
+    engine.watermarks.expect(past.floors, past.refused)
+    engine.expect(past.inputs, past.judged_to)
+    return engine
+
+
+def run_story(site: Site, story: Scenario) -> list[Decision]:
+    """The decisions of a rule test, in order; nothing else is in the engine."""
+    partition = Partition("test", 0)
+    source = MemorySource([partition])
+    encoder = msgspec.json.Encoder()
+    source.append(partition, [encoder.encode(event) for event in story.events])
+    source.finish()
+    source.start({}, None)
+    decisions: list[Decision] = []
+    tick_ms = site.config.time.tick
+    engine = replay_engine(site, source, decisions.append)
+    engine.expect((), -(-story.until_ms // tick_ms) * tick_ms)
+    engine.run_to_end()
+    return decisions
+
+
+def indicator_lines(engine: Engine, *, empty: bool = False) -> Iterator[dict[str, Any]]:
+    """One line for each indicator, scope and window, as of the last judged tick.
+
+    Scopes come in the order of their text; those with nothing in the window are left out unless
+    ``empty``.
+    """
+    at = iso(engine.judged)
+    for view in engine.judges.indicators.views():
+        ids = view.keys.living()
+        hits, of = view.figures(ids)
+        rows = zip(
+            view.keys.names(ids.tolist()), ids.tolist(), hits.tolist(), of.tolist(), strict=True
+        )
+        for _, key, raw_hits, raw_of in sorted(rows):
+            nothing = raw_hits == 0 and (raw_of == 0 or view.kind == "count")
+            if nothing and not empty:
+                continue
+            top, bottom = raw_hits / view.scale_hits, raw_of / view.scale_of
+            value = top if view.kind == "count" else top / bottom if bottom else None
+            yield {
+                "at": at,
+                "kind": "indicator",
+                "indicator": view.indicator.id,
+                "scope": dict(view.scope(key)),
+                "window": view.window,
+                "hits": _plain(top),
+                "of": _plain(bottom),
+                "value": None if value is None else round(value, 6),
+            }
+
+
+def _plain(number: float) -> float | int:
+    return int(number) if number.is_integer() else number
