@@ -1,0 +1,160 @@
+"""Every query of every dashboard returns data on a real Prometheus that scrapes a real exporter."""
+
+from __future__ import annotations
+
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import promql_parser
+import pytest
+
+from monitor.clock import SystemClock
+from monitor.exporter.catalogue import CATALOGUE, Kind
+from monitor.exporter.server import ExporterServer
+from monitor.exporter.settings import ExporterSettings
+from monitor.snapshot import Board
+from tests.deploy.dashboards import (
+    BOARDS,
+    DEPLOY,
+    Query,
+    Values,
+    await_scrapes,
+    fill,
+    label_values,
+    panel_queries,
+    prometheus,
+    run_query,
+    scrape_error,
+    variable_queries,
+)
+from tests.deploy.tools import run
+from tests.exporter import sample
+
+TOKEN = "a-token-for-the-tests"
+QUERIES = [query for path in BOARDS for query in panel_queries(path)]
+VARIABLES = [values for path in BOARDS for values in variable_queries(path)]
+RULES = sorted((DEPLOY / "prometheus" / "rules").glob("*.yml"))
+
+
+def grow(board: Board, clock: SystemClock, stop: threading.Event) -> None:
+    """An engine at work: a new picture each 100 ms, its totals growing."""
+    stats = sample.stats()
+    while not stop.wait(0.1):
+        for totals in (stats.records, stats.refusals):
+            for key in list(totals):
+                totals[key] += 1
+        for pairs in (stats.events, stats.commands, stats.deliveries):
+            for pair in list(pairs):
+                pairs[pair] += 1
+        stats.late += 1
+        stats.ticks += 1
+        stats.tick_time.observe(0.002)
+        stats.decision_delay.observe(4.0)
+        picture = sample.snapshot(clock.now_ms())
+        partitions = tuple(
+            replace(at, position=at.position + stats.ticks, end=at.end + stats.ticks)
+            for at in picture.partitions
+        )
+        board.publish(replace(picture, stats=stats, partitions=partitions))
+
+
+@pytest.fixture(scope="module")
+def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    board, stop = Board(), threading.Event()
+    settings = ExporterSettings(port=0, token_env="T")
+    server = ExporterServer(board, settings, SystemClock(), {"T": TOKEN})
+    engine = threading.Thread(target=grow, args=(board, SystemClock(), stop))
+    engine.start()
+    server.start()
+    try:
+        folder = tmp_path_factory.mktemp("prometheus")
+        with prometheus(folder, f"127.0.0.1:{server.port}", token=TOKEN, rules=tuple(RULES)) as url:
+            await_scrapes(url, 3)
+            yield url
+    finally:
+        stop.set()
+        engine.join()
+        server.stop()
+
+
+@pytest.mark.prometheus
+def test_prometheus_takes_every_sample(scraped: str) -> None:
+    assert scrape_error(scraped) == ""
+    stored = label_values(scraped, '{job="monitor"}', "__name__")
+    expected = {
+        f"{spec.name}_bucket" if spec.kind is Kind.HISTOGRAM else spec.name for spec in CATALOGUE
+    }
+    assert expected - set(stored) == {"monitor_unready"}  # there is nothing wrong
+
+
+@pytest.mark.prometheus
+@pytest.mark.parametrize("query", QUERIES, ids=str)
+def test_every_panel_shows_something(scraped: str, query: Query) -> None:
+    found = run_query(scraped, query.filled())
+    assert found, query.filled()
+    assert all(row["value"][1] != "NaN" for row in found)
+
+
+@pytest.mark.prometheus
+@pytest.mark.parametrize(
+    "values", VARIABLES, ids=lambda values: f"{values.board}: {values.variable}"
+)
+def test_every_variable_has_values(scraped: str, values: Values) -> None:
+    assert label_values(scraped, fill(values.selector), values.label)
+
+
+@pytest.mark.prometheus
+def test_drilling_down_narrows(scraped: str) -> None:
+    asked = next(
+        query for query in QUERIES if query.board == "people" and query.panel.endswith("by agent")
+    )
+    usual = {"indicator": "hangup_rate", "window": "30m"}
+    agents = {
+        team: len(run_query(scraped, asked.filled(usual | {"team": team})))
+        for team in (".*", "team-1", "nobody")
+    }
+    assert agents == {".*": 18, "team-1": 6, "nobody": 0}
+    one = run_query(scraped, asked.filled(usual | {"team": "team-1", "group": "group-1"}))
+    assert {row["metric"]["agent"] for row in one} == {"agent-03", "agent-04", "agent-05"}
+
+
+@pytest.mark.prometheus
+def test_a_healthy_daemon_raises_no_alert(scraped: str) -> None:
+    answer = httpx.get(f"{scraped}/api/v1/rules", timeout=10).json()
+    loaded = [rule for group in answer["data"]["groups"] for rule in group["rules"]]
+    assert len(loaded) == 20
+    assert {rule["health"] for rule in loaded} == {"ok"}
+    # Not one is even pending.
+    assert run_query(scraped, "ALERTS") == []
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=str)
+def test_every_query_is_promql_on_known_metrics(query: Query) -> None:
+    promql_parser.parse(query.filled())
+    known = {spec.name for spec in CATALOGUE if spec.kind is not Kind.HISTOGRAM}
+    known |= {f"{spec.name}_bucket" for spec in CATALOGUE if spec.kind is Kind.HISTOGRAM}
+    used = set(re.findall(r"\b(?:callcentre|monitor)_\w+", query.expr))
+    assert used <= known
+
+
+def test_the_committed_boards_are_what_the_scripts_make() -> None:
+    run(sys.executable, DEPLOY / "grafana" / "source" / "build.py", "--check")
+
+
+def test_a_board_that_was_edited_by_hand_is_found(tmp_path: Path) -> None:
+    source = DEPLOY / "grafana" / "source"
+    for folder in ("deploy/grafana/source", "deploy/grafana/dashboards", "rules/telemarketing"):
+        (tmp_path / folder).mkdir(parents=True)
+        for path in (DEPLOY.parent / folder).glob("*.*"):
+            (tmp_path / folder / path.name).write_bytes(path.read_bytes())
+    build = tmp_path / source.relative_to(DEPLOY.parent) / "build.py"
+    run(sys.executable, build, "--check")
+    board = tmp_path / "deploy" / "grafana" / "dashboards" / "numbers.json"
+    board.write_text(board.read_text(encoding="utf-8") + " ", encoding="utf-8")
+    with pytest.raises(AssertionError, match=r"numbers\.json"):
+        run(sys.executable, build, "--check")
