@@ -3,8 +3,9 @@
 Owns the formulas, on arrays; docs/evidence.md explains them and shows what they cost. Who feeds
 and asks them is ``monitor.rules.judge``.
 
-**Wilson**: the score interval of a binomial share (Wilson, JASA 22, 1927), two-sided, without
-continuity correction. Its level holds for one look, not for a look at every tick.
+**Wilson**: the bound of the score interval of a binomial share (Wilson, JASA 22, 1927), without
+continuity correction, one-sided: ``confidence`` is how sure one look is that the share lies beyond.
+It does not hold for a look at every tick.
 
 **Sequential**: the Shiryaev-Roberts e-detector (Shin, Ramdas, Rinaldo, *E-detectors: a
 nonparametric framework for sequential change detection*, arXiv:2203.03532, section 4). For each
@@ -46,11 +47,11 @@ _LOG_MAX = 600.0
 def wilson_bound(
     hits: Int64, of: Int64, confidence: Fraction, side: Literal["lower", "upper"]
 ) -> Float64:
-    """One end of Wilson's two-sided interval on ``hits / of``; NaN where ``of`` is 0.
+    """Wilson's one-sided bound on the share behind ``hits / of``; NaN where ``of`` is 0.
 
     Arguments are counts of the same shape, 0 ≤ hits ≤ of; the result has that shape, in [0, 1].
     """
-    z = NormalDist().inv_cdf(float((1 + confidence) / 2))
+    z = NormalDist().inv_cdf(float(confidence))
     n = of.astype(np.float64)
     share = np.divide(hits, n, out=np.full(n.shape, np.nan), where=n > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
