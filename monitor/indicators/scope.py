@@ -238,12 +238,13 @@ class ScopeState:
         """Release the keys that no window, state or ``pinned`` holds; returns them, ascending."""
         alive = np.zeros(self.keys.size, dtype=np.bool_)
         for pairs in self.distinct.values():
-            pairs.evict()
+            pairs.evict(tick)
         for spans in self.spans.values():
             spans.evict(tick, self._limits.lateness_ms)
             spans.mark_alive(alive)
         for window in self.windows.values():
-            window.sums.mark_alive(alive)
+            window.sums.mark_alive(tick, alive)
+            window.extremes.closing.begin(tick)
         alive[sorted(pinned)] = True
         living = self.keys.living()
         gone = living[~alive[living]]

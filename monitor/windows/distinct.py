@@ -65,14 +65,14 @@ class DistinctPairs:
             window.move(changed, before, after)
             window.late(slots, sets, grains)
 
-    def evict(self) -> None:
-        """Free the pairs that no window can count any more."""
+    def evict(self, tick: int) -> None:
+        """Free the pairs that no window can count any more, nor a period closing at ``tick``."""
         size = self._pairs.size
         if size == 0:
             return
         used = self.last[:size].max(axis=1) >= min(window.lo for window in self.windows.values())
         for window in self.windows.values():
-            window.mark_used(used)
+            window.mark_used(tick, used)
         living = self._pairs.living()
         gone = living[~used[living]]
         self.last[gone] = NEVER
@@ -119,8 +119,7 @@ class DistinctWindow:
     def begin(self, tick: int, lo: int, keys_size: int) -> None:
         """Start a tick: stop counting the pairs that are no longer in."""
         self._counts = grown(self._counts, keys_size)
-        if self._closed is not None and tick > self._final(self._closed_start):
-            self._closed = None
+        self._forget_closed(tick)
         if lo == self.lo:
             return
         last = self.spec.pane_of(lo - 1) if self.spec.keeps_closed else None
@@ -163,8 +162,9 @@ class DistinctWindow:
             np.add.at(counts, self._pairs.key[slots], 1)
         return counts[ids]
 
-    def mark_used(self, used: Bool) -> None:
+    def mark_used(self, tick: int, used: Bool) -> None:
         """Set ``used`` at the pairs of the closing period."""
+        self._forget_closed(tick)
         if self._closed is not None:
             seen = self._closed[: len(used)].max(axis=1) >= self._closed_start
             used[: len(seen)] |= seen
@@ -187,6 +187,10 @@ class DistinctWindow:
         if closed is not None:
             self._closed_start = int(closed["start"])
             self._closed = np.array(closed["last"], dtype=np.int64)
+
+    def _forget_closed(self, tick: int) -> None:
+        if self._closed is not None and tick > self._final(self._closed_start):
+            self._closed = None
 
     def _queue(self, slots: Int64, met: Int64) -> None:
         panes = self.spec.pane_start(met)

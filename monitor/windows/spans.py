@@ -122,7 +122,7 @@ class StateSpans:
             self._accrue(np.setdiff1d(np.flatnonzero(self._open), changed), tick),
             self._new(tick, ids, times, keys, matches),
         ]
-        lasts = np.append(firsts[1:], len(ids)) - 1
+        lasts = np.searchsorted(ids, changed, side="right") - 1
         self._start[changed] = times[lasts]
         self._key[changed] = np.where(matches[lasts], keys[lasts], -1)
         self._open[changed] = matches[lasts]

@@ -95,8 +95,9 @@ class RunningSums:
         """Sums of one column for ``ids``."""
         return column(self._sums[ids, index])
 
-    def mark_alive(self, alive: Bool) -> None:
-        """Set ``alive`` at all ids that have rows here, the closing period included."""
+    def mark_alive(self, tick: int, alive: Bool) -> None:
+        """Set ``alive`` at all ids that have rows here, a period still closing at ``tick`` too."""
+        self.closing.begin(tick)
         alive[: len(self._sums)] |= self._sums[: len(alive), 0] > 0
         self.closing.mark_alive(alive)
 

@@ -1,0 +1,147 @@
+"""The same figures by brute force: every row looked at again for every key, window and tick.
+
+Shares no code with the product but the event's field names: conditions are Python functions,
+calendar periods are local dates, panes are found by counting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+Row = Mapping[str, Any]
+Test = Callable[[Row], bool]
+QUARTER_MS = 900_000
+
+
+@dataclass(frozen=True)
+class Sliding:
+    length: int
+    pane: int
+
+    def lo(self, tick: int) -> int:
+        start = tick - self.length
+        while start % self.pane:
+            start += 1_000
+        return start
+
+
+@dataclass(frozen=True)
+class Local:
+    period: str
+    zone: str
+
+    def label(self, time: int) -> tuple[int, ...]:
+        day = datetime.fromtimestamp(time / 1000, tz=UTC).astimezone(ZoneInfo(self.zone)).date()
+        if self.period == "week":
+            return tuple(day.isocalendar()[:2])
+        return (day.year, day.month, day.day) if self.period == "day" else (day.year, day.month)
+
+    def lo(self, tick: int) -> int:
+        """Walk back, by ever smaller powers of two of a quarter of an hour, within the label."""
+        label = self.label(tick - 1)
+        start = (tick - 1) // QUARTER_MS * QUARTER_MS
+        for step in (64, 32, 16, 8, 4, 2, 1):
+            while self.label(start - step * QUARTER_MS) == label:
+                start -= step * QUARTER_MS
+        return start
+
+
+Window = Sliding | Local
+
+
+@dataclass(frozen=True)
+class Figure:
+    """How one measure is computed from the rows of a key inside a window."""
+
+    verb: str
+    test: Test
+    field: str = ""
+    others: tuple[Test, ...] = ()
+    """Further sets of an intersection."""
+    max_age: int = 0
+    entity: str = "agent"
+
+    def rows(self, rows: Sequence[Row]) -> Any:
+        """The figure of rows that are all of the key and in the window."""
+        chosen = [row for row in rows if self.test(row)]
+        if self.verb == "count":
+            return len(chosen)
+        values = [row[self.field] for row in chosen if row[self.field] is not None]
+        if self.verb == "sum":
+            return sum(round(value * 1000) for value in values)
+        if self.verb == "distinct":
+            found = set(values)
+            for other in self.others:
+                found &= {row[self.field] for row in rows if other(row)}
+            return len(found)
+        return values
+
+
+def key_of(row: Row, by: Sequence[str]) -> tuple[str, ...] | None:
+    key = tuple(row[name] for name in by)
+    return None if None in key else key
+
+
+@dataclass(frozen=True)
+class Span:
+    """Time of one key in a state: ``[start, end)``."""
+
+    key: tuple[str, ...]
+    start: int
+    end: int
+
+
+def spans(figure: Figure, rows: Sequence[Row], by: Sequence[str], tick: int) -> list[Span]:
+    """All intervals that accepted events tell, up to ``tick``."""
+    current: dict[str, Row] = {}
+    found: list[Span] = []
+
+    def close(row: Row, end: int) -> None:
+        key = key_of(row, by)
+        end = min(end, row["time"] + figure.max_age)
+        if key is not None and figure.test(row) and end > row["time"]:
+            found.append(Span(key, row["time"], end))
+
+    for row in rows:
+        who = row[figure.entity]
+        if row["type"] != "agent.state" or who is None:
+            continue
+        if who in current:
+            if row["time"] < current[who]["time"]:
+                continue
+            close(current[who], row["time"])
+        current[who] = row
+    for row in current.values():
+        close(row, tick)
+    return found
+
+
+def figures(
+    figure: Figure, rows: Sequence[Row], by: Sequence[str], window: Window, tick: int
+) -> dict[tuple[str, ...], Any]:
+    """The figure of every key at ``tick``; ``rows`` are those with effective time before it."""
+    lo = window.lo(tick)
+    return between(figure, rows, by, lo, tick, tick)
+
+
+def between(
+    figure: Figure, rows: Sequence[Row], by: Sequence[str], lo: int, hi: int, tick: int
+) -> dict[tuple[str, ...], Any]:
+    """The figure of every key over times in ``[lo, hi)``, as known at ``tick``."""
+    if figure.verb == "seconds":
+        sums: dict[tuple[str, ...], int] = {}
+        for span in spans(figure, rows, by, tick):
+            length = min(span.end, hi) - max(span.start, lo)
+            if length > 0:
+                sums[span.key] = sums.get(span.key, 0) + length
+        return sums
+    inside: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        key = key_of(row, by)
+        if key is not None and lo <= row["time"] < hi:
+            inside.setdefault(key, []).append(row)
+    return {key: figure.rows(of_key) for key, of_key in inside.items()}
