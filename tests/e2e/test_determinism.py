@@ -1,0 +1,72 @@
+"""The log decides: batches, interleaving, restarts, live or replay make the same decisions."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+
+from monitor.decisions import Alert, Command, Decision
+from monitor.replay import Past, replay_engine
+from monitor.source.memory import MemorySource
+from tests.e2e.live import nervous_site, run_live, run_replay
+from tests.e2e.stream import PARTITIONS, Sent, stream
+
+SITE = nervous_site()
+
+
+def lines(decisions: list[Decision]) -> list[str]:
+    return [str(decision.to_json()) for decision in decisions]
+
+
+def filled(sent: list[Sent]) -> MemorySource:
+    source = MemorySource(PARTITIONS)
+    for record in sent:
+        source.append(record.partition, [record.value])
+    source.finish()
+    return source
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_any_batches_and_any_interleaving(seed: int) -> None:
+    sent = stream(seed)
+    runs: list[list[str]] = []
+    for variant in range(4):
+        rng = random.Random(f"{seed} {variant}")
+        source = filled(sent)
+        source.start({}, None)
+        decisions: list[Decision] = []
+        engine = replay_engine(SITE, source, decisions.append)
+        while not source.exhausted():
+            size = 10_000 if variant == 0 else rng.choice([1, 7, 60, 500])
+            skip = frozenset(p for p in PARTITIONS if variant and rng.random() < 0.4)
+            for batch in source.poll(size, 0.0, skip):
+                engine._take(batch)
+            watermark = engine.watermarks.advance(source.standings(), wall_ms=None, now_s=0.0)
+            engine._judge_until(watermark - watermark % 5_000)
+        engine.finish()
+        runs.append(lines(decisions))
+    assert runs[0], "a stream without decisions shows nothing"
+    for run in runs[1:]:
+        assert run == runs[0]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_live_with_kills_equals_its_replay(seed: int) -> None:
+    sent = stream(seed)
+    durable, source = run_live(SITE, sent, seed, kills=0.06)
+    replayed = run_replay(SITE, source, durable.past())
+    assert sorted(lines(list(durable.decisions.values()))) == sorted(lines(replayed))
+    kinds = Counter(type(decision) for decision in replayed)
+    assert kinds[Alert] > 3
+    assert kinds[Command] > 1
+
+
+def test_a_record_from_the_future_is_refused_again_in_the_replay() -> None:
+    sent = stream(3)
+    durable, source = run_live(SITE, sent, 3, kills=0.0)
+    assert durable.refused, "no clock ran ahead in this stream"
+    with_journal = run_replay(SITE, source, durable.past())
+    without = run_replay(SITE, source, Past(judged_to=durable.judged_to))
+    assert lines(with_journal) != lines(without)
