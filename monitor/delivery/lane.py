@@ -89,8 +89,13 @@ class Lane:
             self._log_failure(error)
             return self._pause(error)
         except StoreError as error:
+            # What was claimed may stand as in flight, sent or not: look before going on.
+            self._recovered = False
             log.error("outbox_unavailable", receiver=self.receiver, detail=str(error))  # noqa: TRY400 - said in full
             return _STORE_PAUSE_MS
+        except Exception:
+            self._recovered = False
+            raise
 
     def _recover(self) -> None:
         """Settle what the last run left in flight: it arrived, or it is sent again."""

@@ -7,10 +7,23 @@ from __future__ import annotations
 
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from typing import overload
 
 import httpx
 
 from monitor.errors import DeliveryError
+
+
+@overload
+def classify(outcome: int, *, retry_after_s: float | None = None) -> DeliveryError | None: ...
+
+
+@overload
+def classify(outcome: httpx.HTTPError | httpx.InvalidURL) -> DeliveryError: ...
+
+
+@overload
+def classify(outcome: int | httpx.HTTPError | httpx.InvalidURL) -> DeliveryError | None: ...
 
 
 def classify(

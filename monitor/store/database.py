@@ -101,12 +101,10 @@ def insert_if_absent(
     key: str,
 ) -> set[Any]:
     """Insert the rows whose ``key`` is not in the table yet; returns the keys that were new."""
-    new: set[Any] = set()
-    for start in range(0, len(rows), _ROWS_PER_STATEMENT):
-        chunk = rows[start : start + _ROWS_PER_STATEMENT]
-        statement = _insert(connection, table).values(list(chunk)).on_conflict_do_nothing()
-        new.update(connection.scalars(statement.returning(table.c[key])))
-    return new
+    if not rows:
+        return set()
+    statement = _insert(connection, table).on_conflict_do_nothing().returning(table.c[key])
+    return set(connection.scalars(statement, list(rows)))
 
 
 def upsert(
@@ -120,16 +118,16 @@ def upsert(
 
     With ``larger``, a row is overwritten only by one with a larger value in that column.
     """
+    if not rows:
+        return
     keys = [column.name for column in table.primary_key]
-    for start in range(0, len(rows), _ROWS_PER_STATEMENT):
-        statement = _insert(connection, table).values(
-            list(rows[start : start + _ROWS_PER_STATEMENT])
-        )
-        changed = {c.name: statement.excluded[c.name] for c in table.c if c.name not in keys}
-        where = None if larger is None else statement.excluded[larger] > table.c[larger]
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=keys, set_=changed, where=where)
-        )
+    statement = _insert(connection, table)
+    changed = {c.name: statement.excluded[c.name] for c in table.c if c.name not in keys}
+    where = None if larger is None else statement.excluded[larger] > table.c[larger]
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=keys, set_=changed, where=where),
+        list(rows),
+    )
 
 
 def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:

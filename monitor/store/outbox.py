@@ -17,7 +17,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    func,
+    select,
+    true,
+    update,
+)
 
 from monitor.clock import Clock
 from monitor.decisions import Decision
@@ -88,6 +99,7 @@ class Outbox:
     ) -> list[Delivery]:
         """Take up to ``limit`` due deliveries for sending, at most one per order key.
 
+        The longest due comes first, so one that keeps failing does not hold up other keys.
         With ``fresh_since_ms`` what was decided before it (event time) is left to
         :meth:`claim_late`.
         """
@@ -106,7 +118,7 @@ class Outbox:
         late = and_(OUTBOX.c.at_ms < before_ms, OUTBOX.c.due_ms <= now_ms)
         earlier = OUTBOX.alias("earlier")
         joins = and_(
-            earlier.c.state.in_(_UNSENT),
+            earlier.c.state != "sending",
             earlier.c.at_ms < before_ms,
             earlier.c.due_ms <= now_ms,
         )
@@ -123,37 +135,36 @@ class Outbox:
     def settle(self, outcomes: Iterable[Settled]) -> None:
         """Record how attempts ended, in one transaction; only what is ``sending`` changes."""
         now_ms = self._clock.now_ms()
+        alike: dict[tuple[Ending, str, int], list[int]] = {}
+        for outcome in outcomes:
+            due_ms = outcome.due_ms if outcome.state == "retry" else 0
+            alike.setdefault((outcome.state, outcome.error, due_ms), []).append(outcome.seq)
+        if not alike:
+            return
         with self._database.write() as connection:
-            for outcome in outcomes:
+            for (state, error, due_ms), seqs in alike.items():
                 values: dict[str, Any] = {
-                    "state": outcome.state,
-                    "open": outcome.state == "retry",
-                    "last_error": outcome.error,
+                    "state": state,
+                    "open": state == "retry",
+                    "last_error": error,
                     "updated_ms": now_ms,
                 }
-                if outcome.state == "retry":
-                    values["due_ms"] = outcome.due_ms
-                connection.execute(
-                    update(OUTBOX)
-                    .where(OUTBOX.c.seq == outcome.seq, OUTBOX.c.state == "sending")
-                    .values(values)
-                )
+                if state == "retry":
+                    values["due_ms"] = due_ms
+                _change(connection, seqs, values)
 
     def release(self, seqs: Sequence[int]) -> None:
         """Put back what was claimed and not tried."""
+        if not seqs:
+            return
         with self._database.write() as connection:
-            for chunk in in_chunks(seqs):
-                connection.execute(
-                    update(OUTBOX)
-                    .where(OUTBOX.c.seq.in_(chunk), OUTBOX.c.state == "sending")
-                    .values(state="queued", attempts=OUTBOX.c.attempts - 1)
-                )
+            _change(connection, seqs, {"state": "queued", "attempts": OUTBOX.c.attempts - 1})
 
     def in_flight(self, receiver: str) -> list[Delivery]:
         """What a crash left in ``sending``, with its mark, in order. Ask before claiming."""
         statement = (
             _rows()
-            .where(OUTBOX.c.open.is_(True), OUTBOX.c.receiver == receiver)
+            .where(OUTBOX.c.open == true(), OUTBOX.c.receiver == receiver)
             .where(OUTBOX.c.state == "sending")
             .order_by(OUTBOX.c.seq)
         )
@@ -162,7 +173,7 @@ class Outbox:
 
     def abandon(self, known: Sequence[str]) -> dict[str, int]:
         """Park what waits for receivers that are gone from the settings; how many, by name."""
-        where = and_(OUTBOX.c.open.is_(True), OUTBOX.c.receiver.not_in(list(known)))
+        where = and_(OUTBOX.c.open == true(), OUTBOX.c.receiver.not_in(list(known)))
         counts = select(OUTBOX.c.receiver, func.count()).where(where).group_by(OUTBOX.c.receiver)
         values = {
             "state": "parked",
@@ -200,24 +211,29 @@ class Outbox:
         return {row[0]: max(0, now_ms - row[1]) for row in rows}
 
     def _take(self, statement: Select[Any], mark: str) -> list[Delivery]:
-        now_ms = self._clock.now_ms()
+        values = {
+            "state": "sending",
+            "attempts": OUTBOX.c.attempts + 1,
+            "mark": case((OUTBOX.c.mark == "", mark), else_=OUTBOX.c.mark),
+            "updated_ms": self._clock.now_ms(),
+        }
         with self._database.write() as connection:
             seqs = list(connection.scalars(statement))
-            taken: list[Delivery] = []
             for chunk in in_chunks(seqs):
-                connection.execute(
-                    update(OUTBOX)
-                    .where(OUTBOX.c.seq.in_(chunk))
-                    .values(
-                        state="sending",
-                        attempts=OUTBOX.c.attempts + 1,
-                        mark=case((OUTBOX.c.mark == "", mark), else_=OUTBOX.c.mark),
-                        updated_ms=now_ms,
-                    )
-                )
+                connection.execute(update(OUTBOX).where(OUTBOX.c.seq.in_(chunk)).values(values))
+        # They are ours now, and are read without keeping writers waiting.
+        taken: dict[int, Delivery] = {}
+        with self._database.read() as connection:
+            for chunk in in_chunks(seqs):
                 rows = connection.execute(_rows().where(OUTBOX.c.seq.in_(chunk)))
-                taken += [_delivery(row) for row in rows]
-        return sorted(taken, key=lambda delivery: delivery.seq)
+                taken.update((row.seq, _delivery(row)) for row in rows)
+        return [taken[seq] for seq in seqs]
+
+
+def _change(connection: Connection, seqs: Sequence[int], values: Mapping[str, Any]) -> None:
+    for chunk in in_chunks(seqs):
+        statement = update(OUTBOX).where(OUTBOX.c.seq.in_(chunk), OUTBOX.c.state == "sending")
+        connection.execute(statement.values(values))
 
 
 def enqueue(
@@ -252,9 +268,9 @@ def enqueue(
 
 def _unsent(receiver: str) -> Select[Any]:
     return select(OUTBOX.c.seq).where(
-        OUTBOX.c.open.is_(True),
+        OUTBOX.c.open == true(),
         OUTBOX.c.receiver == receiver,
-        OUTBOX.c.state.in_(_UNSENT),
+        OUTBOX.c.state != "sending",
     )
 
 
@@ -266,7 +282,7 @@ def _ready(receiver: str) -> Select[Any]:
 
 def _earlier_open(earlier: Any) -> Select[Any]:
     same: ColumnElement[bool] = and_(
-        earlier.c.open.is_(True),
+        earlier.c.open == true(),
         earlier.c.receiver == OUTBOX.c.receiver,
         earlier.c.order_key == OUTBOX.c.order_key,
         earlier.c.seq < OUTBOX.c.seq,

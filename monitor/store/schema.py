@@ -84,6 +84,7 @@ OUTBOX = Table(
     Column("updated_ms", BigInteger, nullable=False),
     Index("outbox_once", "decision", "receiver", unique=True),
     Index("outbox_by_key", "open", "receiver", "order_key", "seq"),
+    Index("outbox_by_due", "open", "receiver", "due_ms", "seq"),
     Index("outbox_by_state", "state", "receiver", "created_ms"),
     sqlite_autoincrement=True,
 )

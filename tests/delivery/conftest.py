@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,19 +39,58 @@ def server() -> Iterator[Server]:
         yield running
 
 
-@dataclass
 class Alertmanager:
-    """A running Alertmanager that tells ``hook`` of everything at once."""
+    """A real Alertmanager, started and killed as told; it tells ``hook`` of everything at once."""
 
-    url: str
-    hook: Server
+    def __init__(self, program: str, directory: Path, hook: Server) -> None:
+        self.hook = hook
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+        self.url = f"http://{self.address}"
+        self._log = directory / "alertmanager.log"
+        config = directory / "alertmanager.yml"
+        config.write_text(CONFIG % hook.url)
+        self._command = [
+            program,
+            f"--config.file={config}",
+            f"--storage.path={directory / 'alertmanager'}",
+            f"--web.listen-address={self.address}",
+            "--cluster.listen-address=",
+        ]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+        wait_for(self.ready, f"Alertmanager does not come up: {self._log.read_text()}", 20)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+            self._process = None
+
+    def ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/-/ready", timeout=1).status_code == 200
+        except httpx.HTTPError:
+            return False
 
     def alerts(self) -> list[dict[str, Any]]:
-        """What it holds as active."""
+        """What it holds as firing, by labels."""
         answer = httpx.get(f"{self.url}/api/v2/alerts", params={"active": "true"}, timeout=5)
         answer.raise_for_status()
         found: list[dict[str, Any]] = answer.json()
         return sorted(found, key=lambda alert: str(alert["labels"]))
+
+    def told(self) -> list[tuple[str, str, str]]:
+        """What it has told its receiver: (status, alertname, severity), in order."""
+        return [
+            (alert["status"], alert["labels"]["alertname"], alert["labels"]["severity"])
+            for request in list(self.hook.requests)
+            for alert in json.loads(request.body)["alerts"]
+        ]
 
 
 CONFIG = """
@@ -76,32 +115,10 @@ def alertmanager(tmp_path: Path) -> Iterator[Alertmanager]:
         if os.environ.get("CI") == "true":
             pytest.fail(text, pytrace=False)
         pytest.skip(text)
-    with http_server() as hook, socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
-        config = tmp_path / "alertmanager.yml"
-        config.write_text(CONFIG % hook.url)
-        arguments = [
-            program,
-            f"--config.file={config}",
-            f"--storage.path={tmp_path / 'alertmanager'}",
-            f"--web.listen-address=127.0.0.1:{port}",
-            "--cluster.listen-address=",
-        ]
-        with (tmp_path / "alertmanager.log").open("wb") as log:
-            process = subprocess.Popen(arguments, stdout=log, stderr=log)
-            try:
-                running = Alertmanager(f"http://127.0.0.1:{port}", hook)
-                wait_for(lambda: _ready(running.url), "Alertmanager does not come up", 20)
-                yield running
-            finally:
-                process.terminate()
-                process.wait(10)
-
-
-def _ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/-/ready", timeout=1).status_code == 200
-    except httpx.HTTPError:
-        return False
+    with http_server() as hook:
+        running = Alertmanager(program, tmp_path, hook)
+        try:
+            running.start()
+            yield running
+        finally:
+            running.kill()

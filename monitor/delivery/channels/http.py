@@ -11,7 +11,6 @@ import httpx
 
 from monitor.clock import Clock
 from monitor.delivery.retry import classify, retry_after_s
-from monitor.errors import DeliveryError
 
 _ANSWER_BYTES_MAX = 64 * 1024
 
@@ -36,7 +35,7 @@ def post(
             asked = retry_after_s(answer.headers.get("Retry-After"), now_ms=clock.now_ms())
             _drop_body(answer)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise classify(error) or _impossible() from None  # the chain would name the address
+        raise classify(error) from None  # the chain would name the address
     failure = classify(status, retry_after_s=asked)
     if failure is not None:
         raise failure
@@ -49,7 +48,3 @@ def _drop_body(answer: httpx.Response) -> None:
         read += len(piece)
         if read > _ANSWER_BYTES_MAX:
             return
-
-
-def _impossible() -> DeliveryError:
-    return DeliveryError("the attempt failed without an error", retry=True, reason="internal")

@@ -63,7 +63,7 @@ class LogChannel(Channel):
         line: dict[str, Any] = {
             "rule": alert.rule,
             "scope": scope_for_people(alert),
-            "level": alert.level,
+            "severity": alert.level,  # "level" is the log's own
             "reason": alert.reason,
             **_figures(alert.figures),
             "message": text_for_people(alert, self._language),
