@@ -77,7 +77,7 @@ class CallLog:
 
     def add(self, said: pl.DataFrame) -> None:
         """Append the rows that have a key; ``SEQ`` ascends."""
-        rows = said.select(self._schema).filter(pl.col(self._key).is_not_null())
+        rows = said.select(*self._schema).filter(pl.col(self._key).is_not_null())
         if rows.is_empty():
             return
         if not self._keep_all and self.rows > 2 * self._folded + CHUNK_ROWS:
@@ -159,7 +159,7 @@ class CallLog:
         self._replace(everything.group_by(self._key).agg(pl.col(SEQ).max(), *names).sort(SEQ))
 
     def _replace(self, frame: pl.DataFrame) -> None:
-        self._chunks = [_Chunk(frame.select(self._schema), self._key)]
+        self._chunks = [_Chunk(frame.select(*self._schema), self._key)]
         self._tail = self._tail.clear()
         self._folded = frame.height
 

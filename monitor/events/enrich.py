@@ -47,6 +47,8 @@ class Owners:
         Needs the columns ``type``, ``tick``, ``call_id`` and the dimensions; rows, their order and
         the other columns stay as they are.
         """
+        if released.is_empty():
+            return released
         calls = released["type"].is_in(CALL_TYPES)
         if self._owners.rows + int(calls.sum()) <= self._limits.numbers:
             return self._pass(released)
@@ -56,8 +58,6 @@ class Owners:
 
     def _pass(self, released: pl.DataFrame) -> pl.DataFrame:
         """Rows of one tick, or of several that cannot fill the table of owners."""
-        if released.is_empty():
-            return released
         if released["tick"][0] != self._tick:
             self._owners.trim(self._limits.numbers)
         self._tick = int(released["tick"][-1])
@@ -92,6 +92,16 @@ class Owners:
             column = released[name].clone()
             columns.append(column.scatter(merged[ROW], merged[name]))
         return released.with_columns(columns)
+
+    @property
+    def calls_held(self) -> int:
+        """Call rows remembered, for the gauge of bounded tables."""
+        return self._calls.rows
+
+    @property
+    def owners_held(self) -> int:
+        """Rows remembered of numbers, at least as many as there are numbers."""
+        return self._owners.rows
 
     def snapshot(self) -> dict[str, Any]:
         """Both tables as Arrow IPC blobs; full chunks are written once and given again."""

@@ -10,9 +10,11 @@ Owns every reason a record can have for being refused at the door; the column re
 * A structured CloudEvent (``specversion`` is there) has its fields in ``data``; what ``data`` does
   not name is taken from the top level, where CloudEvents keeps extensions.
 * Only fields in use are checked, and only on events of a type in use: of the others just the
-  envelope. The contract promises that unknown fields and types are never an error.
+  envelope. The contract promises that unknown fields and types are never an error: so a field that
+  the catalogue does not give to the event's type is taken where it fits, and ignored where not.
 * Types are strict: no number or boolean is taken for text, no text for a number, 1.0 is not an
-  integer and a boolean is neither. Null, and empty text, say nothing: the field is absent.
+  integer and a boolean is neither. Null says nothing, nor does empty text where text may stand:
+  the field is absent.
 * A key (ids, dimensions) holds no control characters: they separate keys elsewhere.
 """
 
@@ -27,7 +29,8 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from monitor.events.catalogue import FieldType, Kind
+from monitor.events.batch import DIMENSIONS
+from monitor.events.catalogue import EVENT_TYPES, FieldType, Kind
 from monitor.events.settings import RecordLimits
 from monitor.events.times import NotATimeError, read_time
 
@@ -65,7 +68,7 @@ class StrictDecoder:
         self, columns: Sequence[FieldType], types: Collection[str], limits: RecordLimits
     ) -> None:
         self._columns = tuple(columns)
-        self._types = frozenset(types)
+        self._own = {kind: _own_fields(kind) for kind in types}
         self._limits = limits
         self._readers = tuple((field.name, self._reader(field)) for field in columns)
         self._nothing = (None,) * len(self._readers)
@@ -108,16 +111,20 @@ class StrictDecoder:
             self._text(whole["type"], "type", is_key=True),
             _time(whole["time"], "time"),
         )
-        if envelope[1] not in self._types:
+        kind = envelope[1]
+        if kind not in self._own:
             return (*envelope, *self._nothing)
         said = _body(whole).get
-        return (
-            *envelope,
-            *(
-                None if (value := said(name)) is None else read(value)
-                for name, read in self._readers
-            ),
-        )
+        read: list[Value] = []
+        for field, reader in self._readers:
+            value = said(field)
+            try:
+                read.append(None if value is None else reader(value))
+            except _Refused:
+                if field in self._own[kind]:
+                    raise
+                read.append(None)
+        return (*envelope, *read)
 
     def _text(self, value: Any, name: str, *, is_key: bool) -> str:
         if not isinstance(value, str):
@@ -144,6 +151,12 @@ class StrictDecoder:
         if text and field.values and text not in field.values:
             raise _Refused("out_of_range", f"{field.name} is none of {'|'.join(field.values)}")
         return text or None
+
+
+def _own_fields(kind: str) -> frozenset[str]:
+    """The fields that the contract gives to a type."""
+    more = EVENT_TYPES[kind].fields if kind in EVENT_TYPES else ()
+    return frozenset(("source", *DIMENSIONS, *more))
 
 
 def _bool(value: Any, name: str) -> bool:

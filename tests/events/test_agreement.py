@@ -112,13 +112,13 @@ def records(draw: st.DrawFn) -> bytes:
     return (text + draw(st.sampled_from(SPACES))).encode("utf-8", "surrogatepass")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(records(), min_size=1, max_size=3))
 def test_odd_records_in_batches(batch: list[bytes]) -> None:
     check(batch)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(records(), min_size=1, max_size=2), st.randoms(use_true_random=False))
 def test_torn_records(batch: list[bytes], chance: random.Random) -> None:
     check([mangle(record, chance) for record in batch])
@@ -140,7 +140,7 @@ def mangle(record: bytes, chance: random.Random) -> bytes:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_many_torn_records_of_the_corpus(seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311 - a seed makes the failure come back
+    chance = random.Random(seed)
     pool = [one.value for one in corpus() if len(one.value) < 2_000]
     pool += [
         good(number, agent=f"a-{number}", outcome="answered", need_captured=True, score=4)

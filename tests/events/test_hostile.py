@@ -14,7 +14,7 @@ from tests.events.hostile import ACCEPTED, AT_MS, BY_WATERMARK, Hostile, corpus,
 
 CORPUS = corpus()
 FIELDS_IN_USE = frozenset(
-    "talk_s sip_code sip_reason outcome need_captured cost started_at".split()
+    ["talk_s", "sip_code", "sip_reason", "outcome", "need_captured", "cost", "started_at"]
 )
 DECODER = Decoder(FIELDS_IN_USE, frozenset({"call.ended"}), EventSettings())
 
@@ -75,7 +75,7 @@ def test_the_good_ones_around_are_all_kept() -> None:
 def test_the_corpus_covers_every_reason() -> None:
     assert {hostile.expected for hostile in CORPUS} == {*REJECT_REASONS, ACCEPTED}
     assert len(CORPUS) >= 60
-    assert BY_WATERMARK <= set(REJECT_REASONS)
+    assert set(REJECT_REASONS) >= BY_WATERMARK
 
 
 def row_of(name: str) -> dict[str, object]:
@@ -119,11 +119,8 @@ def test_accepted_values(name: str, field: str, value: object) -> None:
 
 @pytest.mark.parametrize("hostile", CORPUS, ids=lambda one: f"{one.expected}-{one.name}")
 def test_with_every_field_in_use(hostile: Hostile) -> None:
-    """More fields in use can only refuse what names them wrongly."""
+    """What becomes of these does not hang on what rules look at."""
     decoder = Decoder(frozenset(FIELDS), frozenset(EVENT_TYPES), EventSettings())
     decoded = decoder.decode(fetched([good(1), hostile.value, good(2)]))
     reasons = [reject.reason for reject in decoded.rejects]
-    if hostile.name == "other_fields_of_any_type":
-        assert reasons == ["wrong_type"]
-    else:
-        assert reasons == ([] if hostile.decodes else [hostile.expected])
+    assert reasons == ([] if hostile.decodes else [hostile.expected])
