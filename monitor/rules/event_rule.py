@@ -71,10 +71,14 @@ class EventRule:
             self._waiting.setdefault(tick, []).append((_ON if is_on else _UNTIL, values))
 
     def step(self, tick: int, held: AbstractSet[str]) -> tuple[list[Alert], list[Want], list[str]]:
-        """Judge one tick: alerts, wants and numbers cleared, in no particular order."""
+        """Judge one tick: alerts, wants and numbers cleared, in no particular order.
+
+        What holds at the tick counts: of several events of one scope within it, the last.
+        """
         alerts: list[Alert] = []
         cleared: list[str] = []
-        for what, values in self._waiting.pop(tick, ()):
+        last = {tuple(values): what for what, values in self._waiting.pop(tick, ())}
+        for values, what in last.items():
             scope: Scope = tuple(zip(self.rule.by, values, strict=True))
             if self._exceptions.match(scope):
                 continue
