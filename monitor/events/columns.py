@@ -7,8 +7,9 @@ record alike is a property test (tests/events/test_agreement.py).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -25,11 +26,18 @@ _CLOUD = "specversion"
 _NO_TIME = -1
 """Out of range: a time is there, and it is for the strict decoder to say what it is."""
 _SPLIT = 8
-_FEW = 48
+_FEW = 128
 """So few records are not worth another try at once."""
+_SIEVE: Mapping[Kind, type] = {
+    Kind.SECONDS: float,
+    Kind.NUMBER: float,
+    Kind.INT: int,
+    Kind.BOOL: bool,
+}
 
 Int64 = npt.NDArray[np.int64]
 Read = tuple[pl.DataFrame, Int64]
+_Block = tuple[pl.DataFrame, guards.Joined, Int64]
 
 
 class ColumnDecoder:
@@ -48,6 +56,12 @@ class ColumnDecoder:
         # Times come as text or integers, so they are read as text; a CloudEvent gives itself away.
         self._times = ["time", *(field.name for field in columns if field.kind is Kind.TIME)]
         self._wire = self.schema | dict.fromkeys((*self._times, _CLOUD), pl.String)
+        sieve = [
+            (field.name, _SIEVE[field.kind] | None, None)
+            for field in columns
+            if field.kind in _SIEVE
+        ]
+        self._sieve = msgspec.json.Decoder(msgspec.defstruct("Sieve", sieve, gc=False))
         self._typed = self._typing(types)
         self._plain = self._checks()
 
@@ -60,31 +74,35 @@ class ColumnDecoder:
         limit = self._limits.record_bytes
         # A newline inside a record would shift all rows after it; nothing is parsed beyond a limit.
         fit = np.array([0 < len(one) <= limit and b"\n" not in one for one in records], np.bool_)
-        rows = np.flatnonzero(fit)
-        left = [np.flatnonzero(~fit)]
-        frames = [pl.DataFrame(schema={ROW: pl.Int64, **self.schema})]
-        kept = records if len(rows) == len(records) else [records[row] for row in rows.tolist()]
-        for frame, rest in self._blocks(kept, rows):
-            frames.append(frame)
-            left.append(rest)
-        # Blocks come in ascending order of their rows.
-        return pl.concat(frames), np.sort(np.concatenate(left))
+        blocks = list(self._blocks(records, np.flatnonzero(fit)))
+        if len(blocks) == 1:
+            return self._check(*blocks[0], len(records))
+        rows = np.concatenate([rows for _, _, rows in blocks] or [np.empty(0, np.int64)])
+        empty = pl.DataFrame(schema=self._wire)
+        wire = pl.concat([empty, *(wire for wire, _, _ in blocks)])
+        return self._check(wire, guards.Joined(_pick(records, rows)), rows, len(records))
 
-    def _blocks(self, records: Sequence[bytes], rows: Int64) -> Iterator[Read]:
-        """Read all at once; where polars refuses, split around the record that it refuses."""
-        if not records:
+    def _blocks(
+        self, records: Sequence[bytes], rows: Int64, *, is_sifted: bool = False
+    ) -> Iterator[_Block]:
+        """Read ``rows`` at once; where polars refuses one, sift first, then split around it.
+
+        Sifting finds what goes wrong in numbers, torn records and wrong types, in one pass;
+        splitting finds the rest. Blocks come in the order of their rows.
+        """
+        if not rows.size:
             return
-        joined = guards.Joined(records)
+        picked = _pick(records, rows)
+        joined = guards.Joined(picked)
         wire = self._parse(joined)
         if wire is not None:
-            yield self._check(wire, joined, rows)
-        elif len(records) <= _FEW:
-            yield pl.DataFrame(schema={ROW: pl.Int64, **self.schema}), rows
-        else:
-            step = -(-len(records) // _SPLIT)
-            for start in range(0, len(records), step):
-                end = start + step
-                yield from self._blocks(records[start:end], rows[start:end])
+            yield wire, joined, rows
+        elif not is_sifted:
+            good = rows[np.fromiter(map(self._passes, picked), np.bool_, len(picked))]
+            yield from self._blocks(records, good, is_sifted=True)
+        elif len(rows) > _FEW:
+            for part in np.array_split(rows, _SPLIT):
+                yield from self._blocks(records, part, is_sifted=True)
 
     def _parse(self, joined: guards.Joined) -> pl.DataFrame | None:
         try:
@@ -94,9 +112,17 @@ class ColumnDecoder:
         # A row for a line, or the rows cannot be told apart: white space alone has none.
         return wire if wire.height == joined.rows else None
 
-    def _check(self, wire: pl.DataFrame, joined: guards.Joined, rows: Int64) -> Read:
+    def _passes(self, record: bytes) -> bool:
+        try:
+            self._sieve.decode(record)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return False
+        return True
+
+    def _check(self, wire: pl.DataFrame, joined: guards.Joined, rows: Int64, total: int) -> Read:
+        """The plainly good rows of what was parsed; all others of the ``total`` are left."""
         typed = wire.select(self._typed)
-        plain = typed.select(self._plain).to_series().to_numpy()
+        plain = typed.select(self._plain).to_series().to_numpy(writable=True)
         keys = guards.Keys(joined)
         plain &= ~keys.kindly_read(self._text_keys, self._limits.depth)
         for name in self._times:
@@ -104,9 +130,9 @@ class ColumnDecoder:
             if digits.any():
                 plain &= ~digits.to_numpy() | keys.integer(name)
         frame = typed.select(pl.Series(ROW, rows), *self.schema)
-        if plain.all():
-            return frame, rows[:0]
-        return frame.filter(plain), rows[~plain]
+        left = np.ones(total, np.bool_)
+        left[rows[plain]] = False
+        return frame if plain.all() else frame.filter(plain), np.flatnonzero(left)
 
     def _typing(self, types: Collection[str]) -> list[pl.Expr]:
         """From the wire's columns to the schema's, and beside them what the checks look at."""
@@ -150,3 +176,7 @@ class ColumnDecoder:
 def _said(name: str) -> pl.Expr:
     """A text column, null where it is empty: an empty text says nothing."""
     return pl.when(pl.col(name) != "").then(pl.col(name)).alias(name)
+
+
+def _pick(records: Sequence[bytes], rows: Int64) -> Sequence[bytes]:
+    return records if len(rows) == len(records) else [records[row] for row in rows.tolist()]
