@@ -356,3 +356,102 @@ def test_an_orphan_survives_a_second_restart() -> None:
     last.restore(middle.snapshot())
     assert said(last.step(T0 + 2 * TICK, set()).alerts) == [("resolved", "crit", "rule_changed")]
     assert not last.step(T0 + 3 * TICK, set()).alerts
+
+
+SEQUENTIAL = {"method": "sequential", "false_alarms": "1 per 1 scope-days"}
+
+
+def test_at_least_goes_on_while_the_value_is_on_the_threshold() -> None:
+    bench = Bench(rule(levels={"crit": {"at_least": "30%"}}))
+    bench.at(1, {N: (3, 10)})
+    assert not bench.at(2, {N: (6, 20)}).alerts
+    assert said(bench.at(3, {N: (5, 20)}).alerts) == [("resolved", "crit", "recovered")]
+
+
+def test_evidence_does_not_fire_on_a_value_that_has_let_go() -> None:
+    bench = Bench(rule(evidence=SEQUENTIAL))
+    for n in range(1, 60):
+        assert not bench.at(n, {N: (25, 100 + n)}, {N: (1, 1)}).alerts
+    [alert] = bench.at(60, {N: (260, 1000)}, {N: (1, 1)}).alerts
+    assert alert.evidence.method == "sequential"
+    assert alert.evidence.score >= alert.evidence.needed == 1
+
+
+def test_after_an_episode_the_evidence_starts_again() -> None:
+    bench = Bench(rule(evidence=SEQUENTIAL))
+    for n in range(1, 50):
+        bench.at(n, {N: (n, n)}, {N: (1, 1)})
+    # The window lets go although the last 49 groups were all bad: the episode is over.
+    assert bench.at(50, {N: (0, 200)}).alerts
+    assert not bench.at(51, {N: (90, 100)}, {N: (1, 1)}).alerts
+    assert next(n for n in range(52, 99) if bench.at(n, {N: (90, n)}, {N: (1, 1)}).alerts) > 56
+
+
+def test_what_relaxes_must_be_proven_again_to_escalate() -> None:
+    levels = {
+        "warn": {"above": "20%", "evidence": {"method": "raw"}},
+        "crit": {"above": "30%", "clear": "28%"},
+    }
+    bench = Bench(rule(levels=levels, evidence=SEQUENTIAL))
+    told = [said(bench.at(n, {N: (90 + n, 200)}, {N: (1, 1)}).alerts) for n in range(1, 60)]
+    assert [alerts for alerts in told if alerts] == [
+        [("firing", "warn", "breach")],
+        [("firing", "crit", "escalated")],
+    ]
+    assert said(bench.at(60, {N: (50, 200)}).alerts) == [("firing", "warn", "relaxed")]
+    assert not bench.at(61, {N: (90, 200)}).alerts
+
+
+def test_each_level_recovers_for_its_own_time() -> None:
+    # value    .50   .22 ───────────  .10 ──────────
+    # state    crit  recovering  warn recovering     ok
+    # tick     1     2   3   4        5    6    7
+    levels = {"warn": {"above": "20%", "clear": "15%"}, "crit": {"above": "30%", "clear": "25%"}}
+    bench = Bench(rule(levels=levels, recovering={"for": "10s"}))
+    values = {1: 50, 2: 22, 5: 10}
+    told = [
+        said(bench.at(n, {N: (values[n], 100)} if n in values else {}).alerts) for n in range(9)
+    ]
+    assert told[4] == [("firing", "warn", "relaxed")]
+    assert told[5] == told[6] == []
+    assert told[7] == [("resolved", "warn", "recovered")]
+
+
+def test_wilson_fires_when_its_bound_is_beyond_and_hits_are_enough() -> None:
+    wilson = {"method": "wilson", "confidence": "99%", "min_hits": 3}
+    bench = Bench(rule(evidence=wilson))
+    assert not bench.at(1, {N: (2, 2)}).alerts  # the bound is 27 %; two hits are not three anyway
+    assert bench.book.states().rules[0].states["insufficient"] == 1
+    [alert] = bench.at(2, {N: (4, 5)}).alerts
+    assert alert.evidence.score == pytest.approx(0.31622, abs=1e-4)
+    assert alert.evidence.needed == pytest.approx(0.3)
+
+
+def test_wilson_below_counts_the_misses() -> None:
+    wilson = {"method": "wilson", "confidence": "99%", "min_hits": 3}
+    bench = Bench(rule(levels={"crit": {"below": "30%"}}, evidence=wilson))
+    assert not bench.at(1, {N: (0, 2)}).alerts
+    [alert] = bench.at(2, {N: (0, 30)}).alerts
+    assert alert.evidence.score == pytest.approx(0.153, abs=1e-3)
+
+
+def test_pairs_are_held_by_their_number() -> None:
+    by = ("number", "customer")
+    view = FakeView(by=by, window="24h", kind="count", countable=False)
+    bench = Bench(
+        rule(by=list(by), window="24h", levels={"warn": {"above": 2}}, evidence=None, no_data=None),
+        views={"24h": view},
+        by=by,
+    )
+    pairs: Figures = {"+1\x1fc": (3, 1), "+2\x1fc": (3, 1)}
+    [alert] = bench.at(1, pairs, held=frozenset({"+1"})).alerts
+    assert alert.scope == (("number", "+2"), ("customer", "c"))
+    assert alert.figures.value == 3
+    assert alert.evidence.method == "raw"
+
+
+def test_an_agents_rule_does_not_care_which_numbers_are_held() -> None:
+    view = FakeView(by=("agent",))
+    bench = Bench(rule(by="agent"), views={"30m": view}, by=("agent",))
+    assert bench.at(1, {"a": (10, 20)}, held=frozenset({"a"})).alerts
+    assert bench.book.next_event_tick(T0 + TICK) is None
