@@ -163,7 +163,10 @@ class Engine:
             self._take(batch)
             read += len(batch.values)
         watermark = self.watermarks.advance(
-            self.source.standings(), wall_ms=self._wall_ms(), now_s=self.clock.monotonic_s()
+            self.source.standings(),
+            wall_ms=self._wall_ms(),
+            now_s=self.clock.monotonic_s(),
+            promised=self.promised,
         )
         self._judge_until(watermark - watermark % self.pace.tick_ms)
         return read

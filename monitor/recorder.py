@@ -64,7 +64,7 @@ class StoreRecorder:
         recording = Recording(
             decisions=outcome.decisions,
             deliveries=self.router.plan_all(outcome.decisions),
-            audit=outcome.changes,
+            changes=outcome.changes,
             floors=[FloorRow(*f.partition, f.offset, f.floor_ms) for f in outcome.floors],
             judged_to_ms=outcome.judged,
         )

@@ -44,22 +44,21 @@ class Site:
     """BLAKE2b-64 over the bytes of all files, hex."""
 
 
-def load_site(path: Path | None, *, packs: Iterable[Path] | None = None) -> Site:
+def load_site(
+    path: Path | None, *, packs: Iterable[Path] | None = None, text: str = "version: 1\n"
+) -> Site:
     """Read, check and put together a configuration and its packs.
 
     Args:
-        path: ``config.yaml``; None: the embedded defaults.
+        path: ``config.yaml``; None: ``text``, which is the embedded defaults.
         packs: folders to take instead of the configuration's own packs.
+        text: a configuration that is in no file.
 
     Raises:
         ConfigError: with every problem of the first stage that has any: configuration,
             indicators, rules.
     """
-    loaded = (
-        loads_yaml("version: 1\n", DEFAULT_PATH, Config)
-        if path is None
-        else load_yaml(path, Config)
-    )
+    loaded = loads_yaml(text, DEFAULT_PATH, Config) if path is None else load_yaml(path, Config)
     config = loaded.value
     folders = _folders(loaded, path) if packs is None else [Path(pack) for pack in packs]
     problems = [

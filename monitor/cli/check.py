@@ -33,7 +33,9 @@ def check(
         _report([("error", problem) for problem in error.problems], None, as_json=as_json)
         raise typer.Exit(2) from error
     findings = [
-        (f.severity, f.problem) for f in findings_of(site) if not (quiet and f.severity == "info")
+        (f.severity, f.problem)
+        for f in findings_of(site)
+        if verbose or as_json or f.severity != "info"
     ]
     _report(findings, site, as_json=as_json)
     raise typer.Exit(1 if any(severity == "error" for severity, _ in findings) else 0)

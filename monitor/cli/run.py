@@ -56,7 +56,7 @@ def run(
         else:
             logs.configure(level=site.config.logs.level)
         if demonstration:
-            stack.enter_context(demo.traffic(clock))
+            stack.enter_context(demo.traffic(daemon, clock))
         _signals(daemon)
         _work(daemon, clock, table=table)
 

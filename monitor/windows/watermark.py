@@ -64,6 +64,10 @@ class _Track:
     floors: list[Floor] = field(default_factory=list)
     refused: set[int] = field(default_factory=set)
 
+    def floor_at(self, position: int) -> int:
+        """The highest floor that waits at or before ``position``; NEVER when there is none."""
+        return max((f.floor_ms for f in self.floors if f.offset <= position), default=NEVER)
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -151,31 +155,55 @@ class Watermarks:
         )
 
     def advance(
-        self, standings: Mapping[Partition, Standing], *, wall_ms: int | None, now_s: float
+        self,
+        standings: Mapping[Partition, Standing],
+        *,
+        wall_ms: int | None,
+        now_s: float,
+        promised: int = NEVER,
     ) -> int:
         """Move the engine's watermark as far as the partitions allow; returns it.
 
         A partition at its end and silent for ``idle_after`` is left out; with ``wall_ms`` None
         (a finite source) being at the end is enough, for nothing more can come.
+
+        Up to ``promised``, the last tick that an earlier run of this log judged, a partition is
+        left out as far as that run's floor at its position says, and no further: whatever else
+        that run knew of it stands in the log and is waited for.
         """
+        recovering = self.engine < promised and wall_ms is not None
         held: list[int] = []
         for partition, standing in standings.items():
             track = self._track(partition)
-            at_end = standing.confirmed and standing.position >= standing.end
-            if not at_end or track.quiet_since_s is None:
-                track.quiet_since_s = now_s
-            quiet_ms = (now_s - track.quiet_since_s) * 1000
-            idle = at_end and (wall_ms is None or quiet_ms >= self.settings.idle_after_ms)
+            idle = self._idle(track, standing, wall_ms=wall_ms, now_s=now_s)
+            if recovering:
+                known = max(track.watermark, track.floor_at(standing.position))
+                if idle and known < promised:
+                    # The log has lost what that run had read of it; waiting would never end.
+                    known = promised
+                held.append(known)
+                continue
             track.left_out = track.left_out or idle
             if not track.left_out:
                 held.append(track.watermark)
-        if held:
+        if recovering:
+            self.engine = max(self.engine, min(promised, *held)) if held else self.engine
+        elif held:
             self.engine = max(self.engine, min(held))
         elif wall_ms is not None and standings:
             self.engine = max(self.engine, wall_ms - self.settings.out_of_order_ms)
         elif standings:
             self.engine = max(self.engine, *(track.watermark for track in self._tracks.values()))
         return self.engine
+
+    def _idle(
+        self, track: _Track, standing: Standing, *, wall_ms: int | None, now_s: float
+    ) -> bool:
+        at_end = standing.confirmed and standing.position >= standing.end
+        if not at_end or track.quiet_since_s is None:
+            track.quiet_since_s = now_s
+        quiet_ms = (now_s - track.quiet_since_s) * 1000
+        return at_end and (wall_ms is None or quiet_ms >= self.settings.idle_after_ms)
 
     def heard(self, partition: Partition, now_s: float) -> None:
         """Records of this partition have just been read."""
@@ -198,18 +226,15 @@ class Watermarks:
             "topics": [partition.topic for partition in order],
             "numbers": [partition.number for partition in order],
             "watermarks": [self._tracks[partition].watermark for partition in order],
-            "left_out": [self._tracks[partition].left_out for partition in order],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over what :meth:`snapshot` gave."""
         self.engine = state["engine"]
         self._tracks.clear()
-        columns = ("topics", "numbers", "watermarks", "left_out")
-        for topic, number, watermark, left_out in zip(*(state[c] for c in columns), strict=True):
-            track = self._track(Partition(topic, number))
-            track.watermark = watermark
-            track.left_out = left_out
+        columns = ("topics", "numbers", "watermarks")
+        for topic, number, watermark in zip(*(state[c] for c in columns), strict=True):
+            self._track(Partition(topic, number)).watermark = watermark
 
     def _track(self, partition: Partition) -> _Track:
         return self._tracks.setdefault(partition, _Track(index=len(self._tracks)))

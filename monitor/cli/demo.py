@@ -1,0 +1,60 @@
+"""What ``monitor run --demo`` runs on: an embedded site and traffic that is made up.
+
+Owns the demonstration's configuration and its folder. The traffic is ``monitor.simulate``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from monitor.app import Daemon
+from monitor.clock import Clock
+from monitor.simulate.demo import live_demo
+from monitor.site import Site, load_site
+
+FOLDER = Path("var/demo")
+EVENTS = FOLDER / "events.jsonl"
+CONFIG = f"""\
+version: 1
+source: {{kind: files, paths: [{EVENTS}], follow: true, bookmarks: {FOLDER}/bookmarks}}
+store: {{path: {FOLDER}/monitor.db, checkpoints: {FOLDER}/checkpoints}}
+events:
+  dead_letters: {{path: {FOLDER}/dead-letters.jsonl}}
+telephony: {{kind: simulated}}
+"""
+
+
+def site() -> Site:
+    """The demonstration's site, in an emptied folder: each run tells its story from the start."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    return load_site(None, text=CONFIG)
+
+
+@contextlib.contextmanager
+def traffic(daemon: Daemon, clock: Clock) -> Iterator[None]:
+    """Traffic in a thread of its own, as long as the context lasts."""
+    stop = threading.Event()
+
+    def suspended() -> set[str]:
+        picture = daemon.board.latest
+        standing = () if picture is None else picture.standing
+        return {entry.number for entry in standing if entry.state == "suspended"}
+
+    thread = threading.Thread(
+        target=live_demo,
+        args=(EVENTS, clock, stop),
+        kwargs={"blocked": suspended},
+        name="traffic",
+        daemon=True,
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(timeout=10)

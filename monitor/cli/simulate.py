@@ -1,0 +1,128 @@
+"""``monitor simulate``: realistic traffic with a truth that is known."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from monitor import logs
+from monitor.cli.options import ConfigOption, site_of
+from monitor.clock import SystemClock
+from monitor.errors import UsageError
+from monitor.simulate.pacing import to_file, to_kafka
+from monitor.simulate.scenarios import SCENARIOS
+from monitor.simulate.simulation import NUMBERS_DEFAULT, Simulation
+from monitor.simulate.simulation import simulate as plan
+from monitor.source.settings import KafkaConnection, KafkaSettings
+from monitor.units import parse_duration
+
+_NAMES = ", ".join(SCENARIOS)
+
+
+def _scenario(name: str) -> str:
+    if name not in SCENARIOS:
+        msg = f"{name!r} is not one of {_NAMES}"
+        raise typer.BadParameter(msg)
+    return name
+
+
+def _complete(start: str) -> list[tuple[str, str]]:
+    return [(name, one.title) for name, one in SCENARIOS.items() if name.startswith(start)]
+
+
+def simulate(
+    scenario: Annotated[
+        str,
+        typer.Option(
+            "--scenario",
+            "-s",
+            help=f"One of {_NAMES}.",
+            callback=_scenario,
+            autocompletion=_complete,
+        ),
+    ],
+    to: Annotated[
+        str, typer.Option("--to", help="file:F.jsonl, file:FOLDER, or kafka[:host:port].")
+    ],
+    rate: Annotated[
+        float | None, typer.Option("--rate", min=0.001, help="Events a second, on average.")
+    ] = None,
+    length: Annotated[
+        str | None, typer.Option("--for", metavar="DURATION", help="Event time, such as 2h.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.")] = 1,
+    numbers: Annotated[int, typer.Option("--numbers", min=1)] = NUMBERS_DEFAULT,
+    start: Annotated[
+        datetime | None,
+        typer.Option("--start", help="Event time of the beginning; by default it ends now."),
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Begin now and go on in real time, until ctrl-c.")
+    ] = False,
+    partitions: Annotated[
+        int, typer.Option("--partitions", min=1, help="Of topics made in Kafka.")
+    ] = 4,
+    config: ConfigOption = None,
+) -> None:
+    """Write made-up traffic to a file or to Kafka, with what was planted beside it."""
+    logs.configure(level="warning")
+    clock, stop = SystemClock(), threading.Event()
+    duration_ms = None if length is None else _duration(length)
+    span_ms = duration_ms or SCENARIOS[scenario].duration_ms
+    start_ms = clock.now_ms() - (0 if live else span_ms)
+    if start is not None:
+        start_ms = int(start.timestamp() * 1000)
+    simulation = plan(
+        scenario,
+        start_ms=start_ms,
+        seed=seed,
+        rate=rate,
+        duration_ms=duration_ms,
+        numbers=numbers,
+        live_states=live,
+    )
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    pace = clock if live else None
+    kind, _, place = to.partition(":")
+    if kind == "file" and place:
+        where = f"truth in {to_file(simulation, Path(place), clock=pace, stop=stop)}"
+    elif kind == "kafka":
+        truth = Path("var") / f"{scenario}.truth.json"
+        connection = _connection(config, place)
+        to_kafka(simulation, connection, partitions=partitions, truth=truth, clock=pace, stop=stop)
+        where = f"truth in {truth}"
+    else:
+        msg = f"--to {to}: write file:F.jsonl, file:FOLDER, kafka or kafka:host:port"
+        raise UsageError(msg)
+    _tell(simulation, where)
+
+
+def _connection(config: Path | None, place: str) -> KafkaConnection:
+    if place:
+        return KafkaConnection(bootstrap=place)
+    source = site_of(config).config.source
+    if not isinstance(source, KafkaSettings):
+        raise UsageError("--to kafka: the configuration's source is not Kafka; kafka:host:port")
+    return source
+
+
+def _tell(simulation: Simulation, where: str) -> None:
+    truth = simulation.truth
+    Console(stderr=True, highlight=False).print(
+        f"{sum(truth.events.values()):,} events, {truth.duplicates:,} copies,"
+        f" {truth.late:,} late; {where}"
+    )
+
+
+def _duration(text: str) -> int:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
