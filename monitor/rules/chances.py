@@ -87,7 +87,7 @@ def wilson_least(threshold: Fraction, confidence: Fraction, min_hits: int) -> in
 
     The lower bound of n in n is ``n / (n + z²)``.
     """
-    z = NormalDist().inv_cdf(float((1 + confidence) / 2))
+    z = NormalDist().inv_cdf(float(confidence))
     bad = float(threshold)
     if not 0 < bad < 1:
         return min_hits

@@ -22,6 +22,7 @@ __all__ = [
     "Severity",
     "Surroundings",
     "lint",
+    "lint_files",
     "place_indicators",
     "place_rules",
 ]
@@ -77,6 +78,19 @@ def lint(
         message = "no rule looks at this indicator"
         found.append(Finding("info", unused.locate((), message, "it is only shown")))
     return sorted(dict.fromkeys(found), key=lambda each: _order(each.problem))
+
+
+def lint_files(
+    rules: Iterable[Loaded[RulesFile]],
+    indicators: Iterable[Loaded[IndicatorFile]],
+    surroundings: Surroundings | None = None,
+) -> list[Finding]:
+    """:func:`lint` on whole files, those of all packs that are on."""
+    return lint(
+        [placed for file in rules for placed in place_rules(file)],
+        [placed for file in indicators for placed in place_indicators(file)],
+        surroundings,
+    )
 
 
 def _order(problem: Problem) -> tuple[str, int, int, str]:

@@ -181,9 +181,9 @@ class RuleLint:
         if usual is not None and least > usual:
             yield self._too_few(least, len(self._usual) - 1, loc)
         looks = self._around.volume.scope_day_ms // self._around.tick_ms
-        wrong = float(1 - evidence.confidence) / 2
+        wrong = float(1 - evidence.confidence)
         message = (
-            f"wilson's {float(evidence.confidence):.4g} holds for one look, and a rule looks"
+            f"wilson's {evidence.confidence} holds for one look, and a rule looks"
             f" {looks} times a day: at the threshold it is wrong far more often than {wrong:.2g}"
         )
         hint = "sequential keeps its word at every look"

@@ -42,6 +42,13 @@ class AllowedKeys:
             names.update(dict.fromkeys(schema["properties"]))
         return list(names)
 
+    def described(self, path: Path) -> str:
+        """What text of a fixed form looks like at ``path``, in the model's words, if it says so."""
+        for schema in self._below(path):
+            if "pattern" in schema and "description" in schema:
+                return str(schema["description"])
+        return ""
+
     def home_of(self, root: Node, path: Path, key: str) -> str:
         """Where ``key`` would be allowed, as a hint: deeper inside this mapping, or further up."""
         here = self._best(self._below(path), root.at(path))

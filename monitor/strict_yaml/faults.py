@@ -7,6 +7,7 @@ nodes and the keys that a model allows; it does not know any particular model.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -41,6 +42,7 @@ _WANTED = {
     "none_required": "left empty",
 }
 """Errors that say the value is of another kind altogether, and the kind that was wanted."""
+_PYDANTIC_SUBJECT = re.compile(r"^(?:Input|String|Tuple|List|Set|Dictionary|Value) should")
 _YAML_1_1_BOOLEANS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 _SHOWN_CHARS_MAX = 60
 _CHOICES_SHOWN_MAX = 12
@@ -187,12 +189,23 @@ class _Words:
             return self._not_one_of(path, tag, context["expected_tags"])
         if kind in {"literal_error", "enum"}:
             return self._not_one_of(path, detail["input"], context["expected"])
-        if detail["input"] is None and kind == "unit":
-            return self._fault(path, f"{_subject(path)} has no value")
-        if kind == "value_error":
-            return self._with_subject(path, str(context["error"]))
-        message = str(detail["msg"]).replace("Input should", "should")
-        return self._with_subject(path, message, str(context.get("hint", "")))
+        if kind == "string_pattern_mismatch":
+            return self._not_matching(path, str(detail["input"]), str(context["pattern"]))
+        return self._said(path, detail, context)
+
+    def _said(self, path: Path, detail: Mapping[str, Any], context: Mapping[str, Any]) -> Fault:
+        """Faults that come with words of their own: a validator's, or pydantic's at the last."""
+        match detail["type"]:
+            case "unit" if detail["input"] is None:
+                return self._fault(path, f"{_subject(path)} has no value")
+            case "value_error":
+                message, hint = str(context["error"]), ""
+            case "timezone_aware":
+                message, hint = "needs a time zone", "write it as 2026-11-22T09:00:00+08:00"
+            case _:
+                message = _PYDANTIC_SUBJECT.sub("should", str(detail["msg"]))
+                hint = str(context.get("hint", ""))
+        return self._with_subject(path, message, hint)
 
     def _fault(self, path: Path, message: str, hint: str = "", *, at_key: bool = False) -> Fault:
         line, column = self._root.place(path, key=at_key)
@@ -203,6 +216,12 @@ class _Words:
         if path and (node is None or not node.parts):
             message = f"{_subject(path)}: {message}"
         return self._fault(path, message, hint)
+
+    def _not_matching(self, path: Path, value: str, pattern: str) -> Fault:
+        plain = (re.sub("[^a-z0-9]+", joint, value.lower()).strip(joint) for joint in "_-")
+        fits = next((each for each in plain if re.search(pattern, each)), "")
+        message = f"{_subject(path)} must match {pattern}, not {_shown(value)}"
+        return self._fault(path, message, f"write {fits}" if fits else "")
 
     def _deeper(self, path: Path, key: str) -> Path:
         node = self._root.at(path)
@@ -241,6 +260,8 @@ class _Words:
             return self._fault(path, f"{_subject(path)} has no value", f"one of {expected}")
         close = get_close_matches(str(value), _choices(expected), n=1, cutoff=_LIKENESS_MIN)
         hint = f"did you mean '{close[0]}'?" if close else ""
+        if close == [str(value)]:
+            hint = "write it without quotes" if isinstance(value, str) else "write it in quotes"
         message = f"{_subject(path)} must be {expected}, not {_shown(value)}"
         return self._fault(path, message, hint)
 
@@ -253,7 +274,9 @@ class _Words:
             return self._fault(path, f"{_subject(path)} has no value", f"it must be {kinds}")
         hint = ""
         text = node.text or ""
-        if "text" in wanted and not node.parts:
+        if described := self._allowed.described(path):
+            hint = described
+        elif "text" in wanted and not node.parts:
             hint = f'write it in quotes: "{text}"'
         elif "true or false" in wanted and text.lower() in _YAML_1_1_BOOLEANS:
             hint = f"write {_YAML_1_1_BOOLEANS[text.lower()]}"
