@@ -91,15 +91,64 @@ FalseAlarms = Annotated[
     WithJsonSchema({"type": "string", "pattern": f"^{_FALSE_ALARMS.pattern}$"}),
 ]
 """Scope-days between two false alarms, written ``1 per 30 scope-days``."""
-Dimensions = Annotated[tuple[str, ...], BeforeValidator(one_or_more), Field(min_length=1)]
-WindowKey = Annotated[str, BeforeValidator(_window_key)]
+
+
+def _text_or_list(description: str) -> WithJsonSchema:
+    several = {"type": "array", "items": {"type": "string"}, "minItems": 1}
+    return WithJsonSchema({"anyOf": [{"type": "string"}, several], "description": description})
+
+
+def _by_language(description: str) -> WithJsonSchema:
+    tagged = {
+        "type": "object",
+        "properties": {"en": {"type": "string"}, "zh": {"type": "string"}},
+        "additionalProperties": False,
+    }
+    return WithJsonSchema({"anyOf": [{"type": "string"}, tagged], "description": description})
+
+
+Dimensions = Annotated[
+    tuple[str, ...],
+    BeforeValidator(one_or_more),
+    Field(min_length=1, max_length=3),
+    _text_or_list("A dimension, or a pair of them as a list"),
+]
+Values = Annotated[
+    tuple[str, ...], BeforeValidator(one_or_more), _text_or_list("A value, or several as a list")
+]
+WindowKey = Annotated[
+    str,
+    BeforeValidator(_window_key),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "examples": ["30m", "day@Asia/Shanghai"]},
+                {
+                    "type": "object",
+                    "properties": {"calendar": {"type": "string"}, "tz": {"type": "string"}},
+                    "required": ["calendar", "tz"],
+                    "additionalProperties": False,
+                },
+            ],
+            "description": "One of the indicator's windows, as written there",
+        }
+    ),
+]
 Language = Literal["en", "zh"]
-Text = Annotated[dict[Language, str], BeforeValidator(_text)]
-Messages = Annotated[dict[Language, Template], BeforeValidator(_text)]
+Text = Annotated[
+    dict[Language, str], BeforeValidator(_text), _by_language("Text, or one text a language")
+]
+Messages = Annotated[
+    dict[Language, Template],
+    BeforeValidator(_text),
+    _by_language("With fields such as {number}, {value:%}, {hits}, {of}, {window}, {level}"),
+]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 
 
 class Part(BaseModel):
     """A frozen piece of a file; keys it does not know are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True
+    )

@@ -21,10 +21,10 @@ from monitor.rules.fields import (
     Part,
     Status,
     Text,
+    Values,
     WindowKey,
     fault,
     later_blame,
-    one_or_more,
 )
 from monitor.rules.levels import EvidenceRule, Level, Levels, Raw, Sequential, Wilson
 from monitor.units import DurationMs
@@ -71,7 +71,7 @@ class Except(Part):
     model_config = ConfigDict(frozen=True, extra="allow")
 
     name: str = ""
-    __pydantic_extra__: dict[str, Annotated[tuple[str, ...], BeforeValidator(one_or_more)]]
+    __pydantic_extra__: dict[str, Values]
 
     @property
     def match(self) -> dict[str, tuple[str, ...]]:

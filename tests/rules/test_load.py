@@ -8,13 +8,15 @@ from pathlib import Path
 from textwrap import indent
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # ships no stubs
 
 from monitor.errors import ConfigError, Problem
 from monitor.indicators.load import loads_indicators
 from monitor.indicators.model import Indicator
 from monitor.rules.levels import Sequential
 from monitor.rules.load import loads_rules
-from monitor.rules.model import Rule
+from monitor.rules.model import Rule, RulesFile
 
 INDICATORS = """\
 version: 1
@@ -348,3 +350,24 @@ def test_every_fault_is_told_at_once_in_order() -> None:
     bad = FIGURE.replace("30m", "31m").replace("number", "nobody") + '\nmessage: {en: "{x}"}'
     found = problems(body(bad))
     assert [problem.line for problem in found] == [5, 6, 8]
+
+
+def test_the_schema_for_editors_accepts_what_loads_and_refuses_typing_errors() -> None:
+    schema = Draft202012Validator(RulesFile.model_json_schema(by_alias=True))
+    written = yaml.load(GOOD, Loader=yaml.BaseLoader)  # noqa: S506 - text only, as in the file
+    numbers = {"version": 1}
+    for entry in written["rules"]:
+        for part, name in ((entry.get("evidence"), "min_of"), (entry.get("recovering"), "min_of")):
+            if part and name in part:
+                part[name] = int(part[name])
+        suspend = entry.get("action", {}).get("suspend", {})
+        if "probation" in suspend:
+            suspend["probation"]["calls"] = int(suspend["probation"]["calls"])
+        for level in entry["levels"].values():
+            for key in ("above", "below", "clear"):
+                if key in level and "%" not in level[key]:
+                    level[key] = float(level[key])
+    written.update(numbers)
+    assert [error.message for error in schema.iter_errors(written)] == []
+    written["rules"][0]["levls"] = {}
+    assert "levls" in next(schema.iter_errors(written)).message

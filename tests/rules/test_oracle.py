@@ -1,7 +1,7 @@
 """The rule book against an interpreter of the same rules, one scope and tick at a time.
 
-The interpreter is written from the description (docs/rules.md, shared design), in floats of exact
-fractions and plain dicts, without the table and without arrays.
+The interpreter is written from the description, with exact fractions and plain dicts, without the
+table and without arrays.
 """
 
 from __future__ import annotations
