@@ -16,7 +16,6 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import (
     CoreSchema,
-    PydanticCustomError,
     PydanticSerializationError,
     SchemaError,
     SchemaSerializer,
@@ -61,44 +60,11 @@ def render(kind: str) -> str:
     return json.dumps(schema(kind), indent=2, ensure_ascii=False) + "\n"
 
 
-_CALENDAR = {
-    "type": "object",
-    "properties": {"calendar": {"enum": ["day", "week", "month"]}, "tz": {"type": "string"}},
-    "required": ["calendar", "tz"],
-    "additionalProperties": False,
-}
-_SHORT: tuple[tuple[Any, dict[str, Any]], ...] = (
-    ("x", {"type": "string"}),
-    ({"calendar": "day", "tz": "UTC"}, _CALENDAR),
-)
-"""Short forms that a model may take in place of what it holds: an example, and its schema."""
-_PYTHON: Mapping[str, type] = {"array": list, "object": dict, "string": str}
 _RENAMED = {"prefixItems": "items"}
 
 
-def _becomes(function: Any, example: Any, wanted: type | None) -> bool:
-    """The validator makes what is wanted out of an example that is not."""
-    if wanted is None or isinstance(example, wanted):
-        return False
-    try:
-        return isinstance(function(example), wanted)
-    except (ValueError, PydanticCustomError):
-        return False
-
-
 class _AsWritten(GenerateJsonSchema):
-    """What people may write: short forms, and defaults as ``5s``, not 5000."""
-
-    def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> Any:
-        made = super().function_before_schema(schema)
-        function = schema["function"]
-        if function["type"] != "no-info":
-            return made
-        wanted = _PYTHON.get(str(made.get("type")))
-        short = [
-            form for example, form in _SHORT if _becomes(function["function"], example, wanted)
-        ]
-        return {"anyOf": [made, *short]} if short else made
+    """Defaults as people would write them: ``5s``, not 5000."""
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         made = super().default_schema(schema)

@@ -1,7 +1,7 @@
 """Files that people write, loaded strictly: every fault at once, each with line, column and mend.
 
 Owns the way from bytes to a validated model. It knows no particular model, merges nothing and
-writes nothing. ``nodes`` reads text, ``validate`` applies the model, ``faults`` words its errors.
+writes nothing. ``composer`` reads text, ``validate`` applies the model, ``faults`` words its errors.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from monitor.errors import ConfigError, Problem
 from monitor.strict_yaml import nodes
+from monitor.strict_yaml.composer import compose
 from monitor.strict_yaml.faults import explain
 from monitor.strict_yaml.nodes import Node
 from monitor.strict_yaml.syntax import Fault
@@ -101,7 +102,7 @@ def _load(raw: bytes, path: Path, model: type[M]) -> Loaded[M]:
     text, faults = nodes.decode(raw)
     if faults:
         raise _refused(path, faults, None)
-    root, faults = nodes.compose(text.removeprefix("\ufeff"))
+    root, faults = compose(text.removeprefix("\ufeff"))
     if root is None:
         raise _refused(path, faults, None)
     try:

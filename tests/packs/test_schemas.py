@@ -97,7 +97,7 @@ def test_short_forms_are_allowed() -> None:
         ("window:", "widow:", "$.rules[0]"),
         ("by: number", "by: 7", "$.rules[0].by"),
         ("1 per 30 scope-days", "once a month", "$.rules[0].evidence"),
-        ("calendar: day", "calendar: fortnight", "$.rules[0].window"),
+        ("calendar: day", "length: day", "$.rules[0].window"),
     ],
 )
 def test_an_editor_sees_what_the_loader_would_refuse(old: str, new: str, path: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import ConfigError
-from monitor.strict_yaml import PROBLEMS_MAX, load_yaml, nodes
+from monitor.strict_yaml import PROBLEMS_MAX, composer, load_yaml, nodes
 from tests.yaml.models import PATH, File, item, load, problems, told
 
 
@@ -415,11 +415,11 @@ def test_faults(name: str) -> None:
 
 def test_a_deep_file_is_refused_where_it_gets_too_deep() -> None:
     (line,) = told("items: " + "[" * 100_000)
-    assert line == f"1:{nodes.DEPTH_MAX + 8}: nested deeper than {nodes.DEPTH_MAX} levels"
+    assert line == f"1:{composer.DEPTH_MAX + 8}: nested deeper than {composing.DEPTH_MAX} levels"
 
 
 def test_the_deepest_allowed_file_is_read() -> None:
-    depth = nodes.DEPTH_MAX - 1
+    depth = composer.DEPTH_MAX - 1
     (line,) = told("on: " + "[" * depth + "]" * depth)
     assert line == "1:5: 'on' must be text, not a list"
 
@@ -428,7 +428,7 @@ def test_a_billion_laughs_are_not_laughed() -> None:
     lines = ["a0: &a0 [x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]
     (line,) = told("\n".join(lines))
-    assert f"more than {nodes.NODES_MAX} values, with aliases written out" in line
+    assert f"more than {composer.NODES_MAX} values, with aliases written out" in line
 
 
 def test_a_large_file_is_refused_unread(tmp_path: Path) -> None:

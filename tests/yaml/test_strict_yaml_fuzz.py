@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import ConfigError, Problem
-from monitor.strict_yaml import load_yaml, loads_yaml, nodes
+from monitor.strict_yaml import composer, load_yaml, loads_yaml
 from tests.yaml.models import PATH, File, item
 
 PIECES = st.sampled_from(
@@ -157,7 +157,7 @@ def test_any_values_are_read_or_refused_and_blamed_on_their_own_line(
 @settings(max_examples=200, deadline=2_000)
 def test_what_yaml_writes_is_read_back(value: object) -> None:
     text = yaml.safe_dump({"value": value}, allow_unicode=True, default_flow_style=None)
-    root, faults = nodes.compose(text)
+    root, faults = composer.compose(text)
     assert not faults
     assert root is not None
     assert root.value == {"value": value}
