@@ -16,7 +16,7 @@ from monitor.simulate.scenarios import DEMO_HISTORY_MS
 from monitor.simulate.simulation import Simulation, simulate
 from monitor.simulate.sinks import RotatingSink
 
-RATE: Final = 15.0
+RATE: Final = 8.0
 NUMBERS: Final = 60
 SEED: Final = 7
 DURATION_MS: Final = 7 * 86_400_000
@@ -33,7 +33,6 @@ def demo_simulation(now_ms: int) -> Simulation:
         rate=RATE,
         duration_ms=DURATION_MS,
         numbers=NUMBERS,
-        live_states=True,
     )
 
 

@@ -186,7 +186,9 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
             "nobody works for half of the time", _quiet_night, 12 * HOUR_MS, 5.0
         ),
         "late-and-duplicate": Scenario("bad numbers, seen late and twice", _late_and_duplicate),
-        "demo": Scenario("a bit of everything", demo_plan, 24 * HOUR_MS, 15.0, True),
+        "demo": Scenario(
+            "a bit of everything", demo_plan, 24 * HOUR_MS, 8.0, around_the_clock=True
+        ),
     }
 )
 """By name, in the order they are listed."""

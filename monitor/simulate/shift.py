@@ -26,10 +26,12 @@ NIGHT: Final = 0.02
 _BY_HOUR: Final = np.array(
     # 8–21 h are calling hours; lunch is quiet, ten o'clock and three are busiest.
     [NIGHT] * 8
-    + [0.4, 0.85, 1.0, 0.95, 0.55, 0.6, 0.9, 1.0, 0.95, 0.85, 0.7, 0.6, 0.45]
+    + [0.1, 0.9, 1.0, 0.95, 0.55, 0.6, 0.9, 1.0, 0.95, 0.85, 0.7, 0.6, 0.45]
     + [NIGHT] * 3
 )
 
+COME_BACK_MS: Final = 1_800_000
+"""After a silence all are back at work within so long."""
 SHORT_TALK_S: Final = (2.0, 29.5)
 """Hung up by the customer within 30 s."""
 MIDDLE_TALK_S: Final = (31.0, 119.0)
@@ -46,9 +48,11 @@ BREAK_S: Final = (300.0, 900.0)
 
 
 def profile(times_ms: Int64) -> Float64:
-    """How busy the day is at each time, from ``NIGHT`` to 1, by local hour."""
-    hour = (times_ms + LOCAL_OFFSET_MS) % DAY_MS // 3_600_000
-    return _BY_HOUR[hour]
+    """How busy the day is at each time, from ``NIGHT`` to 1: straight lines between the hours."""
+    # Between hours, not in steps: a crowd that begins at once ends its short calls first.
+    hours = (times_ms + LOCAL_OFFSET_MS) % DAY_MS / 3_600_000
+    busy: Float64 = np.interp(hours, np.arange(25), np.append(_BY_HOUR, _BY_HOUR[0]))
+    return busy
 
 
 class Floor:
@@ -77,7 +81,8 @@ class Floor:
         """The share of all agents at work, 0 to 1."""
         share = np.ones(len(times_ms)) if self._flat else profile(times_ms) / self._busiest
         for begin, end in self._silences:
-            share[(times_ms >= begin) & (times_ms < end)] = 0.0
+            back = (times_ms - end) / COME_BACK_MS
+            share = np.where(times_ms >= begin, np.minimum(share, np.maximum(back, 0.0)), share)
         return share
 
 

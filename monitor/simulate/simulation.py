@@ -16,7 +16,7 @@ from monitor.simulate.centre import Centre, build_centre
 from monitor.simulate.delivery import Road
 from monitor.simulate.lines import TYPES
 from monitor.simulate.scenarios import SCENARIOS, Delivery, Plan, Scenario
-from monitor.simulate.traffic import EVENTS_PER_CALL, LIVE_EVENTS_PER_CALL, Traffic
+from monitor.simulate.traffic import EVENTS_PER_CALL, LIVE_EVENTS_PER_CALL, WARM_UP_MS, Traffic
 from monitor.simulate.truth import Truth
 
 CHUNK_EVENTS = 40_000
@@ -46,14 +46,16 @@ class Simulation:
                 service. Calls without them are other bytes, so it is for live demonstrations.
             live_ms: from here on the pieces are a second long, so that ``blocked`` tells soon.
         """
-        begin, end = self.truth.start_ms, self.truth.end_ms
-        live_ms = end if live_ms is None else live_ms
-        while begin < end:
-            longest = begin + (CHUNK_MS_MIN if begin >= live_ms else self.chunk_ms)
-            until = min(longest, live_ms if begin < live_ms else end, end)
-            made = self.traffic.make(begin, until, blocked())
-            yield self._counted(self.road.send(made.filter(pl.col("time") < end), until))
-            begin = until
+        start, end = self.truth.start_ms, self.truth.end_ms
+        marks = sorted({start, end, end if live_ms is None else min(max(live_ms, start), end)})
+        begin, inside = start - WARM_UP_MS, pl.col("time").is_between(start, end, closed="left")
+        for mark in marks:
+            longest = CHUNK_MS_MIN if live_ms is not None and begin >= live_ms else self.chunk_ms
+            while begin < mark:
+                until = min(begin + longest, mark)
+                made = self.traffic.make(begin, until, blocked())
+                yield self._counted(self.road.send(made.filter(inside), until))
+                begin = until
         yield self._counted(self.road.rest())
 
     def _counted(self, records: pl.DataFrame) -> pl.DataFrame:

@@ -24,8 +24,10 @@ from monitor.simulate.truth import HEALTHY, Planted
 Bool = npt.NDArray[np.bool_]
 Int64 = npt.NDArray[np.int64]
 
-AUTO_LOGGED: Final = 0.95
-FOLLOWED_UP: Final = 0.98
+AUTO_LOGGED: Final = 0.97
+FOLLOWED_UP: Final = 0.99
+WARM_UP_MS: Final = 900_000
+"""So long before the start the calls begin, unseen: else the first to end would all be short."""
 SLEEP_MS: Final = 300_000
 """An agent who is not needed looks again so much later, give or take half of it."""
 EVENTS_PER_CALL: Final = (
@@ -67,6 +69,7 @@ class Traffic:
         self._idle_s = idle_s
         self._live = live_states
         self._seed = seed
+        self._start_ms = start_ms
         self._made = 0
         self._calls = 0
         self._dialler = Dialler(centre, planted, self._random)
@@ -74,14 +77,17 @@ class Traffic:
         agents = len(centre.agents)
         # The first call of each comes within an average call's time, so that no wave runs through.
         spread = (shift.busy_s() + idle_s) * 1_000
-        self._free_ms = start_ms + (self._random.random(agents) * spread).astype(np.int64)
+        first_ms = start_ms - WARM_UP_MS
+        self._free_ms = first_ms + (self._random.random(agents) * spread).astype(np.int64)
         self._rank = self._random.permutation(agents) / agents
         self._signed_in = np.zeros(agents, dtype=np.bool_)
+        self._doing = np.full(agents, _OFFLINE)
 
     def make(self, begin_ms: int, end_ms: int, blocked: Collection[str] = ()) -> pl.DataFrame:
         """Records (``lines.SCHEMA``) of all that begins in ``[begin_ms, end_ms)``; none is earlier.
 
-        What follows from it may have a later time. ``blocked`` numbers are not dialled with.
+        What follows from it may have a later time. ``blocked`` numbers are not dialled with. The
+        first span begins ``WARM_UP_MS`` before the start, and one ends with the start.
         """
         numbers = self._centre.numbers
         self._dialler.prepare(begin_ms, end_ms, numbers.is_in(sorted(blocked)).to_numpy())
@@ -98,7 +104,7 @@ class Traffic:
                 rounds.append(made)
         if rounds:
             parts += self._call_events(Attempts.joined(rounds), begin_ms)
-        parts.append(self._states(states))
+        parts.append(self._states(states, end_ms))
         return pl.concat(part for part in parts if part.height or part is parts[0])
 
     # -- agents -----------------------------------------------------------------------------
@@ -134,8 +140,18 @@ class Traffic:
             ]
         return states
 
-    def _states(self, states: Sequence[_States]) -> pl.DataFrame:
+    def _states(self, states: Sequence[_States], end_ms: int) -> pl.DataFrame:
         agent, times, state = (np.concatenate(column) for column in zip(*states, strict=True))
+        unseen = np.flatnonzero(times < self._start_ms)
+        unseen = unseen[np.argsort(times[unseen], kind="stable")]
+        self._doing[agent[unseen]] = state[unseen]
+        seen = times >= self._start_ms
+        rows = [(agent[seen], times[seen], state[seen])]
+        if end_ms == self._start_ms:
+            # Who is at work already says so at the start.
+            who = np.flatnonzero(self._doing != _OFFLINE)
+            rows.append((who, np.full(len(who), end_ms), self._doing[who]))
+        agent, times, state = (np.concatenate(column) for column in zip(*rows, strict=True))
         frame = pl.DataFrame({"time": times, "state": _STATES.gather(state)})
         return self._write("agent.state", frame.with_columns(*self._place(agent)))
 
