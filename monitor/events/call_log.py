@@ -10,9 +10,12 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-CHUNK_ROWS = 16_384
+UInt64 = npt.NDArray[np.uint64]
+
+CHUNK_ROWS = 65_536
 SEQ = "__seq"
 """Int64: a row's place among all call rows; a question's: the call rows before it."""
 ROW = "__row"
@@ -32,17 +35,15 @@ class _Chunk:
         self._order = np.argsort(hashes, kind="stable")
         self._hashes = hashes[self._order]
 
-    def of(self, wanted: pl.Series) -> pl.DataFrame:
-        """The rows whose key is among the distinct ``wanted``."""
-        hashes = wanted.hash().to_numpy()
+    def near(self, hashes: UInt64) -> pl.DataFrame | None:
+        """The rows whose key has one of the ``hashes``, in order; None where there is none."""
         first = np.searchsorted(self._hashes, hashes, side="left")
         count = np.searchsorted(self._hashes, hashes, side="right") - first
         hit = np.flatnonzero(count)
         if not hit.size:
-            return self.frame.clear()
+            return None
         rows = np.concatenate([np.arange(first[i], first[i] + count[i]) for i in hit.tolist()])
-        near = self.frame[np.sort(self._order[rows])]
-        return near.filter(pl.col(self._key).is_in(wanted.implode()))  # hashes may collide
+        return self.frame[np.sort(self._order[rows])]
 
     def to_blob(self) -> bytes:
         if self.blob is None:
@@ -97,12 +98,13 @@ class CallLog:
         asked = asking.select(self._key, SEQ, ROW, pl.lit(False).alias(_SAID))
         names = self._names
         wanted = asked[self._key].drop_nulls().unique()
-        said = pl.concat(
-            [
-                *(chunk.of(wanted) for chunk in self._chunks),
-                self._tail.filter(pl.col(self._key).is_in(wanted.implode())),
-            ]
-        ).with_columns(pl.lit(True).alias(_SAID))
+        hashes = wanted.hash().to_numpy()
+        near = [chunk.near(hashes) for chunk in self._chunks]
+        said = (
+            pl.concat([*(rows for rows in near if rows is not None), self._tail])
+            .filter(pl.col(self._key).is_in(wanted.implode()))  # hashes may collide
+            .with_columns(pl.lit(True).alias(_SAID))
+        )
         # A question stands before the call row of the same place: that one comes after it.
         both = pl.concat([said, asked], how="diagonal").sort(self._key, SEQ, _SAID)
         said_at = pl.when(_SAID).then(SEQ)
@@ -136,9 +138,13 @@ class CallLog:
 
     def trim(self, keys: int) -> None:
         """Keep the ``keys`` keys that were used last."""
-        if self.rows > keys:
-            self._fold()
-            self._replace(self._chunks[0].frame.tail(keys))
+        self._fold()
+        self._replace(self._chunks[0].frame.tail(keys))
+
+    def keys(self) -> set[str]:
+        """All keys there are."""
+        columns = [self._tail[self._key], *(chunk.frame[self._key] for chunk in self._chunks)]
+        return set(pl.concat(columns).unique().to_list())
 
     def snapshot(self) -> list[bytes]:
         """Arrow IPC blobs, the open chunk last; those of full chunks are the same every time."""

@@ -1,6 +1,6 @@
 """Every event type and every field: the one list that all else is made from.
 
-Owns names, types, values and sane ranges (shared contract: docs/events.md). Decoding, the pydantic
+Owns names, types, values and sane ranges. Decoding, the pydantic
 models, the JSON Schema and the check of ``where`` expressions read it; none has a list of its own.
 Field names are one flat namespace: a name has one type in every event that carries it.
 """

@@ -4,7 +4,8 @@ Owns two bounded tables learnt from ``call.*`` rows in the order in which rows a
 
 * *Calls*: what the last ``calls`` call rows said of each ``call_id``.
 * *Owners*: what was last said of each number's agent, group, team, campaign and type. Past
-  ``numbers`` the least recently used are forgotten, at the first row of the next tick.
+  ``numbers`` of them, at the first row of the next tick, the quarter least recently used is
+  forgotten.
 
 Both take, dimension by dimension, the last value that was there: a call's queueing names no agent,
 an unanswered call none of its number's. A row whose call is known takes nothing from its number's
@@ -40,6 +41,7 @@ class Owners:
         self._seq = 0
         """Call rows seen so far: the next one's place."""
         self._tick: int | None = None
+        self._numbers: set[str] = set()
 
     def apply(self, released: pl.DataFrame) -> pl.DataFrame:
         """``released`` with null dimensions of feedback rows filled where they are known.
@@ -49,8 +51,9 @@ class Owners:
         """
         if released.is_empty():
             return released
-        calls = released["type"].is_in(CALL_TYPES)
-        if self._owners.rows + int(calls.sum()) <= self._limits.numbers:
+        used = released.filter(pl.col("type").is_in(CALL_TYPES))["number"].drop_nulls().unique()
+        new = set(used.to_list()).difference(self._numbers)
+        if len(self._numbers) + len(new) <= self._limits.numbers:
             return self._pass(released)
         return pl.concat(
             self._pass(tick) for tick in released.partition_by("tick", maintain_order=True)
@@ -58,8 +61,9 @@ class Owners:
 
     def _pass(self, released: pl.DataFrame) -> pl.DataFrame:
         """Rows of one tick, or of several that cannot fill the table of owners."""
-        if released["tick"][0] != self._tick:
-            self._owners.trim(self._limits.numbers)
+        if released["tick"][0] != self._tick and len(self._numbers) > self._limits.numbers:
+            self._owners.trim(self._limits.numbers - self._limits.numbers // 4)
+            self._numbers = self._owners.keys()
         self._tick = int(released["tick"][-1])
         is_call = pl.col("type").is_in(CALL_TYPES)
         placed = released.select(
@@ -71,6 +75,7 @@ class Owners:
         said = placed.filter(is_call)
         self._calls.add(said)
         self._owners.add(said)
+        self._numbers.update(said["number"].drop_nulls().unique().to_list())
         self._seq += said.height
         lacking = pl.any_horizontal(pl.col(DIMENSIONS).is_null())
         asking = placed.filter(pl.col("type").is_in(FEEDBACK_TYPES) & lacking)
@@ -100,8 +105,8 @@ class Owners:
 
     @property
     def owners_held(self) -> int:
-        """Rows remembered of numbers, at least as many as there are numbers."""
-        return self._owners.rows
+        """Numbers whose last owner is remembered."""
+        return len(self._numbers)
 
     def snapshot(self) -> dict[str, Any]:
         """Both tables as Arrow IPC blobs; full chunks are written once and given again."""
@@ -118,6 +123,7 @@ class Owners:
         self._tick = state["tick"]
         self._calls.restore(state["calls"])
         self._owners.restore(state["owners"])
+        self._numbers = self._owners.keys()
 
 
 def _merge(asking: pl.DataFrame, known: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
