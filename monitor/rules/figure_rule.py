@@ -25,7 +25,6 @@ from monitor.rules.walk import Sighting, Walker
 
 HELD_ENDS_MS = 300_000
 """An episode whose number has been out of service for so long is over, whoever took it out."""
-_COVER_HORIZON_MS = 1 << 47
 _UNKNOWN, _OK, _INSUFFICIENT = -1, 0, 1
 
 
@@ -52,7 +51,7 @@ class FigureRule:
         self._calm = np.full(0, _UNKNOWN, dtype=np.int8)
         """For each key that is not in ``rows``: not judged yet, ok or insufficient."""
         self._covered = [False] * len(self._views)
-        self._covers_at: list[int | None] | None = None
+        self._covers_at: list[int] | None = None
         self._held: frozenset[str] = frozenset()
 
     @property
@@ -65,11 +64,12 @@ class FigureRule:
 
     def step(self, tick: int, held: AbstractSet[str]) -> tuple[list[Alert], list[Want]]:
         """Judge one tick; what comes back is in no particular order."""
+        self._numbers.hold(held)
         alerts = self._hold(tick, held)
-        self._feed(tick, held)
+        self._feed(tick)
         changed = self._changed(tick)
         if any(self._covered):
-            alerts += self._judge_keys(tick, changed, held)
+            alerts += self._judge_keys(tick, changed)
         wants: list[Want] = []
         for row in self.rows.values():
             if row.state is not State.FIRING or row.held_since != NEVER:
@@ -89,7 +89,7 @@ class FigureRule:
             for level in self._judge.levels:
                 if level.detector is not None:
                     fed = level.detector.fed()
-                    level.detector.reset(fed[self._numbers.held(fed, newly)])
+                    level.detector.reset(self._numbers.of_numbers(fed, newly))
         if newly or len(held) != len(self._held):
             self._held = frozenset(held)
         alerts: list[Alert] = []
@@ -104,29 +104,29 @@ class FigureRule:
                 alerts.append(self.close(key, tick, "suspended"))
         return alerts
 
-    def _feed(self, tick: int, held: AbstractSet[str]) -> None:
+    def _feed(self, tick: int) -> None:
         detectors = [level.detector for level in self._judge.levels if level.detector is not None]
         if not detectors:
             return
         ids, hits, of = self._views[0].fresh()
-        keep = ~self._numbers.held(ids, held)
+        here = self._numbers.in_service(ids)
         for detector in detectors:
-            detector.feed(tick, ids[keep], hits[keep], of[keep])
+            detector.feed(tick, ids[here], hits[here], of[here])
 
     def _changed(self, tick: int) -> Int64:
         """Keys whose figures may have changed; all of them when a window begins to count."""
         if not all(self._covered):
-            covered = [at is not None and tick >= at for at in self._coverage(tick)]
+            covered = [tick >= at for at in self._coverage(tick)]
             if covered != self._covered:
                 self._covered = covered
                 return self._keys.living()
         return _union([view.touched() for view in self._views])
 
-    def _judge_keys(self, tick: int, changed: Int64, held: AbstractSet[str]) -> list[Alert]:
+    def _judge_keys(self, tick: int, changed: Int64) -> list[Alert]:
         """Judge the keys that changed and those that are not over."""
         live = np.array(sorted(self.rows), dtype=np.int64)
-        ids = _union([changed, live])
-        ids = ids[~self._numbers.held(ids, held)]
+        ids = _union([changed, live]) if len(live) else changed
+        ids = ids[self._numbers.in_service(ids)]
         if not len(ids):
             return []
         windows = [index for index, covered in enumerate(self._covered) if covered]
@@ -144,7 +144,9 @@ class FigureRule:
         ids, data = judgement.ids, judgement.of != 0
         self._grow(int(ids[-1]) + 1)
         known = self._calm[ids] != _UNKNOWN
-        matters = judgement.breach.any(axis=0) | np.isin(ids, live)
+        matters: Bool = np.logical_or.reduce(judgement.breach, axis=0)
+        if len(live):
+            matters |= np.isin(ids, live)
         if self.rule.no_data == "alert":
             matters |= ~data & known
         calm = ~matters & (known | data)
@@ -215,7 +217,7 @@ class FigureRule:
             )
             due += [] if at is None else [at]
         if not all(self._covered):
-            due += [at for at in self._coverage(after) if at is not None and at > after]
+            due += [at for at in self._coverage(after) if at > after]
         if not due:
             return None
         return max(-(-min(due) // self._tick_ms), after // self._tick_ms + 1) * self._tick_ms
@@ -257,11 +259,11 @@ class FigureRule:
             if level.detector is not None:
                 level.detector.restore(state["evidence"][level.name])
 
-    def _coverage(self, tick: int) -> Sequence[int | None]:
+    def _coverage(self, tick: int) -> Sequence[int]:
         """For each window the first tick at which the log seen covers it; worked out once."""
         if self._covers_at is None:
             self._covers_at = [
-                _first_true(view.covered, tick, self._tick_ms) for view in self._views
+                tick if view.covered(tick) else view.covered_at() for view in self._views
             ]
         return self._covers_at
 
@@ -273,20 +275,3 @@ class FigureRule:
 
 def _union(parts: list[Int64]) -> Int64:
     return parts[0] if len(parts) == 1 else np.unique(np.concatenate(parts))
-
-
-def _first_true(covered: Any, tick: int, tick_ms: int) -> int | None:
-    """The first aligned tick from ``tick`` on that is covered: coverage, once there, stays."""
-    low = tick - tick % tick_ms
-    if covered(low):
-        return low
-    step = tick_ms
-    while not covered(low + step):
-        low, step = low + step, step * 2
-        if step > _COVER_HORIZON_MS:
-            return None
-    while step > tick_ms:
-        step //= 2
-        if not covered(low + step):
-            low += step
-    return low + tick_ms

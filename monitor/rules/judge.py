@@ -139,27 +139,22 @@ class RuleJudge:
             tuple(level.judge(ids, hits, of) for level in self.levels) for hits, of in figures
         )
         chosen = self._choose(verdicts, figures, len(ids))
-        rows = np.arange(len(ids))
 
         def pick(columns: list[Any]) -> Any:
-            return np.stack(columns)[chosen, rows]
+            return columns[0] if len(columns) == 1 else np.stack(columns)[chosen, rows]
 
-        def pick_level(name: str) -> Bool:
-            return np.stack(
-                [
-                    pick([getattr(per_window[level], name) for per_window in verdicts])
-                    for level in range(len(self.levels))
-                ]
-            )
-
+        rows = np.arange(len(ids))
+        levels = range(len(self.levels))
         return Judgement(
             ids=ids,
             window=np.asarray(windows, dtype=np.int64)[chosen],
             hits=pick([hits for hits, _ in figures]),
             of=pick([of for _, of in figures]),
-            breach=pick_level("breach"),
-            cleared=pick_level("cleared"),
-            enough=np.logical_and.reduce(pick_level("enough"), axis=0),
+            breach=np.stack([pick([found[n].breach for found in verdicts]) for n in levels]),
+            cleared=np.stack([pick([found[n].cleared for found in verdicts]) for n in levels]),
+            enough=np.logical_and.reduce(
+                [pick([found[n].enough for found in verdicts]) for n in levels]
+            ),
             verdicts=verdicts,
             windows=windows,
         )
@@ -170,6 +165,8 @@ class RuleJudge:
         figures: list[tuple[Int64, Int64]],
         n: int,
     ) -> Int64:
+        if len(verdicts) == 1:
+            return np.zeros(n, dtype=np.int64)
         best = np.full(n, -1, dtype=np.int64)
         chosen = np.full(n, len(verdicts) - 1, dtype=np.int64)
         settled = np.zeros(n, dtype=np.bool_)

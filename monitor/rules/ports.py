@@ -71,6 +71,10 @@ class FigureView(Protocol):
         """The log seen covers the window at ``tick``; once true, it stays so."""
         ...
 
+    def covered_at(self) -> int:
+        """The first tick at which :meth:`covered` holds; asked only while it does not."""
+        ...
+
     def scope(self, key: int) -> Scope:
         """Dimensions and values of a key."""
         ...

@@ -17,6 +17,8 @@ from monitor.rules.ports import Bool, Int64
 SEPARATOR = "\x1f"
 """Between the dimensions of a key, in the order of ``by``."""
 
+_NONE: Int64 = np.empty(0, dtype=np.int64)
+
 
 class Exceptions:
     """The ``except`` list of a rule."""
@@ -37,25 +39,49 @@ class Exceptions:
 
 
 class NumberKeys:
-    """The numbers behind the keys of a scope; empty-handed when the scope has no number."""
+    """The numbers behind the keys of a scope, and which of them are out of service.
+
+    A scope without a number has none, and nothing of it is ever out of service.
+    """
 
     def __init__(self, by: tuple[str, ...], keys: KeyTable) -> None:
         self._position = by.index("number") if "number" in by else None
         self._single = len(by) == 1
         self._keys = keys
+        self._held: AbstractSet[str] = frozenset()
+        self._held_ids = _NONE
 
-    def held(self, ids: Int64, numbers: AbstractSet[str]) -> Bool:
-        """Which of ``ids`` belong to ``numbers``."""
-        if self._position is None or not numbers or not len(ids):
-            return np.zeros(len(ids), dtype=np.bool_)
+    def hold(self, numbers: AbstractSet[str]) -> None:
+        """From now on these are out of service."""
+        self._held = numbers
+        if self._position is not None and self._single:
+            self._held_ids = self._find(numbers)
+
+    def in_service(self, ids: Int64) -> Bool | slice:
+        """Which of ``ids`` are not out of service, as an index."""
+        if self._position is None or not self._held:
+            return slice(None)
         if self._single:
-            found = (self._keys.find(number) for number in numbers)
-            return np.isin(ids, [key for key in found if key is not None])
-        return np.array([self._number(key) in numbers for key in ids.tolist()], dtype=np.bool_)
+            return ~np.isin(ids, self._held_ids) if len(self._held_ids) else slice(None)
+        return ~self._among(ids, self._held)
+
+    def of_numbers(self, ids: Int64, numbers: AbstractSet[str]) -> Int64:
+        """Those of ``ids`` that belong to ``numbers``."""
+        if self._position is None:
+            return _NONE
+        if self._single:
+            return np.intersect1d(ids, self._find(numbers))
+        return ids[self._among(ids, numbers)]
 
     def of_scope(self, scope: Scope) -> str | None:
         """The number in a scope of these keys."""
         return None if self._position is None else scope[self._position][1]
 
-    def _number(self, key: int) -> str:
-        return self._keys.name(key).split(SEPARATOR)[self._position or 0]
+    def _find(self, numbers: AbstractSet[str]) -> Int64:
+        found = [self._keys.find(number) for number in numbers]
+        return np.array([key for key in found if key is not None], dtype=np.int64)
+
+    def _among(self, ids: Int64, numbers: AbstractSet[str]) -> Bool:
+        position = self._position or 0
+        names = (self._keys.name(key).split(SEPARATOR)[position] for key in ids.tolist())
+        return np.fromiter((name in numbers for name in names), np.bool_, len(ids))

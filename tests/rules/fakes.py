@@ -80,6 +80,9 @@ class FakeView:
     def covered(self, tick: int) -> bool:
         return tick >= self.covered_from
 
+    def covered_at(self) -> int:
+        return -(-self.covered_from // TICK) * TICK
+
     def scope(self, key: int) -> Scope:
         return tuple(zip(self.by, self.keys.name(key).split("\x1f"), strict=True))
 

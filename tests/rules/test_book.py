@@ -288,10 +288,14 @@ def test_a_window_is_judged_from_the_tick_that_the_log_covers_it() -> None:
     assert bench.at(5).alerts
 
 
-def test_a_window_that_is_never_covered_is_never_judged() -> None:
-    bench = Bench(rule(), views={"30m": FakeView(covered_from=2**62)})
-    assert not bench.at(1, {N: (10, 20)}).alerts
-    assert bench.book.next_event_tick(T0) is None
+def test_a_long_window_joins_in_when_it_is_covered() -> None:
+    short = FakeView(window="30m")
+    long = FakeView(window="4h", keys=short.keys, covered_from=T0 + 3 * TICK)
+    bench = Bench(rule(window=None, windows=["30m", "4h"]), views={"30m": short, "4h": long})
+    long.set({N: (40, 100)})
+    assert not bench.at(1, {N: (3, 9)}).alerts
+    assert not bench.at(2).alerts
+    assert [alert.figures.window for alert in bench.at(3).alerts] == ["4h"]
 
 
 def test_the_shortest_window_with_enough_is_judged_and_shown() -> None:

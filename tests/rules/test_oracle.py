@@ -159,7 +159,7 @@ def heard(alerts: list[Alert]) -> list[Heard]:
 
 
 @given(made=rules(), story=ticks)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_the_book_decides_as_the_description_says(made: Rule, story: list[Tick]) -> None:
     source = FakeSource({"30m": FakeView()})
     book, oracle = RuleBook([made], source, tick_ms=TICK), Interpreter(made)
@@ -196,7 +196,7 @@ def everything(**changes: Any) -> list[Rule]:
 
 
 @given(story=sequences, cut=st.integers(0, 50))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_a_restart_in_between_changes_nothing(
     story: list[tuple[dict[str, tuple[int, int]], dict[str, tuple[int, int]], frozenset[str]]],
     cut: int,
@@ -222,7 +222,7 @@ def test_a_restart_in_between_changes_nothing(
 
 
 @given(made=rules(), story=ticks)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_quiet_ticks_can_be_left_out(made: Rule, story: list[Tick]) -> None:
     # One book judges every tick; the other those with news, and those it asked for itself.
     source = FakeSource({"30m": FakeView(covered_from=T0 + 3 * TICK)})
