@@ -118,16 +118,28 @@ class Daemon:
             clock=self._clock,
             telephony=telephony.channel,
         )
-        worker = DeliveryWorker(
-            config.delivery, channels, outbox=store.outbox, clock=self._clock, stats=self.stats
-        )
         recorder = StoreRecorder(
-            store, router, telephony.acks, clock=self._clock, stop=self.stop, wake=worker.wake
+            store,
+            router,
+            telephony.acks,
+            clock=self._clock,
+            stop=self.stop,
+            ack_timeout_ms=config.numbers.ack_timeout,
         )
+        worker = DeliveryWorker(
+            config.delivery,
+            channels,
+            outbox=store.outbox,
+            clock=self._clock,
+            stats=self.stats,
+            stale=recorder.stale,
+        )
+        recorder.wake = worker.wake
         self.recorder = recorder
         engine = build_engine(
             self.site, recorder, self._clock, self.stats, answers=telephony.answers
         )
+        recorder.awaited = lambda: engine.judges.desk.awaited
         run = Run(self, engine, store, recorder, telephony)
         try:
             run.start()

@@ -231,10 +231,12 @@ class Want:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """Telephony's answer to a command."""
+    """Telephony's answer to a command, or the daemon's note that there is none."""
 
     command_id: str
-    status: Literal["applied", "rejected"]
+    status: Literal["applied", "rejected", "silent"]
+    """``silent``: nothing was heard within ``numbers.ack_timeout`` of wall time. It is an input like
+    the others, since event time says nothing of it while the daemon catches up."""
     detail: str
     at_ms: int
 

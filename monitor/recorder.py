@@ -6,9 +6,12 @@ for replays. Routing is ``monitor.delivery.routes``, storing ``monitor.store``.
 
 from __future__ import annotations
 
+import contextlib
+import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict
 from typing import Any
 
@@ -21,13 +24,17 @@ from monitor.engine import Input, Outcome
 from monitor.errors import StoreError
 from monitor.source.base import Partition
 from monitor.store.journal import Entry, FloorRow
+from monitor.store.outbox import Delivery
 from monitor.store.store import Recording, Store
 from monitor.telephony.base import AckSource
+from monitor.units import format_duration
 from monitor.windows.watermark import Floor
 
 log = structlog.get_logger(__name__)
 
 RETRY_S = 1.0
+TOLD = -1
+"""In place of a time: its silence has been told."""
 
 
 class StoreRecorder:
@@ -41,19 +48,26 @@ class StoreRecorder:
         *,
         clock: Clock,
         stop: threading.Event,
-        wake: Callable[[], None],
+        ack_timeout_ms: int,
         recent: int = 200,
     ) -> None:
+        self.wake: Callable[[], None] = lambda: None
+        """Tells delivery that something waits."""
         self.router = router
         self.feed: deque[Decision] = deque(maxlen=recent)
         """The newest decisions, for the terminal."""
+        self.awaited: Callable[[], AbstractSet[str]] = frozenset
+        """Ids of the commands that the desk awaits an answer to."""
         self.failing = ""
         """Why the store refuses just now; empty while it does not."""
         self._store = store
         self._acks = acks
         self._clock = clock
         self._stop = stop
-        self._wake = wake
+        self._ack_timeout_ms = ack_timeout_ms
+        self._waiting_since: dict[str, int] = {}
+        """Wall time at which each awaited command was first seen to be."""
+        self._own: queue.SimpleQueue[Ack] = queue.SimpleQueue()
 
     def record(self, outcome: Outcome) -> None:
         """Store, then wake delivery. A store that refuses is tried again until it does not.
@@ -71,7 +85,7 @@ class StoreRecorder:
         new = self._insist(lambda: self._store.record(recording))
         if new:
             self.feed.extend(new)
-            self._wake()
+            self.wake()
 
     def refused(self, partition: Partition, offsets: Sequence[int]) -> None:
         """Journal what the wall clock refused."""
@@ -82,7 +96,7 @@ class StoreRecorder:
     def inputs(self, tick: int) -> list[Input]:
         """Acknowledgements and manual actions that have come in, journaled as of ``tick``."""
         found: list[Input] = []
-        for ack in self._acks.poll():
+        for ack in [*self._acks.poll(), *self._notes(), *self._silences()]:
             self._insist(
                 lambda ack=ack: self._store.journal.append(  # type: ignore[misc]
                     "ack", tick, asdict(ack), key=f"ack:{ack.command_id}:{ack.status}:{ack.at_ms}"
@@ -92,6 +106,26 @@ class StoreRecorder:
         claimed = self._insist(lambda: self._store.requests.claim(tick))
         found += [Input(claim.tick_ms, claim.action) for claim in claimed]
         return found
+
+    def stale(self, delivery: Delivery) -> None:
+        """A command was not sent, its time being over: it counts as done. For any thread."""
+        now_ms = self._clock.now_ms()
+        self._own.put(Ack(delivery.decision.id, "applied", "stale: not sent", now_ms))
+
+    def _notes(self) -> Iterator[Ack]:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                yield self._own.get_nowait()
+
+    def _silences(self) -> list[Ack]:
+        """Commands that telephony has left unanswered for too long, each once."""
+        now_ms, awaited = self._clock.now_ms(), self.awaited()
+        since = {name: self._waiting_since.get(name, now_ms) for name in awaited}
+        limit = self._ack_timeout_ms
+        over = sorted(n for n, began in since.items() if began != TOLD and now_ms - began >= limit)
+        self._waiting_since = since | dict.fromkeys(over, TOLD)
+        detail = f"no answer within {format_duration(limit)}"
+        return [Ack(name, "silent", detail, now_ms) for name in over]
 
     def _insist(self, call: Callable[[], Any]) -> Any:
         while True:

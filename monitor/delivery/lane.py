@@ -55,6 +55,7 @@ class Lane:
         pacer: Pacer,
         draw: Callable[[], float],
         count: Callable[[str], None],
+        stale: Callable[[Delivery], None] = lambda _delivery: None,
     ) -> None:
         """``draw`` is uniform in [0, 1); ``count`` is told the result of each attempt."""
         self.receiver = receiver
@@ -65,6 +66,7 @@ class Lane:
         self._pacer = pacer
         self._draw = draw
         self._count = count
+        self._stale = stale
         self._recovered = False
         self._failures = 0
         self._paused_until_s = 0.0
@@ -179,6 +181,7 @@ class Lane:
                 return self._sent(delivery)
             if self._too_late(delivery):
                 self._count("stale")
+                self._stale(delivery)
                 log.warning("suspension_stale", receiver=self.receiver, id=delivery.decision.id)
                 return Settled(delivery.seq, "stale", "stale")
             self._pacer.took(self._clock.monotonic_s())

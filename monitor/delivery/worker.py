@@ -18,7 +18,7 @@ from monitor.delivery.lane import Lane, Policy
 from monitor.delivery.pacing import Pacer
 from monitor.delivery.settings import DeliverySettings, WebhookReceiver
 from monitor.stats import Stats
-from monitor.store.outbox import Outbox
+from monitor.store.outbox import Delivery, Outbox
 
 log = structlog.get_logger(__name__)
 
@@ -37,8 +37,14 @@ class DeliveryWorker:
         clock: Clock,
         stats: Stats,
         draw: Callable[[], float] = random.random,
+        stale: Callable[[Delivery], None] = lambda _delivery: None,
     ) -> None:
-        """``channels`` by receiver; ``draw`` gives the jitter, uniform in [0, 1)."""
+        """``channels`` by receiver; ``draw`` gives the jitter, uniform in [0, 1).
+
+        ``stale`` is told, from a delivery thread, of each command that was not sent because its
+        time was over.
+        """
+        self._stale = stale
         self._settings = settings
         self._outbox = outbox
         self._clock = clock
@@ -142,4 +148,5 @@ class DeliveryWorker:
             pacer=Pacer(made.rate if isinstance(made, WebhookReceiver) else None),
             draw=draw,
             count=count,
+            stale=self._stale,
         )

@@ -26,7 +26,6 @@ from monitor.numbers.record import Record, Timer
 from monitor.numbers.settings import NumbersSettings, PoolsSettings
 from monitor.numbers.wishes import Wishes
 from monitor.snapshot import NumberStanding
-from monitor.units import format_duration
 
 SWEEP_MS: Final = 3_600_000
 """Numbers that are no longer seen are looked for at aligned multiples of it."""
@@ -70,9 +69,9 @@ class NumberDesk:
         return bool(self._admission.frozen_by)
 
     @property
-    def awaiting(self) -> int:
-        """Commands whose answer is awaited."""
-        return len(self._ledger.awaited)
+    def awaited(self) -> AbstractSet[str]:
+        """Ids of the commands whose answer is awaited."""
+        return self._ledger.awaited.keys()
 
     def state(self, number: str) -> State:
         """Where the number stands; an unknown one is active."""
@@ -181,6 +180,11 @@ class NumberDesk:
         record = self._ledger.records[number]
         if ack.status == "applied":
             self._ledger.applied(record, tick, "telephony")
+        elif ack.status == "silent":
+            if not record.said_silent:
+                record.said_silent = True
+                verdict = Verdict("telephony_silent", f"{record.state}: {ack.detail}")
+                self._ledger.refuse(record, verdict, tick, cause=record.command)
         else:
             self._ledger.rejected(record, tick, ack.detail)
 
@@ -203,12 +207,7 @@ class NumberDesk:
 
     def _ring(self, record: Record, timer: Timer, tick: int) -> None:
         ledger = self._ledger
-        if timer == "silent":
-            record.said_silent = True
-            silence = format_duration(self._settings.ack_timeout)
-            verdict = Verdict("telephony_silent", f"{record.state}: no answer within {silence}")
-            ledger.refuse(record, verdict, tick, cause=record.command)
-        elif timer == "let_go":
+        if timer == "let_go":
             ledger.move(record, Event.LET_GO, tick, "time")
             ledger.back(record, tick)
         elif timer == "retried":

@@ -14,7 +14,7 @@ from monitor.numbers.terms import healed_level
 
 Release = Literal["time", "cleared", "person"]
 """What ends a suspension beside its ttl: nothing, the flag's clearing, or a person alone."""
-Timer = Literal["silent", "let_go", "ttl_over", "retried"]
+Timer = Literal["let_go", "ttl_over", "retried"]
 
 REMEMBERED_MAX = 16  # refusals of one number that are not said twice
 
@@ -81,8 +81,6 @@ class Record:
     def timer(self, ack_timeout_ms: int) -> tuple[int, Timer] | None:
         """The next thing that time alone brings, with the moment it is due; None: nothing."""
         due: list[tuple[int, Timer]] = []
-        if self.command and not self.said_silent:
-            due.append((self.issued_ms + ack_timeout_ms, "silent"))
         if self.state is State.SUSPENDED and self.owed:
             due.append((self.retry_ms, "retried"))
             if self.until_ms is not None:
@@ -92,8 +90,8 @@ class Record:
             due.append((max(self.until_ms, self.issued_ms) + ack_timeout_ms, "let_go"))
         elif self.until_ms is not None:
             due.append((self.until_ms, "ttl_over"))
-        # Of two that are due at once, the word to people comes first, then the nearer end.
+        # Of two that are due at once, the nearer end comes first.
         return min(due, key=lambda item: (item[0], _ORDER[item[1]]), default=None)
 
 
-_ORDER: dict[Timer, int] = {"silent": 0, "let_go": 1, "ttl_over": 2, "retried": 3}
+_ORDER: dict[Timer, int] = {"let_go": 0, "ttl_over": 1, "retried": 2}

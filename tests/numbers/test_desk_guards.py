@@ -172,7 +172,7 @@ def test_a_person_takes_over_a_suspension_under_way_and_one_that_ends() -> None:
     table = Table()
     table.step([want("1")])
     (taken,) = table.step(manual=[order("suspend", "1")]).commands
-    assert table.desk.awaiting == 1
+    assert len(table.desk.awaited) == 1
     assert table.step(acks=[applied(taken)]).closed == [("episode-1", "suspended")]
     table.step(manual=[order("resume", "1")])
     (again,) = table.step(manual=[order("suspend", "1", id="x")]).commands

@@ -150,7 +150,7 @@ class Desk(RuleBasedStateMachine):
     def one_command_a_number_is_in_flight_and_held_is_what_is_out(self) -> None:
         awaited = self.every.snapshot()["ledger"]["records"]
         in_flight = {record["number"] for record in awaited if record["command"]}
-        assert len(in_flight) == self.every.awaiting
+        assert len(in_flight) == len(self.every.awaited)
         assert in_flight <= self.every.held
         assert self.every.held == {n for n in KNOWN if self.every.state(n) not in IN_SERVICE}
         assert sum(self.every.counts().values()) >= len(self.every.book)
