@@ -1,7 +1,7 @@
 """Files that people write, loaded strictly: every fault at once, each with line, column and mend.
 
 Owns the way from bytes to a validated model. It knows no particular model, merges nothing and
-writes nothing. ``composer`` reads text, ``validate`` applies the model, ``faults`` words its errors.
+writes nothing. ``composer`` reads text, ``validate`` applies the model, ``faults`` words errors.
 """
 
 from __future__ import annotations

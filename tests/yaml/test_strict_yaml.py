@@ -415,7 +415,7 @@ def test_faults(name: str) -> None:
 
 def test_a_deep_file_is_refused_where_it_gets_too_deep() -> None:
     (line,) = told("items: " + "[" * 100_000)
-    assert line == f"1:{composer.DEPTH_MAX + 8}: nested deeper than {composing.DEPTH_MAX} levels"
+    assert line == f"1:{composer.DEPTH_MAX + 8}: nested deeper than {composer.DEPTH_MAX} levels"
 
 
 def test_the_deepest_allowed_file_is_read() -> None:
