@@ -53,6 +53,8 @@ RECONNECT_S = 1.0
 PRUNE_EVERY_S = 60.0
 CATCHING_UP_MS = 60_000
 """Behind the clock by more than this with records left to read: not ready."""
+OUTBOX_MANY = 100_000
+"""Deliveries waiting at which the outbox counts as full: nothing is dropped, people are told."""
 CHECKPOINT_SHARE = 10
 """Checkpoints take at most one part in so many of the engine's time."""
 _RESTART_ONLY = ("source", "time", "store", "telephony", "exporter", "limits", "events")
@@ -331,7 +333,7 @@ class Run:
             Queue(
                 "outbox",
                 waiting,
-                site.config.store.max_requests,
+                OUTBOX_MANY,
                 None if oldest is None else now_ms - oldest,
             ),
         )

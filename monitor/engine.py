@@ -246,7 +246,8 @@ class Engine:
         outcome = Outcome(judged=until)
         row_ticks: deque[int] = deque()
         if rows is not None:
-            row_ticks.extend(rows["tick"].unique().sort().to_list())
+            oldest = rows.group_by("tick").agg(pl.col("eff").min()).sort("tick")
+            row_ticks.extend(oldest["tick"].to_list())
             self._load(rows)
         while (tick := self._next_tick(row_ticks, until)) is not None:
             self._tick(tick, outcome)
@@ -262,6 +263,10 @@ class Engine:
             ]
         self.recorder.record(outcome)
         self._count(outcome)
+        if rows is not None and self.pace.live:
+            now_ms = self.clock.now_ms()
+            for eff in oldest["eff"].to_list():
+                self.stats.decision_delay.observe((now_ms - eff) / 1000)
 
     def _release(self, until: int) -> pl.DataFrame | None:
         rows = self.pending.release(until, self.watermarks.partitions())

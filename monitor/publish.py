@@ -63,7 +63,7 @@ def picture(
         indicators=tuple(infos.values()),
         figures=tuple(_figures(engine, infos, settings)) if judged else (),
         rules=rules.rules,
-        alerts=rules.alerts[: settings.rows_max],
+        alerts=rules.alerts,
         numbers=judges.desk.counts(),
         standing=tuple(judges.desk.standing()[: settings.rows_max]),
         frozen=judges.desk.frozen,

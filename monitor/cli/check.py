@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -52,7 +53,7 @@ def findings_of(site: Site) -> list[Finding]:
     return lint(rules, indicators, around)
 
 
-def _report(found: list[tuple[str, Problem]], site: Site | None, *, as_json: bool) -> None:
+def _report(found: Sequence[tuple[str, Problem]], site: Site | None, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"site": _site(site), "findings": [_plain(*entry) for entry in found]}))
         return

@@ -64,23 +64,24 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 @app.command("history")
 def history(
-    number: NumberArgument,
+    number: Annotated[
+        str | None, typer.Argument(help="The outbound number; without it, all changes.")
+    ] = None,
     config: ConfigOption = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000)] = 50,
     as_json: JsonOption = False,
 ) -> None:
-    """Every change of one number: when, who or which rule, why; newest first."""
+    """Every change: when, who or which rule, why; newest first. Freezes stand there too."""
     site = site_of(config)
+    wanted = None if number is None else _e164(number, site.config.events.phones.region)
     with store_of(site) as store:
-        changes = store.history.changes(
-            number=_e164(number, site.config.events.phones.region), limit=limit
-        )
+        changes = store.history.changes(number=wanted, limit=limit)
     if as_json:
         for change in changes:
             print(json.dumps(change.to_json(), ensure_ascii=False))
         return
     if not changes:
-        print(f"nothing is known of {number}")
+        print(f"nothing is known of {number or 'any number'}")
         return
     _show(changes)
 
@@ -158,12 +159,13 @@ def _e164(number: str, region: str) -> str:
 
 def _show(changes: list[NumberChange]) -> None:
     table = Table(box=None, pad_edge=False)
-    for heading in ("at", "from", "to", "reason", "by", "until", "detail"):
+    for heading in ("at", "number", "from", "to", "reason", "by", "until", "detail"):
         table.add_column(heading)
     for change in changes:
         until = "–" if change.until_ms is None else iso(change.until_ms)
         table.add_row(
             iso(change.at_ms),
+            change.number or "all",
             change.before,
             change.after,
             change.reason,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Annotated
 
@@ -37,8 +38,8 @@ def rule_tests(
     for file in files:
         site = _site_for(file, path)
         found = run_tests(
-            load_cases(file, site.rules), lambda story, s=site: run_story(s, story), SystemClock()
-        )  # type: ignore[misc]
+            load_cases(file, site.rules), functools.partial(run_story, site), SystemClock()
+        )
         results += found
         console.print(f"[bold]{file}[/]")
         for result in found:

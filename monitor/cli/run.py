@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 from rich.console import Console
@@ -62,7 +62,7 @@ def run(
 
 
 @contextlib.contextmanager
-def _log_file(folder: Path) -> Iterator[object]:
+def _log_file(folder: Path) -> Iterator[TextIO]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "monitor.log").open("a", encoding="utf-8", buffering=1) as file:
         yield file
@@ -108,7 +108,7 @@ def _work(daemon: Daemon, clock: Clock, *, table: bool) -> None:
 
 def _show(daemon: Daemon, thread: threading.Thread, clock: Clock) -> None:
     url = f"http://{daemon.site.config.exporter.host}:{daemon.site.config.exporter.port}/metrics"
-    with Live(Console(), refresh_per_second=4, screen=False, transient=False) as live:
+    with Live(console=Console(), refresh_per_second=4) as live:
         while thread.is_alive():
             live.update(render(daemon.board.latest, _feed(daemon), url=url))
             clock.wait(daemon.stop, REFRESH_S)
