@@ -235,8 +235,8 @@ class Ack:
 
     command_id: str
     status: Literal["applied", "rejected", "silent"]
-    """``silent``: nothing was heard within ``numbers.ack_timeout`` of wall time. It is an input like
-    the others, since event time says nothing of it while the daemon catches up."""
+    """``silent``: nothing was heard within ``numbers.ack_timeout`` of wall time. It is an input
+    like the others, since event time says nothing of it while the daemon catches up."""
     detail: str
     at_ms: int
 

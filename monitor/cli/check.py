@@ -21,7 +21,10 @@ _COLOURS = {"error": "red", "warning": "yellow", "info": "dim"}
 def check(
     config: ConfigOption = None,
     as_json: JsonOption = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Errors and warnings only.")] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="Also the figures that each rule can be judged by."),
+    ] = False,
 ) -> None:
     """Check configuration, packs, rules and their tests: errors with line and column, and lint."""
     path = config_path(config)

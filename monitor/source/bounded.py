@@ -61,5 +61,5 @@ class BoundedSource:
             batch,
             offsets=batch.offsets[keep],
             timestamps=batch.timestamps[keep],
-            values=[batch.values[row] for row in np.flatnonzero(keep)],
+            values=[batch.values[row] for row in np.flatnonzero(keep).tolist()],
         )
