@@ -11,6 +11,7 @@ holds its partition *not at the end*, for the broker's ``transaction.max.timeout
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -40,7 +41,7 @@ PROBE_EVERY_S = 0.5
 longer ago than this; well below ``idle_after``, so that a silent broker never looks like an idle
 stream. Costs one small request every so often, and only while a partition is at its end."""
 PROBE_TIMEOUT_MS = 2_000
-PROBE_PAUSE_S_MAX = 10.0
+PROBE_PAUSE_S_MAX = 5.0
 SAME_FAULT_MAX = 3
 """A fetch that fails so often at the same positions will not heal: a batch is damaged."""
 
@@ -347,6 +348,9 @@ class KafkaSource:
         except KafkaError as fault:
             for part in asked:
                 self._readings[part].known = False
+            # kafka-python leaves the sockets of failed attempts to the garbage collector, which in
+            # a process that has nothing to do may not come before there are too many.
+            gc.collect()
             self._probe_pause_s = min(self._probe_pause_s * 2, PROBE_PAUSE_S_MAX)
             self._probe_after_s = self._clock.monotonic_s() + self._probe_pause_s
             if nothing_read and len(asked) == len(self._readings):

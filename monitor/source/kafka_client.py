@@ -36,6 +36,9 @@ log = structlog.get_logger(__name__)
 
 Client = TypeVar("Client")
 
+REPEAT_S = 60.0
+"""How long the client's chatter about one thing is kept back."""
+
 _HOPELESS = (
     AuthorizationError,
     IllegalSaslStateError,
@@ -111,20 +114,25 @@ def _open(
         return build(**{**connection.options(), **options}, kafka_client=link), link
     except KafkaError as fault:
         link.close()
-        raise translate(fault, f"connecting to {connection.bootstrap}") from fault
+        # A broker that refuses a login may close the connection before its answer is read, and
+        # one that is spoken to without TLS closes it at once: both look like no broker at all.
+        hint = "" if connection.security.protocol == "PLAINTEXT" else " (if it runs: login, TLS)"
+        raise translate(fault, f"connecting to {connection.bootstrap}{hint}") from fault
 
 
 class _ClientLog(logging.Handler):
-    """The client's warnings as lines of our log; the same one only once while it repeats."""
+    """The client's warnings as lines of our log, each kind of them once a minute."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self._last = ""
+        self._said: dict[str, float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.msg != self._last:  # the template: its arguments count and time the repeats
-            self._last = record.msg
-            log.warning("kafka_client_says", logger=record.name, detail=record.getMessage()[:500])
+        kind = f"{record.name}:{record.lineno}"
+        if record.created - self._said.get(kind, 0.0) < REPEAT_S:
+            return
+        self._said[kind] = record.created
+        log.warning("kafka_client_says", logger=record.name, detail=record.getMessage()[:500])
 
 
 def bridge_client_log() -> None:

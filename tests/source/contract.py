@@ -28,7 +28,8 @@ class Bench(Protocol):
     def append(
         self,
         partition: Partition,
-        values: Sequence[bytes | None],
+        records: Sequence[bytes | None],
+        /,
         *,
         timestamp_ms: int = 1_000,
     ) -> None: ...

@@ -59,12 +59,12 @@ class FilesBench:
     def append(
         self,
         partition: Partition,
-        values: Sequence[bytes | None],
+        records: Sequence[bytes | None],
         *,
         timestamp_ms: int = 1_000,  # noqa: ARG002 - lines have none
     ) -> None:
         with Path(partition.topic).open("ab") as file:
-            for value in values:
+            for value in records:
                 assert value is not None, "a line is never null"
                 file.write(value + b"\n")
 

@@ -12,12 +12,13 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from monitor.errors import SourceError, SourceUnavailable
-from monitor.source.base import Partition, Source
-from monitor.source.kafka import KafkaSource
+from monitor.source.base import Fetched, Partition
+from monitor.source.kafka import SAME_FAULT_MAX, KafkaSource
 from monitor.source.settings import KafkaSettings
 from tests.broker.broker import SCRAM_PASSWORD, SCRAM_USER, Broker, Cluster, admin_of, free_ports
 from tests.source.contract import (
     AWAIT_S,
+    Rows,
     SourceContract,
     at_end,
     gather,
@@ -33,7 +34,9 @@ _names = itertools.count()
 
 @pytest.fixture(scope="module")
 def producer(kafka: Cluster) -> Iterator[KafkaProducer]:
-    made = KafkaProducer(bootstrap_servers=kafka.bootstrap, max_request_size=2**24)
+    made = KafkaProducer(
+        bootstrap_servers=kafka.bootstrap, max_request_size=2**24, reconnect_backoff_max_ms=500
+    )
     yield made
     made.close(timeout=10)
 
@@ -56,9 +59,9 @@ class KafkaBench:
         return KafkaSource(self.settings)
 
     def append(
-        self, partition: Partition, values: Sequence[bytes | None], *, timestamp_ms: int = 1_000
+        self, partition: Partition, records: Sequence[bytes | None], *, timestamp_ms: int = 1_000
     ) -> None:
-        for value in values:
+        for value in records:
             self.producer.send(
                 partition.topic,
                 value,
@@ -119,3 +122,285 @@ def bench(kafka: Cluster, producer: KafkaProducer) -> KafkaBench:
 
 class TestKafka(SourceContract):
     pass
+
+
+# What only Kafka does.
+
+
+def test_a_broker_killed_in_the_middle_costs_and_repeats_nothing(
+    bench: KafkaBench, own_broker: Broker
+) -> None:
+    one, two = bench.partitions
+    bench.append(one, values(0, 3_000))
+    bench.append(two, values(3_000, 5_000))
+    source = bench.reader()
+    source.start({}, None)
+    rows = gather(source, lambda rows: sum(map(len, rows.values())) > 500, max_records=100)
+    own_broker.kill()
+    unavailable = 0
+    deadline = time.monotonic() + AWAIT_S
+    while not unavailable:  # what the client had fetched still comes; then it says so
+        assert time.monotonic() < deadline
+        try:
+            for chunk in source.poll(100, 0.1):
+                pairs = zip(chunk.offsets.tolist(), chunk.values, strict=True)
+                rows.setdefault(chunk.partition, []).extend(pairs)
+        except SourceUnavailable:
+            unavailable += 1
+    assert not at_end({one: source.standings()[one]})
+    own_broker.start()
+    bench.append(one, values(5_000, 5_100))
+    left = 5_100 - sum(map(len, rows.values()))
+    for partition, more in gather_patiently(source, left).items():
+        rows.setdefault(partition, []).extend(more)
+    source.close()
+    assert [value for _, value in rows[one]] == [*values(0, 3_000), *values(5_000, 5_100)]
+    assert [value for _, value in rows[two]] == values(3_000, 5_000)
+
+
+def test_a_silent_broker_is_never_an_idle_stream(bench: KafkaBench, own_broker: Broker) -> None:
+    one, _ = bench.partitions
+    source = KafkaSource(settings(bench.kafka.bootstrap, bench.topic, request_timeout="2s"))
+    source.start({}, None)
+    gather_to_end(source)
+    own_broker.pause()
+    try:
+        with pytest.raises(SourceUnavailable):
+            gather_count(source, 1)
+        assert not at_end(source.standings())
+    finally:
+        own_broker.resume()
+    bench.append(one, values(0, 5))
+    assert len(gather_patiently(source, 5)[one]) == 5
+    source.close()
+
+
+def test_no_broker_at_all_is_told_at_once_and_leaves_no_thread() -> None:
+    port = free_ports(("none",))["none"]
+    source = KafkaSource(settings(f"127.0.0.1:{port}", "calls", connect_timeout="300ms"))
+    before = threading.active_count()
+    for _ in range(3):
+        with pytest.raises(SourceUnavailable, match="connecting to"):
+            source.start({}, None)
+    wait_until(lambda: threading.active_count() <= before)
+    source.close()
+
+
+def test_a_topic_made_later_is_found_and_asking_does_not_make_it(
+    kafka: Cluster, producer: KafkaProducer
+) -> None:
+    late = f"late.{next(_names)}"
+    source = KafkaSource(settings(kafka.bootstrap, late))
+    source.start({}, None)
+    assert source.poll(10, 0.3) == []
+    assert source.standings() == {}
+    with admin_of(kafka.bootstrap) as admin:
+        assert late not in admin.list_topics()
+    kafka.create_topic(late, 3)
+    producer.send(late, b"here", partition=2).get(30)
+    rows = gather_count(source, 1)
+    assert rows == {Partition(late, 2): [(0, b"here")]}
+    assert len(source.standings()) == 3
+    source.close()
+
+
+def test_log_append_time_is_told_and_a_change_splits_the_chunk(
+    kafka: Cluster, producer: KafkaProducer
+) -> None:
+    topic = kafka.create_topic(f"appended.{next(_names)}", append_time=True)
+    before_ms = time.time_ns() // 1_000_000
+    producer.send(topic, b"1", timestamp_ms=5, partition=0).get(30)
+    kafka.configure_topic(topic, {"message.timestamp.type": "CreateTime"})
+    producer.send(topic, b"2", timestamp_ms=6, partition=0).get(30)
+    source = KafkaSource(settings(kafka.bootstrap, topic))
+    source.start({}, None)
+    chunks: list[Fetched] = []
+    deadline = time.monotonic() + AWAIT_S
+    while sum(len(chunk.values) for chunk in chunks) < 2:
+        assert time.monotonic() < deadline
+        chunks += source.poll(10, 0.1)
+    source.close()
+    assert [chunk.append_time for chunk in chunks] == [True, False]
+    assert chunks[0].timestamps[0] >= before_ms
+    assert chunks[1].timestamps.tolist() == [6]
+
+
+@pytest.mark.parametrize("codec", ["gzip", "lz4", "zstd", None])
+def test_compression(kafka: Cluster, codec: str | None) -> None:
+    topic = kafka.create_topic(f"packed.{next(_names)}")
+    producer = KafkaProducer(
+        bootstrap_servers=kafka.bootstrap, compression_type=codec, linger_ms=200
+    )
+    for value in values(0, 300):
+        producer.send(topic, value, key=b"k")
+    producer.close(timeout=30)
+    source = KafkaSource(settings(kafka.bootstrap, topic))
+    partition = Partition(topic, 0)
+    source.start({partition: 123}, None)  # in the middle of a compressed batch
+    rows = gather_count(source, 177)[partition]
+    source.close()
+    assert rows == list(zip(range(123, 300), values(123, 300), strict=True))
+
+
+def test_an_aborted_transaction_is_invisible_and_a_committed_one_is_not(bench: KafkaBench) -> None:
+    one, _ = bench.partitions
+    transact(bench.kafka, one, [b"a1", b"a2"], commit=False)
+    transact(bench.kafka, one, [b"c1", b"c2"], commit=True)
+    transact(bench.kafka, one, [b"a3"], commit=False)
+    source = bench.reader()
+    source.start({}, None)
+    rows = gather_to_end(source)
+    standing = source.standings()[one]
+    source.close()
+    assert [value for _, value in rows[one]] == [b"c1", b"c2"]
+    assert standing.position == standing.end == 8  # three markers and three aborted records too
+
+
+def test_an_open_transaction_is_not_the_end(bench: KafkaBench) -> None:
+    one, two = bench.partitions
+    source = bench.reader()
+    source.start({}, None)
+    producer = KafkaProducer(
+        bootstrap_servers=bench.kafka.bootstrap, transactional_id=f"open-{next(_names)}"
+    )
+    producer.init_transactions()
+    producer.begin_transaction()
+    producer.send(one.topic, b"undecided", partition=0)
+    producer.flush(30)
+    wait_until(lambda: source.poll(10, 0.05) == [] and not at_end({one: source.standings()[one]}))
+    for _ in range(30):
+        assert source.poll(10, 0.05) == []
+        assert not at_end({one: source.standings()[one]})
+    wait_until(lambda: source.poll(10, 0.05) == [] and at_end({two: source.standings()[two]}))
+    producer.commit_transaction()
+    producer.close(timeout=10)
+    assert gather_to_end(source)[one] == [(0, b"undecided")]
+    source.close()
+
+
+def test_compaction_leaves_holes_that_are_read_over(
+    kafka: Cluster, producer: KafkaProducer
+) -> None:
+    quick = {
+        "cleanup.policy": "compact",
+        "segment.ms": "100",
+        "min.cleanable.dirty.ratio": "0.01",
+        "max.compaction.lag.ms": "100",
+        "delete.retention.ms": "0",
+    }
+    topic = kafka.create_topic(f"compacted.{next(_names)}", configs=quick)
+    partition = Partition(topic, 0)
+
+    def send(key: bytes, value: bytes) -> None:
+        producer.send(topic, value, key=key).get(30)
+
+    for n in range(50):
+        send(b"same", b"%d" % n)
+
+    def read() -> list[tuple[int, bytes | None]]:
+        source = KafkaSource(settings(kafka.bootstrap, topic))
+        source.start({partition: 0}, None)
+        rows = gather_to_end(source)[partition]
+        standing = source.standings()[partition]
+        source.close()
+        assert standing.position == standing.end
+        return rows
+
+    def compacted() -> bool:
+        send(b"other", b"roll")  # a new record rolls the segment, and a rolled one is cleaned
+        return len(read()) < 40
+
+    wait_until(compacted)
+    rows = read()
+    assert rows[-1][1] == b"roll"
+    resumed = KafkaSource(settings(kafka.bootstrap, topic))
+    resumed.start({partition: 10}, None)  # an offset that no longer exists
+    assert gather_to_end(resumed)[partition] == [row for row in rows if row[0] >= 10]
+    resumed.close()
+
+
+def test_tls(bench: KafkaBench, own_broker: Broker) -> None:
+    one, _ = bench.partitions
+    bench.append(one, values(0, 3))
+    trusting = {"tls": {"ca_file": str(own_broker.certificate)}}
+    source = KafkaSource(settings(own_broker.ssl, bench.topic, security=trusting))
+    source.start({}, None)
+    assert len(gather_count(source, 3)[one]) == 3
+    source.close()
+    doubting = settings(own_broker.ssl, bench.topic, security={"tls": {}}, connect_timeout="1s")
+    with pytest.raises(SourceUnavailable):
+        KafkaSource(doubting).start({}, None)
+
+
+def test_scram(bench: KafkaBench, own_broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, _ = bench.partitions
+    bench.append(one, values(0, 3))
+    monkeypatch.setenv("KAFKA_PASSWORD", SCRAM_PASSWORD)
+
+    def login(password: dict[str, str], **more: Any) -> KafkaSource:
+        sasl = {"mechanism": "SCRAM-SHA-256", "username": SCRAM_USER, "password": password}
+        return KafkaSource(settings(own_broker.sasl, bench.topic, security={"sasl": sasl}, **more))
+
+    source = login({"env": "KAFKA_PASSWORD"})
+    source.start({}, None)
+    assert len(gather_count(source, 3)[one]) == 3
+    source.close()
+    # The broker closes the connection behind its answer, and the client may miss the answer.
+    with pytest.raises((SourceError, SourceUnavailable), match=r"SaslAuthenticationFailed|login"):
+        login({"value": "wrong"}, connect_timeout="1s").start({}, None)
+
+
+def test_a_damaged_batch_is_an_error_after_some_tries(
+    bench: KafkaBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _ = bench.partitions
+    bench.append(one, values(0, 3))
+    monkeypatch.setattr(
+        "kafka.record.default_records.DefaultRecordBatch.validate_crc", lambda _self: False
+    )
+    source = bench.reader()
+    source.start({}, None)
+    for _ in range(SAME_FAULT_MAX - 1):
+        with pytest.raises(SourceUnavailable, match="CorruptRecord"):
+            gather_count(source, 3)
+    with pytest.raises(SourceError, match="will not heal"):
+        gather_count(source, 3)
+    monkeypatch.undo()
+    assert [value for _, value in gather_count(source, 3)[one]] == values(0, 3)
+    source.close()
+
+
+def test_lag_tools_see_committed_offsets(bench: KafkaBench) -> None:
+    one, _ = bench.partitions
+    bench.append(one, values(0, 3))
+    group = f"lag.{next(_names)}"
+    source = KafkaSource(
+        settings(bench.kafka.bootstrap, bench.topic, lag_group=group, lag_every="100ms")
+    )
+    source.start({}, None)
+    gather_count(source, 3)
+    watcher = KafkaConsumer(bootstrap_servers=bench.kafka.bootstrap, group_id=group)
+
+    def committed() -> bool:
+        source.poll(10, 0.05)
+        return bool(watcher.committed(TopicPartition(*one)) == 3)
+
+    wait_until(committed)
+    watcher.close(autocommit=False)
+    source.close()
+
+
+def gather_patiently(source: KafkaSource, count: int) -> Rows:
+    """As ``gather_count``, through a broker that is away for a while."""
+    rows: Rows = {}
+    deadline = time.monotonic() + AWAIT_S
+    while sum(map(len, rows.values())) < count:
+        assert time.monotonic() < deadline
+        try:
+            chunks = source.poll(1_000, 0.1)
+        except SourceUnavailable:
+            continue
+        for chunk in chunks:
+            pairs = zip(chunk.offsets.tolist(), chunk.values, strict=True)
+            rows.setdefault(chunk.partition, []).extend(pairs)
+    return rows

@@ -23,9 +23,9 @@ class MemoryBench:
         return self.log.reopened()
 
     def append(
-        self, partition: Partition, values: Sequence[bytes | None], *, timestamp_ms: int = 1_000
+        self, partition: Partition, records: Sequence[bytes | None], *, timestamp_ms: int = 1_000
     ) -> None:
-        self.log.append(partition, values, timestamp_ms=timestamp_ms)
+        self.log.append(partition, records, timestamp_ms=timestamp_ms)
 
     def grow(self) -> Partition:
         new = Partition("calls", 2)
