@@ -26,6 +26,8 @@ from monitor.windows.limits import WindowLimits
 
 BEGINNING = -(2**61)
 """``covered_from`` of a log that is complete."""
+ALWAYS = BEGINNING // 2
+"""Whatever is covered from before this needs no tick to become so."""
 
 
 class IndicatorSet:
@@ -73,6 +75,7 @@ class IndicatorSet:
         self.types: frozenset[str] = frozenset().union(
             *(counter.types for counter in self._counters)
         )
+        self._warming = self._covered_ticks()
         self._tick: int | None = None
         self._loaded_until: int | None = None
 
@@ -125,8 +128,8 @@ class IndicatorSet:
 
     def next_event_tick(self, after: int) -> int | None:
         """The earliest tick after ``after`` at which a figure can change or a window is covered."""
-        dues = [scope.due() for scope in self._scopes.values()]
-        dues += [view.covered_at() for view in self._views.values() if not view.covered(after)]
+        self._warming = [tick for tick in self._warming if tick > after]
+        dues = [*self._warming, *(scope.due() for scope in self._scopes.values())]
         due = min((due for due in dues if due is not None), default=None)
         return None if due is None else max(due, after + self.tick_ms)
 
@@ -193,3 +196,9 @@ class IndicatorSet:
         for by, scope in self._scopes.items():
             if " ".join(by) in state["scopes"]:
                 scope.restore(state["scopes"][" ".join(by)], self._tick)
+        self._warming = self._covered_ticks()
+
+    def _covered_ticks(self) -> list[int]:
+        """The ticks at which windows become covered, short of those that always were."""
+        views = (view for view in self._views.values() if view.covered_from > ALWAYS)
+        return sorted({view.covered_at() for view in views})

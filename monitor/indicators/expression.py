@@ -140,12 +140,16 @@ class _Checker:
         source = self._text[self._indent :]
         if not source:
             raise ExpressionError("empty condition", 0, "leave `where` out to take every event")
+        if "\0" in self._text:
+            raise ExpressionError("a null character", self._text.index("\0"))
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 return ast.parse(source, mode="eval").body
         except SyntaxError as fault:
-            offset = min(max((fault.offset or 1) - 1, 0) + self._indent, len(self._text))
+            # At the end of the text Python reports column 0.
+            column = fault.offset - 1 if fault.offset else len(source.rstrip())
+            offset = min(column + self._indent, len(self._text))
             message = f"cannot be read: {fault.msg}"
             raise ExpressionError(message, offset, _syntax_hint(source)) from fault
         except (RecursionError, MemoryError, ValueError) as fault:

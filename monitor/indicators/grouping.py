@@ -87,9 +87,7 @@ class LocalKeys:
         ids = self._ids[places]
         if (ids == _UNKNOWN).any():
             fresh = np.unique(places[ids == _UNKNOWN])
-            self._ids[fresh] = table.intern(
-                [self._name(code) for code in self._known[fresh].tolist()]
-            )
+            self._ids[fresh] = table.intern(self._named(self._known[fresh].tolist()))
             ids = self._ids[places]
         return ids
 
@@ -97,12 +95,17 @@ class LocalKeys:
         """``ids`` were released: their names are new again."""
         self._ids[np.isin(self._ids, ids)] = _UNKNOWN
 
-    def _name(self, code: int) -> str:
-        parts: list[str] = []
-        for names in reversed(self._names):
-            code, digit = divmod(code, len(names))
-            parts.append(names[digit])
-        return SEPARATOR.join(reversed(parts))
+    def _named(self, codes: list[int]) -> list[str]:
+        if len(self._names) == 1:
+            return [self._names[0][code] for code in codes]
+        named: list[str] = []
+        for code in codes:
+            rest, parts = code, []
+            for names in reversed(self._names):
+                rest, digit = divmod(rest, len(names))
+                parts.append(names[digit])
+            named.append(SEPARATOR.join(reversed(parts)))
+        return named
 
 
 @dataclass(slots=True)

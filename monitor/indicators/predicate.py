@@ -7,6 +7,7 @@ null; what differs (division by zero, overflow) is made null here.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Mapping
 from functools import reduce
@@ -42,8 +43,10 @@ _OPERATORS: Mapping[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = MappingProxyTy
     }
 )
 
+_NOT_FINITE = [math.inf, -math.inf, math.nan]
 
-def to_polars(node: Node) -> pl.Expr:  # noqa: PLR0911 - a case for each node
+
+def to_polars(node: Node) -> pl.Expr:  # noqa: C901, PLR0911 - a case for each node
     """The value of ``node`` for each row of a decoded frame; a condition may be null."""
     match node:
         case Field():
@@ -55,14 +58,15 @@ def to_polars(node: Node) -> pl.Expr:  # noqa: PLR0911 - a case for each node
             return utc.dt.convert_time_zone(node.zone).dt.hour().cast(pl.Int64)
         case Calculate():
             left, right = (to_polars(side).cast(pl.Float64) for side in (node.left, node.right))
-            result = _OPERATORS[node.op](left, right)
-            return pl.when(result.is_finite()).then(result)
+            # Not `when(result.is_finite()).then(result)`: that doubles the tree at every level.
+            return _OPERATORS[node.op](left, right).replace(_NOT_FINITE, [None] * len(_NOT_FINITE))
         case Compare():
             return _OPERATORS[node.op](to_polars(node.left), to_polars(node.right))
         case In():
-            # `is_in` would need one type for all; a chain of comparisons has the same meaning.
             left = to_polars(node.left)
-            return reduce(operator.or_, [left == pl.lit(value) for value in node.values])
+            if node.left.type != "number":
+                return left.is_in(list(node.values))
+            return left.cast(pl.Float64).is_in([float(value) for value in node.values])
         case IsNull():
             return to_polars(node.operand).is_null()
         case Not():

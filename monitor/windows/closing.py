@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from monitor.windows.arrays import Bool, Combine, Int64, reduce_by_key
+from monitor.windows.arrays import Bool, Combine, Int64
 from monitor.windows.panes import PaneTable, pane_rows, snapshot_pane
 from monitor.windows.spec import WindowSpec
 
@@ -66,7 +66,7 @@ class Closing:
         if self._table is None:
             self.take(start, PaneTable(self._combine))
         if self._table is not None:
-            self._table.add(*reduce_by_key(keys[chosen], values[chosen], self._combine))
+            self._table.add(keys[chosen], values[chosen])
 
     def total(self) -> tuple[Int64, Int64] | None:
         """Keys and values of the closing period, ascending keys."""

@@ -85,7 +85,7 @@ class DistinctPairs:
             "pairs": self._pairs.snapshot(),
             "last": self.last[:size].copy(),
             "overflowed": self.overflowed,
-            "closing": {name: window.snapshot() for name, window in self.windows.items()},
+            "closing": {name: window.snapshot(size) for name, window in self.windows.items()},
         }
 
     def restore(self, state: dict[str, Any], tick: int, keys_size: int) -> None:
@@ -169,11 +169,11 @@ class DistinctWindow:
             seen = self._closed[: len(used)].max(axis=1) >= self._closed_start
             used[: len(seen)] |= seen
 
-    def snapshot(self) -> dict[str, Any] | None:
-        """The closing period as plain values."""
+    def snapshot(self, size: int) -> dict[str, Any] | None:
+        """The closing period as plain values, for slots ``0 … size-1``."""
         if self._closed is None:
             return None
-        return {"start": self._closed_start, "last": self._closed.copy()}
+        return {"start": self._closed_start, "last": grown(self._closed, size, NEVER)[:size].copy()}
 
     def rebuild(
         self, lo: int, keys_size: int, slots: Int64, met: Int64, closed: dict[str, Any] | None

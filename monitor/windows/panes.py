@@ -7,7 +7,7 @@ Owns the tables and their order in time; the running figure over them belongs to
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,30 +15,46 @@ import numpy as np
 from monitor.windows.arrays import Combine, Int64, column, reduce_by_key
 
 
+Part = tuple[Int64, Int64]
+"""Keys, shape ``(n,)``, and values, shape ``(n, columns)``."""
+
+BUFFERED = 16
+"""Ticks whose rows are put aside before they are sorted in together."""
+
+SETTLING = 2
+"""Newest panes that still get most of their rows; older ones are made as small as they can be."""
+
+
 class PaneTable:
     """Rows ``(key, columns…)`` of one pane, one row a key.
 
-    Rows arrive tick by tick. They are kept as a few sorted parts, each at least twice as long as
-    the next, so that adding a tick costs its own rows times the logarithm of the pane, amortised.
+    Rows arrive tick by tick. They are put aside at first, then kept as a few sorted parts, each at
+    least twice as long as the next, so that adding a tick costs its own rows times the logarithm of
+    the pane, amortised.
     """
 
-    __slots__ = ("_combine", "_parts")
+    __slots__ = ("_combine", "_fresh", "_parts")
 
     def __init__(self, combine: Combine) -> None:
         self._combine: Combine = combine
-        self._parts: list[tuple[Int64, Int64]] = []
+        self._parts: list[Part] = []
+        self._fresh: list[Part] = []
 
     def add(self, keys: Int64, values: Int64) -> None:
-        """Combine rows into the table; ``keys`` ascending and distinct, ``values`` beside them."""
-        parts = self._parts
-        parts.append((keys, values))
-        while len(parts) > 1 and len(parts[-2][0]) < 2 * len(parts[-1][0]):
-            self._merge_last()
+        """Combine rows into the table; ``keys`` in any order, ``values`` beside them."""
+        self._fresh.append((keys, values))
+        if len(self._fresh) == BUFFERED:
+            parts = self._parts
+            parts.append(self._merged(self._fresh))
+            self._fresh = []
+            while len(parts) > 1 and len(parts[-2][0]) < 2 * len(parts[-1][0]):
+                parts[-2:] = [self._merged(parts[-2:])]
 
-    def total(self) -> tuple[Int64, Int64]:
+    def total(self) -> Part:
         """The whole table: ascending distinct keys and their values. The table is not empty."""
-        while len(self._parts) > 1:
-            self._merge_last()
+        if self._fresh or len(self._parts) > 1:
+            self._parts = [self._merged([*self._parts, *self._fresh])]
+            self._fresh = []
         return self._parts[0]
 
     def lookup(self, keys: Int64, missing: int) -> Int64:
@@ -47,15 +63,9 @@ class PaneTable:
         places = np.minimum(np.searchsorted(own, keys), len(own) - 1)
         return np.where((own[places] == keys)[:, None], values[places], missing)
 
-    def _merge_last(self) -> None:
-        (first_keys, first), (last_keys, last) = self._parts[-2:]
-        self._parts[-2:] = [
-            reduce_by_key(
-                np.concatenate((first_keys, last_keys)),
-                np.concatenate((first, last)),
-                self._combine,
-            )
-        ]
+    def _merged(self, parts: Sequence[Part]) -> Part:
+        keys = np.concatenate([keys for keys, _ in parts])
+        return reduce_by_key(keys, np.concatenate([values for _, values in parts]), self._combine)
 
 
 class Panes:
@@ -75,17 +85,23 @@ class Panes:
         return self._starts[0] if self._starts else None
 
     def add(self, panes: Int64, keys: Int64, values: Int64) -> None:
-        """Put rows, in any order, into the panes that start at ``panes``; same lengths."""
+        """Put rows into the panes that start at ``panes``; same lengths, any order."""
+        first, last = int(panes.min()), int(panes.max())
+        if first == last:
+            self.add_to(first, keys, values)
+            return
         for start in np.unique(panes).tolist():
             chosen = panes == start
-            self.add_to(start, *reduce_by_key(keys[chosen], values[chosen], self._combine))
+            self.add_to(start, keys[chosen], values[chosen])
 
     def add_to(self, start: int, keys: Int64, values: Int64) -> None:
-        """Put rows of ascending distinct ``keys`` into one pane."""
+        """Put rows into one pane."""
         table = self._tables.get(start)
         if table is None:
             table = self._tables[start] = PaneTable(self._combine)
             insort(self._starts, start)
+            if len(self._starts) > SETTLING and start == self._starts[-1]:
+                self._tables[self._starts[-1 - SETTLING]].total()
         table.add(keys, values)
 
     def pop_before(self, lo: int) -> Iterator[tuple[int, PaneTable]]:

@@ -19,7 +19,6 @@ class TickRows:
         self.grains = grains
         self.values = values
         self.first_grain = int(grains.min())
-        self.last_grain = int(grains.max())
 
     @cached_property
     def by_key(self) -> tuple[Int64, Int64]:

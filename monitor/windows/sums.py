@@ -51,18 +51,16 @@ class RunningSums:
 
     def enter(self, rows: TickRows, lo: int, chosen: list[int] | None) -> None:
         """Add the rows of a tick; ``chosen`` names the columns kept here, None for all."""
-        if rows.first_grain >= lo:
-            pane = self.spec.pane_of(rows.first_grain)
-            if pane == self.spec.pane_of(rows.last_grain):
-                keys, values = rows.by_key
-                values = values if chosen is None else values[:, chosen]
-                self._sums[keys] += values
-                self._touched.append(keys)
-                self._panes.add_to(pane, keys, values)
-                self._schedule()
-                return
         values = rows.values if chosen is None else rows.values[:, chosen]
-        self.add(self.spec.pane_start(rows.grains), rows.keys, values, lo)
+        panes = self.spec.pane_start(rows.grains)
+        if rows.first_grain < lo:
+            self.add(panes, rows.keys, values, lo)
+            return
+        keys, sums = rows.by_key
+        self._sums[keys] += sums if chosen is None else sums[:, chosen]
+        self._touched.append(keys)
+        self._panes.add(panes, rows.keys, values)
+        self._schedule()
 
     def add(self, panes: Int64, keys: Int64, values: Int64, lo: int) -> None:
         """Add rows to the panes that start at ``panes``.

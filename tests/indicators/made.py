@@ -81,5 +81,3 @@ def shown(
         for key, one, other in zip(ids.tolist(), hits.tolist(), of.tolist(), strict=True)
         if one or (other and view.of is not None) or (other and view.kind == "mean")
     }
-
-

@@ -1,0 +1,147 @@
+"""State is a function of the rows and the ticks: not of loads, restarts, or luck.
+
+The streams are those of the oracle test; here whole snapshots are compared, to the bit, ids
+included.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+
+from monitor.indicators.compile import IndicatorSet
+from monitor.windows.limits import WindowLimits
+from tests.indicators.made import T0, TICK, Row, load, made, row, shown
+from tests.indicators.test_oracle import (
+    LATENESS,
+    LIMITS,
+    YAML,
+    Choices,
+    batches,
+    choices,
+    snapshot,
+    streams,
+)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal to the bit, types included."""
+    if isinstance(one, np.ndarray):
+        return (
+            isinstance(other, np.ndarray)
+            and one.dtype == other.dtype
+            and one.shape == other.shape
+            and one.tobytes() == other.tobytes()
+        )
+    if isinstance(one, dict):
+        return (
+            isinstance(other, dict)
+            and list(one) == list(other)
+            and all(same(one[key], other[key]) for key in one)
+        )
+    if isinstance(one, list):
+        return (
+            isinstance(other, list)
+            and len(one) == len(other)
+            and all(same(*pair) for pair in zip(one, other, strict=True))
+        )
+    return type(one) is type(other) and bool(one == other)
+
+
+def run(rows: list[Row], split: frozenset[int], chosen: Choices, limits: WindowLimits) -> Any:
+    """The state after all rows, with evictions as in ``chosen``."""
+    figures = made(YAML, limits=limits)
+    tick, number = rows[0]["tick"] - TICK, 0
+    for batch in batches(rows, split):
+        load(figures, batch)
+        while waiting := [each["tick"] for each in batch if each["tick"] > tick]:
+            tick = min(figures.next_event_tick(tick) or waiting[0], *waiting)
+            number += 1
+            figures.step(tick)
+            if number % 41 in chosen.evict:
+                figures.evict({})
+        if number % 41 in chosen.restart:
+            state = snapshot(figures)
+            figures = made(YAML, limits=limits)
+            figures.restore(state)
+    return snapshot(figures)
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(streams(), choices, choices)
+def test_loads_and_restarts_do_not_matter(rows: list[Row], one: Choices, other: Choices) -> None:
+    calm = Choices(frozenset(), frozenset(), one.evict)
+    restarted = Choices(frozenset(), other.restart, one.evict)
+    whole = run(rows, frozenset(), calm, LIMITS)
+    assert same(whole, run(rows, one.split, calm, LIMITS))
+    assert same(whole, run(rows, other.split, restarted, LIMITS))
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(streams(), choices, choices)
+def test_full_tables_refuse_the_same_keys(rows: list[Row], one: Choices, other: Choices) -> None:
+    tight = WindowLimits(keys_max=1, pairs_max=2, entities_max=2, lateness_ms=LATENESS)
+    calm = Choices(frozenset(), frozenset(), one.evict)
+    whole = run(rows, frozenset(), calm, tight)
+    assert same(whole, run(rows, one.split, calm, tight))
+    assert same(
+        whole, run(rows, other.split, Choices(frozenset(), other.restart, one.evict), tight)
+    )
+
+
+COUNT = """
+  - id: calls
+    kind: count
+    value: {count: call.ended}
+    by: [number]
+    windows: [1m]
+"""
+
+
+def counts(figures: IndicatorSet) -> dict[tuple[str, ...], tuple[int, int]]:
+    return dict(shown(figures, "calls", "number", "1m"))
+
+
+def test_a_full_table_counts_what_it_leaves_out_and_takes_new_keys_after_eviction() -> None:
+    figures = made(COUNT, limits=WindowLimits(keys_max=2))
+    numbers = ["+3", "+1", "+2", "+2"]
+    load(figures, [row(T0 + place, number=number) for place, number in enumerate(numbers)])
+    figures.step(T0 + TICK)
+    # Names of one tick get their ids in their order, whichever row came first.
+    assert counts(figures) == {("+1",): (1, 1), ("+2",): (2, 1)}
+    assert figures.overflowed() == {("number",): 1}
+
+    #  T0        +5 s  …  +60 s  +65 s: lo = +5 s, the pane [T0, +5 s) has left
+    load(figures, [row(T0 + 61_000, number="+3")])
+    figures.step(T0 + 60_000)
+    assert figures.evict({}) == {}
+    figures.step(T0 + 65_000)
+    assert counts(figures) == {}
+    assert figures.overflowed() == {("number",): 2}, "the pane left at the tick that was full"
+    assert figures.evict({("number",): {1}}) == {("number",): [0]}
+    load(figures, [row(T0 + 66_000, number="+3")])
+    figures.step(T0 + 70_000)
+    assert counts(figures) == {("+3",): (1, 1)}
+    assert figures.view("calls", ("number",), "1m").keys.find("+2") == 1, "pinned"
+
+
+def test_an_id_is_not_confused_when_its_name_is_loaded_ahead_of_an_eviction() -> None:
+    figures = made(COUNT)
+    #  one load:  T0 '+1'                       T0 + 10 min '+2', '+1'
+    #  between:        step … evict: '+1' is freed though later rows of it are loaded
+    load(
+        figures,
+        [
+            row(T0, number="+1"),
+            row(T0 + 600_000, number="+2"),
+            row(T0 + 600_001, number="+1"),
+            row(T0 + 600_002, number="+1"),
+        ],
+    )
+    figures.step(T0 + TICK)
+    figures.step(T0 + 300_000)
+    assert figures.evict({}) == {("number",): [0]}
+    figures.step(T0 + 605_000)
+    assert counts(figures) == {("+1",): (2, 1), ("+2",): (1, 1)}
