@@ -15,6 +15,7 @@ import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -46,7 +47,7 @@ def sightings(records: Iterable[Record]) -> Iterator[tuple[tuple[Any, ...], dict
     watermarks: dict[tuple[str, int], int] = {}
     for topic, partition, offset, value in records:
         event = json.loads(value)
-        time = event["time"]
+        time = event["time"] = _ms(event["time"])
         before = watermarks.get((topic, partition), -(2**62))
         watermarks[topic, partition] = max(before, time - OUT_OF_ORDER)
         if time < before - LATENESS:
@@ -54,6 +55,13 @@ def sightings(records: Iterable[Record]) -> Iterator[tuple[tuple[Any, ...], dict
         event["eff"] = max(time, before)
         event["tick"] = event["eff"] // TICK * TICK + TICK
         yield (event["eff"], time, topic, partition, offset), event
+
+
+def _ms(time: str | int) -> int:
+    if isinstance(time, int):
+        return time
+    since = datetime.fromisoformat(time) - datetime(1970, 1, 1, tzinfo=UTC)
+    return since // timedelta(milliseconds=1)
 
 
 def accepted(records: Iterable[Record]) -> list[dict[str, Any]]:
@@ -66,9 +74,11 @@ def accepted(records: Iterable[Record]) -> list[dict[str, Any]]:
         if event["id"] in seen:
             continue
         seen.add(event["id"])
-        if event["type"] in FEEDBACK_BY_CALL:
-            _inherit(event, calls.get(event.get("call_id", "")))
-        if event["type"] in FEEDBACK_BY_NUMBER:
+        # A known call speaks for its feedback alone; only without it does the number's last owner.
+        call = calls.get(event.get("call_id") or "") if event["type"] in FEEDBACK_BY_CALL else None
+        if call is not None:
+            _inherit(event, call)
+        elif event["type"] in FEEDBACK_BY_NUMBER:
             _inherit(event, owners.get(event.get("number") or ""))
         if event["type"].startswith("call.") and event["type"] != "call.rated":
             if event.get("call_id"):
@@ -127,7 +137,11 @@ FORMULAS = {
         "CASE WHEN hangup_by = 'customer' AND talk_s < 30 THEN 1 ELSE 0 END",
         "1",
     ),
-    "answer_rate": Formula(CALL, "CASE WHEN outcome = 'answered' THEN 1 ELSE 0 END", "1"),
+    "answer_rate": Formula(
+        f"{CALL} AND direction = 'outbound'",
+        "CASE WHEN outcome = 'answered' THEN 1 ELSE 0 END",
+        "1",
+    ),
     "complaint_rate": Formula(
         f"{CALL} OR type = 'complaint.filed'",
         "CASE WHEN type = 'complaint.filed' AND category IN ('unsolicited', 'content')"
@@ -284,15 +298,15 @@ def signed_in(
     _store(database, "spans", frame)
     _store(database, "asked", ticks.select("key", "tick").unique())
     query = f"""
-        WITH at AS (
+        WITH moments AS (
             SELECT key, tick, ((tick - {length_ms} + {pane_ms} - 1) // {pane_ms}) * {pane_ms} AS lo
             FROM asked
         )
-        SELECT at.key, at.tick, CAST(sum(greatest(0,
-            least(CASE WHEN spans.ended <= at.tick THEN spans.b
-                       ELSE least(spans.a + {max_age_ms}, at.tick) END, at.tick)
-            - greatest(spans.a, at.lo))) AS BIGINT) AS of
-        FROM at JOIN spans ON spans.key = at.key AND spans.seen <= at.tick
+        SELECT moments.key, moments.tick, CAST(sum(greatest(0,
+            least(CASE WHEN spans.ended <= moments.tick THEN spans.b
+                       ELSE least(spans.a + {max_age_ms}, moments.tick) END, moments.tick)
+            - greatest(spans.a, moments.lo))) AS BIGINT) AS of
+        FROM moments JOIN spans ON spans.key = moments.key AND spans.seen <= moments.tick
         GROUP BY ALL ORDER BY ALL
     """  # noqa: S608 - the parts stand above
     return _frame(database, query)
