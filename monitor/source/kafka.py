@@ -60,7 +60,7 @@ class _Reading:
     """Monotonic time at which the broker was last asked for ``end``."""
     highwater: int | None = None
     """The end that came with the last fetch: free, but as old as the fetch."""
-    known: bool = True
+    known: bool = False
     """The broker confirmed ``end`` after the last record was read."""
 
 
@@ -363,7 +363,7 @@ class KafkaSource:
             reading = self._readings[part]
             # The last stable offset, which an open transaction holds back; the highwater is not.
             reading.end = max(ends[part], reading.highwater or 0)
-            reading.heard_s, reading.known = now_s, True
+            reading.heard_s, reading.known = now_s, reading.highwater is not None
 
 
 def columns(part: TopicPartition, records: Sequence[Any]) -> list[Fetched]:

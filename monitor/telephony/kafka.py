@@ -69,7 +69,10 @@ class KafkaCommandChannel:
             try:
                 if self._consumer is None:
                     self._consumer, _ = open_consumer(
-                        self._connection, isolation_level="read_committed", metrics_enabled=False
+                        self._connection,
+                        enable_auto_commit=False,
+                        isolation_level="read_committed",
+                        metrics_enabled=False,
                     )
                 ends = self._consumer.end_offsets(
                     [TopicPartition(topic, number) for number in sorted(numbers)],
@@ -181,7 +184,10 @@ class KafkaCommandChannel:
 
     def _ids_after(self, mark: str) -> frozenset[str]:
         """Command ids in the topic from ``mark`` to its end, of committed transactions only."""
-        offsets = msgspec.json.decode(mark, type=dict[str, int])
+        try:
+            offsets = msgspec.json.decode(mark, type=dict[str, int])
+        except msgspec.MsgspecError:  # made by another kind of system: the whole topic, then
+            offsets = {}
         topic = self._settings.commands
         source = KafkaSource(KafkaSettings.of(self._connection, topic), self._clock)
         deadline_s = self._clock.monotonic_s() + self._timeout_s

@@ -272,10 +272,15 @@ def test_an_open_transaction_is_not_the_end(bench: KafkaBench) -> None:
         assert source.poll(10, 0.05) == []
         assert not at_end({one: source.standings()[one]})
     wait_until(lambda: source.poll(10, 0.05) == [] and at_end({two: source.standings()[two]}))
+    late = bench.reader()  # begins at the last stable offset, which is not the end either
+    late.start({one: 0}, None)
+    assert not at_end({one: late.standings()[one]})
     producer.commit_transaction()
     producer.close(timeout=10)
     assert gather_to_end(source)[one] == [(0, b"undecided")]
+    assert gather_to_end(late)[one] == [(0, b"undecided")]
     source.close()
+    late.close()
 
 
 def test_compaction_leaves_holes_that_are_read_over(

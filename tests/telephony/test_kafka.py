@@ -1,0 +1,385 @@
+"""Commands, answers and dead letters on a real Apache Kafka."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from monitor.clock import SystemClock
+from monitor.decisions import Ack
+from monitor.errors import DeliveryError
+from monitor.events.batch import Reject
+from monitor.source.base import Partition
+from monitor.source.kafka import KafkaSource
+from monitor.source.settings import KafkaConnection, KafkaSettings
+from monitor.telephony.acks import AckReader
+from monitor.telephony.dead_letters import VALUE_BYTES_MAX, KafkaDeadLetters
+from monitor.telephony.kafka import KafkaCommandChannel
+from monitor.telephony.open import open_telephony
+from monitor.telephony.settings import TelephonySettings
+from monitor.telephony.simulated import KafkaSimulator, TelephonySimulator
+from tests.broker.broker import Broker, Cluster, free_ports
+
+pytestmark = pytest.mark.kafka
+
+AWAIT_S = 90.0
+NUMBER = "+862150000007"
+
+_names = itertools.count()
+
+
+class Desk:
+    """A topic of commands, and the channel of a daemon that writes to it."""
+
+    def __init__(self, kafka: Cluster, **more: Any) -> None:
+        self.kafka = kafka
+        self.connection = KafkaConnection(bootstrap=kafka.bootstrap)
+        self.topic = kafka.create_topic(f"commands.{next(_names)}", 3)
+        self.settings = TelephonySettings.model_validate(
+            {"kind": "kafka", "commands": self.topic, "transactional_id": self.topic, **more}
+        )
+        self._open: list[KafkaCommandChannel] = []
+
+    def channel(self) -> KafkaCommandChannel:
+        self._open.append(KafkaCommandChannel(self.settings, self.connection))
+        return self._open[-1]
+
+    def close(self) -> None:
+        for channel in self._open:
+            channel.close()
+
+
+@pytest.fixture
+def desk(kafka: Cluster) -> Iterator[Desk]:
+    made = Desk(kafka)
+    yield made
+    made.close()
+
+
+def command(command_id: str) -> bytes:
+    return json.dumps({"command_id": command_id, "action": "suspend", "number": NUMBER}).encode()
+
+
+def committed(kafka: Cluster, topic: str) -> list[Any]:
+    """Every record of a topic that a consumer of committed transactions sees."""
+    consumer = KafkaConsumer(bootstrap_servers=kafka.bootstrap, isolation_level="read_committed")
+    parts = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
+    consumer.assign(parts)
+    for part in parts:
+        consumer.seek(part, 0)
+    ends = consumer.end_offsets(parts)
+    records: list[Any] = []
+    deadline = time.monotonic() + AWAIT_S
+    while any(consumer.position(part) < end for part, end in ends.items()):
+        assert time.monotonic() < deadline
+        for polled in consumer.poll(timeout_ms=100).values():
+            records.extend(polled)
+    consumer.close()
+    return records
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + AWAIT_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_command_is_one_record_under_its_number(desk: Desk) -> None:
+    channel = desk.channel()
+    mark = channel.prepare()
+    assert not channel.already_sent("c1", mark)
+    channel.send(command("c1"), NUMBER, "c1")
+    assert channel.already_sent("c1", mark)
+    assert not channel.already_sent("c2", mark)
+    assert not channel.already_sent("c1", channel.prepare())  # it lies before this mark
+    [record] = committed(desk.kafka, desk.topic)
+    assert record.value == command("c1")
+    assert record.key == NUMBER.encode()
+    assert record.headers == [("command_id", b"c1")]
+
+
+def test_a_mark_that_is_none_looks_through_the_whole_topic(desk: Desk) -> None:
+    channel = desk.channel()
+    channel.send(command("c1"), NUMBER, "c1")
+    assert channel.already_sent("c1", "")
+    assert channel.already_sent("c1", '{"made": "by another kind of system"}')
+    assert not channel.already_sent("c2", "")
+
+
+def test_commands_of_one_number_keep_their_order(desk: Desk) -> None:
+    channel = desk.channel()
+    for n in range(10):
+        channel.send(command(f"c{n}"), NUMBER, f"c{n}")
+    records = committed(desk.kafka, desk.topic)
+    assert [record.value for record in records] == [command(f"c{n}") for n in range(10)]
+    assert len({record.partition for record in records}) == 1
+
+
+@pytest.mark.parametrize(("place", "arrived"), [("before_commit", False), ("after_commit", True)])
+def test_a_sender_killed_before_it_could_say_so_sends_once(
+    desk: Desk, place: str, *, arrived: bool
+) -> None:
+    script = Path(__file__).with_name("killed_sender.py")
+    died = subprocess.run(
+        [sys.executable, script, desk.kafka.bootstrap, desk.topic, desk.topic, "c1", place],
+        cwd=script.parent.parent.parent,
+        env={"PYTHONPATH": str(script.parent.parent.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=AWAIT_S,
+    )
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    mark = died.stdout.splitlines()[-1]
+
+    channel = desk.channel()  # the daemon begins again, and knows only the mark
+    assert channel.already_sent("c1", mark) is arrived
+    if not arrived:
+        channel.send(command("c1"), NUMBER, "c1")
+    assert channel.already_sent("c1", mark)
+    assert [record.headers[0][1] for record in committed(desk.kafka, desk.topic)] == [b"c1"]
+
+
+def test_a_second_daemon_puts_the_first_out_of_action(desk: Desk) -> None:
+    first, second = desk.channel(), desk.channel()
+    first.send(command("c1"), NUMBER, "c1")
+    second.send(command("c2"), NUMBER, "c2")
+    with pytest.raises(DeliveryError) as told:
+        first.send(command("c3"), NUMBER, "c3")
+    assert told.value.retry
+    assert told.value.reason == "fenced"
+    sent = [record.headers[0][1] for record in committed(desk.kafka, desk.topic)]
+    assert sorted(sent) == [b"c1", b"c2"]
+
+
+def test_what_another_producer_holds_open_is_waited_for(desk: Desk) -> None:
+    """Behind an open transaction of somebody else nothing can be read, ours neither."""
+    impatient = Desk(desk.kafka, send_timeout="3s")
+    channel = impatient.channel()
+    mark = channel.prepare()
+    other = KafkaProducer(
+        bootstrap_servers=desk.kafka.bootstrap, transactional_id=f"other.{impatient.topic}"
+    )
+    other.init_transactions()
+    other.begin_transaction()
+    for number in range(3):
+        other.send(impatient.topic, b"{}", partition=number)
+    other.flush(30)
+    channel.send(command("c1"), NUMBER, "c1")
+    with pytest.raises(DeliveryError, match="end of") as told:
+        channel.already_sent("c1", mark)
+    assert told.value.reason == "timeout"
+    other.abort_transaction()
+    other.close(timeout=10)
+    assert channel.already_sent("c1", mark)
+    impatient.close()
+
+
+def test_partitions_added_after_the_mark_are_looked_through_too(desk: Desk) -> None:
+    channel = desk.channel()
+    mark = channel.prepare()
+    desk.kafka.add_partitions(desk.topic, 12)
+    later = desk.channel()  # it knows all twelve
+    wait_until(lambda: len(json.loads(later.prepare())) == 12)
+    for n in range(12):
+        later.send(command(f"c{n}"), f"+86215000{n:04}", f"c{n}")
+    assert all(later.already_sent(f"c{n}", mark) for n in range(12))
+
+
+def test_a_silent_broker_is_a_timeout_and_then_the_command_goes_out_once(
+    kafka: Cluster, own_broker: Broker
+) -> None:
+    desk = Desk(kafka, send_timeout="4s")
+    channel = desk.channel()
+    mark = channel.prepare()
+    channel.send(command("c0"), NUMBER, "c0")
+    own_broker.pause()
+    try:
+        with pytest.raises(DeliveryError) as told:
+            channel.send(command("c1"), NUMBER, "c1")
+        assert told.value.retry
+        with pytest.raises(DeliveryError):
+            channel.already_sent("c1", mark)
+    finally:
+        own_broker.resume()
+
+    def sent_at_last() -> bool:
+        with contextlib.suppress(DeliveryError):
+            if not channel.already_sent("c1", mark):
+                channel.send(command("c1"), NUMBER, "c1")
+            return True
+        return False
+
+    wait_until(sent_at_last)
+    sent = [record.headers[0][1] for record in committed(kafka, desk.topic)]
+    assert sorted(sent) == [b"c0", b"c1"]
+    desk.close()
+
+
+def test_no_broker_and_no_topic_are_told_and_can_be_tried_again(kafka: Cluster) -> None:
+    port = free_ports(("none",))["none"]
+    nowhere = KafkaConnection.model_validate(
+        {"bootstrap": f"127.0.0.1:{port}", "connect_timeout": "300ms"}
+    )
+    missing = TelephonySettings.model_validate(
+        {"kind": "kafka", "commands": "no.such.topic", "send_timeout": "2s"}
+    )
+    for connection, reason in [
+        (nowhere, "connection"),
+        (KafkaConnection(bootstrap=kafka.bootstrap), "timeout"),
+    ]:
+        channel = KafkaCommandChannel(missing, connection)
+        with pytest.raises(DeliveryError) as told:
+            channel.prepare()
+        assert told.value.retry
+        assert told.value.reason == reason
+        channel.close()
+        channel.close()
+
+
+def test_a_command_that_is_too_large_is_given_up(desk: Desk) -> None:
+    channel = desk.channel()
+    with pytest.raises(DeliveryError) as told:
+        channel.send(b"x" * 2_000_000, NUMBER, "c1")
+    assert not told.value.retry
+    assert told.value.reason == "too_large"
+    channel.send(command("c2"), NUMBER, "c2")
+    assert len(committed(desk.kafka, desk.topic)) == 1
+
+
+# Answers.
+
+
+def test_answers_are_read_and_positions_resume_behind_them(kafka: Cluster) -> None:
+    topic = kafka.create_topic(f"acks.{next(_names)}")
+    connection = KafkaConnection(bootstrap=kafka.bootstrap)
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap)
+
+    def answer(command_id: str) -> None:
+        body = {"command_id": command_id, "status": "applied", "at": "2026-11-22T09:00:00Z"}
+        producer.send(topic, json.dumps(body).encode()).get(30)
+
+    def read(positions: dict[Partition, int], count: int) -> tuple[list[Ack], Any]:
+        reader = AckReader(KafkaSource(KafkaSettings.of(connection, topic)))
+        reader.restore(positions)
+        acks: list[Ack] = []
+
+        def enough() -> bool:
+            acks.extend(reader.poll())
+            return len(acks) >= count
+
+        wait_until(enough)
+        reader.close()
+        return acks, reader.positions()
+
+    answer("c1")
+    answer("c2")
+    acks, positions = read({}, 2)
+    assert [ack.command_id for ack in acks] == ["c1", "c2"]
+    assert acks[0].at_ms == 1_795_338_000_000
+    assert positions == {Partition(topic, 0): 2}
+    answer("c3")
+    acks, positions = read(dict(positions), 1)
+    assert [ack.command_id for ack in acks] == ["c3"]
+    producer.close(timeout=10)
+
+
+def test_the_simulated_system_answers_over_kafka_and_knows_again_what_is_blocked(
+    kafka: Cluster,
+) -> None:
+    topics = {"commands": f"commands.{next(_names)}", "acks": f"acks.{next(_names)}"}
+    for topic in topics.values():
+        kafka.create_topic(topic)
+    configured = TelephonySettings.model_validate({"kind": "kafka", **topics})
+    connection = KafkaConnection(bootstrap=kafka.bootstrap)
+    telephony = open_telephony(configured, connection, SystemClock())
+    assert telephony.channel is not None
+    telephony.acks.restore({})
+    simulated = TelephonySimulator(SystemClock(), answers_after_ms=0)
+    simulator = KafkaSimulator(simulated, configured, connection)
+    telephony.channel.send(command("c1"), NUMBER, "c1")
+    acks: list[Ack] = []
+
+    def answered() -> bool:
+        simulator.step(0.05)
+        acks.extend(telephony.acks.poll())
+        return bool(acks)
+
+    wait_until(answered)
+    assert [(ack.command_id, ack.status) for ack in acks] == [("c1", "applied")]
+    assert not simulated.may_call(NUMBER)
+    simulator.close()
+    again = KafkaSimulator(
+        TelephonySimulator(SystemClock(), answers_after_ms=0), configured, connection
+    )
+    wait_until(lambda: again.step(0.05) > 0)
+    assert not again.simulator.may_call(NUMBER)
+    again.close()
+    telephony.channel.close()
+    telephony.acks.close()
+
+
+# Dead letters.
+
+
+def reject(offset: int, value: bytes = b"\xff\x00 not json") -> Reject:
+    return Reject(Partition("calls", 3), offset, "not_json", "expected {", value)
+
+
+def test_dead_letters_keep_every_byte_and_say_why(kafka: Cluster) -> None:
+    topic = kafka.create_topic(f"dead.{next(_names)}")
+    sink = KafkaDeadLetters(KafkaConnection(bootstrap=kafka.bootstrap), topic)
+    large = b"y" * (VALUE_BYTES_MAX + 1)
+    sink.put([reject(7), reject(8, large)])
+    sink.close()
+    sink.close()
+    first, second = committed(kafka, topic)
+    assert first.value == b"\xff\x00 not json"
+    assert first.headers == [
+        ("reason", b"not_json"),
+        ("topic", b"calls"),
+        ("partition", b"3"),
+        ("offset", b"7"),
+        ("detail", b"expected {"),
+    ]
+    assert len(second.value) == VALUE_BYTES_MAX
+    assert second.headers[-1] == ("length", str(len(large)).encode())
+    assert sink.lost == 0
+
+
+def test_dead_letters_wait_for_a_broker_that_comes_back(kafka: Cluster, own_broker: Broker) -> None:
+    topic = kafka.create_topic(f"dead.{next(_names)}")
+    sink = KafkaDeadLetters(KafkaConnection(bootstrap=kafka.bootstrap), topic)
+    sink.put([reject(1)])
+    wait_until(lambda: len(committed(kafka, topic)) == 1)
+    own_broker.kill()
+    began = time.monotonic()
+    sink.put([reject(n) for n in range(2, 50)])
+    assert time.monotonic() - began < 1.0
+    own_broker.start()
+    wait_until(lambda: len({record.headers[3] for record in committed(kafka, topic)}) == 49)
+    sink.close()
+    assert sink.lost == 0
+
+
+def test_dead_letters_without_a_broker_are_lost_and_counted() -> None:
+    port = free_ports(("none",))["none"]
+    nowhere = KafkaConnection.model_validate(
+        {"bootstrap": f"127.0.0.1:{port}", "connect_timeout": "200ms"}
+    )
+    sink = KafkaDeadLetters(nowhere, "dead")
+    sink.put([reject(n) for n in range(10_100)])
+    sink.close()
+    assert sink.lost == 10_100
