@@ -80,6 +80,11 @@ class IndicatorSet:
         self._loaded_until: int | None = None
 
     @property
+    def tick(self) -> int | None:
+        """The last tick that was stepped to."""
+        return self._tick
+
+    @property
     def horizon_ms(self) -> int:
         """How far before a tick rows can matter: the longest window, and the oldest state in it."""
         return max((view.horizon_ms for view in self._views.values()), default=0)

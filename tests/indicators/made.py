@@ -56,15 +56,14 @@ def load(figures: IndicatorSet, rows: Sequence[Row]) -> None:
     figures.load(frame(rows, figures.fields))
 
 
-def run(figures: IndicatorSet, until: int, after: int | None = None) -> None:
+def run(figures: IndicatorSet, until: int) -> None:
     """Step at every tick that matters, as the engine does, and at ``until``."""
-    tick = after
     while True:
-        due = figures.next_event_tick(tick if tick is not None else until - 10**12)
+        after = until - 10**12 if figures.tick is None else figures.tick
+        due = figures.next_event_tick(after)
         if due is None or due >= until:
             break
         figures.step(due)
-        tick = due
     figures.step(until)
 
 
