@@ -1,0 +1,355 @@
+"""The daemon's own process on Apache Kafka: killed, restarted, obeyed, and fed with rubbish."""
+
+from __future__ import annotations
+
+import base64
+import json
+import signal
+import subprocess
+import sys
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from monitor.clock import SystemClock
+from monitor.decisions import Alert, Command
+from monitor.events.catalogue import EVENT_TYPES
+from monitor.simulate.pacing import deliver
+from monitor.simulate.scenarios import SCENARIOS
+from monitor.simulate.simulation import simulate
+from monitor.simulate.sinks import KafkaSink
+from monitor.site import load_site
+from monitor.source.settings import KafkaConnection
+from monitor.store.store import Store
+from monitor.telephony.settings import TelephonySettings
+from monitor.telephony.simulated import KafkaSimulator, TelephonySimulator
+from tests.broker.broker import Cluster
+from tests.e2e.live import PACK
+from tests.events import hostile
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+
+CLOCK = SystemClock()
+
+
+def wait(what: str, met: Callable[[], Any], seconds: float = 120.0) -> Any:
+    """The first true value of ``met``."""
+    end = CLOCK.monotonic_s() + seconds
+    pause = threading.Event()
+    while CLOCK.monotonic_s() < end:
+        found = met()
+        if found:
+            return found
+        pause.wait(0.1)
+    pytest.fail(f"not within {seconds:.0f} s: {what}")
+
+
+class Daemon:
+    """``monitor run`` in a folder of its own."""
+
+    def __init__(self, folder: Path, config: str) -> None:
+        self.folder = folder
+        self.path = folder / "config.yaml"
+        self.path.write_text(config, encoding="utf-8")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with (self.folder / "daemon.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "monitor", "run", "-c", str(self.path), "--no-live"],
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+            )
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait(10)
+
+    def stop(self) -> int:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(20)
+
+    def log(self) -> str:
+        return (self.folder / "daemon.log").read_text(encoding="utf-8")
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        with Store.open(load_site(self.path).config.store, CLOCK, daemon=False) as store:
+            yield store
+
+    def judged_ms(self) -> int:
+        """The last tick whose outcome is stored; 0 before the first."""
+        if not (self.folder / "monitor.db").exists():
+            return 0
+        with self.store() as store:
+            return store.journal.judged_to_ms() or 0
+
+
+@contextmanager
+def running(daemon: Daemon) -> Iterator[Daemon]:
+    daemon.start()
+    try:
+        yield daemon
+    except BaseException:
+        print(daemon.log()[-6_000:])  # noqa: T201 - what it said, for the failed test's report
+        raise
+    finally:
+        daemon.kill()
+
+
+def config(folder: Path, prefix: str, bootstrap: str, more: str) -> str:
+    """A configuration whose files lie in ``folder`` and whose topics begin with ``prefix``."""
+    return f"""\
+version: 1
+source:
+  kind: kafka
+  bootstrap: {bootstrap}
+  topics: [{prefix}calls, {prefix}crm, {prefix}sms]
+store: {{path: {folder}/monitor.db, checkpoints: {folder}/checkpoints}}
+dead_letters: {{topic: {prefix}dead}}
+exporter: {{enabled: false}}
+telephony:
+  kind: kafka
+  commands: {prefix}commands
+  acks: {prefix}acks
+  transactional_id: {prefix}one
+{more}"""
+
+
+def topics(kafka: Cluster, partitions: int) -> str:
+    prefix = f"d{uuid.uuid4().hex[:6]}-"
+    for topic in ("calls", "crm", "sms"):
+        kafka.create_topic(
+            prefix + topic, partitions, append_time=True, configs={"max.message.bytes": "20000000"}
+        )
+    for topic in ("commands", "acks", "dead"):
+        kafka.create_topic(prefix + topic)
+    return prefix
+
+
+@contextmanager
+def telephony(prefix: str, bootstrap: str) -> Iterator[TelephonySimulator]:
+    """A telephony system on the topics, in a thread."""
+    stop = threading.Event()
+    system = TelephonySimulator(CLOCK, answers_after_ms=50)
+    settings = TelephonySettings(kind="kafka", commands=prefix + "commands", acks=prefix + "acks")
+    simulator = KafkaSimulator(system, settings, KafkaConnection(bootstrap=bootstrap))
+    thread = threading.Thread(target=simulator.run, args=(stop, CLOCK))
+    thread.start()
+    try:
+        yield system
+    finally:
+        stop.set()
+        thread.join()
+
+
+def records(bootstrap: str, topic: str) -> list[Any]:
+    """All committed records of a topic with one partition."""
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed")
+    part = TopicPartition(topic, 0)
+    try:
+        consumer.assign([part])
+        consumer.seek_to_beginning(part)
+        end = consumer.end_offsets([part])[part]
+        found: list[Any] = []
+        while consumer.position(part) < end:
+            for batch in consumer.poll(timeout_ms=500).values():
+                found += batch
+        return found
+    finally:
+        consumer.close()
+
+
+def commands(bootstrap: str, prefix: str) -> list[dict[str, Any]]:
+    return [json.loads(record.value) for record in records(bootstrap, prefix + "commands")]
+
+
+def test_kill_minus_nine_changes_nothing(kafka: Cluster, tmp_path: Path) -> None:
+    prefix = topics(kafka, 4)
+    recipe = replace(SCENARIOS["number-going-bad"], around_the_clock=True)
+    start_ms = CLOCK.now_ms() - 3_600_000
+    simulation = simulate(recipe, start_ms=start_ms, seed=5, rate=20.0, duration_ms=3_500_000)
+    deliver(simulation, KafkaSink(KafkaConnection(bootstrap=kafka.bootstrap), prefix=prefix))
+    # Suspensions outlast the test, so that those decided on past events are still worth sending.
+    more = """\
+override:
+  rules:
+    number-hangup:
+      action: {suspend: {ttl: 6h, backoff: double, ttl_max: 24h, probation: {calls: 50, max: 1h}}}
+"""
+    expected = set(simulation.truth.should_suspend)
+    daemons = []
+    for name, kills in (("killed", (0.2, 0.45, 0.7)), ("left-alone", ())):
+        folder = tmp_path / name
+        folder.mkdir()
+        mine = prefix if kills else prefix + "b-"
+        if not kills:
+            for topic in ("commands", "acks", "dead"):
+                kafka.create_topic(mine + topic)
+        text = config(folder, prefix, kafka.bootstrap, more)
+        for topic in ("commands", "acks", "dead", "one"):
+            text = text.replace(f" {prefix}{topic}", f" {mine}{topic}")
+        daemon = Daemon(folder, text)
+        with running(daemon), telephony(mine, kafka.bootstrap):
+            for share in kills:
+                until = start_ms + int(share * 3_500_000)
+                wait(f"tick {share:.0%}", lambda d=daemon, u=until: d.judged_ms() >= u)
+                daemon.kill()
+                daemon.start()
+            wait("all is judged", lambda d=daemon: d.judged_ms() >= simulation.truth.end_ms)
+            wait(
+                "the commands are on the topic",
+                lambda m=mine: {c["number"] for c in commands(kafka.bootstrap, m)} >= expected,
+            )
+            assert daemon.stop() == 0
+        daemons.append((daemon, commands(kafka.bootstrap, mine)))
+    (killed, sent), (alone, sent_alone) = daemons
+    assert Counter(c["number"] for c in sent) == dict.fromkeys(expected, 1)
+    assert len({c["command_id"] for c in sent}) == len(sent)
+    assert sorted(c["command_id"] for c in sent) == sorted(c["command_id"] for c in sent_alone)
+    assert decided(killed, simulation.truth.end_ms) == decided(alone, simulation.truth.end_ms)
+
+
+def decided(daemon: Daemon, until_ms: int) -> set[str]:
+    """Ids of what was decided on the events; an end by telephony's answer has the answer's tick."""
+    with daemon.store() as store:
+        alerts: list[Alert] = store.history.alerts(since_ms=0, limit=10_000)
+        ordered: list[Command] = store.history.commands(since_ms=0, limit=10_000)
+    kept = [a.id for a in alerts if a.at_ms <= until_ms and a.reason != "suspended"]
+    return {*kept, *(c.id for c in ordered if c.at_ms <= until_ms)}
+
+
+def test_a_number_is_suspended_obeyed_and_comes_back_when_its_time_is_over(
+    kafka: Cluster, tmp_path: Path
+) -> None:
+    prefix = topics(kafka, 1)
+    more = f"""\
+time: {{tick: 1s, out_of_order: 500ms, idle_after: 500ms}}
+rules_dir: {PACK.parent}
+packs: [{PACK.name}]
+override:
+  rules:
+    hangup-raw: {{pending: {{for: 1s}}, action: {{suspend: {{ttl: 8s}}}}}}
+    hangup-sequential: {{status: "off"}}
+"""
+    daemon = Daemon(tmp_path, config(tmp_path, prefix, kafka.bootstrap, more))
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap)
+    with running(daemon), telephony(prefix, kafka.bootstrap) as system:
+        number, other = "+862150000007", "+862150000008"
+        for index in range(20):
+            for name, bad in ((number, True), (other, False)):
+                event = {
+                    "id": f"{name}-{index}",
+                    "type": "call.ended",
+                    "time": CLOCK.now_ms(),
+                    "number": name,
+                    "campaign": "spring",
+                    "team": "t1",
+                    "customer": f"c{index}",
+                    "outcome": "answered",
+                    "hangup_by": "customer" if bad else "agent",
+                    "talk_s": 5,
+                }
+                producer.send(prefix + "calls", json.dumps(event).encode(), key=name.encode())
+        producer.flush()
+        wait("telephony blocks the number", lambda: not system.may_call(number))
+        assert system.may_call(other)
+        wait("telephony lets it call again", lambda: system.may_call(number), 30)
+        wait(
+            "the resume is on the topic",
+            lambda: (
+                [c["action"] for c in commands(kafka.bootstrap, prefix)][:2]
+                == ["suspend", "resume"]
+            ),
+        )
+        first, second = commands(kafka.bootstrap, prefix)[:2]
+        assert {first["number"], second["number"]} == {number}
+        assert first["until"] is not None
+        assert first["evidence"]["hits"] / first["evidence"]["of"] == 1.0
+        assert first["command_id"] != second["command_id"]
+    producer.close()
+
+
+def test_hostile_records_are_dead_letters_with_their_reason_and_nothing_else_is_lost(
+    kafka: Cluster, tmp_path: Path
+) -> None:
+    prefix = topics(kafka, 1)
+    pack_of_all_fields(tmp_path / "packs" / "all")
+    more = f"rules_dir: {tmp_path}/packs\npacks: [all]\n"
+    daemon = Daemon(tmp_path, config(tmp_path, prefix, kafka.bootstrap, more))
+    now_ms = CLOCK.now_ms()
+    bad = [record for record in hostile.corpus() if not record.decodes]
+    assert len(bad) >= 60
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap, max_request_size=20_000_000)
+    sent: list[tuple[bytes, str]] = []
+    for index, record in enumerate(bad):
+        if record.value:  # an empty value is a record, too
+            producer.send(prefix + "calls", hostile.good(index, at_ms=now_ms - 1_000))
+        producer.send(prefix + "calls", record.value)
+        sent.append((record.value, record.expected))
+    far = (b'{"id":"ahead","type":"call.ended","time":%d}' % (now_ms + 600_000), "from_the_future")
+    old = (b'{"id":"old","type":"call.ended","time":%d}' % (now_ms - 3_600_000), "too_late")
+    for value, reason in (far, old):
+        producer.send(prefix + "calls", value)
+        sent.append((value, reason))
+    producer.send(prefix + "calls", hostile.good(9_999, at_ms=now_ms))
+    producer.flush()
+    producer.close()
+    with running(daemon):
+        found = wait(
+            "every dead letter",
+            lambda: (r := records(kafka.bootstrap, prefix + "dead")) and len(r) >= len(sent) and r,
+        )
+        wait("the good ones are judged", lambda: daemon.judged_ms() >= now_ms)
+        assert daemon.stop() == 0
+    got = Counter((headers(r)["reason"], cut(r.value)) for r in found)
+    assert got == Counter((reason, cut(value)) for value, reason in sent)
+    assert {headers(r)["topic"] for r in found} == {prefix + "calls"}
+    goods = sum(1 for record in bad if record.value) + 1
+    assert f"events={goods} " in daemon.log().splitlines()[-1]
+
+
+def pack_of_all_fields(folder: Path) -> None:
+    """Fields are checked where something looks at them: here something looks at each."""
+    folder.mkdir(parents=True)
+    indicators = [
+        {
+            "id": f"{kind.replace('.', '_')}_{field}"[:60],
+            "kind": "count",
+            "value": {"count": kind, "where": f"{field} is not null"},
+            "by": ["campaign"],
+            "windows": ["30m"],
+        }
+        for kind, event in EVENT_TYPES.items()
+        for field in event.fields
+    ]
+    text = yaml.safe_dump({"version": 1, "indicators": indicators})
+    (folder / "indicators.yaml").write_text(text, encoding="utf-8")
+
+
+def headers(record: Any) -> dict[str, str]:
+    return {key: value.decode() for key, value in record.headers}
+
+
+def cut(value: bytes) -> str:
+    """Enough of a value to know it by; a dead letter holds at most its first 900 000 bytes."""
+    return base64.b64encode(value[:200]).decode()
+
+
+def test_the_health_of_the_test_itself() -> None:
+    """The reasons named by the events' contract all stand in the corpus that is sent."""
+    named = {record.expected for record in hostile.corpus()}
+    assert {"not_json", "not_an_object", "wrong_type", "missing_field", "not_finite"} <= named
+    assert {"over_long_string", "out_of_range", "too_large", "too_deep", "not_utf8"} <= named
