@@ -36,6 +36,9 @@ Language = Literal["en", "zh"]
 MAX_AGE_MS = 43_200_000
 """12 h: how long a state lasts when nothing more is heard."""
 
+INDICATORS_MAX = 200
+"""In one file."""
+
 _LATER_KINDS = ("funnel", "response", "population", "absence", "frequency", "baseline", "peer")
 _LATER_WINDOWS = ("anchored", "days")
 _PARTS: dict[str, tuple[str, ...]] = {
@@ -86,11 +89,17 @@ def _duration_text(value: Any) -> Any:
     return value
 
 
-def _not_empty(value: tuple[Any, ...]) -> tuple[Any, ...]:
-    # Not pydantic's min_length: that also complains when the only item is wrong.
-    if not value:
-        raise fault("an empty list")
-    return value
+def _some(most: int) -> AfterValidator:
+    # Not pydantic's own bounds: those also complain when the only item is wrong.
+    def check(value: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not value:
+            raise fault("an empty list")
+        if len(value) > most:
+            message = f"at most {most} of them, not {len(value)}"
+            raise fault(message)
+        return value
+
+    return AfterValidator(check)
 
 
 def _text(value: Any) -> Any:
@@ -101,7 +110,7 @@ Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")
 Types = Annotated[
     tuple[str, ...],
     BeforeValidator(_one_or_more),
-    AfterValidator(_not_empty),
+    _some(20),
     WithJsonSchema(
         {
             "anyOf": [
@@ -115,8 +124,7 @@ Types = Annotated[
 Dimensions = Annotated[
     tuple[str, ...],
     BeforeValidator(_one_or_more),
-    AfterValidator(_not_empty),
-    Field(max_length=3),
+    _some(3),
     WithJsonSchema(
         {
             "anyOf": [
@@ -167,7 +175,7 @@ class Measure(Part):
     """Event type, or several as a list; with count and seconds_in it stands beside the verb."""
     where: str | None = None
     """Condition on the event's fields."""
-    all: Annotated[tuple[Selection, ...], AfterValidator(_not_empty)] | None = None
+    all: Annotated[tuple[Selection, ...], _some(10)] | None = None
     """With distinct: only values seen in every one of these."""
     max_age: DurationMs = MAX_AGE_MS
     """With seconds_in: how long a state lasts when nothing more is heard."""
@@ -277,9 +285,9 @@ class Indicator(Part):
     """Of a ratio: what is below the line."""
     value: Measure | None = None
     """Of a mean or a count: the figure itself."""
-    by: Annotated[tuple[Dimensions, ...], AfterValidator(_not_empty), Field(max_length=20)]
+    by: Annotated[tuple[Dimensions, ...], _some(20)]
     """Scopes: dimensions, or pairs of them as lists."""
-    windows: Annotated[tuple[Window, ...], AfterValidator(_not_empty), Field(max_length=10)]
+    windows: Annotated[tuple[Window, ...], _some(10)]
     better: Literal["lower", "higher"] = "lower"
     target: Threshold | None = None
     """What the best teams hold."""
@@ -324,4 +332,4 @@ class IndicatorFile(Part):
     """The whole of ``indicators.yaml``."""
 
     version: Literal[1]
-    indicators: Annotated[tuple[Indicator, ...], AfterValidator(_not_empty)]
+    indicators: Annotated[tuple[Indicator, ...], _some(INDICATORS_MAX)]
