@@ -11,57 +11,31 @@ holds its partition *not at the end*, for the broker's ``transaction.max.timeout
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
-import numpy as np
 import structlog
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.errors import CorruptRecordError, KafkaError, LogTruncationError, OffsetOutOfRangeError
-from kafka.structs import OffsetAndTimestamp
 
 from monitor.clock import Clock, SystemClock
 from monitor.errors import SourceError, SourceUnavailable
 from monitor.source.base import Fetched, Partition, Standing
 from monitor.source.kafka_client import Link, open_consumer, topic_partition, translate
+from monitor.source.kafka_ends import EndProbe, Reading
 from monitor.source.kafka_lag import LagReporter
+from monitor.source.kafka_records import beginnings, columns
 from monitor.source.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
 
 POLL_RECORDS_MAX = 20_000
-PROBE_EVERY_S = 0.5
-"""A partition counts as *at the end* only when the broker said so after its last record, and not
-longer ago than this; well below ``idle_after``, so that a silent broker never looks like an idle
-stream. Costs one small request every so often, and only while a partition is at its end."""
-PROBE_TIMEOUT_MS = 2_000
-PROBE_PAUSE_S_MAX = 5.0
+DISCOVER_PAUSE_S = 5.0
+QUICK_TIMEOUT_MS = 2_000
 SAME_FAULT_MAX = 3
 """A fetch that fails so often at the same positions will not heal: a batch is damaged."""
-
-_OFFSET, _TIMESTAMP, _TIMESTAMP_TYPE, _VALUE = 3, 4, 5, 7  # fields of kafka.ConsumerRecord
-_LOG_APPEND_TIME = 1
-
-
-@dataclass(slots=True)
-class _Reading:
-    """Where we stand in one partition."""
-
-    position: int
-    end: int
-    complete: bool
-    heard_s: float
-    """Monotonic time at which the broker was last asked for ``end``."""
-    highwater: int | None = None
-    """The end that came with the last fetch: free, but as old as the fetch."""
-    known: bool = False
-    """The broker confirmed ``end`` after the last record was read."""
 
 
 class KafkaSource:
@@ -74,13 +48,13 @@ class KafkaSource:
         self._clock = clock or SystemClock()
         self._consumer: KafkaConsumer | None = None
         self._link = Link()
+        self._ends = EndProbe(self._clock)
         self._lag = LagReporter(settings, self._clock) if settings.lag_group else None
-        self._readings: dict[TopicPartition, _Reading] = {}
+        self._readings: dict[TopicPartition, Reading] = {}
         self._wanted: dict[TopicPartition, int] = {}
         self._since_ms: int | None = None
         self._missing: set[str] = set()
-        self._probe_after_s = 0.0
-        self._probe_pause_s = PROBE_EVERY_S
+        self._discover_after_s = 0.0
         self._faults = 0
         self._started = False
         self._closed = False
@@ -113,12 +87,12 @@ class KafkaSource:
             self._connect()
         consumer = self._consumer
         assert consumer is not None  # noqa: S101 - _connect raises otherwise
-        self._discover(consumer)
+        self._discover_more(consumer)
         self._pause(consumer, skip)
         limit = min(max_records, POLL_RECORDS_MAX)
         records = self._poll_client(consumer, limit, timeout_s)
         fetched = [chunk for part, rows in records.items() for chunk in columns(part, rows)]
-        self._probe(consumer, nothing_read=not fetched)
+        self._ends.ask(consumer, self._readings, nothing_read=not fetched)
         if self._lag is not None:
             self._lag.report({part: each.position for part, each in self._readings.items()})
         return fetched
@@ -212,39 +186,36 @@ class KafkaSource:
         if not found <= assigned:
             self._take_up(consumer, sorted(found - assigned), assigned)
 
+    def _discover_more(self, consumer: KafkaConsumer) -> None:
+        """As :meth:`_discover`, while others are being read, which a bad one must not hold up."""
+        if self._clock.monotonic_s() < self._discover_after_s:
+            return
+        try:
+            self._discover(consumer)
+        except SourceUnavailable as fault:
+            self._discover_after_s = self._clock.monotonic_s() + DISCOVER_PAUSE_S
+            log.warning("partitions_not_taken_up", detail=str(fault))
+
     def _take_up(
         self, consumer: KafkaConsumer, new: list[TopicPartition], assigned: set[TopicPartition]
     ) -> None:
-        wanted = self._wanted | {part: each.position for part, each in self._readings.items()}
-        timeout_ms = self._settings.request_timeout
-        try:
-            begins = consumer.beginning_offsets(new, timeout_ms=timeout_ms)
-            ends = consumer.end_offsets(new, timeout_ms=timeout_ms)
-            # After the ends: what is appended in between is then behind the end we begin at.
-            asked = {part: max(0, self._since_ms or 0) for part in new if part not in wanted}
-            young: Mapping[TopicPartition, OffsetAndTimestamp | None] = (
-                consumer.offsets_for_times(asked, timeout_ms=timeout_ms)
-                if asked and self._since_ms is not None
-                else dict.fromkeys(asked)
-            )
-        except KafkaError as fault:
-            raise translate(fault, "asking where partitions begin and end") from fault
+        begun = beginnings(
+            consumer,
+            new,
+            wanted=self._wanted | {part: each.position for part, each in self._readings.items()},
+            since_ms=self._since_ms,
+            timeout_ms=QUICK_TIMEOUT_MS if assigned else self._settings.request_timeout,
+        )
         consumer.assign(sorted(assigned | set(new)))
-        for part in new:
-            begin, end, before = begins[part], ends[part], self._readings.get(part)
-            if part in wanted:
-                position = wanted[part]
-            elif self._since_ms is None:
-                position = begin
-            else:
-                first_young = young[part]
-                position = end if first_young is None else first_young.offset
-            complete = position == begin == 0 if before is None else before.complete
-            if not begin <= position <= end:
-                self._count_lost(part, position, begin)
-                position, complete = begin, False
-            consumer.seek(part, position)
-            self._readings[part] = _Reading(position, end, complete, self._clock.monotonic_s())
+        for part, beginning in begun.items():
+            complete, before = beginning.complete, self._readings.get(part)
+            if beginning.missed is not None:
+                self._count_lost(part, beginning.missed, beginning.position)
+            elif before is not None:  # the client is a new one, the reading goes on
+                complete = before.complete
+            consumer.seek(part, beginning.position)
+            heard_s = self._clock.monotonic_s()
+            self._readings[part] = Reading(beginning.position, beginning.end, complete, heard_s)
         log.info("partitions_taken_up", count=len(new), topics=sorted({part.topic for part in new}))
 
     def _count_lost(self, part: TopicPartition, position: int, begin: int) -> None:
@@ -329,57 +300,3 @@ class KafkaSource:
                 msg = f"{found}; {self._faults} times in a row, so it will not heal by itself"
                 return SourceError(msg)
         return found
-
-    def _probe(self, consumer: KafkaConsumer, *, nothing_read: bool) -> None:
-        """Ask for the ends of partitions that seem to be read to theirs."""
-        now_s = self._clock.monotonic_s()
-        if now_s < self._probe_after_s:
-            return
-        asked = [
-            part
-            for part, reading in self._readings.items()
-            if (reading.position >= reading.end or nothing_read)
-            and not (reading.known and now_s - reading.heard_s < PROBE_EVERY_S)
-        ]
-        if not asked:
-            return
-        try:
-            ends = consumer.end_offsets(asked, timeout_ms=PROBE_TIMEOUT_MS)
-        except KafkaError as fault:
-            for part in asked:
-                self._readings[part].known = False
-            # kafka-python leaves the sockets of failed attempts to the garbage collector, which in
-            # a process that has nothing to do may not come before there are too many.
-            gc.collect()
-            self._probe_pause_s = min(self._probe_pause_s * 2, PROBE_PAUSE_S_MAX)
-            self._probe_after_s = self._clock.monotonic_s() + self._probe_pause_s
-            if nothing_read and len(asked) == len(self._readings):
-                raise translate(fault, "asking where partitions end") from fault
-            log.warning("ends_unknown", partitions=len(asked))
-            return
-        self._probe_pause_s = PROBE_EVERY_S
-        self._probe_after_s = now_s + PROBE_EVERY_S
-        for part in asked:
-            reading = self._readings[part]
-            # The last stable offset, which an open transaction holds back; the highwater is not.
-            reading.end = max(ends[part], reading.highwater or 0)
-            reading.heard_s, reading.known = now_s, reading.highwater is not None
-
-
-def columns(part: TopicPartition, records: Sequence[Any]) -> list[Fetched]:
-    """Records of one partition as columns; a new chunk where the kind of timestamp changes."""
-    chunks = []
-    for kind, group in groupby(records, key=itemgetter(_TIMESTAMP_TYPE)):
-        rows = list(group)
-        count = len(rows)
-        chunks.append(
-            Fetched(
-                partition=Partition(part.topic, part.partition),
-                offsets=np.fromiter(map(itemgetter(_OFFSET), rows), np.int64, count),
-                timestamps=np.fromiter(map(itemgetter(_TIMESTAMP), rows), np.int64, count),
-                append_time=kind == _LOG_APPEND_TIME,
-                values=list(map(itemgetter(_VALUE), rows)),
-                next_position=rows[-1].offset + 1,
-            )
-        )
-    return chunks

@@ -36,6 +36,7 @@ def test_starting_twice_is_refused(own_broker: Broker) -> None:
         own_broker.start()
 
 
+@pytest.mark.usefixtures("own_broker")
 def test_a_broker_that_cannot_start_says_why_and_leaves_nothing(tmp_path: Path) -> None:
     broken = Broker(tmp_path)
     broken.format()

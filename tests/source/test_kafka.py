@@ -7,9 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka.errors import LogTruncationError
 
 from monitor.errors import SourceError, SourceUnavailable
 from monitor.source.base import Fetched, Partition
@@ -353,6 +355,55 @@ def test_scram(bench: KafkaBench, own_broker: Broker, monkeypatch: pytest.Monkey
     # The broker closes the connection behind its answer, and the client may miss the answer.
     with pytest.raises((SourceError, SourceUnavailable), match=r"SaslAuthenticationFailed|login"):
         login({"value": "wrong"}, connect_timeout="1s").start({}, None)
+
+
+def test_a_log_that_was_cut_off_is_read_again_from_the_cut(bench: KafkaBench) -> None:
+    one, _ = bench.partitions
+    bench.append(one, values(0, 10))
+    source = bench.reader()
+    source.start({}, None)
+    gather_count(source, 10)
+    consumer = source._consumer
+    assert consumer is not None
+    part = TopicPartition(*one)
+    for cut, first in ((OffsetAndMetadata(4, "", -1), 4), (None, 0)):  # unknown: the beginning
+        with pytest.MonkeyPatch.context() as patched:
+            fault = LogTruncationError({part: cut})
+            patched.setattr(consumer, "poll", Mock(side_effect=fault))
+            assert source.poll(10, 0.0) == []
+        assert source.standings()[one].position == first
+        rows = gather_count(source, 10 - first)[one]
+        assert [value for _, value in rows] == values(first, 10)
+    assert source.out_of_range == 2
+    assert not source.standings()[one].complete
+    source.close()
+
+
+def test_a_position_beyond_the_end_begins_anew(bench: KafkaBench) -> None:
+    one, _ = bench.partitions
+    bench.append(one, values(0, 3))
+    source = bench.reader()
+    source.start({one: 50}, None)
+    assert [value for _, value in gather_count(source, 3)[one]] == values(0, 3)
+    assert source.out_of_range == 1
+    source.close()
+
+
+def test_a_client_that_fails_is_replaced_and_reading_goes_on(
+    bench: KafkaBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _ = bench.partitions
+    bench.append(one, values(0, 10))
+    source = bench.reader()
+    source.start({}, None)
+    first = gather(source, bool, max_records=4)[one]
+    monkeypatch.setattr(source._consumer, "poll", Mock(side_effect=RuntimeError("loop crashed")))
+    with pytest.raises(SourceUnavailable, match="loop crashed"):
+        source.poll(10, 0.0)
+    rest = gather_count(source, 10 - len(first))[one]
+    assert [value for _, value in [*first, *rest]] == values(0, 10)
+    assert source.standings()[one].complete  # it is the same reading
+    source.close()
 
 
 def test_a_damaged_batch_is_an_error_after_some_tries(

@@ -8,6 +8,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -324,9 +325,12 @@ def test_the_simulated_system_answers_over_kafka_and_knows_again_what_is_blocked
     again = KafkaSimulator(
         TelephonySimulator(SystemClock(), answers_after_ms=0), configured, connection
     )
-    wait_until(lambda: again.step(0.05) > 0)
-    assert not again.simulator.may_call(NUMBER)
-    again.close()
+    stop = threading.Event()
+    running = threading.Thread(target=again.run, args=(stop, SystemClock()))
+    running.start()
+    wait_until(lambda: not again.simulator.may_call(NUMBER))
+    stop.set()
+    running.join(30)
     telephony.channel.close()
     telephony.acks.close()
 
