@@ -6,6 +6,7 @@ suspension within another, serve metrics, and stop cleanly at ctrl-c.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import signal
@@ -38,6 +39,10 @@ def total(metrics: str, pattern: str) -> float:
         for line in metrics.splitlines()
         if not line.startswith("#") and re.match(pattern, line)
     )
+
+
+def shown(pattern: str) -> bool:
+    return total(fetch("/metrics"), pattern) > 0
 
 
 def wait(
@@ -78,14 +83,8 @@ def main() -> None:
             process,
         )
         for name in ("hangup_rate", "complaint_rate", "effective_talk_ratio", "number_flag_rate"):
-            wait(
-                f"figures of {name}",
-                30,
-                lambda pattern=rf'callcentre_indicator\w*{{.*indicator="{name}"': (
-                    total(fetch("/metrics"), pattern) > 0
-                ),
-                process,
-            )
+            pattern = rf'callcentre_indicator\w*{{.*indicator="{name}"'
+            wait(f"figures of {name}", 30, functools.partial(shown, pattern), process)
         os.killpg(process.pid, signal.SIGINT)
         process.wait(15)
         print(f"  stopped with status {process.returncode}")

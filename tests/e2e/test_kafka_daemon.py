@@ -204,15 +204,11 @@ override:
         daemon = Daemon(folder, text)
         with running(daemon), telephony(mine, kafka.bootstrap):
             for share in kills:
-                until = start_ms + int(share * 3_500_000)
-                wait(f"tick {share:.0%}", lambda d=daemon, u=until: d.judged_ms() >= u)
+                judged(daemon, start_ms + int(share * 3_500_000))
                 daemon.kill()
                 daemon.start()
-            wait("all is judged", lambda d=daemon: d.judged_ms() >= simulation.truth.end_ms)
-            wait(
-                "the commands are on the topic",
-                lambda m=mine: {c["number"] for c in commands(kafka.bootstrap, m)} >= expected,
-            )
+            judged(daemon, simulation.truth.end_ms)
+            ordered(kafka.bootstrap, mine, expected)
             assert daemon.stop() == 0
         daemons.append((daemon, commands(kafka.bootstrap, mine)))
     (killed, sent), (alone, sent_alone) = daemons
@@ -222,13 +218,24 @@ override:
     assert decided(killed, simulation.truth.end_ms) == decided(alone, simulation.truth.end_ms)
 
 
+def judged(daemon: Daemon, until_ms: int) -> None:
+    wait(f"tick {until_ms} is judged", lambda: daemon.judged_ms() >= until_ms)
+
+
+def ordered(bootstrap: str, prefix: str, numbers: set[str]) -> None:
+    wait(
+        "the commands are on the topic",
+        lambda: {command["number"] for command in commands(bootstrap, prefix)} >= numbers,
+    )
+
+
 def decided(daemon: Daemon, until_ms: int) -> set[str]:
     """Ids of what was decided on the events; an end by telephony's answer has the answer's tick."""
     with daemon.store() as store:
         alerts: list[Alert] = store.history.alerts(since_ms=0, limit=10_000)
-        ordered: list[Command] = store.history.commands(since_ms=0, limit=10_000)
+        sent: list[Command] = store.history.commands(since_ms=0, limit=10_000)
     kept = [a.id for a in alerts if a.at_ms <= until_ms and a.reason != "suspended"]
-    return {*kept, *(c.id for c in ordered if c.at_ms <= until_ms)}
+    return {*kept, *(c.id for c in sent if c.at_ms <= until_ms)}
 
 
 def test_a_number_is_suspended_obeyed_and_comes_back_when_its_time_is_over(

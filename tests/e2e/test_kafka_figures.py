@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import duckdb
 import numpy as np
 import polars as pl
 import pytest
@@ -196,7 +197,7 @@ def test_every_indicator_at_every_tick(run: Run, events: list[dict[str, object]]
     assert compared > 1_000_000
 
 
-def flags(database: oracle.duckdb.DuckDBPyConnection, view: View) -> pl.DataFrame:
+def flags(database: duckdb.DuckDBPyConnection, view: View) -> pl.DataFrame:
     """Flagged of used numbers: two distinct counts laid over each other."""
     hits = oracle.distinct(database, "type = 'number.flagged'", "number", view.by[0], view.window)
     of = oracle.distinct(
