@@ -98,8 +98,6 @@ def _state(selection: Selection, loc: Loc) -> Iterator[Finding]:
         if name not in ENTITY_OF:
             known = f"one of {', '.join(ENTITY_OF)}"
             yield Finding(loc, f"'{name}' does not tell a state", known)
-    if len(selection.on) > 1:
-        yield Finding(loc, "seconds_in looks at one event type")
 
 
 def _scopes(indicator: Indicator, loc: Loc) -> Iterator[Finding]:

@@ -119,6 +119,7 @@ def taken(text: str, row: Row) -> bool:
         ("hour(started_at, 'UTC') < 9", {}, False),
         ("hour(started_at, 'UTC') is null", {}, True),
         ("true", {}, True),
+        ("need_captured == True", {"need_captured": True}, True),
         ("not true", {}, False),
     ],
 )  # fmt: skip

@@ -112,6 +112,7 @@ def test_all_kinds_of_measure_and_window() -> None:
         ("windows: [30m, 24h]", "windows: []", "10:14: hangup_rate: 'windows': an empty list"),
         ("windows: [30m, 24h]", "windows: [0m]",
          "10:15: hangup_rate: entry 1 of 'windows': a window of no length (write a duration such as 30m)"),
+        ("windows: [30m, 24h]", "windows: [30]", "10:15: hangup_rate: entry 1 of 'windows'"),
         ("windows: [30m, 24h]", "windows: [30x]",
          "10:15: hangup_rate: entry 1 of 'windows': '30x' is not a duration (write a whole number and a unit: 5m, 30m, 24h, 7d)"),
         ("windows: [30m, 24h]", "windows: [{anchored: 24h}]",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from monitor.events.batch import DIMENSIONS
 from monitor.indicators.compile import BEGINNING, IndicatorSet
+from monitor.indicators.grouping import _pack
 from monitor.windows.limits import WindowLimits
 from tests.indicators.made import T0, TICK, Row, frame, indicators, load, made, row, run, shown
 from tests.indicators.test_determinism import same
@@ -452,3 +454,94 @@ def test_a_new_window_over_known_pairs_counts_them_once() -> None:
     assert shown(new, "reached", "team", "20m") == {("x",): (2, 1)}
     run(new, T0 + HOUR)
     assert shown(new, "reached", "team", "20m") == {}
+
+
+DAILY = """
+  - id: calls
+    kind: ratio
+    hits: {count: call.ended, where: outcome == 'answered'}
+    of: {seconds_in: agent.state, where: state != 'offline'}
+    by: [agent]
+    windows: [{calendar: day, tz: UTC}]
+  - id: longest
+    kind: mean
+    value: {max: talk_s, on: call.ended}
+    by: [agent]
+    windows: [{calendar: day, tz: UTC}]
+  - id: customers
+    kind: count
+    value: {distinct: customer, on: call.ended}
+    by: [agent]
+    windows: [{calendar: day, tz: UTC}]
+"""
+
+
+def test_a_closing_day_survives_a_restart() -> None:
+    #   T0 (midnight)   +5 s: closed, snapshot        +6 s: a late call and a late sign-out
+    figures = made(DAILY)
+    load(
+        figures,
+        [
+            call(T0 - 20_000, agent="a", talk_s=1.0, customer="k1"),
+            row(T0 - 20_000, "agent.state", agent="a", state="ready"),
+            call(T0 + 1, agent="a", talk_s=9.0, customer="k9"),
+        ],
+    )
+    run(figures, T0 + TICK)
+    restored = made(DAILY)
+    restored.restore(figures.snapshot())
+    late = [
+        call(T0 - 3_000, eff=T0 + 6_000, agent="a", talk_s=2.0, customer="k2"),
+        row(T0 - 4_000, "agent.state", eff=T0 + 6_000, agent="a", state="offline"),
+    ]
+    for each in (figures, restored):
+        load(each, late)
+        run(each, T0 + 2 * TICK)
+        found = []
+        for view in each.views():
+            closed = view.closed(T0 + 2 * TICK)
+            assert closed is not None
+            found.append((view.indicator.id, closed.hits.tolist(), closed.of.tolist()))
+        assert found == [
+            ("calls", [2], [16_000]),
+            ("longest", [2_000], [1]),
+            ("customers", [2], [1]),
+        ]
+        assert shown(each, "customers", "agent", "day@UTC") == {("a",): (1, 1)}
+    assert same(figures.snapshot(), restored.snapshot())
+
+
+def test_numbers_and_truth_values_can_be_distinct_too() -> None:
+    one = (
+        "  - {{id: {0}, kind: count, value: {{distinct: {1}, on: {2}}},"
+        " by: [agent], windows: [10m]}}"
+    )
+    figures = made(
+        "\n".join(
+            one.format(*each)
+            for each in (
+                ("levels", "level", "customer.level"),
+                ("kinds", "auto", "message.sent"),
+                ("prices", "amount", "deal.won"),
+            )
+        )
+    )
+    given: list[tuple[str, dict[str, Any]]] = [
+        *(("customer.level", {"level": level}) for level in (1, 5, 1, None)),
+        *(("message.sent", {"auto": auto}) for auto in (True, False, True)),
+        *(("deal.won", {"amount": amount}) for amount in (1.5, 1.5, 2.0)),
+    ]
+    load(figures, [row(T0, type_, agent="a", **fields) for type_, fields in given])
+    figures.step(T0 + TICK)
+    for name in ("levels", "kinds", "prices"):
+        assert shown(figures, name, "agent", "10m") == {("a",): (2, 1)}
+
+
+def test_codes_too_large_to_pack_are_made_dense_first() -> None:
+    major, minor = np.array([2**40, 0, 2**40, 7]), np.array([2**40, 3, 0, 2**41])
+    packed = _pack(major, minor)
+    pairs = list(zip(major.tolist(), minor.tolist(), strict=True))
+    order = sorted(range(4), key=pairs.__getitem__)
+    assert np.argsort(packed).tolist() == order
+    assert len(set(packed.tolist())) == 4
+    assert packed.max() < 2**62
