@@ -17,12 +17,14 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from monitor.decisions import Alert, Command, Decision, Refusal
+from monitor.decisions import Alert, Command, Decision, Figures, Refusal
 from monitor.logs import mask
 from monitor.snapshot import IndicatorFigures, Snapshot
 
 _BAR = "▏▎▍▌▋▊▉█"
 _ROWS = 8
+_WHY = {"admitted": "for", "ttl_over": "time is over,", "cleared": "cleared,", "ordered": ""}
+"""How a command's reason reads before the name of its rule."""
 _STATE_COLOURS = {
     "active": "green",
     "wanted": "yellow",
@@ -51,7 +53,16 @@ class Column:
         worse = (value - self.crit) if self.lower_is_better else (self.crit - value)
         colour = "red" if worse > 0 else "yellow" if bad > 0 else "green"
         shown = f"{value:6.1%}" if self.unit == "%" else f"{value:6.2f}"
-        return Text.assemble((shown, colour), " ", (_bar(value), colour), (f" {of:,.0f}", "dim"))
+        return Text.assemble(
+            (shown, colour), " ", (_bar(value), colour), (f" {_compact(of)}", "dim")
+        )
+
+
+def _compact(count: float) -> str:
+    """``1,048`` → ``1.0k``: as much of a count as a glance takes in."""
+    if count < 1_000:
+        return f"{count:.0f}"
+    return f"{count / 1_000:.1f}k" if count < 100_000 else f"{count / 1_000:.0f}k"
 
 
 def _bar(value: float, width: int = 6) -> str:
@@ -70,7 +81,11 @@ SHORT_WINDOW, LONG_WINDOW = "30m", "24h"
 
 
 def render(
-    snapshot: Snapshot | None, decisions: Sequence[Decision], *, zone: tzinfo = UTC, url: str = ""
+    snapshot: Snapshot | None,
+    decisions: Sequence[Decision],
+    *,
+    zone: tzinfo | None = None,
+    url: str = "",
 ) -> RenderableType:
     """The whole picture; ``decisions`` newest last."""
     if snapshot is None:
@@ -98,8 +113,8 @@ def line(snapshot: Snapshot | None) -> str:
     )
 
 
-def sentence(decision: Decision) -> Text:
-    """A decision as one sentence."""
+def sentence(decision: Decision, zone: tzinfo | None = None) -> Text:
+    """A decision as one sentence; times in ``zone``, by default the reader's."""
     match decision:
         case Alert():
             colour = {"crit": "red", "warn": "yellow"}[decision.level]
@@ -107,23 +122,24 @@ def sentence(decision: Decision) -> Text:
             scope = ", ".join(
                 mask(value) if name == "customer" else value for name, value in decision.scope
             )
-            value = decision.figures.value
-            figures = ""
-            if value is not None and not math.isnan(value) and decision.figures.of:
-                shown = f"{value:.1%}" if value <= 1 else f"{value:.2f}"
-                figures = f" {shown} ({decision.figures.hits:g}/{decision.figures.of:g})"
             style = colour if decision.state == "firing" else "dim"
             how = decision.level if decision.state == "firing" else f"over: {decision.reason}"
             return Text.assemble(
-                (f"{mark} {how} ", style), f"{decision.rule} ", (scope, "bold"), figures
+                (f"{mark} {how} ", style),
+                f"{decision.rule} ",
+                (scope, "bold"),
+                _share(decision.figures),
             )
         case Command():
-            until = "" if decision.until_ms is None else f" until {_clock(decision.until_ms, UTC)}Z"
+            until = "" if decision.until_ms is None else f" until {_clock(decision.until_ms, zone)}"
             style = "bold red" if decision.action == "suspend" else "bold green"
             return Text.assemble(
                 ("■ " if decision.action == "suspend" else "▶ ", style),
                 (f"{decision.action} {decision.number}", style),
-                f"{until} ({decision.reason})",
+                until,
+                (f" {_WHY.get(decision.reason, decision.reason)}", "dim"),
+                (f" {decision.rule}" if decision.rule else " by hand", "dim"),
+                _share(decision.figures),
             )
         case Refusal():
             return Text.assemble(
@@ -131,7 +147,15 @@ def sentence(decision: Decision) -> Text:
             )
 
 
-def _head(snapshot: Snapshot, zone: tzinfo, url: str) -> Text:
+def _share(figures: Figures | None) -> str:
+    """`` 46.4% (32/69)``; nothing where a single event decided."""
+    if figures is None or figures.value is None or math.isnan(figures.value) or not figures.window:
+        return ""
+    shown = f"{figures.value:.1%}" if figures.value <= 1 else f"{figures.value:.2f}"
+    return f" {shown} ({figures.hits:g}/{figures.of:g})"
+
+
+def _head(snapshot: Snapshot, zone: tzinfo | None, url: str) -> Text:
     stats = snapshot.stats
     lag = sum(partition.lag for partition in snapshot.partitions)
     delay_s = None if snapshot.at_ms is None else (snapshot.wall_ms - snapshot.at_ms) / 1000
@@ -165,33 +189,40 @@ def _find(snapshot: Snapshot, indicator: str, by: str) -> IndicatorFigures | Non
 def _cells(snapshot: Snapshot, by: str) -> dict[str, list[Text]]:
     """By key, a cell for each column."""
     cells: dict[str, list[Text]] = {}
-    for index, column in enumerate(COLUMNS):
+    columns = _present(snapshot, by)
+    for index, column in enumerate(columns):
         figures = _find(snapshot, column.indicator, by)
         if figures is None:
             continue
         for name, value, of in zip(
             figures.names, figures.values.tolist(), figures.of.tolist(), strict=True
         ):
-            row = cells.setdefault(name, [Text("–", style="dim") for _ in COLUMNS])
+            row = cells.setdefault(name, [Text("–", style="dim") for _ in columns])
             row[index] = column.cell(value, of)
     return cells
 
 
-def _table(title: str, first: str, extra: Iterable[str] = ()) -> Table:
+def _table(title: str, first: str, columns: Iterable[Column], extra: Iterable[str] = ()) -> Table:
     table = Table(
         title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False
     )
     table.add_column(first, no_wrap=True)
     for name in extra:
         table.add_column(name, no_wrap=True)
-    for column in COLUMNS:
+    for column in columns:
         table.add_column(column.title, no_wrap=True)
     return table
 
 
-def _numbers(snapshot: Snapshot, zone: tzinfo) -> Table:
+def _present(snapshot: Snapshot, by: str) -> list[Column]:
+    """The columns that a dimension has figures for."""
+    return [c for c in COLUMNS if _find(snapshot, c.indicator, by) is not None]
+
+
+def _numbers(snapshot: Snapshot, zone: tzinfo | None) -> Table:
     """Numbers out of service first, then the worst by hang-ups that have some volume."""
-    table = _table("Numbers 号码", "number", ("state",))
+    columns = _present(snapshot, "number")
+    table = _table("Numbers 号码", "number", columns, ("state",))
     cells = _cells(snapshot, "number")
     standing = {entry.number: entry for entry in snapshot.standing}
     figures = _find(snapshot, "hangup_rate", "number")
@@ -208,7 +239,7 @@ def _numbers(snapshot: Snapshot, zone: tzinfo) -> Table:
         )
         worst = [name for _, name in rated]
     shown = [*standing, *(name for name in worst if name not in standing)][:_ROWS]
-    blank = [Text("–", style="dim") for _ in COLUMNS]
+    blank = [Text("–", style="dim") for _ in columns]
     for name in shown:
         entry = standing.get(name)
         state = "active" if entry is None else entry.state
@@ -220,21 +251,22 @@ def _numbers(snapshot: Snapshot, zone: tzinfo) -> Table:
 
 
 def _teams(snapshot: Snapshot) -> Table:
-    table = _table("Teams 团队", "team")
+    table = _table("Teams 团队", "team", _present(snapshot, "team"))
     for name, row in sorted(_cells(snapshot, "team").items())[:_ROWS]:
         table.add_row(name, *row)
     return table
 
 
-def _feed(decisions: Sequence[Decision], zone: tzinfo) -> RenderableType:
+def _feed(decisions: Sequence[Decision], zone: tzinfo | None) -> RenderableType:
     if not decisions:
         return Text("nothing yet", style="dim")
     rows = [
-        Text.assemble((f"{_clock(decision.at_ms, zone)} ", "dim"), sentence(decision))
+        Text.assemble((f"{_clock(decision.at_ms, zone)} ", "dim"), sentence(decision, zone))
         for decision in decisions[-_ROWS:]
     ]
     return Group(*reversed(rows))
 
 
-def _clock(ms: int, zone: tzinfo) -> str:
-    return datetime.fromtimestamp(ms / 1000, tz=zone).strftime("%H:%M:%S")
+def _clock(ms: int, zone: tzinfo | None) -> str:
+    """The time of day where the reader sits, or in ``zone``."""
+    return datetime.fromtimestamp(ms / 1000, tz=UTC).astimezone(zone).strftime("%H:%M:%S")
