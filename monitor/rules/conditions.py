@@ -7,16 +7,27 @@ so that a value on the threshold is on it, on every machine.
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any
 
 from monitor.rules.levels import Level
 from monitor.rules.ports import Bool, Int64
 
+COUNT_MAX = 10**15
+"""No window holds more events: at a million a second it would take thirty years."""
+
 _INT64_MAX = 2**63 - 1
+_Compare = Callable[[Any, Any], Any]
+_WORSE: dict[tuple[int, bool], _Compare] = {
+    (1, False): operator.gt,
+    (1, True): operator.ge,
+    (-1, False): operator.lt,
+    (-1, True): operator.le,
+}
+"""By the side of the breach, and whether the bound itself is on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +36,8 @@ class Limit:
 
     left: int
     right: int
+    fits: bool = False
+    """No figure can make a product too large for int64, so nobody has to look."""
 
     @classmethod
     def at(cls, bound: Fraction, *, scale_hits: int, scale_of: int) -> Limit:
@@ -32,17 +45,18 @@ class Limit:
         left = scale_of * bound.denominator
         right = bound.numerator * scale_hits
         shared = math.gcd(left, right) or 1
-        return cls(left // shared, right // shared)
+        left, right = left // shared, right // shared
+        counts = scale_hits == scale_of == 1
+        return cls(left, right, counts and max(left, abs(right)) * COUNT_MAX <= _INT64_MAX)
 
-    def side(self, hits: Int64, of: Int64) -> npt.NDArray[np.int8]:
-        """-1 where the value is below the bound, 0 on it, 1 above; without meaning at of = 0."""
-        if self._overflows(hits, of):
-            wide_left = [hit * self.left for hit in hits.tolist()]
-            wide_right = [part * self.right for part in of.tolist()]
-            pairs = zip(wide_left, wide_right, strict=True)
-            return np.array([(a > b) - (a < b) for a, b in pairs], dtype=np.int8)
-        a, b = hits * self.left, of * self.right
-        return (a > b).astype(np.int8) - (a < b).astype(np.int8)
+    def sides(self, hits: Int64, of: Int64) -> tuple[Any, Any]:
+        """``hits · left`` and ``of · right``: where the first is larger, the value is above.
+
+        Python's own integers where int64 is too small. Without meaning where ``of`` is 0.
+        """
+        if not self.fits and self._overflows(hits, of):
+            hits, of = hits.astype(object), of.astype(object)
+        return hits * self.left, of * self.right
 
     def _overflows(self, hits: Int64, of: Int64) -> bool:
         if not len(hits):
@@ -87,10 +101,10 @@ class Bounds:
 
     def breached(self, hits: Int64, of: Int64) -> Bool:
         """The value lies on the bad side of the threshold."""
-        side = self.limit.side(hits, of) * self.sign
-        return side >= (0 if self.inclusive else 1)
+        found: Bool = _WORSE[self.sign, self.inclusive](*self.limit.sides(hits, of))
+        return found
 
     def cleared(self, hits: Int64, of: Int64) -> Bool:
         """The value lies on the good side of ``clear``."""
-        side = self.clear.side(hits, of) * self.sign
-        return side <= (0 if self.clear_inclusive else -1)
+        found: Bool = _WORSE[-self.sign, self.clear_inclusive](*self.clear.sides(hits, of))
+        return found

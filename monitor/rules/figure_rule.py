@@ -25,7 +25,6 @@ from monitor.rules.walk import Sighting, Walker
 
 HELD_ENDS_MS = 300_000
 """An episode whose number has been out of service for so long is over, whoever took it out."""
-_UNKNOWN, _OK, _INSUFFICIENT = -1, 0, 1
 
 
 class FigureRule:
@@ -43,14 +42,19 @@ class FigureRule:
         self._views = [source.view(rule.indicator, rule.by, key) for key in rule.window_keys]
         self._keys = self._views[0].keys
         self._judge = RuleJudge(rule, self._views, tick_ms=tick_ms, scope_day_ms=scope_day_ms)
+        self._detectors = [
+            each.detector for each in self._judge.levels if each.detector is not None
+        ]
         self._episodes = Episodes(rule)
         self._walker = Walker(rule, self._episodes)
         self._exceptions = Exceptions(rule)
         self._numbers = NumberKeys(rule.by, self._keys)
         self._tick_ms = tick_ms
-        self._calm = np.full(0, _UNKNOWN, dtype=np.int8)
-        """For each key that is not in ``rows``: not judged yet, ok or insufficient."""
+        self._known = np.zeros(0, dtype=np.bool_)
+        """The keys that had data when they were looked at."""
         self._covered = [False] * len(self._views)
+        self._windows: list[int] = []
+        """Positions of those that are covered."""
         self._covers_at: list[int] | None = None
         self._held: frozenset[str] = frozenset()
 
@@ -68,7 +72,7 @@ class FigureRule:
         alerts = self._hold(tick, held)
         self._feed(tick)
         changed = self._changed(tick)
-        if any(self._covered):
+        if self._windows:
             alerts += self._judge_keys(tick, changed)
         wants: list[Want] = []
         for row in self.rows.values():
@@ -86,10 +90,8 @@ class FigureRule:
             return []
         newly = held - self._held
         if newly:
-            for level in self._judge.levels:
-                if level.detector is not None:
-                    fed = level.detector.fed()
-                    level.detector.reset(self._numbers.of_numbers(fed, newly))
+            for detector in self._detectors:
+                detector.reset(self._numbers.of_numbers(detector.fed(), newly))
         if newly or len(held) != len(self._held):
             self._held = frozenset(held)
         alerts: list[Alert] = []
@@ -105,54 +107,72 @@ class FigureRule:
         return alerts
 
     def _feed(self, tick: int) -> None:
-        detectors = [level.detector for level in self._judge.levels if level.detector is not None]
-        if not detectors:
+        if not self._detectors:
             return
         ids, hits, of = self._views[0].fresh()
         here = self._numbers.in_service(ids)
-        for detector in detectors:
+        for detector in self._detectors:
             detector.feed(tick, ids[here], hits[here], of[here])
 
     def _changed(self, tick: int) -> Int64:
         """Keys whose figures may have changed; all of them when a window begins to count."""
-        if not all(self._covered):
+        if len(self._windows) < len(self._views):
             covered = [tick >= at for at in self._coverage(tick)]
             if covered != self._covered:
-                self._covered = covered
+                self._cover(covered)
                 return self._keys.living()
         return _union([view.touched() for view in self._views])
 
     def _judge_keys(self, tick: int, changed: Int64) -> list[Alert]:
-        """Judge the keys that changed and those that are not over."""
-        live = np.array(sorted(self.rows), dtype=np.int64)
-        ids = _union([changed, live]) if len(live) else changed
+        """Judge the keys that may breach and those that are not over."""
+        suspects = self._judge.suspects(changed, self._windows)
+        if self.rule.no_data == "alert":
+            suspects = _union([suspects, self._missing(changed)])
+        self._note_known(changed)
+        ids = suspects
+        if self.rows:
+            live = np.array(sorted(self.rows), dtype=np.int64)
+            ids = _union([suspects, live]) if len(suspects) else live
         ids = ids[self._numbers.in_service(ids)]
         if not len(ids):
             return []
-        windows = [index for index, covered in enumerate(self._covered) if covered]
-        judgement = self._judge.judge(ids, windows)
-        matters = self._note_calm(judgement, live)
+        judgement = self._judge.judge(ids, self._windows)
         alerts: list[Alert] = []
-        for position in np.flatnonzero(matters).tolist():
+        for position in self._that_matter(judgement).tolist():
             sighting = self._judge.sight(judgement, position, self.rule.recovering.min_of)
             alert = self._walk(tick, int(ids[position]), sighting)
             alerts += [alert] if alert is not None else []
         return alerts
 
-    def _note_calm(self, judgement: Judgement, live: Int64) -> Bool:
-        """Set down the calm keys; the mask of those that have to be walked."""
-        ids, data = judgement.ids, judgement.of != 0
-        self._grow(int(ids[-1]) + 1)
-        known = self._calm[ids] != _UNKNOWN
-        matters: Bool = np.logical_or.reduce(judgement.breach, axis=0)
-        if len(live):
-            matters |= np.isin(ids, live)
+    def _that_matter(self, judgement: Judgement) -> Int64:
+        """Positions of the keys that breach, lack data that they should have, or are not over."""
+        matters = np.logical_or.reduce(judgement.breach, axis=0)
         if self.rule.no_data == "alert":
-            matters |= ~data & known
-        calm = ~matters & (known | data)
-        good = judgement.enough & data
-        self._calm[ids[calm]] = np.where(good[calm], _OK, _INSUFFICIENT)
-        return matters
+            matters |= (judgement.of == 0) & self._known[judgement.ids]
+        live = [key in self.rows for key in judgement.ids.tolist()]
+        return np.flatnonzero(matters | live)
+
+    def _missing(self, ids: Int64) -> Int64:
+        """The keys that had data and have none now."""
+        self._grow(ids)
+        return ids[self._known[ids] & ~self._data(ids)]
+
+    def _data(self, ids: Int64) -> Bool:
+        """Which keys have data in some window."""
+        data: Bool = np.logical_or.reduce(
+            [self._views[w].figures(ids)[1] != 0 for w in self._windows]
+        )
+        return data
+
+    def _note_known(self, ids: Int64) -> None:
+        """Set down which keys have data; nearly always all are known already."""
+        self._grow(ids)
+        known = self._known[ids]
+        if np.count_nonzero(known) == len(ids):
+            return
+        new = ids[~known]
+        new = new[self._numbers.in_service(new)]
+        self._known[new[self._data(new)]] = True
 
     def _walk(self, tick: int, key: int, sighting: Sighting) -> Alert | None:
         row = self.rows.get(key)
@@ -174,13 +194,9 @@ class FigureRule:
     def _end(self, key: int, row: Row) -> None:
         """The row is over: the scope is calm again, and after an episode evidence starts anew."""
         self.rows.pop(key, None)
-        self._grow(key + 1)
-        self._calm[key] = _INSUFFICIENT if row.state is State.INSUFFICIENT else _OK
-        if not row.episode:
-            return
-        for level in self._judge.levels:
-            if level.detector is not None:
-                level.detector.reset(np.array([key], dtype=np.int64))
+        if row.episode:
+            for detector in self._detectors:
+                detector.reset(np.array([key], dtype=np.int64))
 
     # --- from outside -----------------------------------------------------------------------------
 
@@ -199,10 +215,9 @@ class FigureRule:
     def forget(self, keys: Iterable[int]) -> None:
         """The keys were evicted; their ids may come back as others."""
         gone = np.array(sorted(keys), dtype=np.int64)
-        for level in self._judge.levels:
-            if level.detector is not None:
-                level.detector.forget(gone)
-        self._calm[gone[gone < len(self._calm)]] = _UNKNOWN
+        for detector in self._detectors:
+            detector.forget(gone)
+        self._known[gone[gone < len(self._known)]] = False
         for key in gone.tolist():
             self.rows.pop(key, None)
 
@@ -216,7 +231,7 @@ class FigureRule:
                 else row.held_since + HELD_ENDS_MS
             )
             due += [] if at is None else [at]
-        if not all(self._covered):
+        if len(self._windows) < len(self._views):
             due += [at for at in self._coverage(after) if at > after]
         if not due:
             return None
@@ -225,13 +240,16 @@ class FigureRule:
     def counts(self) -> Counter[str]:
         """Scopes by state."""
         counts: Counter[str] = Counter(str(row.state) for row in self.rows.values())
-        if not any(self._covered):
+        if not self._windows:
             counts[State.WARMING] = len(self._keys)
             return counts
-        calm = self._calm.copy()
-        calm[[key for key in self.rows if key < len(calm)]] = _UNKNOWN
-        counts[State.OK] = int((calm == _OK).sum())
-        counts[State.INSUFFICIENT] = int((calm == _INSUFFICIENT).sum())
+        calm = np.array(
+            [key for key in self._known.nonzero()[0].tolist() if key not in self.rows],
+            dtype=np.int64,
+        )
+        judgement = self._judge.judge(calm, self._windows)
+        counts[State.OK] = int((judgement.enough & (judgement.of != 0)).sum())
+        counts[State.INSUFFICIENT] = len(calm) - counts[State.OK]
         return counts
 
     # --- state ------------------------------------------------------------------------------------
@@ -240,7 +258,7 @@ class FigureRule:
         """Everything that a restart must not lose."""
         return {
             "rows": [{"key": key, "row": self.rows[key].snapshot()} for key in sorted(self.rows)],
-            "calm": self._calm.copy(),
+            "known": self._known.copy(),
             "covered": list(self._covered),
             "evidence": {
                 level.name: level.detector.snapshot()
@@ -252,8 +270,8 @@ class FigureRule:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over what :meth:`snapshot` gave; the key table must hold the same ids."""
         self.rows = {entry["key"]: Row.restore(entry["row"]) for entry in state["rows"]}
-        self._calm = state["calm"].copy()
-        self._covered = list(state["covered"])
+        self._known = state["known"].copy()
+        self._cover(state["covered"])
         self._covers_at = None
         for level in self._judge.levels:
             if level.detector is not None:
@@ -267,11 +285,19 @@ class FigureRule:
             ]
         return self._covers_at
 
-    def _grow(self, size: int) -> None:
-        if size > len(self._calm):
-            more = max(size, 2 * len(self._calm)) - len(self._calm)
-            self._calm = np.concatenate([self._calm, np.full(more, _UNKNOWN, dtype=np.int8)])
+    def _cover(self, covered: Sequence[bool]) -> None:
+        self._covered = list(covered)
+        self._windows = [index for index, judged in enumerate(covered) if judged]
+
+    def _grow(self, ids: Int64) -> None:
+        if len(ids) and ids[-1] >= len(self._known):
+            more = max(int(ids[-1]) + 1, 2 * len(self._known)) - len(self._known)
+            self._known = np.concatenate([self._known, np.zeros(more, dtype=np.bool_)])
 
 
 def _union(parts: list[Int64]) -> Int64:
-    return parts[0] if len(parts) == 1 else np.unique(np.concatenate(parts))
+    """Ascending distinct ids; windows that moved alike say so with the same array."""
+    first, *others = parts
+    if all(part is first for part in others):
+        return first
+    return np.unique(np.concatenate(parts))

@@ -14,10 +14,17 @@ from pydantic import ValidationError
 from monitor.rules.conditions import Bounds, Limit
 from monitor.rules.levels import Level
 from monitor.rules.message import Template
+from monitor.rules.ports import Int64
 from tests.rules.fakes import rule
 
 bounds = st.fractions(-5, 5, max_denominator=10**6)
 scales = st.sampled_from([1, 1000])
+
+
+def sides(limit: Limit, hits: Int64, of: Int64) -> list[int]:
+    """-1, 0 or 1 where the value is below, on or above the bound."""
+    a, b = limit.sides(hits, of)
+    return [(x > y) - (x < y) for x, y in zip(a.tolist(), b.tolist(), strict=True)]
 
 
 @given(
@@ -33,14 +40,22 @@ def test_sides_are_those_of_exact_fractions(
     table = np.array(pairs, dtype=np.int64).reshape(-1, 2)
     values = [Fraction(hits * scale_of, of * scale_hits) for hits, of in pairs]
     expected = [(value > bound) - (value < bound) for value in values]
-    assert limit.side(table[:, 0], table[:, 1]).tolist() == expected
+    assert sides(limit, table[:, 0], table[:, 1]) == expected
 
 
 def test_beyond_int64_nothing_wraps_around() -> None:
     limit = Limit.at(Fraction(1, 3), scale_hits=1000, scale_of=1)
     of = np.array([3 * 10**15] * 3, dtype=np.int64)
     hits = np.array([10**18 - 1, 10**18, 10**18 + 1], dtype=np.int64)
-    assert limit.side(hits, of).tolist() == [-1, 0, 1]
+    assert sides(limit, hits, of) == [-1, 0, 1]
+
+
+def test_counts_need_no_look_at_their_size_and_sums_do() -> None:
+    bound = Fraction(30, 100)
+    assert Limit.at(bound, scale_hits=1, scale_of=1).fits
+    assert not Limit.at(bound, scale_hits=1000, scale_of=1).fits
+    assert not Limit.at(Fraction(1, 10**4), scale_hits=1, scale_of=1).fits
+    assert not Limit.at(Fraction(-(10**4)), scale_hits=1, scale_of=1).fits
 
 
 def test_a_level_without_a_threshold_has_no_bounds() -> None:
