@@ -6,7 +6,7 @@ Owns the engine of replays, rule tests and benchmarks: no wall clock, no store, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ from monitor.engine import Engine, Input, Pace
 from monitor.events.enrich import Owners
 from monitor.events.rejects import DeadLetters, MemoryDeadLetters
 from monitor.indicators.compile import BEGINNING
+from monitor.numbers.settings import NumbersSettings, PoolsSettings
 from monitor.recorder import ReplayRecorder
 from monitor.rules.cases import Scenario
 from monitor.site import Site
@@ -83,7 +84,12 @@ def replay_engine(
 
 
 def run_story(site: Site, story: Scenario) -> list[Decision]:
-    """The decisions of a rule test, in order; nothing else is in the engine."""
+    """The decisions of a rule test, in order; nothing else is in the engine.
+
+    A test is about rules: the guards of the site's pools do not stand in their way.
+    """
+    free = {"pools": PoolsSettings(), "numbers": NumbersSettings()}
+    site = replace(site, config=site.config.model_copy(update=free))
     partition = Partition("test", 0)
     source = MemorySource([partition])
     encoder = msgspec.json.Encoder()
