@@ -134,7 +134,7 @@ class Dialler:
         talk = np.where(answered, self._talk(hangup), 0.0)
         long = talk >= shift.LONG_TALK_S[0]
         need = long & (random.random(count) < shift.NEED_CAPTURED)
-        ring = np.minimum(2.0 + random.exponential(9.0, count), RING_MAX_S)
+        ring = np.minimum(2.0 + random.exponential(shift.RING_S - 2.0, count), RING_MAX_S)
         # Few complain without having talked to somebody, so those who have make up for all.
         complains = rates["complaint"] / COUNTING_COMPLAINTS / rates["answer"]
         return Attempts(

@@ -39,6 +39,7 @@ LONG_TALK_S: Final = (120.0, 230.0, 1_800.0)
 """Least, mean above it, most (exponential)."""
 LONG_SHARE: Final = 0.6
 NEED_CAPTURED: Final = 0.92
+RING_S: Final = 11.0
 WRAP_S: Final = 12.0
 DIAL_S: Final = 5.0
 """Between two attempts for the same agent: the dialler rings ahead."""
@@ -95,7 +96,7 @@ def busy_s() -> float:
     talk = HEALTHY.hangup * short
     talk += (1 - HEALTHY.hangup) * (LONG_SHARE * long + (1 - LONG_SHARE) * middle)
     rest = sum(BREAK_S) / 2 / BREAK_EVERY
-    return DIAL_S + HEALTHY.answer * float(talk + WRAP_S + rest)
+    return DIAL_S + HEALTHY.answer * float(RING_S + talk + WRAP_S + rest)
 
 
 def staffing(calls_per_s: float, agents: int | None) -> tuple[int, float]:

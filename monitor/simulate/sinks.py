@@ -15,7 +15,7 @@ from kafka.admin import NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from monitor.simulate.lines import FORMS, TOPICS, TYPES
-from monitor.source.kafka_client import open_producer, translate
+from monitor.source.kafka_client import Link, bridge_client_log, open_producer, translate
 from monitor.source.settings import KafkaConnection
 
 _TOPIC_OF: Final = tuple(topic for topic, _, _ in FORMS.values())
@@ -114,11 +114,8 @@ class KafkaSink:
         """
         self._topics = [prefix + topic for topic in _TOPIC_OF]
         _make_topics(connection, [prefix + topic for topic in TOPICS], partitions)
-        batching = {
-            "linger_ms": 20,
-            "batch_size": 2**17,
-            "max_in_flight_requests_per_connection": 5,
-        }
+        _make_topics(connection, [prefix + topic for topic in TOPICS], partitions)
+        batching = {"linger_ms": 20, "batch_size": 2**17}
         self._producer, _ = open_producer(connection, **(batching | options))
         self._faults: list[Exception] = []
 
@@ -158,15 +155,19 @@ def _types_of(topic: str) -> list[int]:
 
 
 def _make_topics(connection: KafkaConnection, topics: list[str], partitions: int) -> None:
+    bridge_client_log()
+    link = Link()
     try:
-        admin = KafkaAdminClient(**connection.options())
-        try:
-            missing = sorted(set(topics) - set(admin.list_topics()))
-            wanted = [NewTopic(name, partitions, -1) for name in missing]
-            if wanted:
-                with contextlib.suppress(TopicAlreadyExistsError):
-                    admin.create_topics(wanted)
-        finally:
-            admin.close()
+        admin = KafkaAdminClient(**connection.options(), kafka_client=link)
+    except KafkaError as fault:
+        link.close()  # the client that did not come to life leaves its thread behind otherwise
+        raise translate(fault, f"connecting to {connection.bootstrap}") from fault
+    try:
+        missing = sorted(set(topics) - set(admin.list_topics()))
+        if missing:
+            with contextlib.suppress(TopicAlreadyExistsError):
+                admin.create_topics([NewTopic(name, partitions, -1) for name in missing])
     except KafkaError as fault:
         raise translate(fault, f"making topics at {connection.bootstrap}") from fault
+    finally:
+        admin.close()

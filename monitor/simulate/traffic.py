@@ -92,7 +92,8 @@ class Traffic:
         numbers = self._centre.numbers
         self._dialler.prepare(begin_ms, end_ms, numbers.is_in(sorted(blocked)).to_numpy())
         parts = [self._flags(begin_ms, end_ms), self._sms(begin_ms, end_ms)]
-        states: list[_States] = []
+        nobody = np.empty(0, dtype=np.int64)
+        states: list[_States] = [(nobody, nobody, nobody)]
         rounds: list[Attempts] = []
         free = self._free_ms
         while len(agent := np.flatnonzero(free < end_ms)):
@@ -126,15 +127,15 @@ class Traffic:
         gap_s = shift.DIAL_S + random.exponential(max(self._idle_s, 0.001), count)
         rest = answered & (random.random(count) < 1 / shift.BREAK_EVERY)
         rest_s = np.where(rest, random.uniform(*shift.BREAK_S, count), 0.0)
-        # The dialler rings ahead: an attempt costs its agent no ringing.
-        talked = made.started_ms + np.where(answered, made.talk * 100, 0)
+        # The dialler rings ahead: only the attempt that is answered costs its agent the ringing.
+        talked = np.where(answered, made.ended_ms, made.started_ms)
         wrapped = talked + made.wrap * 100
         back = wrapped + (rest_s * 1_000).astype(np.int64)
         self._free_ms[agent] = back + (gap_s * 1_000).astype(np.int64)
         states = [_became(_BREAK, agent, wrapped, rest), _became(_READY, agent, back, rest)]
         if self._live:
             states += [
-                _became(_TALKING, agent, made.started_ms, answered),
+                _became(_TALKING, agent, made.answered_ms, answered),
                 _became(_WRAP, agent, talked, answered),
                 _became(_READY, agent, wrapped, answered & ~rest),
             ]
@@ -257,11 +258,10 @@ class Traffic:
         return pl.concat(parts) if parts else pl.DataFrame(schema=SCHEMA)
 
     def _sms(self, begin_ms: int, end_ms: int) -> pl.DataFrame:
-        middle = np.array([(begin_ms + end_ms) // 2], dtype=np.int64)
-        busy = float(self._floor.at_work(middle)[0])
-        per_s = self._calls_per_s * messages.PER_CALL * busy
-        count = int(self._random.poisson(per_s * (end_ms - begin_ms) / 1_000))
+        per_ms = self._calls_per_s * messages.PER_CALL / 1_000
+        count = int(self._random.poisson(per_ms * (end_ms - begin_ms)))
         times = np.sort(self._random.integers(begin_ms, end_ms, count))
+        times = times[self._random.random(count) < self._floor.at_work(times)]
         frames = self._messages.send(times)
         return pl.concat([self._write(kind, frame) for kind, frame in frames.items()])
 
