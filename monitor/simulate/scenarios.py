@@ -136,7 +136,7 @@ def _late_and_duplicate(centre: Centre, start: int, end: int) -> Plan:
     return Plan(planted=planted, should_suspend=[item.name for item in planted], delivery=trouble)
 
 
-DEMO_HISTORY_MS = 4 * HOUR_MS + 30 * MINUTE_MS
+DEMO_HISTORY_MS = 2 * HOUR_MS + 30 * MINUTE_MS
 """The demonstration's past, long enough for the windows of four hours; then it goes live."""
 DEMO_EVERY_MS = 15 * MINUTE_MS
 
