@@ -115,7 +115,8 @@ def write(events: Iterator[Event], target: Path) -> int:
 def main() -> None:
     name, *paths = sys.argv[1:]
     *sources, target = map(Path, paths)
-    count = write({"telephone": telephone, "bank": bank}[name](*sources), target)
+    events = telephone(*sources) if name == "telephone" else bank(*sources)
+    count = write(events, target)
     print(f"{count} events in {target}")  # noqa: T201 - a script's answer
 
 
