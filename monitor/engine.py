@@ -348,6 +348,10 @@ class Engine:
                     self.stats.commands[decision.action, result] += 1
                 case Refusal():
                     self.stats.refusals[decision.guard] += 1
+        for change in outcome.changes:
+            if change.reason in {"applied", "rejected"}:
+                action = "suspend" if change.before == "suspending" else "resume"
+                self.stats.commands[action, change.reason] += 1
 
     # --- state ----------------------------------------------------------------------------------
 
