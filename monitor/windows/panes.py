@@ -14,7 +14,6 @@ import numpy as np
 
 from monitor.windows.arrays import Combine, Int64, column, reduce_by_key
 
-
 Part = tuple[Int64, Int64]
 """Keys, shape ``(n,)``, and values, shape ``(n, columns)``."""
 

@@ -289,7 +289,7 @@ def assert_touched(figures: IndicatorSet, before: Shown) -> None:
         assert changed <= touched, name
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(streams(), choices)
 def test_every_figure_at_every_tick_equals_brute_force(rows: list[Row], chosen: Choices) -> None:
     figures = made(YAML, limits=LIMITS)

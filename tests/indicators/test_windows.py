@@ -244,6 +244,21 @@ def test_a_lost_sign_out_ends_at_max_age() -> None:
     assert seconds(figures, T0 + 5 * HOUR + TICK, window="day@UTC") == {"a": 3_605.0}
 
 
+@pytest.mark.parametrize(
+    ("max_age", "due", "whole"), [("10s", HOUR + TICK, 10.0), ("10001ms", 3 * TICK, 10.001)]
+)
+def test_nothing_is_due_once_the_age_is_over(max_age: str, due: int, whole: float) -> None:
+    figures = made(SIGNED_IN.replace("max_age: 1h", f"max_age: {max_age}").replace("30m", "1h"))
+    load(figures, [state(T0, "ready")])
+    assert seconds(figures, T0 + 2 * TICK, window="1h") == {"a": 10.0}
+    assert figures.next_event_tick(T0 + 2 * TICK) == T0 + due
+    assert seconds(figures, T0 + 4 * TICK, window="1h") == {"a": whole}
+    # A sign-out after the end of its age takes nothing back.
+    late = state(T0 + 3 * TICK, "offline", eff=T0 + 4 * TICK)
+    load(figures, [late])
+    assert seconds(figures, T0 + 5 * TICK, window="1h") == {"a": whole}
+
+
 def test_a_late_sign_out_takes_back_what_had_accrued() -> None:
     #   T0        +7 s         +10 s            +11 s (eff)
     #   ready ....|............| T: 10 s        a sign-out at +7 s arrives: 7 s at the next tick
