@@ -7,8 +7,10 @@ readiness. What happens to events is ``monitor.engine``; which concrete parts th
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +21,22 @@ from monitor.assembly import (
     connect_telephony,
     open_dead_letters,
     open_source,
+    widen_pending,
 )
 from monitor.clock import Clock, SystemClock
+from monitor.decisions import Decision
 from monitor.delivery.build import open_channels
 from monitor.delivery.routes import Router
 from monitor.delivery.worker import DeliveryWorker
 from monitor.engine import Engine, Pace
-from monitor.errors import CheckpointError, ConfigError, SourceUnavailable
+from monitor.errors import CheckpointError, ConfigError, SourceUnavailable, StoreError
 from monitor.events.enrich import Owners
 from monitor.exporter.server import ExporterServer
 from monitor.indicators.compile import BEGINNING
 from monitor.publish import Around, picture
 from monitor.recorder import (
     StoreRecorder,
+    journaled_end,
     journaled_floors,
     journaled_inputs,
     journaled_refusals,
@@ -57,8 +62,6 @@ OUTBOX_MANY = 100_000
 """Deliveries waiting at which the outbox counts as full: nothing is dropped, people are told."""
 CHECKPOINT_SHARE = 10
 """Checkpoints take at most one part in so many of the engine's time."""
-_RESTART_ONLY = ("source", "time", "store", "telephony", "exporter", "limits", "events")
-"""Sections that only a restart can change."""
 
 
 class Daemon:
@@ -84,6 +87,8 @@ class Daemon:
         """What has been decided lately, once :meth:`run` works."""
         self.port: int | None = None
         """Where figures are served, once :meth:`run` listens."""
+        self.reloaded: Callable[[Site], None] = lambda _site: None
+        """Told of each configuration that a reload has put in place."""
         self._path = path
         self._clock = SystemClock() if clock is None else clock
         self._environ = {} if environ is None else environ
@@ -113,13 +118,6 @@ class Daemon:
         config = self.site.config
         telephony = connect_telephony(config, self._clock)
         router = Router(config.delivery, telephony=telephony.channel is not None)
-        channels = open_channels(
-            config.delivery,
-            router=router,
-            episodes=store.episodes,
-            clock=self._clock,
-            telephony=telephony.channel,
-        )
         recorder = StoreRecorder(
             store,
             router,
@@ -127,6 +125,13 @@ class Daemon:
             clock=self._clock,
             stop=self.stop,
             ack_timeout_ms=config.numbers.ack_timeout,
+        )
+        channels = open_channels(
+            config.delivery,
+            router=_RouterOfTheDay(recorder),
+            episodes=store.episodes,
+            clock=self._clock,
+            telephony=telephony.channel,
         )
         worker = DeliveryWorker(
             config.delivery,
@@ -143,6 +148,7 @@ class Daemon:
         )
         recorder.awaited = lambda: engine.judges.desk.awaited
         run = Run(self, engine, store, recorder, telephony)
+        recorder.waiting = run.say_why_waiting
         try:
             run.start()
             worker.start()
@@ -204,6 +210,14 @@ class Run:
         self._journal_seq = 0
         self._journal_kept = 0
         self._unavailable = ""
+        self._refused: dict[str, str] = {}
+        """What the disk refuses just now, apart from decisions, and why."""
+        self._covered_from = BEGINNING
+        """What the log begins with, as far as it was read."""
+        self._stepped = False
+        """Indicators have a state, from a checkpoint."""
+        self._opened = False
+        """The source has begun; before, its positions are not to be kept."""
         self._publish_at_s = self._checkpoint_at_s = self._prune_at_s = 0.0
 
     # --- start ----------------------------------------------------------------------------------
@@ -216,17 +230,23 @@ class Run:
         positions: dict[Partition, int] = {}
         acks: dict[Partition, int] = {}
         if state is not None:
-            positions = engine.restore(state["engine"])
+            positions = self._restore(state)
             self._journal_seq = self._journal_kept = state["journal_seq"]
             acks = {Partition(topic, number): at for topic, number, at in state["acks"]}
         entries = store.journal.read(self._journal_seq)
         engine.watermarks.expect(
             journaled_floors(store.journal.floors()), journaled_refusals(entries)
         )
-        inputs = [entry for entry in journaled_inputs(entries) if entry.tick > engine.judged]
-        engine.expect(inputs, store.journal.judged_to_ms() or NEVER)
+        tick_ms, judged_to_ms = engine.pace.tick_ms, store.journal.judged_to_ms()
+        after_ms = NEVER if state is None else state["engine"]["judged"]
+        left = (entry for entry in entries if entry.tick_ms > after_ms)
+        engine.expect(
+            journaled_inputs(left, tick_ms=tick_ms), journaled_end(judged_to_ms, tick_ms=tick_ms)
+        )
         self._telephony.acks.restore(acks)
         self._open_source(positions, since_ms=None if state is not None else self._horizon_ms())
+        if not self._opened:
+            return
         store.journal.append(
             "reload", max(engine.judged, 0), {"hash": self._daemon.site.hash, "start": True}
         )
@@ -247,6 +267,39 @@ class Run:
             return None
         return state
 
+    def _restore(self, state: Mapping[str, Any]) -> dict[Partition, int]:
+        """Take over a checkpoint, which may be of another configuration; returns the positions."""
+        engine, site, saved = self._engine, self._daemon.site, state["engine"]
+        self._covered_from = covered_from = state.get("covered_from", BEGINNING)
+        if state["config"] != site.hash:
+            log.info("configuration_changed", before=state["config"], now=site.hash)
+            # Up to where it was read tells where windows that are new begin.
+            self._stepped = saved["indicators"]["tick"] is not None
+            engine.judged = saved["judged"]
+            engine.pending.restore(saved["pending"])
+            covered_from = self._new_from()
+        engine.judges = build_judges(
+            site, covered_from=covered_from, answers=self._telephony.answers
+        )
+        positions = engine.restore(saved)
+        # Ticks of another length go on from the last one that is over; nothing is judged twice,
+        # as rows up to where it was judged are not waiting any more.
+        if engine.judged != NEVER:
+            engine.judged -= engine.judged % engine.pace.tick_ms
+        widen_pending(engine)
+        return positions
+
+    def _new_from(self) -> int:
+        """Where the windows of new rules begin.
+
+        Rows that were read before were decoded without what only the new rules look at.
+        """
+        engine = self._engine
+        if not (self._stepped or self._daemon.stats.ticks or len(engine.pending)):
+            return self._covered_from  # nothing was read
+        begin, tick_ms = max(engine.judged, engine.pending.latest), engine.pace.tick_ms
+        return begin - begin % tick_ms + tick_ms
+
     def _horizon_ms(self) -> int:
         """How far back windows and late records reach, in broker time."""
         reach = self._engine.judges.indicators.horizon_ms + self._daemon.site.config.time.lateness
@@ -263,13 +316,16 @@ class Run:
                     return
             else:
                 break
+        self._opened = True
         self._note_unavailable("")
         whole = all(standing.complete for standing in engine.source.standings().values())
         if since_ms is not None and not whole:
             # What is older than the horizon was not read, so windows fill from there on.
-            covered_from = since_ms + self._daemon.site.config.time.max_ahead
+            self._covered_from = since_ms + self._daemon.site.config.time.max_ahead
             engine.judges = build_judges(
-                self._daemon.site, covered_from=covered_from, answers=self._telephony.answers
+                self._daemon.site,
+                covered_from=self._covered_from,
+                answers=self._telephony.answers,
             )
 
     # --- work -----------------------------------------------------------------------------------
@@ -297,9 +353,31 @@ class Run:
             if now_s >= self._prune_at_s:
                 self._prune()
                 self._prune_at_s = now_s + PRUNE_EVERY_S
-        self._checkpoint()
+        if self._opened:
+            self._checkpoint()
         self._publish()
         log.info("stopped", judged_ms=self._engine.judged)
+
+    def say_why_waiting(self) -> None:
+        """The store keeps the engine waiting, or does no longer: the old picture, with why."""
+        self._around.unready = self._unready()
+        latest = self._daemon.board.latest
+        if latest is not None:
+            now_ms, unready = self._clock.now_ms(), self._around.unready
+            self._daemon.board.publish(replace(latest, wall_ms=now_ms, unready=unready))
+
+    @contextlib.contextmanager
+    def _tolerating(self, what: str) -> Iterator[None]:
+        """The disk may refuse ``what``: it is said once, tried again later, and stops nothing."""
+        try:
+            yield
+        except (StoreError, CheckpointError) as error:
+            if what not in self._refused:
+                log.warning("store_refuses", what=what, detail=str(error))
+            self._refused[what] = str(error)
+        else:
+            if self._refused.pop(what, None):
+                log.info("store_accepts_again", what=what)
 
     def _note_unavailable(self, detail: str) -> None:
         if detail and not self._unavailable:
@@ -320,23 +398,15 @@ class Run:
         behind_ms = self._clock.now_ms() - self._engine.watermarks.engine
         lag = any(s.position < s.end for s in self._engine.source.standings().values())
         if lag and behind_ms > CATCHING_UP_MS:
-            reasons.append(Unready("catching_up", f"{behind_ms // 1000} s behind"))
+            begun = self._engine.watermarks.engine != NEVER
+            detail = f"{behind_ms // 1000} s behind" if begun else "at the beginning"
+            reasons.append(Unready("catching_up", detail))
         return tuple(reasons)
 
     def _publish(self) -> None:
         site = self._daemon.site
-        counts = self._store.outbox.counts()
-        waiting = sum(n for (_, state), n in counts.items() if state in {"queued", "retry"})
-        oldest = max(self._store.outbox.oldest_age_ms().values(), default=None)
-        now_ms = self._clock.now_ms()
-        self._around.queues = (
-            Queue(
-                "outbox",
-                waiting,
-                OUTBOX_MANY,
-                None if oldest is None else now_ms - oldest,
-            ),
-        )
+        with self._tolerating("outbox"):
+            self._around.queues = (self._outbox(),)
         self._daemon.board.publish(
             picture(
                 self._engine,
@@ -348,7 +418,21 @@ class Run:
             )
         )
 
+    def _outbox(self) -> Queue:
+        counts = self._store.outbox.counts()
+        waiting = sum(n for (_, state), n in counts.items() if state in {"queued", "retry"})
+        oldest = max(self._store.outbox.oldest_age_ms().values(), default=None)
+        since_ms = None if oldest is None else self._clock.now_ms() - oldest
+        return Queue("outbox", waiting, OUTBOX_MANY, since_ms)
+
     def _checkpoint(self) -> None:
+        """Write a checkpoint; a disk that refuses costs a longer restart, nothing else."""
+        every_s = self._daemon.site.config.checkpoint.every / 1000
+        self._checkpoint_at_s = self._clock.monotonic_s() + every_s
+        with self._tolerating("checkpoint"):
+            self._save()
+
+    def _save(self) -> None:
         started_s = self._clock.monotonic_s()
         acks = self._telephony.acks.positions()
         # Inputs that wait for their tick are in no state yet: the journal is read again for them.
@@ -358,6 +442,7 @@ class Run:
             "journal_seq": seq,
             "acks": [[p.topic, p.number, offset] for p, offset in sorted(acks.items())],
             "config": self._daemon.site.hash,
+            "covered_from": self._covered_from,
         }
         size = self._checkpoints.save(state)
         self._journal_kept, self._journal_seq = self._journal_seq, seq
@@ -365,14 +450,14 @@ class Run:
         self._daemon.stats.checkpoints += 1
         self._daemon.stats.checkpoint_time.observe(took_s)
         self._around.checkpoint = CheckpointStanding(self._clock.now_ms(), size)
-        every_s = self._daemon.site.config.checkpoint.every / 1000
-        self._checkpoint_at_s = started_s + max(every_s, took_s * CHECKPOINT_SHARE)
+        self._checkpoint_at_s = max(self._checkpoint_at_s, started_s + took_s * CHECKPOINT_SHARE)
 
     def _prune(self) -> None:
         before_ms = self._clock.now_ms() - self._daemon.site.config.store.retention
-        gone = self._store.history.prune(before_ms, journal_upto=self._journal_kept)
-        if gone:
-            log.info("history_pruned", rows=gone)
+        with self._tolerating("prune"):
+            gone = self._store.history.prune(before_ms, journal_upto=self._journal_kept)
+            if gone:
+                log.info("history_pruned", rows=gone)
 
     # --- reload ---------------------------------------------------------------------------------
 
@@ -380,36 +465,49 @@ class Run:
         """Read the configuration again, whole; what is wrong with it changes nothing."""
         try:
             site = load_site(self._daemon._path)  # noqa: SLF001 - two classes, one thing
-        except (ConfigError, OSError) as error:
-            log.warning("reload_refused", detail=str(error))
-            self._daemon.stats.reloads["refused"] += 1
+            changed = self._daemon.site.config.only_by_restart(site.config)
+            if changed:
+                self._refuse_reload(f"restart to change {', '.join(changed)}")
+                return
+            self._store.journal.append("reload", max(self._engine.judged, 0), {"hash": site.hash})
+        except (ConfigError, OSError, StoreError) as error:
+            self._refuse_reload(str(error))
             return
-        old, new = self._daemon.site.config, site.config
-        changed = [name for name in _RESTART_ONLY if getattr(old, name) != getattr(new, name)]
-        if old.delivery.receivers != new.delivery.receivers:
-            changed.append("delivery.receivers")
-        if changed:
-            log.warning("reload_refused", detail=f"restart to change {', '.join(changed)}")
-            self._daemon.stats.reloads["refused"] += 1
-            return
-        engine, tick_ms = self._engine, new.time.tick
-        # Rows already read were decoded for the old rules: new windows begin after them.
-        begin = max(engine.judged, engine.pending.latest)
-        covered_from = begin - begin % tick_ms + tick_ms
+        self._take_over(site)
+        self._daemon.stats.reloads["ok"] += 1
+        log.info("reloaded", config=site.hash, rules=len(site.rules))
+
+    def _refuse_reload(self, why: str) -> None:
+        log.warning("reload_refused", detail=why)
+        self._daemon.stats.reloads["refused"] += 1
+
+    def _take_over(self, site: Site) -> None:
+        engine, config, telephony = self._engine, site.config, self._telephony
         judges = build_judges(
             site,
-            covered_from=covered_from,
+            covered_from=self._new_from(),
             desk=engine.judges.desk,
-            answers=self._telephony.answers,
+            answers=telephony.answers,
         )
-        self._store.journal.append("reload", max(engine.judged, 0), {"hash": site.hash})
         engine.replace(judges)
-        self._recorder.router = Router(new.delivery, telephony=self._telephony.channel is not None)
+        widen_pending(engine)
+        self._recorder.router = Router(config.delivery, telephony=telephony.channel is not None)
+        self._recorder.ack_timeout_ms = config.numbers.ack_timeout
         self._daemon.site = site
         self._around.config_hash = site.hash
         self._around.agents = _places(site)
-        self._daemon.stats.reloads["ok"] += 1
-        log.info("reloaded", config=site.hash, rules=len(site.rules))
+        self._daemon.reloaded(site)
+
+
+class _RouterOfTheDay(Router):
+    """What the recorder routes by now: channels are opened once, and routes can be reloaded."""
+
+    def __init__(self, recorder: StoreRecorder) -> None:
+        self._recorder = recorder
+
+    def receivers(self, decision: Decision) -> tuple[str, ...]:
+        """Names of the receivers of a decision, as of the last reload."""
+        return self._recorder.router.receivers(decision)
 
 
 def _places(site: Site) -> dict[str, tuple[str, str]]:

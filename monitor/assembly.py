@@ -5,11 +5,14 @@ Owns construction alone; order of start and stop is ``monitor.app``.
 
 from __future__ import annotations
 
+import io
+
 import polars as pl
 
 from monitor.clock import Clock
 from monitor.config import Config
-from monitor.engine import Judges
+from monitor.engine import Engine, Judges
+from monitor.events.catalogue import polars_dtype
 from monitor.events.decode import Decoder
 from monitor.events.phones import normalise
 from monitor.events.rejects import DeadLetters, FileDeadLetters
@@ -59,6 +62,29 @@ def build_judges(
     else:
         desk.reconfigure(config.pools, numbers)
     return Judges(decoder=decoder, indicators=indicators, rules=rules, desk=desk)
+
+
+def widen_pending(engine: Engine) -> None:
+    """Give rows that wait to be judged the columns that the engine's judges look at, empty.
+
+    Needed wherever the rows were read for other rules.
+    """
+    judges = engine.judges
+    wanted = {
+        field: polars_dtype(field)
+        for field in sorted(judges.indicators.fields | judges.rules.fields)
+    }
+    state = engine.pending.snapshot()
+    if not state["rows"]:
+        return
+    rows = pl.read_ipc(io.BytesIO(state["rows"]))
+    missing = [
+        pl.lit(None, dtype).alias(name) for name, dtype in wanted.items() if name not in rows
+    ]
+    if missing:
+        buffer = io.BytesIO()
+        rows.with_columns(missing).write_ipc(buffer)
+        engine.pending.restore({**state, "rows": buffer.getvalue()})
 
 
 def open_source(config: Config, clock: Clock) -> Source:

@@ -23,6 +23,19 @@ from monitor.windows.limits import WindowLimits
 from monitor.windows.watermark import TimeSettings
 
 DEFAULT_PATH = Path("config.yaml")
+_RESTART_ONLY = (
+    "source",
+    "time",
+    "events",
+    "telephony",
+    "store",
+    "dead_letters",
+    "exporter",
+    "limits",
+)
+"""Sections that only a restart can change."""
+_ROUTING = frozenset({"routes", "default", "commands", "refusals"})
+"""Of ``delivery:``, what a reload takes over: who hears of what, not how it is sent."""
 
 
 class _Section(BaseModel):
@@ -113,6 +126,17 @@ class Config(_Section):
     exporter: ExporterSettings = ExporterSettings()
     limits: LimitsSection = LimitsSection()
     logs: LogsSection = LogsSection()
+
+    def only_by_restart(self, new: Config) -> list[str]:
+        """Names of what differs in ``new`` and that a running daemon cannot take over."""
+        changed = [name for name in _RESTART_ONLY if getattr(self, name) != getattr(new, name)]
+        parts = set(DeliverySettings.model_fields) - _ROUTING
+        old_delivery, new_delivery = self.delivery, new.delivery
+        return changed + [
+            f"delivery.{name}"
+            for name in sorted(parts)
+            if getattr(old_delivery, name) != getattr(new_delivery, name)
+        ]
 
     @property
     def windows(self) -> WindowLimits:

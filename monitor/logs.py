@@ -6,15 +6,35 @@ happens. JSON on a pipe, colours on a terminal.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import sys
-from typing import TextIO
+from io import TextIOBase
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 _PHONE = re.compile(r"\+?\d{8,15}")
+_MASKED = frozenset({"detail", "error", "exception"})
+"""What may quote a record: text that is made elsewhere."""
+
+
+class _Unfailing(TextIOBase):
+    """A stream whose trouble is nobody's: a full disk or a closed pipe loses lines, not more."""
+
+    def __init__(self, inner: TextIO) -> None:
+        self._inner = inner
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            self._inner.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._inner.flush()
 
 
 def mask(text: str) -> str:
@@ -24,7 +44,7 @@ def mask(text: str) -> str:
 
 def _mask_customers(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     for key, value in event.items():
-        if key == "customer" or (isinstance(value, str) and key == "detail"):
+        if key == "customer" or (isinstance(value, str) and key in _MASKED):
             event[key] = mask(str(value))
     return event
 
@@ -34,7 +54,8 @@ def configure(
 ) -> None:
     """Set structlog up for the whole process.
 
-    ``json`` None means: JSON unless ``stream`` (default: standard error) is a terminal.
+    ``json`` None means: JSON unless ``stream`` (default: standard error) is a terminal. A stream
+    that refuses a line never stops what was being logged.
     """
     target = sys.stderr if stream is None else stream
     as_json = not target.isatty() if json is None else json
@@ -55,6 +76,6 @@ def configure(
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[level.upper()]
         ),
-        logger_factory=structlog.PrintLoggerFactory(target),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Unfailing(target))),
         cache_logger_on_first_use=False,
     )

@@ -28,7 +28,7 @@ from monitor.store.outbox import Delivery
 from monitor.store.store import Recording, Store
 from monitor.telephony.base import AckSource
 from monitor.units import format_duration
-from monitor.windows.watermark import Floor
+from monitor.windows.watermark import NEVER, Floor
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +51,9 @@ class StoreRecorder:
         ack_timeout_ms: int,
         recent: int = 200,
     ) -> None:
+        """``ack_timeout_ms``: how long telephony may be silent, see :attr:`ack_timeout_ms`."""
+        self.ack_timeout_ms = ack_timeout_ms
+        """Wall time after which an unanswered command counts as ``silent``."""
         self.wake: Callable[[], None] = lambda: None
         """Tells delivery that something waits."""
         self.router = router
@@ -60,11 +63,12 @@ class StoreRecorder:
         """Ids of the commands that the desk awaits an answer to."""
         self.failing = ""
         """Why the store refuses just now; empty while it does not."""
+        self.waiting: Callable[[], None] = lambda: None
+        """Called each time that the store has refused, or accepts again."""
         self._store = store
         self._acks = acks
         self._clock = clock
         self._stop = stop
-        self._ack_timeout_ms = ack_timeout_ms
         self._waiting_since: dict[str, int] = {}
         """Wall time at which each awaited command was first seen to be."""
         self._own: queue.SimpleQueue[Ack] = queue.SimpleQueue()
@@ -121,7 +125,7 @@ class StoreRecorder:
         """Commands that telephony has left unanswered for too long, each once."""
         now_ms, awaited = self._clock.now_ms(), self.awaited()
         since = {name: self._waiting_since.get(name, now_ms) for name in awaited}
-        limit = self._ack_timeout_ms
+        limit = self.ack_timeout_ms
         over = sorted(n for n, began in since.items() if began != TOLD and now_ms - began >= limit)
         self._waiting_since = since | dict.fromkeys(over, TOLD)
         detail = f"no answer within {format_duration(limit)}"
@@ -137,11 +141,13 @@ class StoreRecorder:
                 if not self.failing:
                     log.warning("store_refuses", detail=str(error))
                 self.failing = str(error)
+                self.waiting()
                 self._clock.wait(self._stop, RETRY_S)
             else:
                 if self.failing:
                     log.info("store_accepts_again")
-                self.failing = ""
+                    self.failing = ""
+                    self.waiting()
                 return result
 
 
@@ -164,15 +170,29 @@ class ReplayRecorder:
         return []
 
 
-def journaled_inputs(entries: Iterable[Entry]) -> list[Input]:
-    """The journal's entries that the engine takes at their ticks."""
+def journaled_inputs(entries: Iterable[Entry], *, tick_ms: int) -> list[Input]:
+    """The journal's entries that the engine takes at their ticks.
+
+    Those of a tick of another length take effect with the next one that there is now.
+    """
     inputs: list[Input] = []
     for entry in entries:
+        tick = aligned(entry.tick_ms, tick_ms)
         if entry.kind == "manual":
-            inputs.append(Input(entry.tick_ms, ManualAction(**entry.payload)))
+            inputs.append(Input(tick, ManualAction(**entry.payload)))
         elif entry.kind == "ack":
-            inputs.append(Input(entry.tick_ms, Ack(**entry.payload)))
+            inputs.append(Input(tick, Ack(**entry.payload)))
     return inputs
+
+
+def journaled_end(judged_to_ms: int | None, *, tick_ms: int) -> int:
+    """The tick up to which an earlier run has judged; NEVER when there was none."""
+    return NEVER if judged_to_ms is None else aligned(judged_to_ms, tick_ms)
+
+
+def aligned(ms: int, tick_ms: int) -> int:
+    """The first tick that is not before ``ms``."""
+    return -(-ms // tick_ms) * tick_ms
 
 
 def journaled_refusals(entries: Iterable[Entry]) -> list[tuple[Partition, int]]:

@@ -60,7 +60,7 @@ def _report(found: Sequence[tuple[str, Problem]], site: Site | None, *, as_json:
     if as_json:
         print(json.dumps({"site": _site(site), "findings": [_plain(*entry) for entry in found]}))
         return
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, emoji=False)
     for severity, problem in found:
         console.print(f"{severity}: {problem}", style=_COLOURS[severity], markup=False)
     if site is not None:

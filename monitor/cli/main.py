@@ -52,15 +52,16 @@ def root(
 
 def main() -> None:
     """Entry point of the console script: errors in plain words, no traceback for user faults."""
-    console = Console(stderr=True, soft_wrap=True)
+    # A path may hold ``:x:`` or ``[…]``, and is shown as it is.
+    console = Console(stderr=True, soft_wrap=True, markup=False, highlight=False, emoji=False)
     try:
         app()
     except ConfigError as error:
         for problem in error.problems:
-            console.print(str(problem), style="red", markup=False, highlight=False)
+            console.print(str(problem), style="red")
         sys.exit(2)
     except MonitorError as error:
-        console.print(f"monitor: {error}", style="red", markup=False, highlight=False)
+        console.print(f"monitor: {error}", style="red")
         sys.exit(2)
     except BrokenPipeError:
         sys.exit(0)  # the reader of a pipe has seen enough

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import threading
 import uuid
 from pathlib import Path
@@ -104,6 +105,8 @@ def suspend(
             ttl_ms = parse_duration(ttl)
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--for") from error
+        if not ttl_ms:
+            raise typer.BadParameter("0s would suspend for no time", param_hint="--for")
     _ask(config, "suspend", number, ttl_ms, why, wait)
 
 
@@ -130,6 +133,8 @@ def _ask(
     config: Path | None, action: Action, number: str, ttl_ms: int | None, why: str, wait_s: float
 ) -> None:
     """Leave the request in the store, and wait until the daemon has taken it."""
+    if action in {"suspend", "resume"} and not number.strip():
+        raise typer.BadParameter("say which", param_hint="NUMBER")
     site = site_of(config)
     clock = SystemClock()
     request = ManualAction(
@@ -137,20 +142,29 @@ def _ask(
         action=action,
         number=_e164(number, site.config.events.phones.region) if number else "",
         ttl_ms=ttl_ms,
-        who=getpass.getuser(),
+        who=_who(),
         why=why,
     )
+    what = f"{action} {request.number}".rstrip()
     with store_of(site) as store:
         store.requests.put(request)
         end_s = clock.monotonic_s() + wait_s
         while clock.monotonic_s() < end_s:
             found = store.requests.find(request.id)
             if found is not None and found.tick_ms is not None:
-                print(f"{action} {request.number}: taken by the daemon as of {iso(found.tick_ms)}")
+                print(f"{what}: taken by the daemon as of {iso(found.tick_ms)}")
                 return
             clock.wait(threading.Event(), _POLL_S)
-    print(f"{action} {request.number}: left for the daemon; it has not taken it yet")
+    print(f"{what}: left for the daemon; it has not taken it yet")
     raise typer.Exit(0 if wait_s == 0 else 1)
+
+
+def _who() -> str:
+    """Who asks; a container's user has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
 
 
 def _e164(number: str, region: str) -> str:

@@ -28,6 +28,19 @@ ConfigOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 
 
+def write(path: Path, text: str) -> None:
+    """Write a file that was asked for.
+
+    Raises:
+        UsageError: it cannot be written there.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        msg = f"{path} cannot be written: {error.strerror}"
+        raise UsageError(msg) from error
+
+
 def config_path(config: Path | None) -> Path | None:
     """The configuration file meant; None: the embedded defaults."""
     if config is not None:

@@ -21,7 +21,12 @@ from monitor.clock import SystemClock
 from monitor.decisions import Decision, iso
 from monitor.engine import Engine
 from monitor.errors import UsageError
-from monitor.recorder import journaled_floors, journaled_inputs, journaled_refusals
+from monitor.recorder import (
+    journaled_end,
+    journaled_floors,
+    journaled_inputs,
+    journaled_refusals,
+)
 from monitor.replay import Past, indicator_lines, replay_engine
 from monitor.site import Site, load_site
 from monitor.source.base import Source
@@ -83,8 +88,10 @@ def replay(
     """What the rules decide on recorded events: the same engine, nothing is sent."""
     logs.configure(level="warning")
     site = load_site(config_path(config), packs=rules)
+    if files and (since is not None or until is not None):
+        raise UsageError("--since and --until are for --kafka: lines of a file have no broker time")
     source = _source(site, files, kafka=kafka, until=until)
-    every_ms = None if indicators_every is None else _duration(indicators_every)
+    every_ms = None if indicators_every is None else _period(indicators_every)
     as_json = output == "json" or (output is None and not sys.stdout.isatty())
     printer = _json_printer if as_json else _table_printer()
     past = None if journal is None else _past(site, journal)
@@ -114,6 +121,7 @@ def _source(site: Site, files: list[str] | None, *, kafka: bool, until: datetime
 
 
 def _past(site: Site, path: Path) -> Past:
+    tick_ms = site.config.time.tick
     settings = site.config.store.model_copy(update={"path": path})
     with Store.open(settings, SystemClock(), daemon=False) as store:
         entries = store.journal.read()
@@ -123,10 +131,10 @@ def _past(site: Site, path: Path) -> Past:
         msg = f"{path} has judged nothing yet"
         raise UsageError(msg)
     return Past(
-        inputs=tuple(journaled_inputs(entries)),
+        inputs=tuple(journaled_inputs(entries, tick_ms=tick_ms)),
         floors=tuple(journaled_floors(floors)),
         refused=tuple(journaled_refusals(entries)),
-        judged_to=judged_to,
+        judged_to=journaled_end(judged_to, tick_ms=tick_ms),
     )
 
 
@@ -177,7 +185,7 @@ def _json_printer(what: Decision | dict[str, Any]) -> None:
 
 
 def _table_printer() -> Callable[[Decision | dict[str, Any]], None]:
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
 
     def tell(what: Decision | dict[str, Any]) -> None:
         if isinstance(what, dict):
@@ -188,6 +196,7 @@ def _table_printer() -> Callable[[Decision | dict[str, Any]], None]:
                 f"{what['at']}  {what['indicator']:<24} {scope:<32} {what['window']:<6}"
                 f" {shown:>10}  ({what['hits']:g}/{what['of']:g})",
                 markup=False,
+                emoji=False,
             )
         else:
             console.print(f"{iso(what.at_ms)} ", sentence(what))
@@ -206,11 +215,14 @@ def _summary(engine: Engine) -> None:
     Console(stderr=True, highlight=False).print(text)
 
 
-def _duration(text: str) -> int:
+def _period(text: str) -> int:
     try:
-        return parse_duration(text)
+        period_ms = parse_duration(text)
     except ValueError as error:
         raise UsageError(str(error)) from error
+    if not period_ms:
+        raise UsageError("--indicators-every: 0s would never end")
+    return period_ms
 
 
 def _ms(moment: datetime) -> int:

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
-from monitor.cli.options import ConfigOption, config_path
+from monitor.cli.options import ConfigOption, config_path, write
 from monitor.clock import SystemClock
 from monitor.errors import UsageError
 from monitor.replay import run_story
@@ -33,7 +34,7 @@ def rule_tests(
     files = _files(paths, load_site(path))
     if not files:
         raise UsageError("no *.test.yaml found")
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, emoji=False)
     results: list[Result] = []
     for file in files:
         site = _site_for(file, path)
@@ -41,16 +42,17 @@ def rule_tests(
             load_cases(file, site.rules), functools.partial(run_story, site), SystemClock()
         )
         results += found
-        console.print(f"[bold]{file}[/]")
+        console.print(str(file), style="bold", markup=False)
         for result in found:
-            mark = "[green]✓[/]" if result.passed else "[red]✗[/]"
-            console.print(f"  {mark} {result.name} [dim]{result.seconds:.2f} s[/]")
+            mark = ("✓", "green") if result.passed else ("✗", "red")
+            took = (f" {result.seconds:.2f} s", "dim")
+            console.print(Text.assemble("  ", mark, f" {result.name}", took))
             for failure in result.failures:
                 console.print(f"    {result.path}:{result.line}: {failure}", markup=False)
     failed = sum(not result.passed for result in results)
     console.print(f"{len(results) - failed} passed, {failed} failed")
     if junit_file is not None:
-        junit_file.write_text(junit(results), encoding="utf-8")
+        write(junit_file, junit(results))
     raise typer.Exit(1 if failed else 0)
 
 
@@ -63,8 +65,8 @@ def _files(paths: list[Path] | None, site: Site) -> list[Path]:
 
 
 def _site_for(file: Path, config: Path | None) -> Site:
-    """The rules a test file is about: its own folder's, else the configuration's packs."""
+    """The rules a test file is about: its own folder's as they stand there, else the site's."""
     folder = file.parent
     if (folder / "indicators.yaml").is_file():
-        return load_site(config, packs=[folder])
+        return load_site(None, packs=[folder])
     return load_site(config)

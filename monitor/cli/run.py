@@ -23,7 +23,7 @@ from monitor.cli.live import line, render
 from monitor.cli.options import ConfigOption, config_path
 from monitor.clock import Clock, SystemClock
 from monitor.decisions import Decision
-from monitor.site import load_site
+from monitor.site import Site, load_site
 
 REFRESH_S = 1.0
 LINE_EVERY_S = 5.0
@@ -50,14 +50,19 @@ def run(
     table = sys.stdout.isatty() if live is None else live
     daemon = Daemon(site, path=path, clock=clock, environ=os.environ)
     with contextlib.ExitStack() as stack:
-        if table:  # the table has the terminal to itself; the log goes to a file
-            file = stack.enter_context(_log_file(site.config.store.path.parent))
-            logs.configure(level=site.config.logs.level, stream=file, json=True)
-        else:
-            logs.configure(level=site.config.logs.level)
+        # The table has the terminal to itself; the log goes to a file.
+        file = (
+            stack.enter_context(_log_file(site.config.store.path.parent)) if table else sys.stderr
+        )
+
+        def log_as_told(site: Site) -> None:
+            logs.configure(level=site.config.logs.level, stream=file, json=table or None)
+
+        log_as_told(site)
+        daemon.reloaded = log_as_told
         if demonstration:
             stack.enter_context(demo.traffic(daemon, clock))
-        _signals(daemon)
+        _signals(daemon, hangup_stops=demonstration)
         _work(daemon, clock, table=table)
 
 
@@ -68,7 +73,9 @@ def _log_file(folder: Path) -> Iterator[TextIO]:
         yield file
 
 
-def _signals(daemon: Daemon) -> None:
+def _signals(daemon: Daemon, *, hangup_stops: bool) -> None:
+    """``hangup_stops``: there is no configuration to read again, and the terminal is gone."""
+
     def stop(_signal: int, _frame: FrameType | None) -> None:
         daemon.stop.set()
 
@@ -77,7 +84,7 @@ def _signals(daemon: Daemon) -> None:
 
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGHUP, reload)
+    signal.signal(signal.SIGHUP, stop if hangup_stops else reload)
 
 
 def _work(daemon: Daemon, clock: Clock, *, table: bool) -> None:
@@ -107,22 +114,38 @@ def _work(daemon: Daemon, clock: Clock, *, table: bool) -> None:
 
 
 def _show(daemon: Daemon, thread: threading.Thread, clock: Clock) -> None:
-    url = f"http://{daemon.site.config.exporter.host}:{daemon.site.config.exporter.port}/metrics"
     with Live(console=Console(), refresh_per_second=4) as live:
         while thread.is_alive():
-            live.update(render(daemon.board.latest, _feed(daemon), url=url))
+            live.update(render(daemon.board.latest, _feed(daemon), url=_url(daemon)))
             clock.wait(daemon.stop, REFRESH_S)
             if daemon.stop.is_set():
                 thread.join()
 
 
 def _tell(daemon: Daemon, thread: threading.Thread, clock: Clock) -> None:
-    """Lines for a pipe; what is decided is in the log."""
+    """Lines for a pipe; what is decided is in the log. Nobody has to read them."""
     while thread.is_alive():
         clock.wait(daemon.stop, LINE_EVERY_S)
         if daemon.stop.is_set():
             thread.join()
-        print(line(daemon.board.latest), flush=True)
+        try:
+            print(line(daemon.board.latest), flush=True)
+        except BrokenPipeError:
+            _silence(sys.stdout)
+        except OSError:  # a full disk; the next line may do
+            continue
+
+
+def _silence(stream: TextIO) -> None:
+    """Its reader is gone for good: what is written from now on goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def _url(daemon: Daemon) -> str:
+    settings, port = daemon.site.config.exporter, daemon.port
+    return "" if port is None else f"http://{settings.host}:{port}/metrics"
 
 
 def _feed(daemon: Daemon) -> list[Decision]:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 
 from monitor import logs
 from monitor.cli.options import ConfigOption, site_of
-from monitor.clock import SystemClock
+from monitor.clock import Clock, SystemClock
 from monitor.errors import UsageError
 from monitor.simulate.pacing import to_file, to_kafka
 from monitor.simulate.scenarios import SCENARIOS
@@ -92,7 +93,7 @@ def simulate(
     pace = clock if live else None
     kind, _, place = to.partition(":")
     if kind == "file" and place:
-        where = f"truth in {to_file(simulation, Path(place), clock=pace, stop=stop)}"
+        where = f"truth in {_file(simulation, Path(place), pace, stop)}"
     elif kind == "kafka":
         truth = Path("var") / f"{scenario}.truth.json"
         connection = _connection(config, place)
@@ -104,9 +105,21 @@ def simulate(
     _tell(simulation, where)
 
 
+def _file(simulation: Simulation, path: Path, pace: Clock | None, stop: threading.Event) -> Path:
+    try:
+        return to_file(simulation, path, clock=pace, stop=stop)
+    except OSError as error:
+        msg = f"{error.filename or path} cannot be written: {error.strerror}"
+        raise UsageError(msg) from error
+
+
 def _connection(config: Path | None, place: str) -> KafkaConnection:
     if place:
-        return KafkaConnection(bootstrap=place)
+        try:
+            return KafkaConnection(bootstrap=place)
+        except ValidationError as error:
+            msg = f"--to kafka:{place}: write kafka:host:port"
+            raise UsageError(msg) from error
     source = site_of(config).config.source
     if not isinstance(source, KafkaSettings):
         raise UsageError("--to kafka: the configuration's source is not Kafka; kafka:host:port")
