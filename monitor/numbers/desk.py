@@ -98,7 +98,8 @@ class NumberDesk:
     def next_event_tick(self, after: int) -> int | None:
         """The earliest tick after ``after`` at which time alone changes something, or None."""
         due = [] if self._due_ms is None else [self._due_ms]
-        free = self._admission.rate_free_ms() if self._ledger.wanted else None
+        asked = bool(self._ledger.wanted) or self._wishes.shadow_waits
+        free = self._admission.rate_free_ms() if asked else None
         if free is not None and free > after:
             due.append(free)
         if not due:
@@ -157,6 +158,7 @@ class NumberDesk:
             "swept_ms": self._swept_ms,
             "due_ms": self._due_ms,
             "shadowed": list(self._wishes.shadowed),
+            "shadow_waits": self._wishes.shadow_waits,
             "unknown_acks": self.unknown_acks,
         }
 
@@ -167,6 +169,7 @@ class NumberDesk:
         self._admission.restore(state["admission"])
         self._swept_ms = state["swept_ms"]
         self._wishes.shadowed = dict.fromkeys(state["shadowed"])
+        self._wishes.shadow_waits = state["shadow_waits"]
         self.unknown_acks = state["unknown_acks"]
         self._due_ms = state["due_ms"]
 

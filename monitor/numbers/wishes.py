@@ -26,6 +26,8 @@ class Wishes:
     def __init__(self, ledger: Ledger, admission: Admission) -> None:
         self.shadowed: dict[str, None] = {}
         """Episodes of shadow rules whose would-be suspension is recorded, the oldest first."""
+        self.shadow_waits = False
+        """A shadow rule's suspension was refused at the last tick, and is tried again."""
         self._ledger = ledger
         self._admission = admission
 
@@ -37,6 +39,7 @@ class Wishes:
         for number in sorted(ledger.wanted - asked):
             record = ledger.records[number]
             ledger.move(record, Event.BREACH_OVER, tick, record.rule)
+        self.shadow_waits = False
         for want in ordered:
             if want.shadow:
                 self._shadow(want, tick)
@@ -93,6 +96,7 @@ class Wishes:
         if want.episode in self.shadowed or want.number in ledger.held:
             return
         if self._admission.verdict(want.number, tick, ledger.held, joins=False) is not None:
+            self.shadow_waits = True
             return
         self.shadowed[want.episode] = None
         if len(self.shadowed) > SHADOWED_MAX:

@@ -228,6 +228,17 @@ def test_a_shadow_want_is_held_to_the_guards_and_uses_none_of_their_room() -> No
     assert later.refusals == []
 
 
+def test_a_shadow_want_that_waits_for_the_rate_is_due_when_it_frees() -> None:
+    table = Table(rate="1/10m", assume_applied=True)
+    table.step([want("1")])
+    start, wish = table.now, [want("2", shadow=True)]
+    assert table.step(wish).commands == []
+    (made,) = [
+        c for step in table.until(start + 20 * MINUTE_MS, wish) for c in step.commands if c.shadow
+    ]
+    assert made.at_ms == start + 10 * MINUTE_MS
+
+
 def test_a_shadow_want_lasts_as_long_as_the_number_has_earned() -> None:
     table = Table(assume_applied=True)
     table.step([want("1")])
