@@ -13,6 +13,7 @@ from jsonschema import Draft7Validator  # type: ignore[import-untyped]
 
 from monitor.config import Config
 from monitor.numbers.lifecycle import TRANSITIONS
+from monitor.rules.load import loads_rules
 from monitor.schemas import schema
 from monitor.site import load_site
 from monitor.strict_yaml import loads_yaml
@@ -150,8 +151,15 @@ def test_configurations_that_are_shown_load(page: Path) -> None:
     for text in shown:
         whole = text if text.startswith("version:") else f"version: 1\n{text}"
         if "\nrules:" in whole or "\nindicators:" in whole:
-            continue  # tests/packs reads those
+            continue
         assert loads_yaml(whole, Path("shown.yaml"), Config).value.version == 1
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda page: page.name)
+def test_the_rule_that_is_shown_loads_beside_the_pack(readme: Path) -> None:
+    (rule,) = [text for text in blocks(readme, "yaml") if text.startswith("rules:")]
+    loaded = loads_rules(f"version: 1\n{rule}", Path("shown.yaml"), load_site(None).indicators)
+    assert [each.id for each in loaded.value.rules] == ["number-hangup"]
 
 
 def test_the_overrides_that_are_shown_fit_the_pack(tmp_path: Path) -> None:
