@@ -158,7 +158,6 @@ class Ledger:
         elif was is State.RESUMING:
             record.owed = True
         else:
-            record.next_level = None
             record.until_ms, record.release = None, "time"
 
     def back(self, record: Record, tick: int) -> None:

@@ -78,7 +78,8 @@ def deliver(
     if clock is not None:
         chunks = paced(chunks, clock, stop)
     try:
-        for records in _watched(chunks, simulation):
+        # A bar is for work that ends; live records go on, maybe below somebody's table.
+        for records in chunks if clock is not None else _watched(chunks, simulation):
             if stop.is_set():
                 return
             sink.write(records)

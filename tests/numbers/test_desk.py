@@ -290,6 +290,45 @@ def test_unknown_and_repeated_answers_are_counted() -> None:
     assert table.desk.state("1") is State.SUSPENDED
 
 
+def test_an_answered_command_makes_the_pauses_short_again() -> None:
+    table = Table(retry_pause="30s")
+    wish = [want("1", ttl_ms=HOUR_MS)]
+    (first,) = table.step(wish).commands
+    table.step(acks=[rejected(first)])
+    table.step(wish)
+    (second,) = [c for step in table.until(table.now + MINUTE_MS, wish) for c in step.commands]
+    table.step(acks=[applied(second)])
+    (resume,) = table.step(manual=[order("resume", "1")]).commands
+    table.step(acks=[rejected(resume)])
+    since = table.now
+    (again,) = [c for step in table.until(since + MINUTE_MS) for c in step.commands]
+    assert again.at_ms == since + 30_000
+
+
+def test_letting_go_is_waited_for_from_the_resume_when_that_comes_after_until() -> None:
+    table = Table(ack_timeout="1m")
+    command = table.suspended("1", ttl_ms=MINUTE_MS)
+    (forever,) = table.step(manual=[order("suspend", "1")]).commands
+    assert command.until_ms is not None
+    table.until(command.until_ms + 3 * MINUTE_MS)
+    step = table.step(acks=[rejected(forever)])
+    assert [c.reason for c in step.commands] == ["ttl_over"], "the old terms are over already"
+    assert table.desk.state("1") is State.RESUMING
+    since = table.now
+    (end,) = table.until(since + MINUTE_MS)
+    assert [(c.reason, c.at_ms) for c in end.changes] == [("let_go", since + MINUTE_MS)]
+
+
+def test_rejected_terms_lead_back_to_those_that_telephony_confirmed() -> None:
+    table = Table()
+    command = table.suspended("1", ttl_ms=10 * MINUTE_MS)
+    table.step(manual=[order("suspend", "1", ttl_ms=HOUR_MS)])
+    (second,) = table.step(manual=[order("suspend", "1", id="x")]).commands
+    table.step(acks=[rejected(second)])
+    (end,) = table.until(START_MS + HOUR_MS // 2)[:1]
+    assert [(c.reason, c.at_ms) for c in end.commands] == [("ttl_over", command.until_ms)]
+
+
 # -- flags ----------------------------------------------------------------------------------
 
 
@@ -434,3 +473,29 @@ def test_a_reload_keeps_states_and_takes_the_new_guards() -> None:
     assert table.desk.state("1") is State.SUSPENDED
     step = table.step([want("2"), want("3")])
     assert [(r.number, r.guard) for r in step.refusals] == [("2", "max_fraction"), ("3", "never")]
+
+
+def test_a_number_that_is_wanted_stays_in_its_pool() -> None:
+    table = Table(rate="0/1h", seen_for="1h")
+    table.desk.observe(START_MS, "1", "a")
+    table.step([want("1")])
+    table.step([want("1")], after=DAY_MS)
+    assert table.desk.book.pools_of("1") == ("a",)
+
+
+def test_a_refusal_is_remembered_through_a_lull() -> None:
+    table = Table(rate="0/1h")
+    assert len(table.step([want("1")]).refusals) == 1
+    table.step()
+    table.step(after=2 * HOUR_MS)
+    assert table.step([want("1")]).refusals == []
+
+
+def test_an_episode_wanted_again_and_again_is_closed_once() -> None:
+    table = Table()
+    (command,) = table.step([want("1")]).commands
+    for _ in range(3):
+        table.step([want("1")])
+    (record,) = table.desk.snapshot()["ledger"]["records"]
+    assert record["closes"] == ["episode-1"]
+    assert table.step(acks=[applied(command)]).closed == [("episode-1", "suspended")]

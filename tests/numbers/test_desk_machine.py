@@ -100,6 +100,12 @@ class Desk(RuleBasedStateMachine):
         self._step(acks=[Ack(command.id, "applied" if good else "rejected", "", self.now)])
 
     @precondition(lambda self: self.unanswered)
+    @rule(data=st.data())
+    def silent(self, data: st.DataObject) -> None:
+        command = data.draw(st.sampled_from(self.unanswered))
+        self._step(acks=[Ack(command.id, "silent", "", self.now)] * 2)
+
+    @precondition(lambda self: self.unanswered)
     @rule()
     def all_answered_twice(self) -> None:
         acks = [Ack(command.id, "applied", "", self.now) for command in self.unanswered]
