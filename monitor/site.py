@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -70,16 +70,17 @@ def load_site(
     overlay = _Overlay(loaded)
     indicator_files = _each(
         (folder / "indicators.yaml" for folder in folders),
-        lambda file: overlay.indicators(load_indicators(file, tick_ms=tick_ms), tick_ms),
+        lambda file: overlay.indicators(file, tick_ms),
     )
     indicators = tuple(i for file in indicator_files for i in file.value.indicators)
     _raise(_doubles(indicator_files, lambda file: file.value.indicators, "indicators"))
     rule_files = _each(
         (folder / "rules.yaml" for folder in folders if (folder / "rules.yaml").exists()),
-        lambda file: overlay.rules(load_rules(file, indicators), indicators),
+        lambda file: overlay.rules(file, indicators),
     )
     _raise(_doubles(rule_files, lambda file: file.value.rules, "rules"))
-    _raise(overlay.unused())
+    if packs is None:  # an override may be for a pack that is not looked at now
+        _raise(overlay.unused())
     files = [*(file.path for file in indicator_files), *(file.path for file in rule_files)]
     files = files if path is None else [path, *files]
     return Site(
@@ -102,24 +103,24 @@ class _Overlay:
         self._override = loaded.value.override
         self._used: set[tuple[str, str]] = set()
 
-    def indicators(self, file: Loaded[IndicatorFile], tick_ms: int) -> Loaded[IndicatorFile]:
+    def indicators(self, path: Path, tick_ms: int) -> Loaded[IndicatorFile]:
         """The file with the overrides of its indicators laid over it."""
         return self._lay(
-            file,
+            load_yaml(path, IndicatorFile),
             "indicators",
             self._override.indicators,
-            lambda text: loads_indicators(text, file.path, tick_ms=tick_ms),
+            lambda: load_indicators(path, tick_ms=tick_ms),
+            lambda text: loads_indicators(text, path, tick_ms=tick_ms),
         )
 
-    def rules(
-        self, file: Loaded[RulesFile], indicators: tuple[Indicator, ...]
-    ) -> Loaded[RulesFile]:
+    def rules(self, path: Path, indicators: tuple[Indicator, ...]) -> Loaded[RulesFile]:
         """The file with the overrides of its rules laid over it."""
         return self._lay(
-            file,
+            load_yaml(path, RulesFile),
             "rules",
             self._override.rules,
-            lambda text: loads_rules(text, file.path, indicators),
+            lambda: load_rules(path, indicators),
+            lambda text: loads_rules(text, path, indicators),
         )
 
     def unused(self) -> list[Problem]:
@@ -141,26 +142,42 @@ class _Overlay:
         file: Loaded[M],
         part: str,
         values: dict[str, dict[str, Any]],
+        load: Callable[[], Loaded[M]],
         reload: Callable[[str], Loaded[M]],
     ) -> Loaded[M]:
+        """``file``, of which only the form is checked, with its overrides; then checked as a whole.
+
+        It still knows where its own values stand.
+        """
         entries = [dict(entry) for entry in file.data[part]]
         mine = [entry["id"] for entry in entries if entry["id"] in values]
         if not mine:
-            return file
+            return load()
         self._used.update((part, name) for name in mine)
         merged = [_merge(entry, values.get(entry["id"], {})) for entry in entries]
         text = yaml.safe_dump({**file.data, part: merged}, sort_keys=False, allow_unicode=True)
         try:
-            return reload(text)
+            return replace(file, value=reload(text).value)
         except ConfigError as error:
-            # The file was sound before, so the fault is the override's: say it there.
-            raise ConfigError([self._at_override(part, mine, p) for p in error.problems]) from error
+            theirs = [p for p in _problems(load) if p.owner not in mine]
+            ours = [p for p in error.problems if p.owner in mine or not theirs]
+            raise ConfigError(
+                [*theirs, *(self._at_override(part, mine, p) for p in ours)]
+            ) from error
 
     def _at_override(self, part: str, mine: list[str], problem: Problem) -> Problem:
         name = problem.owner if problem.owner in mine else mine[0]
         return self._loaded.problem(
             ("override", part, name), problem.message, problem.hint, owner=name
         )
+
+
+def _problems(load: Callable[[], object]) -> list[Problem]:
+    try:
+        load()
+    except ConfigError as error:
+        return error.problems
+    return []
 
 
 def _merge(base: Any, over: Any) -> Any:
