@@ -14,12 +14,15 @@ from pathlib import Path
 from monitor.app import Daemon
 from monitor.clock import Clock
 from monitor.simulate.demo import live_demo
-from monitor.site import Site, load_site
+from monitor.site import SHIPPED_PACKS, Site, load_site
 
 FOLDER = Path("var/demo")
 EVENTS = FOLDER / "events.jsonl"
+PATH = FOLDER / "config.yaml"
 CONFIG = f"""\
+# Written by `monitor run --demo`; the other commands reach the demonstration with `-c {PATH}`.
 version: 1
+rules_dir: {SHIPPED_PACKS}
 source: {{kind: files, paths: [{EVENTS}], follow: true, bookmarks: {FOLDER}/bookmarks}}
 store: {{path: {FOLDER}/monitor.db, checkpoints: {FOLDER}/checkpoints}}
 events:
@@ -32,7 +35,8 @@ def site() -> Site:
     """The demonstration's site, in an emptied folder: each run tells its story from the start."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
-    return load_site(None, text=CONFIG)
+    PATH.write_text(CONFIG, encoding="utf-8")
+    return load_site(PATH)
 
 
 @contextlib.contextmanager

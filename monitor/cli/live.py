@@ -23,6 +23,13 @@ from monitor.snapshot import IndicatorFigures, Snapshot
 
 _BAR = "▏▎▍▌▋▊▉█"
 _ROWS = 8
+_WIDE, _TALL = 110, 34
+"""Columns and lines of a terminal that has room for everything."""
+_ENDED = {
+    "suspended": "ended, number suspended:",
+    "recovered": "ended, good again:",
+    "cleared": "ended, cleared:",
+}
 _WHY = {"admitted": "for", "ttl_over": "time is over,", "cleared": "cleared,", "ordered": ""}
 """How a command's reason reads before the name of its rule."""
 _STATE_COLOURS = {
@@ -43,7 +50,9 @@ class Column:
     warn: float
     crit: float
     lower_is_better: bool = True
-    unit: str = "%"
+    per: float = 1.0
+    unit: str = ""
+    """What the denominator is shown in."""
 
     def cell(self, value: float, of: float) -> Text:
         """The value with its bar, coloured by how bad it is; a dash where there is nothing."""
@@ -75,7 +84,7 @@ COLUMNS = (
     Column("hangup_rate", "hang-up 挂断", 0.25, 0.30),
     Column("complaint_rate", "complaints 投诉", 0.005, 0.01),
     Column("answer_rate", "answered 接通", 0.30, 0.20, lower_is_better=False),
-    Column("effective_talk_ratio", "effective talk 有效", 0.60, 0.40, lower_is_better=False),
+    Column("effective_talk_ratio", "effective talk 有效", 0.60, 0.40, False, 3600, " h"),
 )
 SHORT_WINDOW, LONG_WINDOW = "30m", "24h"
 
@@ -86,18 +95,29 @@ def render(
     *,
     zone: tzinfo | None = None,
     url: str = "",
+    size: tuple[int, int] = (140, 44),
 ) -> RenderableType:
-    """The whole picture; ``decisions`` newest last."""
+    """The whole picture; ``decisions`` newest last, ``size`` in columns and lines.
+
+    What happens stands above what merely is: on a small terminal the teams give way first.
+    """
     if snapshot is None:
         return Text("starting: reading what is there already …", style="dim")
+    width, height = size
+    columns = len(COLUMNS) if width >= _WIDE else 2
+    rows = min(_ROWS, max(2, (height - 16) // 3))
+    feed = Panel(
+        _feed(decisions, zone, rows), title="as it happens", title_align="left", border_style="dim"
+    )
     parts: list[RenderableType] = [
-        _head(snapshot, zone, url),
-        _numbers(snapshot, zone),
-        _teams(snapshot),
-        Panel(
-            _feed(decisions, zone), title="as it happens", title_align="left", border_style="dim"
-        ),
+        _head(snapshot, zone),
+        _numbers(snapshot, zone, rows, columns),
+        feed,
     ]
+    if height >= _TALL:
+        parts.append(_teams(snapshot, rows, columns))
+    if url:
+        parts.append(Text(url, style="dim underline"))
     return Group(*parts)
 
 
@@ -123,7 +143,11 @@ def sentence(decision: Decision, zone: tzinfo | None = None) -> Text:
                 mask(value) if name == "customer" else value for name, value in decision.scope
             )
             style = colour if decision.state == "firing" else "dim"
-            how = decision.level if decision.state == "firing" else f"over: {decision.reason}"
+            how = (
+                decision.level
+                if decision.state == "firing"
+                else _ENDED.get(decision.reason, f"ended, {decision.reason}:")
+            )
             return Text.assemble(
                 (f"{mark} {how} ", style),
                 f"{decision.rule} ",
@@ -155,7 +179,7 @@ def _share(figures: Figures | None) -> str:
     return f" {shown} ({figures.hits:g}/{figures.of:g})"
 
 
-def _head(snapshot: Snapshot, zone: tzinfo | None, url: str) -> Text:
+def _head(snapshot: Snapshot, zone: tzinfo | None) -> Text:
     stats = snapshot.stats
     lag = sum(partition.lag for partition in snapshot.partitions)
     delay_s = None if snapshot.at_ms is None else (snapshot.wall_ms - snapshot.at_ms) / 1000
@@ -171,8 +195,6 @@ def _head(snapshot: Snapshot, zone: tzinfo | None, url: str) -> Text:
         head.append("   FROZEN: no suspensions", style="bold white on red")
     for reason in snapshot.unready[:1]:
         head.append(f"   not ready: {reason.reason}", style="yellow")
-    if url:
-        head.append(f"   {url}", style="dim underline")
     return head
 
 
@@ -219,9 +241,9 @@ def _present(snapshot: Snapshot, by: str) -> list[Column]:
     return [c for c in COLUMNS if _find(snapshot, c.indicator, by) is not None]
 
 
-def _numbers(snapshot: Snapshot, zone: tzinfo | None) -> Table:
+def _numbers(snapshot: Snapshot, zone: tzinfo | None, rows: int, most: int) -> Table:
     """Numbers out of service first, then the worst by hang-ups that have some volume."""
-    columns = _present(snapshot, "number")
+    columns = _present(snapshot, "number")[:most]
     table = _table("Numbers 号码", "number", columns, ("state",))
     cells = _cells(snapshot, "number")
     standing = {entry.number: entry for entry in snapshot.standing}
@@ -238,33 +260,35 @@ def _numbers(snapshot: Snapshot, zone: tzinfo | None) -> Table:
             ),
         )
         worst = [name for _, name in rated]
-    shown = [*standing, *(name for name in worst if name not in standing)][:_ROWS]
+    shown = [*standing, *(name for name in worst if name not in standing)][:rows]
     blank = [Text("–", style="dim") for _ in columns]
     for name in shown:
         entry = standing.get(name)
         state = "active" if entry is None else entry.state
         label = Text(state, style=_STATE_COLOURS.get(state, "white"))
-        if entry is not None and entry.until_ms is not None:
-            label.append(f" until {_clock(entry.until_ms, zone)}", style="dim")
-        table.add_row(name, label, *cells.get(name, blank))
+        if entry is not None:
+            until = "cleared" if entry.until_ms is None else _clock(entry.until_ms, zone)
+            why = entry.rule or "by hand"
+            label.append(f" {why}, until {until}" if entry.rule else f" {why}", style="dim")
+        table.add_row(name, label, *cells.get(name, blank)[:most])
     return table
 
 
-def _teams(snapshot: Snapshot) -> Table:
-    table = _table("Teams 团队", "team", _present(snapshot, "team"))
-    for name, row in sorted(_cells(snapshot, "team").items())[:_ROWS]:
-        table.add_row(name, *row)
+def _teams(snapshot: Snapshot, rows: int, most: int) -> Table:
+    table = _table("Teams 团队", "team", _present(snapshot, "team")[:most])
+    for name, row in sorted(_cells(snapshot, "team").items())[:rows]:
+        table.add_row(name, *row[:most])
     return table
 
 
-def _feed(decisions: Sequence[Decision], zone: tzinfo | None) -> RenderableType:
+def _feed(decisions: Sequence[Decision], zone: tzinfo | None, rows: int) -> RenderableType:
     if not decisions:
         return Text("nothing yet", style="dim")
-    rows = [
+    told = [
         Text.assemble((f"{_clock(decision.at_ms, zone)} ", "dim"), sentence(decision, zone))
-        for decision in decisions[-_ROWS:]
+        for decision in decisions[-rows:]
     ]
-    return Group(*reversed(rows))
+    return Group(*reversed(told))
 
 
 def _clock(ms: int, zone: tzinfo | None) -> str:
