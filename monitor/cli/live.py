@@ -61,10 +61,11 @@ class Column:
         bad = (value - self.warn) if self.lower_is_better else (self.warn - value)
         worse = (value - self.crit) if self.lower_is_better else (self.crit - value)
         colour = "red" if worse > 0 else "yellow" if bad > 0 else "green"
-        shown = f"{value:6.1%}" if self.unit == "%" else f"{value:6.2f}"
-        return Text.assemble(
-            (shown, colour), " ", (_bar(value), colour), (f" {_compact(of)}", "dim")
-        )
+        # Digits and bar follow the level: half a per cent is a lot of complaints.
+        shown = f"{value:6.2%}" if self.crit < 0.05 else f"{value:6.1%}"
+        scale = 1.0 if self.crit >= 0.05 else 1 / (4 * self.crit)
+        below = f" {_compact(of / self.per)}{self.unit}"
+        return Text.assemble((shown, colour), " ", (_bar(value * scale), colour), (below, "dim"))
 
 
 def _compact(count: float) -> str:
