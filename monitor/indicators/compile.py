@@ -134,7 +134,7 @@ class IndicatorSet:
     def next_event_tick(self, after: int) -> int | None:
         """The earliest tick after ``after`` at which a figure can change or a window is covered."""
         self._warming = [tick for tick in self._warming if tick > after]
-        dues = [*self._warming, *(scope.due() for scope in self._scopes.values())]
+        dues = [*self._warming, *(scope.due for scope in self._scopes.values())]
         due = min((due for due in dues if due is not None), default=None)
         return None if due is None else max(due, after + self.tick_ms)
 

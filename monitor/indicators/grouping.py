@@ -1,138 +1,21 @@
 """Rows of one scope grouped by (tick, key, grain), once per load, before any state is touched.
 
-Owns the group-by and the names behind local codes. What comes out are numpy columns sorted by tick,
-from which a step takes a slice; ids of keys are given out tick by tick, by the scope, so that a key
-table that overflows does so in the same way however the input was batched.
+Owns the group-by. What comes out are numpy columns sorted by tick (``loaded``), from which a step
+takes a slice.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from monitor.indicators.formula import ENTITY_OF, Counter, Rows
 from monitor.indicators.frame import Frame
-from monitor.indicators.plan import By, Layout
-from monitor.keys import KeyTable
+from monitor.indicators.loaded import Groups, LocalKeys, PairLoad, ScopeLoad, StateLoad
+from monitor.indicators.plan import Layout
 from monitor.windows.arrays import Int64, column
 
-SEPARATOR = "\x1f"
-"""Between the dimensions of a key; keys hold no control characters."""
-
 _PACKED_MAX = 2**62
-_UNKNOWN = -2
-
-
-@dataclass(slots=True)
-class Groups:
-    """Columns sorted by tick, and where each tick's rows are."""
-
-    ticks: Int64
-    """Distinct, ascending."""
-    bounds: Int64
-    """Row numbers; the rows of ``ticks[i]`` are ``bounds[i] … bounds[i + 1] - 1``."""
-    columns: Mapping[str, Int64]
-    position: int = 0
-    """The next of ``ticks`` to be taken."""
-
-    @classmethod
-    def of(cls, ticks: Int64, columns: Mapping[str, Int64]) -> Groups:
-        """Mark the ticks of columns that are sorted by them."""
-        distinct, firsts = np.unique(ticks, return_index=True)
-        return cls(distinct, np.append(column(firsts), len(ticks)), columns)
-
-    @property
-    def next_tick(self) -> int | None:
-        """The earliest tick that was not taken yet."""
-        return int(self.ticks[self.position]) if self.position < len(self.ticks) else None
-
-    def take(self, tick: int) -> dict[str, Int64] | None:
-        """The columns of ``tick``, once; None when it has no rows."""
-        if self.next_tick != tick:
-            return None
-        first, last = self.bounds[self.position], self.bounds[self.position + 1]
-        self.position += 1
-        return {name: values[first:last] for name, values in self.columns.items()}
-
-
-class LocalKeys:
-    """Codes of one load of one scope, and the ids that the scope's table gave them."""
-
-    def __init__(self, frame: Frame, by: By) -> None:
-        self._names: list[list[str]] = []
-        self.of_row = np.zeros(len(frame.times), dtype=np.int64)
-        """Each row's code: the dimensions' codes as digits of one number; -1 for a null."""
-        missing = np.zeros(len(frame.times), dtype=np.bool_)
-        for dimension in by:
-            names, codes = frame.codes(dimension)
-            self._names.append(names)
-            self.of_row = self.of_row * len(names) + codes
-            missing |= codes < 0
-        self.of_row[missing] = -1
-        self._known = column([])
-        self._ids = column([])
-
-    def keep(self, codes: Int64) -> None:
-        """Be ready to resolve ``codes``; the rows themselves are let go."""
-        self._known = np.unique(codes)
-        self._ids = np.full(len(self._known), _UNKNOWN, dtype=np.int64)
-        self.of_row = column([])
-
-    def resolve(self, codes: Int64, table: KeyTable) -> Int64:
-        """Ids of ``codes``; those without one get it now, in the order of their names."""
-        places = np.searchsorted(self._known, codes)
-        ids = self._ids[places]
-        if (ids == _UNKNOWN).any():
-            fresh = np.unique(places[ids == _UNKNOWN])
-            self._ids[fresh] = table.intern(self._named(self._known[fresh].tolist()))
-            ids = self._ids[places]
-        return ids
-
-    def forget(self, ids: Int64) -> None:
-        """``ids`` were released: their names are new again."""
-        self._ids[np.isin(self._ids, ids)] = _UNKNOWN
-
-    def _named(self, codes: list[int]) -> list[str]:
-        if len(self._names) == 1:
-            return [self._names[0][code] for code in codes]
-        named: list[str] = []
-        for code in codes:
-            rest, parts = code, []
-            for names in reversed(self._names):
-                rest, digit = divmod(rest, len(names))
-                parts.append(names[digit])
-            named.append(SEPARATOR.join(reversed(parts)))
-        return named
-
-
-@dataclass(slots=True)
-class ScopeLoad:
-    """All that one load brings to one scope."""
-
-    keys: LocalKeys
-    groups: Groups | None
-    """``code``, ``grain``, ``values`` (rows, layout.columns), ``extremes`` (rows, extreme)."""
-    distinct: dict[Counter, tuple[Groups, list[str]]]
-    """``code``, ``value`` (index into the names beside it), ``set``, ``grain``."""
-    states: dict[Counter, tuple[Groups, list[str]]]
-    """``code`` (-1 for none), ``entity`` (index into the names beside it), ``time``, ``match``."""
-    unattributed: int
-    """Rows left out because a dimension is null."""
-
-    @property
-    def parts(self) -> list[Groups]:
-        """All groups."""
-        rows = [] if self.groups is None else [self.groups]
-        return [*rows, *(groups for groups, _ in (*self.distinct.values(), *self.states.values()))]
-
-    @property
-    def next_tick(self) -> int | None:
-        """The earliest tick that was not taken yet."""
-        ticks = [part.next_tick for part in self.parts]
-        return min((tick for tick in ticks if tick is not None), default=None)
 
 
 def load_scope(frame: Frame, layout: Layout) -> ScopeLoad:
@@ -142,23 +25,19 @@ def load_scope(frame: Frame, layout: Layout) -> ScopeLoad:
     attributed = keys.of_row >= 0
     unattributed = int((looked_at & ~attributed).sum())
     chosen = np.flatnonzero(looked_at & attributed)
-    groups = _group(frame, layout, chosen, keys.of_row) if len(chosen) else None
-    grains = frame.times - frame.times % layout.grain_ms
-    distinct = {}
-    for counter in layout.distinct:
-        found = _distinct(frame, counter, keys.of_row, grains)
-        if found is not None:
-            distinct[counter] = found
+    rows = _group(frame, layout, chosen, keys.of_row) if len(chosen) else None
+    pairs = {
+        place: found
+        for place, counter in enumerate(layout.distinct)
+        if (found := _pairs(frame, counter, keys.of_row, layout.grain_ms)) is not None
+    }
     states = {}
-    for counter in layout.seconds:
+    for place, counter in enumerate(layout.seconds):
         told, left_out = _states(frame, counter, keys.of_row)
         unattributed += left_out
         if told is not None:
-            states[counter] = told
-    codes = [column([])] if groups is None else [groups.columns["code"]]
-    codes += [groups_of.columns["code"] for groups_of, _ in states.values()]
-    keys.keep(np.concatenate(codes))
-    return ScopeLoad(keys, groups, distinct, states, unattributed)
+            states[place] = told
+    return ScopeLoad(keys, rows, pairs, states, unattributed)
 
 
 def _group(frame: Frame, layout: Layout, chosen: Int64, codes: Int64) -> Groups:
@@ -197,11 +76,10 @@ def _pack(major: Int64, minor: Int64) -> Int64:
     return major * width + minor
 
 
-def _distinct(
-    frame: Frame, counter: Counter, codes: Int64, grains: Int64
-) -> tuple[Groups, list[str]] | None:
+def _pairs(frame: Frame, counter: Counter, codes: Int64, grain_ms: int) -> PairLoad | None:
     assert counter.field is not None  # noqa: S101 - a distinct has one, by its model
     names, values = frame.codes(counter.field)
+    grains = frame.times - frame.times % grain_ms
     parts = []
     for index, rows in enumerate(counter.sets):
         chosen = np.flatnonzero(frame.mask(rows) & (codes >= 0) & (values >= 0))
@@ -216,17 +94,24 @@ def _distinct(
                 }
             )
         )
-    order = ["tick", "code", "value", "set"]
-    table = pl.concat(parts).group_by(order).agg(pl.col("grain").max()).sort(order)
+    order = ["tick", "code", "value", "set", "grain"]
+    table = pl.concat(parts).unique().sort(order)
     if table.is_empty():
         return None
-    columns = {name: table[name].to_numpy() for name in ("code", "value", "set", "grain")}
-    return Groups.of(table["tick"].to_numpy(), columns), names
+    code, value = table["code"].to_numpy(), table["value"].to_numpy()
+    _, first, pair = np.unique(_pack(code, value), return_index=True, return_inverse=True)
+    newest = pl.struct(order[:-1]).is_last_distinct()
+    columns = {
+        "code": code,
+        "pair": column(pair),
+        "set": table["set"].to_numpy(),
+        "grain": table["grain"].to_numpy(),
+        "newest": table.select(newest).to_series().to_numpy(),
+    }
+    return PairLoad(Groups.of(table["tick"].to_numpy(), columns), names, value[first])
 
 
-def _states(
-    frame: Frame, counter: Counter, codes: Int64
-) -> tuple[tuple[Groups, list[str]] | None, int]:
+def _states(frame: Frame, counter: Counter, codes: Int64) -> tuple[StateLoad | None, int]:
     (rows,) = counter.sets
     names, entities = frame.codes(ENTITY_OF[rows.types[0]])
     told, match = frame.mask(any_state(counter)), frame.mask(rows)
@@ -240,7 +125,7 @@ def _states(
         "time": frame.times[chosen],
         "match": match[chosen].astype(np.int64),
     }
-    return (Groups.of(frame.tick_of_row[chosen], columns), names), left_out
+    return StateLoad(Groups.of(frame.tick_of_row[chosen], columns), names), left_out
 
 
 def any_state(counter: Counter) -> Rows:

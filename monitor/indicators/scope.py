@@ -13,19 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from monitor.indicators.formula import Counter
-from monitor.indicators.grouping import ScopeLoad
+from monitor.indicators.loaded import ScopeLoad
 from monitor.indicators.plan import Layout, ScopePlan, WindowPlan
-from monitor.keys import OVERFLOW, KeyTable
+from monitor.keys import KeyTable
 from monitor.windows.arrays import Bool, Int64
 from monitor.windows.distinct import DistinctPairs
 from monitor.windows.extremes import Extremes
 from monitor.windows.limits import WindowLimits
 from monitor.windows.rows import TickRows
-from monitor.windows.spans import Pieces, StateSpans
+from monitor.windows.spans import Pieces, StateSpans, Steady
 from monitor.windows.sums import RunningSums
 
-Columns = dict[str, Int64]
 Told = tuple[list[str], Int64, Int64, Bool]
 """Entities, times, keys and matches of state events, in order."""
 
@@ -50,8 +48,12 @@ class WindowState:
         self.extreme_chosen = [layout.extreme.index(counter) for counter in self.extreme]
         self.extremes = Extremes(plan.spec, len(self.extreme), limits.lateness_ms)
         self.covered_from = dict.fromkeys(self.counters, covered_from)
+        self._since = [covered_from] * (1 + len(summed))
+        """The same, by column."""
         self.lo = 0
         """As of the last tick that was not quiet."""
+        self._steady: dict[int, tuple[Int64, int, Int64]] = {}
+        """By column keys, length and rows of the last steady interval; the next is mostly alike."""
 
     def begin(self, tick: int, keys_size: int) -> None:
         """Start a tick: let go what is no longer in."""
@@ -60,11 +62,12 @@ class WindowState:
         if self.extreme:
             self.extremes.begin(tick, self.lo, keys_size)
 
-    def enter(self, rows: TickRows, extremes: Int64) -> None:
+    def enter(self, rows: TickRows) -> None:
         """Take in the rows of a tick."""
         self.sums.enter(rows, self.lo, self.chosen)
         if self.extreme:
-            self.extremes.enter(rows.keys, rows.grains, extremes[:, self.extreme_chosen], self.lo)
+            chosen = rows.extremes[:, self.extreme_chosen]
+            self.extremes.enter(rows.keys, rows.grains, chosen, self.lo)
 
     def snapshot(self) -> dict[str, Any]:
         """The figures as plain values, with the counters they belong to."""
@@ -84,6 +87,8 @@ class WindowState:
         for counter in self.counters:
             if counter.fingerprint in known:
                 self.covered_from[counter] = int(known[counter.fingerprint])
+                if counter in self.place:
+                    self._since[self.place[counter]] = self.covered_from[counter]
         summed = {fingerprint: place for place, fingerprint in enumerate(state["summed"], 1)}
         places = [0, *(summed.get(counter.fingerprint, -1) for counter in self.place)]
         self.sums.restore(state["sums"], places, keys_size)
@@ -91,17 +96,41 @@ class WindowState:
         places = [extreme.get(counter.fingerprint, -1) for counter in self.extreme]
         self.extremes.restore(state["extremes"], places, keys_size)
 
-    def accrue(self, counter: Counter, pieces: Pieces) -> None:
-        """Add pieces of time spent in a state to the panes they lie in."""
+    def accrue(self, place: int, steady: Steady | None, pieces: Pieces) -> None:
+        """Add time spent in a state to one column, in the panes it lies in."""
         earliest = self.spec.pane_of(self.lo - 1) if self.spec.keeps_closed else self.lo
         # What was accrued before this counter was kept here cannot be taken back here either.
-        earliest = max(earliest, self.covered_from[counter])
+        earliest = max(earliest, self._since[place])
+        if steady is not None:
+            pane = self.spec.pane_of(steady.start)
+            if (
+                earliest <= steady.start
+                and steady.end <= self.spec.pane_end(pane)
+                and pane >= self.lo
+            ):
+                self.sums.add_to(pane, steady.keys, self._rows(place, steady))
+            else:
+                self._add(place, steady.pieces(), earliest)
+        if len(pieces):
+            self._add(place, pieces, earliest)
+
+    def _add(self, place: int, pieces: Pieces, earliest: int) -> None:
         panes, keys, lengths = pieces.cut(self.spec, earliest)
         if len(keys):
             values = np.zeros((len(keys), 1 + len(self.place)), dtype=np.int64)
             values[:, 0] = 1
-            values[:, self.place[counter]] = lengths
+            values[:, place] = lengths
             self.sums.add(panes, keys, values, self.lo)
+
+    def _rows(self, place: int, steady: Steady) -> Int64:
+        length = steady.end - steady.start
+        keys, before, values = self._steady.get(place, (None, 0, steady.keys))
+        if keys is not steady.keys or before != length:
+            values = np.zeros((len(steady.keys), 1 + len(self.place)), dtype=np.int64)
+            values[:, 0] = 1
+            values[:, place] = steady.counts * length
+            self._steady[place] = steady.keys, length, values
+        return values
 
 
 class ScopeState:
@@ -116,9 +145,10 @@ class ScopeState:
             identity: WindowState(window, self.layout, limits, covered_from)
             for identity, window in plan.windows.items()
         }
+        windows = list(self.windows.values())
         self.distinct = {
             counter: DistinctPairs(
-                [each.spec for each in self.windows.values() if counter in each.counters],
+                [each.spec for each in windows if counter in each.counters],
                 len(counter.sets),
                 limits.pairs_max,
                 limits.lateness_ms,
@@ -137,15 +167,27 @@ class ScopeState:
         """Rows left out because a dimension was null."""
         self.rows: TickRows | None = None
         """The rows of the last tick."""
+        self.due: int | None = None
+        """The earliest tick at which anything changes: a load, a pane that leaves, a state."""
         self._limits = limits
         self._loads: deque[ScopeLoad] = deque()
         self._active = False
+        # Counters are looked up by what they compute, which takes a while; so not at every tick.
+        self._pairs = list(self.distinct.values())
+        self._seconds = [
+            (
+                spans,
+                [(each, each.place[counter]) for each in windows if counter in each.place],
+            )
+            for counter, spans in self.spans.items()
+        ]
 
     def add(self, load: ScopeLoad) -> None:
         """Queue the groups of a load; its ticks come after those of the loads before."""
         self.unattributed += load.unattributed
-        if load.parts:
+        if load.next_tick is not None:
             self._loads.append(load)
+            self._find_due()
 
     def next_load(self) -> int | None:
         """The earliest tick whose rows have not been applied."""
@@ -156,18 +198,10 @@ class ScopeState:
         pairs = sum(table.overflowed for table in self.distinct.values())
         return self.overflowed + pairs + sum(table.overflowed for table in self.spans.values())
 
-    def due(self) -> int | None:
-        """The earliest tick at which anything changes: a load, a pane that leaves, a state."""
-        dues = [window.sums.due for window in self.windows.values()]
-        dues += [spans.due for spans in self.spans.values()]
-        dues.append(self.next_load())
-        return min((due for due in dues if due is not None), default=None)
-
     def step(self, tick: int) -> None:
         """Apply everything up to ``tick``."""
-        due = self.due()
         self.rows = None
-        if due is None or due > tick:
+        if self.due is None or self.due > tick:
             if self._active:
                 self._active = False
                 for window in self.windows.values():
@@ -175,70 +209,68 @@ class ScopeState:
             return
         self._active = True
         load = self._loads[0] if self.next_load() == tick else None
-        rows, told = (None, {}) if load is None else self._resolved(load, tick)
+        told: dict[int, Told] = {}
+        if load is not None:
+            self.rows, left_out = load.rows(tick, self.keys)
+            self.overflowed += left_out
+            told = self._told(load, tick)
         for window in self.windows.values():
             window.begin(tick, self.keys.size)
-        for pairs in self.distinct.values():
-            pairs.begin(tick, self.keys.size)
-        if rows is not None:
-            self._enter(rows)
+            if self.rows is not None:
+                window.enter(self.rows)
+        for table in self._pairs:
+            table.begin(tick, self.keys.size)
         if load is not None:
-            self._enter_distinct(load, tick)
+            self._enter_pairs(load, tick)
+            load.done()
             if load.next_tick is None:
                 self._loads.popleft()
         self._accrue(tick, told)
+        self._find_due()
 
-    def _resolved(self, load: ScopeLoad, tick: int) -> tuple[Columns | None, dict[Counter, Told]]:
-        """The rows of the tick with the ids of their keys, and its state events by counter."""
-        rows = None if load.groups is None else load.groups.take(tick)
-        if rows is not None:
-            rows["key"] = load.keys.resolve(rows["code"], self.keys)
-        told: dict[Counter, Told] = {}
-        for counter, (groups, names) in load.states.items():
-            taken = groups.take(tick)
+    def _told(self, load: ScopeLoad, tick: int) -> dict[int, Told]:
+        """The state events of the tick, by the counter's place in the layout."""
+        told: dict[int, Told] = {}
+        for place, state in load.states.items():
+            taken = state.groups.take(tick)
             if taken is not None:
-                keys, named = taken["code"].copy(), taken["code"] >= 0
+                keys = taken["place"].copy()
+                named = keys >= 0
                 keys[named] = load.keys.resolve(keys[named], self.keys)
-                entities = [names[index] for index in taken["entity"].tolist()]
-                told[counter] = entities, taken["time"], keys, taken["match"] > 0
-        return rows, told
+                entities = [state.names[index] for index in taken["entity"].tolist()]
+                told[place] = entities, taken["time"], keys, taken["match"] > 0
+        return told
 
-    def _enter(self, taken: Columns) -> None:
-        keys, values = taken["key"], taken["values"]
-        full = keys == OVERFLOW
-        if full.any():
-            self.overflowed += int(values[full, 0].sum())
-            taken = {name: each[~full] for name, each in taken.items()}
-            keys, values = taken["key"], taken["values"]
-        if len(keys):
-            self.rows = TickRows(keys, taken["grain"], values)
-            for window in self.windows.values():
-                window.enter(self.rows, taken["extremes"])
+    def _enter_pairs(self, load: ScopeLoad, tick: int) -> None:
+        for place, pairs in load.pairs.items():
+            table = self._pairs[place]
+            rows = pairs.take(tick, load.keys, table)
+            if rows is not None:
+                table.enter(rows)
 
-    def _enter_distinct(self, load: ScopeLoad, tick: int) -> None:
-        for counter, (groups, names) in load.distinct.items():
-            taken = groups.take(tick)
-            if taken is None:
-                continue
-            keys = load.keys.resolve(taken["code"], self.keys)
-            taken = {name: each[keys != OVERFLOW] for name, each in taken.items()}
-            values = [names[index] for index in taken["value"].tolist()]
-            pairs = self.distinct[counter]
-            pairs.enter(keys[keys != OVERFLOW], values, taken["set"], taken["grain"])
+    def _accrue(self, tick: int, told: dict[int, Told]) -> None:
+        for number, (spans, windows) in enumerate(self._seconds):
+            steady, pieces = (
+                spans.apply(tick, *told[number]) if number in told else spans.advance(tick)
+            )
+            if steady is not None or len(pieces):
+                for window, place in windows:
+                    window.accrue(place, steady, pieces)
 
-    def _accrue(self, tick: int, told: dict[Counter, Told]) -> None:
-        for counter, spans in self.spans.items():
-            pieces = spans.apply(tick, *told[counter]) if counter in told else spans.advance(tick)
-            if len(pieces):
-                for window in self.windows.values():
-                    if counter in window.counters:
-                        window.accrue(counter, pieces)
+    def _find_due(self) -> None:
+        dues = [window.sums.due for window in self.windows.values()]
+        dues += [spans.due for spans in self.spans.values()]
+        dues.append(self.next_load())
+        self.due = min((due for due in dues if due is not None), default=None)
 
     def evict(self, tick: int, pinned: AbstractSet[int]) -> list[int]:
         """Release the keys that no window, state or ``pinned`` holds; returns them, ascending."""
         alive = np.zeros(self.keys.size, dtype=np.bool_)
-        for pairs in self.distinct.values():
-            pairs.evict(tick)
+        for place, table in enumerate(self._pairs):
+            slots = table.evict(tick)
+            for load in self._loads:
+                if place in load.pairs:
+                    load.pairs[place].forget(slots)
         for spans in self.spans.values():
             spans.evict(tick, self._limits.lateness_ms)
             spans.mark_alive(alive)
@@ -284,3 +316,4 @@ class ScopeState:
         for name, window in self.windows.items():
             if name in state["windows"]:
                 window.restore(state["windows"][name], tick, self.keys.size)
+        self._find_due()

@@ -5,15 +5,16 @@ Owns no state: figures are gathered from the scope's counters when asked for.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal
 
 import numpy as np
 
 from monitor.decisions import Scope
 from monitor.indicators.formula import Counter
-from monitor.indicators.grouping import SEPARATOR
+from monitor.indicators.loaded import SEPARATOR
 from monitor.indicators.model import Indicator
 from monitor.indicators.plan import Reading
 from monitor.indicators.scope import ScopeState
@@ -52,6 +53,9 @@ class View:
         self.scale_of = 1 if self.of is None else self.of.scale
         self._scope = scope
         self._state = scope.windows[reading.identity]
+        # A counter is looked up by what it computes, which takes a while; figures are read often.
+        self._read_hits = self._reader(self.hits)
+        self._read_of = None if self.of is None else self._reader(self.of)
 
     @property
     def keys(self) -> KeyTable:
@@ -72,12 +76,12 @@ class View:
 
     def figures(self, ids: Int64) -> tuple[Int64, Int64]:
         """(hits, of) in fixed point at the last step, each of the shape of ``ids``."""
-        hits = self._at(self.hits, ids)
+        hits = self._read_hits(ids)
         if self.hits.operation in {"min", "max"}:
             present = hits != NONE
             sign = -1 if self.hits.operation == "min" else 1
             return np.where(present, sign * hits, 0), present.astype(np.int64)
-        of = np.ones(len(ids), dtype=np.int64) if self.of is None else self._at(self.of, ids)
+        of = np.ones(len(ids), dtype=np.int64) if self._read_of is None else self._read_of(ids)
         return hits, of
 
     def fresh(self) -> tuple[Int64, Int64, Int64]:
@@ -94,13 +98,12 @@ class View:
         rows = self._scope.rows
         if rows is None:
             return column([]), column([]), column([])
-        ids, values = rows.by_key
-        hits = values[:, hits_column]
-        if of_column is None:
-            news = hits != 0
-            return ids[news], hits[news], np.ones(int(news.sum()), dtype=np.int64)
-        of = values[:, of_column]
-        news = (hits != 0) | (of != 0)
+        ids, hits = rows.ids, rows.sums[hits_column]
+        of = np.ones(len(ids), dtype=np.int64)
+        news = hits != 0
+        if of_column is not None:
+            of = rows.sums[of_column]
+            news |= of != 0
         return ids[news], hits[news], of[news]
 
     def covered(self, tick: int) -> bool:
@@ -156,15 +159,16 @@ class View:
         of = None if self.of is None else 1 + layout.summed.index(self.of)
         return 1 + layout.summed.index(self.hits), of
 
-    def _at(self, counter: Counter, ids: Int64) -> Int64:
+    def _reader(self, counter: Counter) -> Callable[[Int64], Int64]:
+        """What gives the figures of ``counter`` for ids."""
         state = self._state
         match counter.operation:
             case "distinct":
-                return self._scope.distinct[counter].windows[state.spec.identity].at(ids)
+                return self._scope.distinct[counter].windows[state.spec.identity].at
             case "min" | "max":
-                return state.extremes.at(ids, state.extreme.index(counter))
+                return partial(state.extremes.at, index=state.extreme.index(counter))
             case _:
-                return state.sums.at(ids, state.place[counter])
+                return partial(state.sums.at, index=state.place[counter])
 
     def _closed_at(self, counter: Counter, ids: Int64, start: int) -> Int64:
         state = self._state

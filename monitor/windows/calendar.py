@@ -47,6 +47,8 @@ class CalendarWindow:
         self.length_ms = _LENGTH_MAX_H[period] * 3_600_000
         self._first_year = self._last_year = 0
         self._starts = np.empty(0, dtype=np.int64)
+        self._last = (0, 0)
+        """Start and end of the period asked for last."""
 
     @property
     def identity(self) -> str:
@@ -71,8 +73,12 @@ class CalendarWindow:
         return self._starts[np.searchsorted(self._starts, times, side="right") - 1]
 
     def pane_of(self, time_ms: int) -> int:
-        """The start of the period that holds one time."""
-        return int(self.pane_start(column([time_ms]))[0])
+        """The start of the period that holds one time; mostly the one that was asked for last."""
+        start, end = self._last
+        if not start <= time_ms < end:
+            start = int(self.pane_start(column([time_ms]))[0])
+            self._last = start, self.pane_end(start)
+        return start
 
     def pane_end(self, pane: int) -> int:
         """The start of the period after."""

@@ -9,16 +9,34 @@ table full is left out and counted in ``overflowed``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from monitor.keys import OVERFLOW, KeyTable
-from monitor.windows.arrays import Bool, Int64, column, grown
+from monitor.windows.arrays import Bool, Int64, column, grown, unique_of
 from monitor.windows.closing import final_tick
 from monitor.windows.spec import WindowSpec
 
 NEVER = int(np.iinfo(np.int64).min)
+
+
+class PairRows(NamedTuple):
+    """Rows of a tick, one for each pair, set and grain, beside each other."""
+
+    slots: Int64
+    """Of the pair table, ``OVERFLOW`` where it was full."""
+    keys: Int64
+    sets: Int64
+    """Number of the set that saw the pair."""
+    grains: Int64
+    newest: Bool
+    """The row is the one of its pair and set with the latest grain."""
+
+    def of(self, chosen: Bool) -> PairRows:
+        """Those of the rows."""
+        slots, keys, sets, grains, newest = self
+        return PairRows(slots[chosen], keys[chosen], sets[chosen], grains[chosen], newest[chosen])
 
 
 class DistinctPairs:
@@ -44,39 +62,63 @@ class DistinctPairs:
         for window in self.windows.values():
             window.begin(tick, window.spec.lo(tick), keys_size)
 
-    def enter(self, keys: Int64, values: Sequence[str], sets: Int64, grains: Int64) -> None:
-        """Take in rows of a tick: id, value, number of the set, start of the grain."""
-        names = [f"{key}\x1f{value}" for key, value in zip(keys.tolist(), values, strict=True)]
-        slots = self._pairs.intern(names)
-        full = slots == OVERFLOW
-        if full.any():
-            self.overflowed += int(full.sum())
-            slots, keys, sets, grains = (each[~full] for each in (slots, keys, sets, grains))
-        if len(slots) == 0:
+    def slots(self, keys: Sequence[int], values: Sequence[str]) -> Int64:
+        """Where the pairs are in the table; ``OVERFLOW`` for those that find it full."""
+        return self._pairs.intern(
+            [f"{key}\x1f{value}" for key, value in zip(keys, values, strict=True)]
+        )
+
+    def enter(self, rows: PairRows) -> None:
+        """Take in rows of a tick."""
+        full = rows.slots == OVERFLOW
+        if np.count_nonzero(full):
+            self.overflowed += int(np.count_nonzero(full & rows.newest))
+            rows = rows.of(~full)
+        if len(rows.slots) == 0:
             return
         self.last = grown(self.last, self._pairs.size, NEVER)
         self.key = grown(self.key, self._pairs.size)
-        self.key[slots] = keys
-        changed = np.unique(slots)
-        before = self.last[changed].min(axis=1)
-        np.maximum.at(self.last, (slots, sets), grains)
-        after = self.last[changed].min(axis=1)
+        self.key[rows.slots] = rows.keys
         for window in self.windows.values():
-            window.move(changed, before, after)
-            window.late(slots, sets, grains)
+            window.late(rows)
+        if np.count_nonzero(rows.newest) < len(rows.newest):
+            rows = rows.of(rows.newest)
+        self._see(rows.slots, rows.sets, rows.grains)
 
-    def evict(self, tick: int) -> None:
-        """Free the pairs that no window can count any more, nor a period closing at ``tick``."""
+    def _see(self, slots: Int64, sets: Int64, grains: Int64) -> None:
+        if self.last.shape[1] == 1:
+            # With one set a pair has one row, and what the set has seen is what all have.
+            changed, seen = slots, self.last[:, 0]
+            before = seen[slots]
+            after = seen[slots] = np.maximum(before, grains)
+        else:
+            changed = unique_of([slots])
+            before = self.last[changed].min(axis=1)
+            np.maximum.at(self.last, (slots, sets), grains)
+            after = self.last[changed].min(axis=1)
+        later = after > before
+        if np.count_nonzero(later):
+            changed, before, after = changed[later], before[later], after[later]
+            for window in self.windows.values():
+                window.move(changed, before, after)
+
+    def evict(self, tick: int) -> Int64:
+        """Free the pairs that no window can count any more, nor a period closing at ``tick``.
+
+        Returns:
+            Their slots, which may come back as others.
+        """
         size = self._pairs.size
         if size == 0:
-            return
+            return column([])
         used = self.last[:size].max(axis=1) >= min(window.lo for window in self.windows.values())
         for window in self.windows.values():
             window.mark_used(tick, used)
         living = self._pairs.living()
-        gone = living[~used[living]]
+        gone: Int64 = living[~used[living]]
         self.last[gone] = NEVER
         self._pairs.release(gone.tolist())
+        return gone
 
     def snapshot(self) -> dict[str, Any]:
         """Pairs and closing periods as plain values; counts follow from them."""
@@ -135,16 +177,17 @@ class DistinctWindow:
             np.subtract.at(self._counts, self._pairs.key[gone], 1)
 
     def move(self, slots: Int64, before: Int64, after: Int64) -> None:
-        """The time by which all sets have seen a pair went from ``before`` to ``after``."""
+        """The time by which all sets have seen a pair went from ``before`` on to ``after``."""
         inside = after >= self.lo
         entered = slots[inside & (before < self.lo)]
         np.add.at(self._counts, self._pairs.key[entered], 1)
-        self._queue(slots[inside & (after > before)], after[inside & (after > before)])
+        self._queue(slots[inside], after[inside])
 
-    def late(self, slots: Int64, sets: Int64, grains: Int64) -> None:
+    def late(self, rows: PairRows) -> None:
         """Rows of the closing period join its final figure."""
         if self._closed is None:
             return
+        slots, _, sets, grains, _ = rows
         chosen = (grains >= self._closed_start) & (grains < self.lo)
         if chosen.any():
             self._closed = grown(self._closed, len(self._pairs.last), NEVER)

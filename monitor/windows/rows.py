@@ -1,26 +1,42 @@
 """The rows of one scope at one tick, after grouping: what every window of the scope takes in.
 
-Owns their shape and the one reduction that all windows share.
+Owns their shape and nothing else; where they come from is ``monitor.indicators.loaded``.
 """
 
 from __future__ import annotations
 
-from functools import cached_property
-
-from monitor.windows.arrays import Int64, reduce_by_key
+from monitor.windows.arrays import Int64
 
 
 class TickRows:
-    """Parallel columns, one row for each (key, grain, …) group; never empty."""
+    """The rows twice: by key and grain for the panes, by key alone for the sums; never empty."""
 
-    def __init__(self, keys: Int64, grains: Int64, values: Int64) -> None:
-        """Take columns of ids, grain starts in ms, and int64 values of shape (rows, columns)."""
+    def __init__(
+        self,
+        keys: Int64,
+        grains: Int64,
+        values: Int64,
+        extremes: Int64,
+        ids: Int64,
+        sums: Int64,
+    ) -> None:
+        """Take rows in any order.
+
+        Args:
+            keys: id of each row, several of which may be the same.
+            grains: grain start of each row, ms.
+            values: shape (rows, columns), the first counting rows of the input.
+            extremes: shape (rows, maxima).
+            ids: the distinct keys.
+            sums: sums of ``values`` by key over all grains, shape (ids, columns).
+        """
         self.keys = keys
         self.grains = grains
         self.values = values
-        self.first_grain = int(grains.min())
-
-    @cached_property
-    def by_key(self) -> tuple[Int64, Int64]:
-        """Ascending distinct keys and the sums of their values over all grains."""
-        return reduce_by_key(self.keys, self.values, "add")
+        self.extremes = extremes
+        self.first_grain, self.last_grain = int(grains.min()), int(grains.max())
+        order = ids.argsort()
+        self.ids = ids[order]
+        """Ascending."""
+        self.sums = [of_column[order] for of_column in sums.T]
+        """Beside ``ids``, one array a column."""

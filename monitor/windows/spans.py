@@ -15,6 +15,9 @@ before T, in their order:
 
 A late event closes the state before it in the already accrued past; what was accrued after it is
 taken back.
+
+At nearly every tick nearly all entities stay as they are and accrue the same interval. They are
+kept counted by key (:class:`Steady`), so that a tick's work is that of its events.
 """
 
 from __future__ import annotations
@@ -33,12 +36,13 @@ NEVER = int(np.iinfo(np.int64).min)
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """Intervals ``[start, end)`` in ms to be added (sign 1) to a key or taken back (-1)."""
+    """Intervals ``[start, end)`` in ms to be added to a key or taken back."""
 
     keys: Int64
     starts: Int64
     ends: Int64
-    signs: Int64
+    times: Int64
+    """How often each is to be added; -1 takes it back."""
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -51,7 +55,7 @@ class Pieces:
         """
         starts = np.maximum(self.starts, earliest)
         kept = starts < self.ends
-        starts, ends, keys, signs = starts[kept], self.ends[kept], self.keys[kept], self.signs[kept]
+        starts, ends, keys, times = starts[kept], self.ends[kept], self.keys[kept], self.times[kept]
         if len(keys) == 0:
             return keys, keys, keys
         edges = spec.edges(int(starts.min()), int(ends.max()))
@@ -62,7 +66,28 @@ class Pieces:
         place = first[row] + within
         upper = np.append(edges[1:], ends.max())[place]
         length = np.minimum(ends[row], upper) - np.maximum(starts[row], edges[place])
-        return edges[place], keys[row], length * signs[row]
+        return edges[place], keys[row], length * times[row]
+
+
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """One interval for all the entities whose state goes on."""
+
+    keys: Int64
+    """Ascending and distinct."""
+    counts: Int64
+    """Entities of each."""
+    start: int
+    end: int
+
+    def pieces(self) -> Pieces:
+        """The same, one by one."""
+        n = len(self.keys)
+        return Pieces(self.keys, np.full(n, self.start), np.full(n, self.end), self.counts)
+
+
+_NONE = column([])
+_NOTHING = Pieces(_NONE, _NONE, _NONE, _NONE)
 
 
 class StateSpans:
@@ -81,23 +106,30 @@ class StateSpans:
         self._open = np.zeros(0, dtype=np.bool_)
         self._accrued = NEVER
         self._running = False
+        self._counts: tuple[Int64, Int64] | None = None
+        """States that go on, by key, as in :class:`Steady`; None: to be counted anew."""
+        self._ends = NEVER
+        """When the first of them reaches its greatest age."""
 
     @property
     def due(self) -> int | None:
         """The next tick when something accrues until then, else None."""
         return self._accrued + self._tick_ms if self._running else None
 
-    def advance(self, tick: int) -> Pieces:
+    def advance(self, tick: int) -> tuple[Steady | None, Pieces]:
         """Let all states accrue up to ``tick``, without new events."""
-        nothing = column([])
         if not self._running:
             self._accrued = tick
-            return Pieces(nothing, nothing, nothing, nothing)
-        return self.apply(tick, [], nothing, nothing, np.empty(0, dtype=np.bool_))
+            return None, _NOTHING
+        steady = self._go_on(tick)
+        if steady is None:
+            return self.apply(tick, [], _NONE, _NONE, np.empty(0, dtype=np.bool_))
+        self._accrued = tick
+        return steady, _NOTHING
 
     def apply(
         self, tick: int, entities: list[str], times: Int64, keys: Int64, matches: Bool
-    ) -> Pieces:
+    ) -> tuple[Steady | None, Pieces]:
         """Apply the state events of a tick, in order, and accrue up to it.
 
         Args:
@@ -106,6 +138,9 @@ class StateSpans:
             times: the events' times, all before ``tick``.
             keys: the scope's key in each event, -1 where it has none.
             matches: whether the event's state is one whose time counts.
+
+        Returns:
+            What is to be added; both together.
         """
         ids = self._entities.intern(entities)
         size = self._entities.size
@@ -117,19 +152,38 @@ class StateSpans:
         ids, times = ids[order], times[order]
         keys, matches = keys[order], matches[order] & (keys[order] >= 0)
         changed, firsts = np.unique(ids, return_index=True)
+        steady = self._go_on(tick)
+        if steady is not None:
+            # All go on to the tick; from those that changed the rest is then taken back.
+            self._accrued = tick
         made = [
             self._close(changed, times[firsts]),
-            self._accrue(np.setdiff1d(np.flatnonzero(self._open), changed), tick),
             self._new(tick, ids, times, keys, matches),
         ]
+        if steady is None:
+            made.append(self._accrue(np.setdiff1d(np.flatnonzero(self._open), changed), tick))
         lasts = np.searchsorted(ids, changed, side="right") - 1
         self._start[changed] = times[lasts]
         self._key[changed] = np.where(matches[lasts], keys[lasts], -1)
         self._open[changed] = matches[lasts]
         self._accrued = tick
+        self._counts = None
         cap = self._start[self._open] + self.max_age_ms
         self._running = bool((cap > tick).any())
-        return Pieces(*(np.concatenate(columns) for columns in zip(*made, strict=True)))
+        return steady, Pieces(*(np.concatenate(columns) for columns in zip(*made, strict=True)))
+
+    def _go_on(self, tick: int) -> Steady | None:
+        """What all states that go on accrue up to ``tick``, if it is the same for all of them."""
+        if not self._running:
+            return None
+        if self._counts is None:
+            ends = self._start + self.max_age_ms
+            going = self._open & (ends > self._accrued)
+            counts = np.bincount(self._key[going])
+            keys = np.flatnonzero(counts)
+            self._counts = keys, counts[keys]
+            self._ends = int(ends[going].min())
+        return Steady(*self._counts, self._accrued, tick) if tick < self._ends else None
 
     def _accepted(self, ids: Int64, times: Int64) -> Int64:
         """Positions of the events that are accepted, by entity and then in order."""
@@ -190,6 +244,7 @@ class StateSpans:
         over = self._start[living] + self.max_age_ms + lateness_ms < tick
         gone = living[over]
         self._start[gone], self._key[gone], self._open[gone] = NEVER, -1, False
+        self._counts = None
         self._entities.release(gone.tolist())
 
     def snapshot(self) -> dict[str, Any]:
@@ -212,6 +267,7 @@ class StateSpans:
         self._start = column(state["start"]).copy()
         self._key = column(state["key"]).copy()
         self._open = np.array(state["open"], dtype=np.bool_)
+        self._counts = None
         self._accrued = int(state["accrued"])
         self._running = bool(state["running"])
         self.ignored = int(state["ignored"])

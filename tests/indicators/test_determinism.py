@@ -145,3 +145,17 @@ def test_an_id_is_not_confused_when_its_name_is_loaded_ahead_of_an_eviction() ->
     assert figures.evict({}) == {("number",): [0]}
     figures.step(T0 + 605_000)
     assert counts(figures) == {("+1",): (2, 1), ("+2",): (1, 1)}
+
+
+def test_a_name_that_was_refused_may_find_room_later_in_the_same_load() -> None:
+    figures = made(COUNT, limits=WindowLimits(keys_max=1))
+    load(
+        figures,
+        [row(T0, number="+1"), row(T0 + 1, number="+2"), row(T0 + 600_000, number="+2")],
+    )
+    figures.step(T0 + TICK)
+    figures.step(T0 + 300_000)
+    assert figures.evict({}) == {("number",): [0]}
+    figures.step(T0 + 605_000)
+    assert counts(figures) == {("+2",): (1, 1)}
+    assert figures.overflowed() == {("number",): 1}

@@ -409,3 +409,29 @@ def test_a_pair_beyond_the_limit_is_counted_and_left_out() -> None:
     load(figures, [row(T0 + 66_000, number="+1", customer="c")])
     figures.step(T0 + 70_000)
     assert shown(figures, "customers", "number", "1m") == {("+1",): (1, 1)}
+
+
+def test_a_closed_day_keeps_a_late_value_that_the_new_day_has_in_the_same_tick() -> None:
+    #   T0 (midnight)   +5 s
+    #        |  k today |
+    #        |  k late: | its time is before T0. One tick, one pair, two periods.
+    figures = made("""
+  - id: customers
+    kind: count
+    value: {distinct: customer, on: call.ended}
+    by: [number]
+    windows: [{calendar: day, tz: UTC}]
+""")
+    load(
+        figures,
+        [
+            row(T0 - 60_000, number="+1", customer="before"),
+            row(T0 + 1, number="+1", customer="k"),
+            row(T0 - 1, eff=T0 + 2, number="+1", customer="k"),
+        ],
+    )
+    run(figures, T0 + TICK)
+    assert shown(figures, "customers", "number", "day@UTC") == {("+1",): (1, 1)}
+    closed = figures.view("customers", ("number",), "day@UTC").closed(T0 + TICK)
+    assert closed is not None
+    assert closed.hits.tolist() == [2]

@@ -1,0 +1,244 @@
+"""What one load brings to one scope, tick by tick.
+
+Owns the slices that a step takes, and the way from the load's own codes to the ids of the scope's
+tables. Ids are given out tick by tick, so that a table that overflows does so in the same way
+however the input was batched; all else was worked out once for the whole load.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from monitor.indicators.frame import Frame
+from monitor.indicators.plan import By
+from monitor.keys import OVERFLOW, KeyTable
+from monitor.windows.arrays import Bool, Int64, column
+from monitor.windows.distinct import DistinctPairs, PairRows
+from monitor.windows.rows import TickRows
+
+SEPARATOR = "\x1f"
+"""Between the dimensions of a key; keys hold no control characters."""
+
+_UNKNOWN = -2
+
+
+@dataclass(slots=True)
+class Groups:
+    """Columns sorted by tick, and where each tick's rows are."""
+
+    ticks: list[int]
+    """Distinct, ascending; like ``bounds`` plain integers, for a step asks for one at a time."""
+    bounds: list[int]
+    """Row numbers; the rows of ``ticks[i]`` are ``bounds[i] … bounds[i + 1] - 1``."""
+    columns: dict[str, Any]
+    position: int = 0
+    """The next of ``ticks`` to be taken."""
+
+    @classmethod
+    def of(cls, ticks: Int64, columns: dict[str, Any]) -> Groups:
+        """Mark the ticks of columns that are sorted by them."""
+        distinct, firsts = np.unique(ticks, return_index=True)
+        return cls(distinct.tolist(), [*firsts.tolist(), len(ticks)], columns)
+
+    @property
+    def next_tick(self) -> int | None:
+        """The earliest tick that was not taken yet."""
+        return self.ticks[self.position] if self.position < len(self.ticks) else None
+
+    def take(self, tick: int) -> dict[str, Any] | None:
+        """The columns of ``tick``, once; None when it has no rows."""
+        if self.next_tick != tick:
+            return None
+        first, last = self.bounds[self.position], self.bounds[self.position + 1]
+        self.position += 1
+        return {name: values[first:last] for name, values in self.columns.items()}
+
+
+class LocalKeys:
+    """Codes of one load of one scope, and the ids that the scope's table gave them."""
+
+    def __init__(self, frame: Frame, by: By) -> None:
+        self._names: list[list[str]] = []
+        self.of_row = np.zeros(len(frame.times), dtype=np.int64)
+        """Each row's code: the dimensions' codes as digits of one number; -1 for a null."""
+        missing = np.zeros(len(frame.times), dtype=np.bool_)
+        for dimension in by:
+            names, codes = frame.codes(dimension)
+            self._names.append(names)
+            self.of_row = self.of_row * len(names) + codes
+            missing |= codes < 0
+        self.of_row[missing] = -1
+        self._known = column([])
+        self._ids = column([])
+
+    def keep(self, codes: list[Int64]) -> None:
+        """Be ready for all of ``codes``; the rows themselves are let go."""
+        self._known = np.unique(np.concatenate([column([-1]), *codes]))[1:]
+        self._ids = np.full(len(self._known), _UNKNOWN, dtype=np.int64)
+        self.of_row = column([])
+
+    def places(self, codes: Int64) -> Int64:
+        """Where ``codes`` stand among those kept; -1 for -1."""
+        return np.where(codes < 0, -1, np.searchsorted(self._known, codes))
+
+    def ids(self, places: Int64) -> Int64:
+        """Ids of keys that were resolved since the last eviction."""
+        return self._ids[places]
+
+    def resolve(self, places: Int64, table: KeyTable) -> Int64:
+        """Ids of keys; those without one get it now, in the order of their names."""
+        ids = self._ids[places]
+        unknown = ids == _UNKNOWN
+        if np.count_nonzero(unknown):
+            fresh = np.unique(places[unknown])
+            self._ids[fresh] = table.intern(self._named(self._known[fresh].tolist()))
+            ids = self._ids[places]
+        return ids
+
+    def forget(self, ids: Int64) -> None:
+        """``ids`` were released: their names are new again, and names refused may find room."""
+        self._ids[np.isin(self._ids, ids) | (self._ids == OVERFLOW)] = _UNKNOWN
+
+    def _named(self, codes: list[int]) -> list[str]:
+        if len(self._names) == 1:
+            return [self._names[0][code] for code in codes]
+        named: list[str] = []
+        for code in codes:
+            rest, parts = code, []
+            for names in reversed(self._names):
+                rest, digit = divmod(rest, len(names))
+                parts.append(names[digit])
+            named.append(SEPARATOR.join(reversed(parts)))
+        return named
+
+
+@dataclass(slots=True)
+class PairLoad:
+    """What one load brings to one ``distinct`` counter."""
+
+    groups: Groups
+    """``code``, ``pair`` (index into those below), ``set``, ``grain``, and whether a row is the
+    ``newest`` of its pair and set at its tick."""
+    names: list[str]
+    values: Int64
+    """The value of each pair, as an index into ``names``."""
+    slots: Int64 = field(init=False)
+    """Where the counter's table has each pair, as far as asked for."""
+
+    def __post_init__(self) -> None:
+        """Know no slot yet."""
+        self.slots = np.full(len(self.values), _UNKNOWN, dtype=np.int64)
+
+    def take(self, tick: int, keys: LocalKeys, table: DistinctPairs) -> PairRows | None:
+        """The rows of ``tick`` of the keys that have an id, with their slots; None when none."""
+        taken = self.groups.take(tick)
+        if taken is None:
+            return None
+        ids = keys.ids(taken["place"])
+        pairs, sets, grains = taken["pair"], taken["set"], taken["grain"]
+        newest: Bool = taken["newest"]
+        full = ids == OVERFLOW
+        if np.count_nonzero(full):
+            rows = (ids, pairs, sets, grains, newest)
+            ids, pairs, sets, grains, newest = (each[~full] for each in rows)
+        slots = self.slots[pairs]
+        unknown = slots == _UNKNOWN
+        if np.count_nonzero(unknown):
+            values = [self.names[value] for value in self.values[pairs[unknown]].tolist()]
+            slots[unknown] = table.slots(ids[unknown].tolist(), values)
+            self.slots[pairs] = slots
+        return PairRows(slots, ids, sets, grains, newest)
+
+    def forget(self, slots: Int64) -> None:
+        """As :meth:`LocalKeys.forget`."""
+        self.slots[np.isin(self.slots, slots) | (self.slots == OVERFLOW)] = _UNKNOWN
+
+
+@dataclass(slots=True)
+class StateLoad:
+    """What one load brings to one ``seconds`` counter."""
+
+    groups: Groups
+    """``code`` (-1 for none), ``entity`` (index into ``names``), ``time``, ``match``."""
+    names: list[str]
+
+
+class ScopeLoad:
+    """All that one load brings to one scope."""
+
+    def __init__(
+        self,
+        keys: LocalKeys,
+        rows: Groups | None,
+        pairs: dict[int, PairLoad],
+        states: dict[int, StateLoad],
+        unattributed: int,
+    ) -> None:
+        """Take groups whose keys are told by ``code``; from here on they are told by ``place``.
+
+        Args:
+            keys: the codes of the load; its rows are let go.
+            rows: ``grain``, ``values`` (rows, columns), ``extremes`` (rows, columns), sorted by
+                tick, key and grain.
+            pairs: by the counter's place in the layout.
+            states: likewise.
+            unattributed: rows left out because a dimension is null.
+        """
+        self.keys = keys
+        self.pairs = pairs
+        self.states = states
+        self.unattributed = unattributed
+        parts = [] if rows is None else [rows]
+        parts += [pair.groups for pair in pairs.values()]
+        parts += [state.groups for state in states.values()]
+        keys.keep([part.columns["code"] for part in parts])
+        for part in parts:
+            part.columns["place"] = keys.places(part.columns.pop("code"))
+        self._rows = rows
+        self._sums = None if rows is None else _sums(rows)
+        self._ticks = sorted({tick for part in parts for tick in part.ticks})
+        self._position = 0
+
+    @property
+    def next_tick(self) -> int | None:
+        """The earliest tick that was not applied yet."""
+        return self._ticks[self._position] if self._position < len(self._ticks) else None
+
+    def done(self) -> None:
+        """The next tick has been applied."""
+        self._position += 1
+
+    def rows(self, tick: int, table: KeyTable) -> tuple[TickRows | None, int]:
+        """The rows of ``tick``, None when there are none; how many found ``table`` full."""
+        rows = None if self._rows is None else self._rows.take(tick)
+        by_key = None if self._sums is None else self._sums.take(tick)
+        if rows is None or by_key is None:
+            return None, 0
+        ids, sums = self.keys.resolve(by_key["place"], table), by_key["sums"]
+        keys = self.keys.ids(rows["place"])
+        full = ids == OVERFLOW
+        left_out = 0
+        if np.count_nonzero(full):
+            left_out = int(sums[full, 0].sum())
+            ids, sums = ids[~full], sums[~full]
+            rows = {name: each[keys != OVERFLOW] for name, each in rows.items()}
+            keys = keys[keys != OVERFLOW]
+        if len(ids) == 0:
+            return None, left_out
+        return TickRows(keys, rows["grain"], rows["values"], rows["extremes"], ids, sums), left_out
+
+
+def _sums(rows: Groups) -> Groups:
+    """``place`` and ``sums`` (keys, columns) of rows sorted by tick and place, over all grains."""
+    place, values = rows.columns["place"], rows.columns["values"]
+    begins = np.append(True, place[1:] != place[:-1])
+    begins[rows.bounds[:-1]] = True
+    starts = np.flatnonzero(begins)
+    if len(starts) < len(place):
+        values = np.add.reduceat(values, starts, axis=0)
+    # Column by column, for so they are added to the windows' sums.
+    columns = {"place": place[starts], "sums": np.asfortranarray(values)}
+    return Groups(rows.ticks, np.searchsorted(starts, rows.bounds).tolist(), columns)
