@@ -23,7 +23,7 @@ class Sent:
     value: bytes | None
 
 
-def stream(seed: int, count: int = 1_500, spread_ms: int = 400_000) -> list[Sent]:
+def stream(seed: int, count: int = 1_000, spread_ms: int = 270_000) -> list[Sent]:
     """Records in order of arrival: disorder, lateness, duplicates, garbage, silences."""
     rng = random.Random(seed)
     start = START_MS + rng.choice([0, 18 * 3_600_000 + 10 * 60_000])
