@@ -21,7 +21,7 @@ from monitor.windows.distinct import DistinctPairs
 from monitor.windows.extremes import Extremes
 from monitor.windows.limits import WindowLimits
 from monitor.windows.rows import TickRows
-from monitor.windows.spans import Pieces, StateSpans, Steady
+from monitor.windows.spans import Accrued, Pieces, StateSpans
 from monitor.windows.sums import RunningSums
 
 Told = tuple[list[str], Int64, Int64, Bool]
@@ -50,10 +50,8 @@ class WindowState:
         self.covered_from = dict.fromkeys(self.counters, covered_from)
         self._since = [covered_from] * (1 + len(summed))
         """The same, by column."""
-        self.lo = 0
-        """As of the last tick that was not quiet."""
-        self._steady: dict[int, tuple[Int64, int, Int64]] = {}
-        """By column keys, length and rows of the last steady interval; the next is mostly alike."""
+        self._last: dict[int, tuple[Int64, Int64]] = {}
+        """By column: amounts that accrued at the last tick, and rows made of them."""
 
     def begin(self, tick: int, keys_size: int) -> None:
         """Start a tick: let go what is no longer in."""
@@ -96,40 +94,35 @@ class WindowState:
         places = [extreme.get(counter.fingerprint, -1) for counter in self.extreme]
         self.extremes.restore(state["extremes"], places, keys_size)
 
-    def accrue(self, place: int, steady: Steady | None, pieces: Pieces) -> None:
-        """Add time spent in a state to one column, in the panes it lies in."""
-        earliest = self.spec.pane_of(self.lo - 1) if self.spec.keeps_closed else self.lo
-        # What was accrued before this counter was kept here cannot be taken back here either.
-        earliest = max(earliest, self._since[place])
-        if steady is not None:
-            pane = self.spec.pane_of(steady.start)
-            if (
-                earliest <= steady.start
-                and steady.end <= self.spec.pane_end(pane)
-                and pane >= self.lo
-            ):
-                self.sums.add_to(pane, steady.keys, self._rows(place, steady))
-            else:
-                self._add(place, steady.pieces(), earliest)
-        if len(pieces):
-            self._add(place, pieces, earliest)
+    def accrue(self, place: int, accrued: Accrued) -> None:
+        """Add time spent in a state to one column, in the panes it lies in.
+
+        What was accrued before the counter was kept here cannot be taken back here either; so
+        nothing counts of the tick in which that begins.
+        """
+        since = -(-self._since[place] // self.spec.tick_ms) * self.spec.tick_ms
+        if len(accrued.keys) and accrued.start >= since:
+            # Panes are cut at ticks, and no window is shorter than a tick.
+            pane = self.spec.pane_of(accrued.start)
+            self.sums.add_to(pane, accrued.keys, self._rows(place, accrued.amounts))
+        if len(accrued.elsewhere):
+            earliest = self.spec.pane_of(self.lo - 1) if self.spec.keeps_closed else self.lo
+            self._add(place, accrued.elsewhere, max(earliest, since))
 
     def _add(self, place: int, pieces: Pieces, earliest: int) -> None:
         panes, keys, lengths = pieces.cut(self.spec, earliest)
         if len(keys):
-            values = np.zeros((len(keys), 1 + len(self.place)), dtype=np.int64)
-            values[:, 0] = 1
-            values[:, place] = lengths
-            self.sums.add(panes, keys, values, self.lo)
+            self.sums.add(panes, keys, self._row_each(place, lengths), self.lo)
 
-    def _rows(self, place: int, steady: Steady) -> Int64:
-        length = steady.end - steady.start
-        keys, before, values = self._steady.get(place, (None, 0, steady.keys))
-        if keys is not steady.keys or before != length:
-            values = np.zeros((len(steady.keys), 1 + len(self.place)), dtype=np.int64)
-            values[:, 0] = 1
-            values[:, place] = steady.counts * length
-            self._steady[place] = steady.keys, length, values
+    def _rows(self, place: int, amounts: Int64) -> Int64:
+        if place not in self._last or self._last[place][0] is not amounts:
+            self._last[place] = amounts, self._row_each(place, amounts)
+        return self._last[place][1]
+
+    def _row_each(self, place: int, amounts: Int64) -> Int64:
+        values = np.zeros((len(amounts), 1 + len(self.place)), dtype=np.int64)
+        values[:, 0] = 1
+        values[:, place] = amounts
         return values
 
 
@@ -250,12 +243,10 @@ class ScopeState:
 
     def _accrue(self, tick: int, told: dict[int, Told]) -> None:
         for number, (spans, windows) in enumerate(self._seconds):
-            steady, pieces = (
-                spans.apply(tick, *told[number]) if number in told else spans.advance(tick)
-            )
-            if steady is not None or len(pieces):
+            accrued = spans.apply(tick, *told[number]) if number in told else spans.advance(tick)
+            if accrued:
                 for window, place in windows:
-                    window.accrue(place, steady, pieces)
+                    window.accrue(place, accrued)
 
     def _find_due(self) -> None:
         dues = [window.sums.due for window in self.windows.values()]

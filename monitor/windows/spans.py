@@ -13,22 +13,23 @@ before T, in their order:
   ``max_age`` after its event, so that a lost sign-out ends;
 * it accrues to the scope key that stood in its event.
 
-A late event closes the state before it in the already accrued past; what was accrued after it is
-taken back.
+A late event closes the state before it in the already accrued past, in the same way.
 
-At nearly every tick nearly all entities stay as they are and accrue the same interval. They are
-kept counted by key (:class:`Steady`), so that a tick's work is that of its events.
+At nearly every tick nearly all states go on. So all of them first accrue up to the tick, which is
+one sum a key as long as none reaches its greatest age; then the tick's events take back what came
+after them, and add what they begin. A tick's work is that of its events.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from monitor.keys import OVERFLOW, KeyTable
-from monitor.windows.arrays import Bool, Int64, column, grown
+from monitor.windows.arrays import Bool, Int64, column, grown, reduce_by_key
 from monitor.windows.spec import WindowSpec
 
 NEVER = int(np.iinfo(np.int64).min)
@@ -46,6 +47,20 @@ class Pieces:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Pieces]) -> Pieces:
+        """All of ``parts``."""
+        columns = ((each.keys, each.starts, each.ends, each.times) for each in parts)
+        return cls(*(np.concatenate(of_all) for of_all in zip(*columns, strict=True)))
+
+    def of(self, chosen: Bool) -> Pieces:
+        """Those of the pieces."""
+        return Pieces(self.keys[chosen], self.starts[chosen], self.ends[chosen], self.times[chosen])
+
+    def lengths(self) -> Int64:
+        """Milliseconds that each adds."""
+        return (self.ends - self.starts) * self.times
 
     def cut(self, spec: WindowSpec, earliest: int) -> tuple[Int64, Int64, Int64]:
         """The pieces from ``earliest`` on, cut at pane boundaries.
@@ -70,20 +85,20 @@ class Pieces:
 
 
 @dataclass(frozen=True, slots=True)
-class Steady:
-    """One interval for all the entities whose state goes on."""
+class Accrued:
+    """What a tick adds to the time of the scope's keys."""
 
+    start: int
+    """Of the tick's own interval, one tick long."""
     keys: Int64
     """Ascending and distinct."""
-    counts: Int64
-    """Entities of each."""
-    start: int
-    end: int
+    amounts: Int64
+    """Milliseconds of each within the interval; the same array again when they are the same."""
+    elsewhere: Pieces
+    """What lies before the interval."""
 
-    def pieces(self) -> Pieces:
-        """The same, one by one."""
-        n = len(self.keys)
-        return Pieces(self.keys, np.full(n, self.start), np.full(n, self.end), self.counts)
+    def __bool__(self) -> bool:
+        return len(self.keys) > 0 or len(self.elsewhere) > 0
 
 
 _NONE = column([])
@@ -106,8 +121,8 @@ class StateSpans:
         self._open = np.zeros(0, dtype=np.bool_)
         self._accrued = NEVER
         self._running = False
-        self._counts: tuple[Int64, Int64] | None = None
-        """States that go on, by key, as in :class:`Steady`; None: to be counted anew."""
+        self._steady: tuple[Int64, Int64] | None = None
+        """What the states that go on add in a tick, by key; None: to be worked out anew."""
         self._ends = NEVER
         """When the first of them reaches its greatest age."""
 
@@ -116,20 +131,13 @@ class StateSpans:
         """The next tick when something accrues until then, else None."""
         return self._accrued + self._tick_ms if self._running else None
 
-    def advance(self, tick: int) -> tuple[Steady | None, Pieces]:
+    def advance(self, tick: int) -> Accrued:
         """Let all states accrue up to ``tick``, without new events."""
-        if not self._running:
-            self._accrued = tick
-            return None, _NOTHING
-        steady = self._go_on(tick)
-        if steady is None:
-            return self.apply(tick, [], _NONE, _NONE, np.empty(0, dtype=np.bool_))
-        self._accrued = tick
-        return steady, _NOTHING
+        return self.apply(tick, [], _NONE, _NONE, np.empty(0, dtype=np.bool_))
 
     def apply(
         self, tick: int, entities: list[str], times: Int64, keys: Int64, matches: Bool
-    ) -> tuple[Steady | None, Pieces]:
+    ) -> Accrued:
         """Apply the state events of a tick, in order, and accrue up to it.
 
         Args:
@@ -138,101 +146,84 @@ class StateSpans:
             times: the events' times, all before ``tick``.
             keys: the scope's key in each event, -1 where it has none.
             matches: whether the event's state is one whose time counts.
-
-        Returns:
-            What is to be added; both together.
         """
-        ids = self._entities.intern(entities)
+        start = tick - self._tick_ms
+        together = self._together(start, tick)
+        made = [] if together is not None or not self._running else [self._one_by_one(tick)]
+        self._accrued = tick
+        if entities:
+            ids = self._entities.intern(entities)
+            self._room()
+            for chosen in self._rounds(ids):
+                event = ids[chosen], times[chosen], keys[chosen], matches[chosen]
+                made += self._change(tick, *event)
+        if made:
+            self._steady = None
+            self._running = bool((self._start[self._open] + self.max_age_ms > tick).any())
+        return _sum_up(start, together or (_NONE, _NONE), made)
+
+    def _together(self, start: int, tick: int) -> tuple[Int64, Int64] | None:
+        """What all states that go on accrue from ``start`` to ``tick``, by key.
+
+        None when there are none, or when they do not all accrue the whole of it.
+        """
+        if not self._running or self._accrued != start:
+            return None
+        if self._steady is None:
+            ends = self._start + self.max_age_ms
+            going = self._open & (ends > start)
+            counts = np.bincount(self._key[going])
+            keys = np.flatnonzero(counts)
+            self._steady = keys, counts[keys] * self._tick_ms
+            self._ends = int(ends[going].min())
+        return self._steady if tick < self._ends else None
+
+    def _one_by_one(self, tick: int) -> Pieces:
+        """What each open state accrues up to ``tick``."""
+        ids = np.flatnonzero(self._open)
+        ends = np.minimum(self._start[ids] + self.max_age_ms, tick)
+        since = np.full(len(ids), self._accrued, dtype=np.int64)
+        return Pieces(self._key[ids], since, ends, np.ones(len(ids), dtype=np.int64))
+
+    def _rounds(self, ids: Int64) -> Iterator[Int64]:
+        """Positions of the events, in rounds in which no entity comes twice; mostly one round."""
+        full = ids == OVERFLOW
+        self.overflowed += int(np.count_nonzero(full))
+        waiting = np.flatnonzero(~full)
+        while len(waiting):
+            if len(set(ids[waiting].tolist())) == len(waiting):
+                yield waiting
+                return
+            _, firsts = np.unique(ids[waiting], return_index=True)
+            yield waiting[firsts]
+            waiting = np.delete(waiting, firsts)
+
+    def _change(
+        self, tick: int, ids: Int64, times: Int64, keys: Int64, matches: Bool
+    ) -> list[Pieces]:
+        """Apply one event of each of ``ids``, all of which have accrued up to ``tick``."""
+        accepted = times >= self._start[ids]
+        if np.count_nonzero(accepted) < len(accepted):
+            self.ignored += int(np.count_nonzero(~accepted))
+            ids, times = ids[accepted], times[accepted]
+            keys, matches = keys[accepted], matches[accepted]
+        ends = np.minimum(self._start[ids] + self.max_age_ms, tick)
+        over = self._open[ids]
+        back = np.full(len(ids), -1, dtype=np.int64)
+        ended = Pieces(self._key[ids][over], times[over], ends[over], back[over])
+        begins = matches & (keys >= 0)
+        ends = np.minimum(times + self.max_age_ms, tick)
+        begun = Pieces(keys[begins], times[begins], ends[begins], -back[begins])
+        self._start[ids] = times
+        self._key[ids] = np.where(begins, keys, -1)
+        self._open[ids] = begins
+        return [ended, begun]
+
+    def _room(self) -> None:
         size = self._entities.size
         self._start = grown(self._start, size, NEVER)
         self._key = grown(self._key, size, -1)
         self._open = grown(self._open, size)
-        accepted = self._accepted(ids, times)
-        order = accepted[np.argsort(ids[accepted], kind="stable")]
-        ids, times = ids[order], times[order]
-        keys, matches = keys[order], matches[order] & (keys[order] >= 0)
-        changed, firsts = np.unique(ids, return_index=True)
-        steady = self._go_on(tick)
-        if steady is not None:
-            # All go on to the tick; from those that changed the rest is then taken back.
-            self._accrued = tick
-        made = [
-            self._close(changed, times[firsts]),
-            self._new(tick, ids, times, keys, matches),
-        ]
-        if steady is None:
-            made.append(self._accrue(np.setdiff1d(np.flatnonzero(self._open), changed), tick))
-        lasts = np.searchsorted(ids, changed, side="right") - 1
-        self._start[changed] = times[lasts]
-        self._key[changed] = np.where(matches[lasts], keys[lasts], -1)
-        self._open[changed] = matches[lasts]
-        self._accrued = tick
-        self._counts = None
-        cap = self._start[self._open] + self.max_age_ms
-        self._running = bool((cap > tick).any())
-        return steady, Pieces(*(np.concatenate(columns) for columns in zip(*made, strict=True)))
-
-    def _go_on(self, tick: int) -> Steady | None:
-        """What all states that go on accrue up to ``tick``, if it is the same for all of them."""
-        if not self._running:
-            return None
-        if self._counts is None:
-            ends = self._start + self.max_age_ms
-            going = self._open & (ends > self._accrued)
-            counts = np.bincount(self._key[going])
-            keys = np.flatnonzero(counts)
-            self._counts = keys, counts[keys]
-            self._ends = int(ends[going].min())
-        return Steady(*self._counts, self._accrued, tick) if tick < self._ends else None
-
-    def _accepted(self, ids: Int64, times: Int64) -> Int64:
-        """Positions of the events that are accepted, by entity and then in order."""
-        full = ids == OVERFLOW
-        self.overflowed += int(full.sum())
-        order = column(np.argsort(ids, kind="stable")[int(full.sum()) :])  # OVERFLOW sorts first
-        if len(order) == 0:
-            return order
-        ids, times = ids[order], times[order]
-        # An event is accepted when nothing of its entity before it is later: when it equals the
-        # running maximum within its entity. One accumulate serves all entities, each lifted above
-        # the one before it.
-        floor = np.maximum(self._start[ids], times.min())
-        value = np.maximum(times, floor) - times.min()
-        rank = np.cumsum(np.append(False, ids[1:] != ids[:-1]))
-        lift = rank * (int(value.max()) + 1)
-        latest = np.maximum.accumulate(value + lift) - lift + times.min()
-        kept = times == latest
-        self.ignored += len(order) - int(kept.sum())
-        return column(order[kept])
-
-    def _close(self, ids: Int64, times: Int64) -> tuple[Int64, ...]:
-        """End the states of ``ids`` at ``times``, taking back what had accrued beyond."""
-        chosen = self._open[ids]
-        ids, times = ids[chosen], times[chosen]
-        cap = self._start[ids] + self.max_age_ms
-        end, accrued = np.minimum(times, cap), np.minimum(self._accrued, cap)
-        low, high = np.minimum(end, accrued), np.maximum(end, accrued)
-        kept = low < high
-        sign = np.where(end > accrued, 1, -1)
-        return self._key[ids][kept], low[kept], high[kept], sign[kept]
-
-    def _accrue(self, ids: Int64, tick: int) -> tuple[Int64, ...]:
-        """Let open states go on to ``tick``."""
-        cap = self._start[ids] + self.max_age_ms
-        low, high = np.minimum(self._accrued, cap), np.minimum(tick, cap)
-        kept = low < high
-        return self._key[ids][kept], low[kept], high[kept], np.ones(int(kept.sum()), dtype=np.int64)
-
-    def _new(
-        self, tick: int, ids: Int64, times: Int64, keys: Int64, matches: Bool
-    ) -> tuple[Int64, ...]:
-        """Intervals of the new states, up to the entity's next event or ``tick``."""
-        ends = np.full(len(ids), tick, dtype=np.int64)
-        same = np.flatnonzero(ids[1:] == ids[:-1])
-        ends[same] = times[same + 1]
-        ends = np.minimum(ends, times + self.max_age_ms)
-        kept = matches & (times < ends)
-        return keys[kept], times[kept], ends[kept], np.ones(int(kept.sum()), dtype=np.int64)
 
     def mark_alive(self, alive: Bool) -> None:
         """Set ``alive`` at the keys that open states may still add to."""
@@ -244,7 +235,7 @@ class StateSpans:
         over = self._start[living] + self.max_age_ms + lateness_ms < tick
         gone = living[over]
         self._start[gone], self._key[gone], self._open[gone] = NEVER, -1, False
-        self._counts = None
+        self._steady = None
         self._entities.release(gone.tolist())
 
     def snapshot(self) -> dict[str, Any]:
@@ -267,8 +258,23 @@ class StateSpans:
         self._start = column(state["start"]).copy()
         self._key = column(state["key"]).copy()
         self._open = np.array(state["open"], dtype=np.bool_)
-        self._counts = None
+        self._steady = None
         self._accrued = int(state["accrued"])
         self._running = bool(state["running"])
         self.ignored = int(state["ignored"])
         self.overflowed = int(state["overflowed"])
+
+
+def _sum_up(start: int, steady: tuple[Int64, Int64], made: list[Pieces]) -> Accrued:
+    """One sum a key within the tick's interval, and the pieces that lie before it."""
+    if not made:
+        return Accrued(start, *steady, _NOTHING)
+    pieces = Pieces.joined(made)
+    some = pieces.starts < pieces.ends
+    here = some & (pieces.starts >= start)
+    keys, amounts = reduce_by_key(
+        np.concatenate([steady[0], pieces.keys[here]]),
+        np.concatenate([steady[1], pieces.lengths()[here]])[:, np.newaxis],
+        "add",
+    )
+    return Accrued(start, keys, amounts[:, 0], pieces.of(some & ~here))
