@@ -1,0 +1,321 @@
+"""Outcomes in, journaled inputs out: what the recorder promises to the engine."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.clock import ManualClock
+from monitor.decisions import Ack, Decision, ManualAction
+from monitor.delivery.routes import Router
+from monitor.delivery.settings import DeliverySettings
+from monitor.engine import Input, Outcome
+from monitor.errors import StoreError
+from monitor.recorder import (
+    RETRY_S,
+    ReplayRecorder,
+    StoreRecorder,
+    aligned,
+    journaled_end,
+    journaled_floors,
+    journaled_inputs,
+    journaled_refusals,
+)
+from monitor.source.base import Partition
+from monitor.store.outbox import Delivery
+from monitor.store.settings import StoreSettings
+from monitor.store.store import Recording, Store
+from monitor.windows.watermark import NEVER, Floor
+from tests.store.made import NUMBER, alert, command, manual
+
+NOW_MS = 1_800_000_000_000
+TICK = 5_000
+CALLS = Partition("calls", 0)
+
+
+class Answers:
+    """A telephony system that answers as told."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[Ack] = deque()
+
+    def restore(self, positions: Mapping[Partition, int]) -> None:
+        pass
+
+    def poll(self) -> list[Ack]:
+        found = list(self.waiting)
+        self.waiting.clear()
+        return found
+
+    def positions(self) -> Mapping[Partition, int]:
+        return {}
+
+    def close(self) -> None:
+        pass
+
+
+class Refusing:
+    """A store's method that fails so many times before it works."""
+
+    def __init__(self, inner: Callable[..., Any], times: int) -> None:
+        self.inner = inner
+        self.left = times
+        self.calls = 0
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        self.calls += 1
+        if self.left:
+            self.left -= 1
+            raise StoreError("the disk is full")
+        return self.inner(*arguments, **options)
+
+
+class Bench:
+    """A recorder on a real store."""
+
+    def __init__(self, path: Path) -> None:
+        self.clock = ManualClock(NOW_MS)
+        self.store = Store.open(StoreSettings(path=path), self.clock)
+        self.answers = Answers()
+        self.stop = threading.Event()
+        self.awaited: set[str] = set()
+        self.woken = 0
+        self.recorder = StoreRecorder(
+            self.store,
+            Router(DeliverySettings(), telephony=False),
+            self.answers,
+            clock=self.clock,
+            stop=self.stop,
+            ack_timeout_ms=60_000,
+            recent=3,
+        )
+        self.recorder.wake = self._wake
+        self.recorder.awaited = lambda: self.awaited
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path / "monitor.db")
+    yield made
+    made.store.close()
+
+
+def outcome(*decisions: Decision, judged: int = 60_000, **more: Any) -> Outcome:
+    return Outcome(judged=judged, decisions=list(decisions), **more)
+
+
+# --- recording ---------------------------------------------------------------------------------
+
+
+def test_what_is_decided_is_durable_queued_and_told(bench: Bench) -> None:
+    bench.recorder.record(outcome(alert(), command()))
+    assert [d.id for d in bench.recorder.feed] == [alert().id, command().id]
+    assert bench.store.outbox.counts() == {("log", "queued"): 2}
+    assert bench.store.journal.judged_to_ms() == 60_000
+    assert bench.woken == 1
+
+
+def test_what_is_decided_again_is_not_told_again(bench: Bench) -> None:
+    bench.recorder.record(outcome(alert()))
+    bench.recorder.record(outcome(alert(), judged=65_000))
+    assert len(bench.recorder.feed) == 1
+    assert bench.store.outbox.counts() == {("log", "queued"): 1}
+    assert bench.woken == 1
+    assert bench.store.journal.judged_to_ms() == 65_000
+
+
+def test_nothing_decided_wakes_nobody(bench: Bench) -> None:
+    floors = [Floor(CALLS, 7, 60_000)]
+    bench.recorder.record(outcome(floors=floors))
+    assert bench.woken == 0
+    assert journaled_floors(bench.store.journal.floors()) == floors
+
+
+def test_the_feed_keeps_the_newest(bench: Bench) -> None:
+    bench.recorder.record(outcome(*(alert(tick * TICK) for tick in range(1, 6))))
+    assert [decision.at_ms for decision in bench.recorder.feed] == [15_000, 20_000, 25_000]
+
+
+def test_routes_that_change_hold_from_the_next_outcome_on(bench: Bench) -> None:
+    bench.recorder.record(outcome(alert()))
+    settings = DeliverySettings.model_validate(
+        {
+            "receivers": {"other": {"type": "log"}},
+            "routes": {"supervisors": {"receivers": ["other"]}},
+        }
+    )
+    bench.recorder.router = Router(settings, telephony=False)
+    bench.recorder.record(outcome(alert(120_000), judged=120_000))
+    assert bench.store.outbox.counts() == {("log", "queued"): 1, ("other", "queued"): 1}
+
+
+# --- a store that refuses -----------------------------------------------------------------------
+
+
+def test_a_refusing_store_is_waited_for_and_said(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing = Refusing(bench.store.record, 3)
+    monkeypatch.setattr(bench.store, "record", refusing)
+    said: list[str] = []
+    bench.recorder.waiting = lambda: said.append(bench.recorder.failing)
+    bench.recorder.record(outcome(alert()))
+    assert refusing.calls == 4
+    assert said == ["the disk is full"] * 3 + [""]
+    assert bench.recorder.failing == ""
+    assert bench.clock.now_ms() == NOW_MS + 3 * RETRY_S * 1000
+    assert bench.woken == 1
+    bench.recorder.record(outcome(alert(120_000)))
+    assert len(said) == 4, "a store that works is not worth a word"
+
+
+def test_a_store_that_refuses_until_the_stop_is_an_error(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench.store, "record", Refusing(bench.store.record, 10**6))
+    bench.recorder.waiting = lambda: None if bench.clock.now_ms() < NOW_MS + 5_000 else stop()
+
+    def stop() -> None:
+        bench.stop.set()
+
+    with pytest.raises(StoreError, match="the disk is full"):
+        bench.recorder.record(outcome(alert()))
+    assert list(bench.recorder.feed) == []
+    assert bench.woken == 0
+
+
+def test_inputs_wait_for_the_journal(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    ack = Ack("c1", "applied", "", NOW_MS)
+    bench.answers.waiting.append(ack)
+    append = Refusing(bench.store.journal.append, 2)
+    claim = Refusing(bench.store.requests.claim, 1)
+    monkeypatch.setattr(bench.store.journal, "append", append)
+    monkeypatch.setattr(bench.store.requests, "claim", claim)
+    assert bench.recorder.inputs(TICK) == [Input(TICK, ack)]
+    assert (append.calls, claim.calls) == (3, 2)
+    assert len(bench.store.journal.read()) == 1
+
+
+# --- inputs ---------------------------------------------------------------------------------------
+
+
+def test_acknowledgements_and_people_are_journaled_as_of_their_tick(bench: Bench) -> None:
+    ack = Ack("c1", "rejected", "no such number", NOW_MS - 5)
+    action = manual()
+    bench.answers.waiting.append(ack)
+    bench.store.requests.put(action)
+    assert bench.recorder.inputs(TICK) == [Input(TICK, ack), Input(TICK, action)]
+    assert bench.recorder.inputs(2 * TICK) == []
+    entries = bench.store.journal.read()
+    assert journaled_inputs(entries, tick_ms=TICK) == [Input(TICK, ack), Input(TICK, action)]
+
+
+def test_an_answer_read_again_after_a_restart_stands_once_in_the_journal(bench: Bench) -> None:
+    ack = Ack("c1", "applied", "", NOW_MS)
+    bench.answers.waiting.extend([ack, ack])
+    bench.recorder.inputs(TICK)
+    bench.answers.waiting.append(ack)
+    bench.recorder.inputs(9 * TICK)
+    assert [entry.tick_ms for entry in bench.store.journal.read()] == [TICK]
+
+
+def test_silence_is_told_once_and_after_the_whole_timeout(bench: Bench) -> None:
+    bench.awaited = {"c2", "c1"}
+    assert bench.recorder.inputs(TICK) == []
+    bench.clock.advance(59_999)
+    bench.awaited.add("c3")
+    assert bench.recorder.inputs(2 * TICK) == []
+    bench.clock.advance(1)
+    now_ms = bench.clock.now_ms()
+    silent = [Ack(name, "silent", "no answer within 1m", now_ms) for name in ("c1", "c2")]
+    assert bench.recorder.inputs(3 * TICK) == [Input(3 * TICK, ack) for ack in silent]
+    bench.clock.advance(59_998)
+    assert bench.recorder.inputs(4 * TICK) == []
+    bench.clock.advance(1)
+    (late,) = bench.recorder.inputs(5 * TICK)
+    assert isinstance(late.what, Ack)
+    assert late.what.command_id == "c3"
+    assert journaled_inputs(bench.store.journal.read(), tick_ms=TICK)[:2] == [
+        Input(3 * TICK, ack) for ack in silent
+    ]
+
+
+def test_a_command_that_is_answered_and_asked_again_has_its_time_anew(bench: Bench) -> None:
+    bench.awaited = {"c1"}
+    bench.recorder.inputs(TICK)
+    bench.clock.advance(50_000)
+    bench.awaited = set()
+    bench.recorder.inputs(2 * TICK)
+    bench.awaited = {"c1"}
+    bench.recorder.inputs(3 * TICK)
+    bench.clock.advance(59_999)
+    assert bench.recorder.inputs(4 * TICK) == []
+    bench.clock.advance(1)
+    assert len(bench.recorder.inputs(5 * TICK)) == 1
+
+
+def test_a_command_that_was_not_sent_counts_as_done(bench: Bench) -> None:
+    bench.store.record(Recording([command()]))
+    delivery = Delivery(1, "telephony", NUMBER, command(), 1, NOW_MS, "")
+    thread = threading.Thread(target=bench.recorder.stale, args=(delivery,))
+    thread.start()
+    thread.join()
+    ack = Ack(command().id, "applied", "stale: not sent", NOW_MS)
+    assert bench.recorder.inputs(TICK) == [Input(TICK, ack)]
+    assert bench.recorder.inputs(2 * TICK) == []
+
+
+def test_refused_records_are_journaled_once(bench: Bench) -> None:
+    bench.recorder.refused(CALLS, [7, 9])
+    bench.recorder.refused(CALLS, [7, 9])
+    bench.recorder.refused(CALLS, [12])
+    refused = journaled_refusals(bench.store.journal.read())
+    assert refused == [(CALLS, 7), (CALLS, 9), (CALLS, 12)]
+    assert journaled_inputs(bench.store.journal.read(), tick_ms=TICK) == []
+
+
+# --- ticks of another length ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ms", "tick"), [(0, 0), (1, 700), (699, 700), (700, 700), (701, 1_400), (-1, 0)]
+)
+def test_the_first_tick_not_before(ms: int, tick: int) -> None:
+    assert aligned(ms, 700) == tick
+
+
+def test_a_journal_of_other_ticks_is_moved_up(bench: Bench) -> None:
+    bench.store.requests.put(manual())
+    bench.recorder.inputs(5_000)
+    (moved,) = journaled_inputs(bench.store.journal.read(), tick_ms=3_000)
+    assert moved.tick == 6_000
+    assert journaled_end(5_000, tick_ms=3_000) == 6_000
+    assert journaled_end(6_000, tick_ms=3_000) == 6_000
+    assert journaled_end(None, tick_ms=3_000) == NEVER
+
+
+# --- replay ---------------------------------------------------------------------------------------
+
+
+def test_a_replay_tells_and_keeps_nothing() -> None:
+    told: list[Decision] = []
+    recorder = ReplayRecorder(told.append)
+    recorder.record(outcome(alert(), command()))
+    assert told == [alert(), command()]
+    recorder.refused(CALLS, [1])
+    assert recorder.inputs(TICK) == []
+
+
+def test_manual_actions_survive_the_journal_whole(bench: Bench) -> None:
+    action = ManualAction("m9", "suspend", NUMBER, 90_000, "李", "投诉")
+    bench.store.requests.put(action)
+    bench.recorder.inputs(TICK)
+    assert journaled_inputs(bench.store.journal.read(), tick_ms=TICK) == [Input(TICK, action)]
