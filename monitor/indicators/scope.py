@@ -14,116 +14,17 @@ from typing import Any
 import numpy as np
 
 from monitor.indicators.loaded import ScopeLoad
-from monitor.indicators.plan import Layout, ScopePlan, WindowPlan
+from monitor.indicators.plan import Layout, ScopePlan
+from monitor.indicators.window import make_windows
 from monitor.keys import KeyTable
 from monitor.windows.arrays import Bool, Int64
 from monitor.windows.distinct import DistinctPairs
-from monitor.windows.extremes import Extremes
 from monitor.windows.limits import WindowLimits
 from monitor.windows.rows import TickRows
-from monitor.windows.spans import Accrued, Pieces, StateSpans
-from monitor.windows.sums import RunningSums
+from monitor.windows.spans import StateSpans
 
 Told = tuple[list[str], Int64, Int64, Bool]
 """Entities, times, keys and matches of state events, in order."""
-
-
-class WindowState:
-    """One window of a scope: running sums and extremes, and since when each counter is known."""
-
-    def __init__(
-        self, plan: WindowPlan, layout: Layout, limits: WindowLimits, covered_from: int
-    ) -> None:
-        self.spec = plan.spec
-        self.counters = tuple(plan.counters)
-        summed = [each for each in layout.summed if each in plan.counters]
-        self.place = {counter: index for index, counter in enumerate(summed, 1)}
-        """Columns of the running sums."""
-        self.chosen = None
-        """Which of the scope's columns these are; None: all."""
-        if len(summed) < len(layout.summed):
-            self.chosen = [0, *(1 + layout.summed.index(counter) for counter in summed)]
-        self.sums = RunningSums(plan.spec, 1 + len(summed), limits.lateness_ms)
-        self.extreme = [each for each in layout.extreme if each in plan.counters]
-        self.extreme_chosen = [layout.extreme.index(counter) for counter in self.extreme]
-        self.extremes = Extremes(plan.spec, len(self.extreme), limits.lateness_ms)
-        self.covered_from = dict.fromkeys(self.counters, covered_from)
-        self._since = [covered_from] * (1 + len(summed))
-        """The same, by column."""
-        self._last: dict[int, tuple[Int64, Int64]] = {}
-        """By column: amounts that accrued at the last tick, and rows made of them."""
-
-    def begin(self, tick: int, keys_size: int) -> None:
-        """Start a tick: let go what is no longer in."""
-        self.lo = self.spec.lo(tick)
-        self.sums.begin(tick, self.lo, keys_size)
-        if self.extreme:
-            self.extremes.begin(tick, self.lo, keys_size)
-
-    def enter(self, rows: TickRows) -> None:
-        """Take in the rows of a tick."""
-        self.sums.enter(rows, self.lo, self.chosen)
-        if self.extreme:
-            chosen = rows.extremes[:, self.extreme_chosen]
-            self.extremes.enter(rows.keys, rows.grains, chosen, self.lo)
-
-    def snapshot(self) -> dict[str, Any]:
-        """The figures as plain values, with the counters they belong to."""
-        return {
-            "counters": [counter.fingerprint for counter in self.counters],
-            "covered_from": [self.covered_from[counter] for counter in self.counters],
-            "summed": [counter.fingerprint for counter in self.place],
-            "sums": self.sums.snapshot(),
-            "extreme": [counter.fingerprint for counter in self.extreme],
-            "extremes": self.extremes.snapshot(),
-        }
-
-    def restore(self, state: dict[str, Any], tick: int, keys_size: int) -> None:
-        """Take over the counters that the snapshot has too; the others stay fresh."""
-        self.lo = self.spec.lo(tick)
-        known = dict(zip(state["counters"], state["covered_from"], strict=True))
-        for counter in self.counters:
-            if counter.fingerprint in known:
-                self.covered_from[counter] = int(known[counter.fingerprint])
-                if counter in self.place:
-                    self._since[self.place[counter]] = self.covered_from[counter]
-        summed = {fingerprint: place for place, fingerprint in enumerate(state["summed"], 1)}
-        places = [0, *(summed.get(counter.fingerprint, -1) for counter in self.place)]
-        self.sums.restore(state["sums"], places, keys_size)
-        extreme = {fingerprint: place for place, fingerprint in enumerate(state["extreme"])}
-        places = [extreme.get(counter.fingerprint, -1) for counter in self.extreme]
-        self.extremes.restore(state["extremes"], places, keys_size)
-
-    def accrue(self, place: int, accrued: Accrued) -> None:
-        """Add time spent in a state to one column, in the panes it lies in.
-
-        What was accrued before the counter was kept here cannot be taken back here either; so
-        nothing counts of the tick in which that begins.
-        """
-        since = -(-self._since[place] // self.spec.tick_ms) * self.spec.tick_ms
-        if len(accrued.keys) and accrued.start >= since:
-            # Panes are cut at ticks, and no window is shorter than a tick.
-            pane = self.spec.pane_of(accrued.start)
-            self.sums.add_to(pane, accrued.keys, self._rows(place, accrued.amounts))
-        if len(accrued.elsewhere):
-            earliest = self.spec.pane_of(self.lo - 1) if self.spec.keeps_closed else self.lo
-            self._add(place, accrued.elsewhere, max(earliest, since))
-
-    def _add(self, place: int, pieces: Pieces, earliest: int) -> None:
-        panes, keys, lengths = pieces.cut(self.spec, earliest)
-        if len(keys):
-            self.sums.add(panes, keys, self._row_each(place, lengths), self.lo)
-
-    def _rows(self, place: int, amounts: Int64) -> Int64:
-        if place not in self._last or self._last[place][0] is not amounts:
-            self._last[place] = amounts, self._row_each(place, amounts)
-        return self._last[place][1]
-
-    def _row_each(self, place: int, amounts: Int64) -> Int64:
-        values = np.zeros((len(amounts), 1 + len(self.place)), dtype=np.int64)
-        values[:, 0] = 1
-        values[:, place] = amounts
-        return values
 
 
 class ScopeState:
@@ -134,10 +35,7 @@ class ScopeState:
     ) -> None:
         self.layout = Layout.of(plan)
         self.keys = KeyTable(limits.pairs_max if len(plan.by) > 1 else limits.keys_max)
-        self.windows = {
-            identity: WindowState(window, self.layout, limits, covered_from)
-            for identity, window in plan.windows.items()
-        }
+        self._table, self.windows = make_windows(plan, self.layout, limits, covered_from)
         windows = list(self.windows.values())
         self.distinct = {
             counter: DistinctPairs(
@@ -207,10 +105,11 @@ class ScopeState:
             self.rows, left_out = load.rows(tick, self.keys)
             self.overflowed += left_out
             told = self._told(load, tick)
+        self._table.room(self.keys.size)
         for window in self.windows.values():
             window.begin(tick, self.keys.size)
-            if self.rows is not None:
-                window.enter(self.rows)
+        if self.rows is not None:
+            self._enter(self.rows)
         for table in self._pairs:
             table.begin(tick, self.keys.size)
         if load is not None:
@@ -233,6 +132,14 @@ class ScopeState:
                 entities = [state.names[index] for index in taken["entity"].tolist()]
                 told[place] = entities, taken["time"], keys, taken["match"] > 0
         return told
+
+    def _enter(self, rows: TickRows) -> None:
+        windows = self.windows.values()
+        added = None
+        if all(rows.first_grain >= window.lo for window in windows):
+            added = self._table.enter(rows)
+        for window in windows:
+            window.enter(rows, added)
 
     def _enter_pairs(self, load: ScopeLoad, tick: int) -> None:
         for place, pairs in load.pairs.items():
@@ -304,6 +211,7 @@ class ScopeState:
         for counter, spans in self.spans.items():
             if counter.fingerprint in state["spans"]:
                 spans.restore(state["spans"][counter.fingerprint])
+        self._table.room(self.keys.size)
         for name, window in self.windows.items():
             if name in state["windows"]:
                 window.restore(state["windows"][name], tick, self.keys.size)

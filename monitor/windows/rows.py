@@ -38,5 +38,5 @@ class TickRows:
         order = ids.argsort()
         self.ids = ids[order]
         """Ascending."""
-        self.sums = [of_column[order] for of_column in sums.T]
-        """Beside ``ids``, one array a column."""
+        self.sums: Int64 = sums.T.take(order, axis=1)
+        """Beside ``ids``, shape (columns, ids)."""

@@ -11,59 +11,93 @@ from typing import Any
 
 import numpy as np
 
-from monitor.windows.arrays import Bool, Int64, column, grown, reduce_by_key, unique_of
+from monitor.windows.arrays import Bool, Int64, column, reduce_by_key, unique_of
 from monitor.windows.closing import Closing
 from monitor.windows.panes import Panes, pane_rows
 from monitor.windows.rows import TickRows
 from monitor.windows.spec import WindowSpec
 
 
+class SumTable:
+    """The running sums of all windows of a scope, by column, then id.
+
+    One flat array, so that a tick's rows are added to all windows by one gather, one addition and
+    one scatter: what these cost is the call, not the few numbers they move.
+    """
+
+    def __init__(self, source: list[int]) -> None:
+        """Make a column for each of ``source``."""
+        self.columns: list[Int64] = []
+        """Views of each column, as long as there is room for ids."""
+        self.source = column(source)
+        """The column of the scope's rows that each column sums."""
+        self._size = 0
+        self._flat = column([])
+        self._firsts = column([])
+        self.room(0)
+
+    def room(self, size: int) -> None:
+        """Have room for ids below ``size``."""
+        if size <= self._size and self.columns:
+            return
+        larger = np.zeros((len(self.source), max(size, 2 * self._size)), dtype=np.int64)
+        for old, new in zip(self.columns, larger, strict=False):
+            new[: self._size] = old
+        self.columns = list(larger)
+        self._size = larger.shape[1]
+        self._flat = larger.reshape(-1)
+        self._firsts = np.arange(len(self.source), dtype=np.int64)[:, np.newaxis] * self._size
+
+    def enter(self, rows: TickRows) -> Int64:
+        """Add rows to every column; returns what was added, shape (columns, ``rows.ids``)."""
+        added: Int64 = rows.sums.take(self.source, axis=0)
+        self._flat[self._firsts + rows.ids] += added
+        return added
+
+
 class RunningSums:
     """Sums by key over one window; ``columns`` of them, the first counting rows."""
 
-    def __init__(self, spec: WindowSpec, columns: int, lateness_ms: int) -> None:
+    def __init__(self, spec: WindowSpec, table: SumTable, columns: slice, lateness_ms: int) -> None:
+        """Take over ``columns`` of the scope's table, the first counting rows."""
         self.spec = spec
         self.closing = Closing(spec, "add", lateness_ms)
-        self._sums = [np.zeros(0, dtype=np.int64) for _ in range(columns)]
-        """By column, then id: to gather from or add to one flat array takes numpy a tenth of what
-        rows of a matrix do."""
+        self._table = table
+        self._columns = columns
         self._panes = Panes("add")
         self._touched: list[Int64] = []
         self._oldest: int | None = None
         self.due: int | None = None
         """The tick at which a pane leaves by time alone."""
 
-    def begin(self, tick: int, lo: int, keys_size: int) -> None:
-        """Start a tick: let the panes go that are no longer in; room for ``keys_size`` ids."""
+    def begin(self, tick: int, lo: int) -> None:
+        """Start a tick: let the panes go that are no longer in."""
         self._touched.clear()
-        self._room(keys_size)
         self.closing.begin(tick)
         if self.due is None or tick < self.due:
             return
         for start, table in self._panes.pop_before(lo):
             keys, values = table.total()
-            for sums, gone in zip(self._sums, values.T, strict=True):
-                sums[keys] -= gone
+            self._sum(keys, -values)
             self._touched.append(keys)
             self.closing.take(start, table)
         self._schedule()
 
-    def enter(self, rows: TickRows, lo: int, chosen: list[int] | None) -> None:
-        """Add the rows of a tick; ``chosen`` names the columns kept here, None for all."""
-        values = rows.values if chosen is None else rows.values[:, chosen]
-        if rows.first_grain < lo:
-            self.add(self.spec.pane_start(rows.grains), rows.keys, values, lo)
-            return
-        entering = rows.sums if chosen is None else [rows.sums[column] for column in chosen]
-        for sums, added in zip(self._sums, entering, strict=True):
-            sums[rows.ids] += added
+    def entered(self, rows: TickRows, added: Int64) -> None:
+        """The table took in ``rows``, all of which are in the window; ``added`` as it says."""
         self._touched.append(rows.ids)
         pane = self.spec.pane_of(rows.first_grain)
         if pane == self.spec.pane_of(rows.last_grain):
-            self._panes.add_to(pane, rows.keys, values)
+            self._panes.add_to(pane, rows.ids, added[self._columns].T)
         else:
+            values = rows.values[:, self._table.source[self._columns]]
             self._panes.add(self.spec.pane_start(rows.grains), rows.keys, values)
         self._schedule()
+
+    def enter(self, rows: TickRows, lo: int) -> None:
+        """Add rows of which some may be older than the window."""
+        values = rows.values[:, self._table.source[self._columns]]
+        self.add(self.spec.pane_start(rows.grains), rows.keys, values, lo)
 
     def add(self, panes: Int64, keys: Int64, values: Int64, lo: int) -> None:
         """Add rows to the panes that start at ``panes``.
@@ -76,17 +110,15 @@ class RunningSums:
             self.closing.add(panes[~inside], keys[~inside], values[~inside], lo)
             panes, keys, values = panes[inside], keys[inside], values[inside]
         if len(keys):
-            own, entering = reduce_by_key(keys, values, "add")
-            for sums, added in zip(self._sums, entering.T, strict=True):
-                sums[own] += added
+            own, sums = reduce_by_key(keys, values, "add")
+            self._sum(own, sums)
             self._touched.append(own)
             self._panes.add(panes, keys, values)
             self._schedule()
 
     def add_to(self, pane: int, keys: Int64, values: Int64) -> None:
         """Add rows of ascending distinct ``keys`` to one pane, which is in the window."""
-        for sums, added in zip(self._sums, values.T, strict=True):
-            sums[keys] += added
+        self._sum(keys, values)
         self._touched.append(keys)
         self._panes.add_to(pane, keys, values)
         self._schedule()
@@ -103,12 +135,13 @@ class RunningSums:
 
     def at(self, ids: Int64, index: int) -> Int64:
         """Sums of one column for ``ids``."""
-        return self._sums[index][ids]
+        sums: Int64 = self._table.columns[self._columns.start + index][ids]
+        return sums
 
     def mark_alive(self, tick: int, alive: Bool) -> None:
         """Set ``alive`` at all ids that have rows here, a period still closing at ``tick`` too."""
         self.closing.begin(tick)
-        rows = self._sums[0]
+        rows = self._table.columns[self._columns.start]
         alive[: len(rows)] |= rows[: len(alive)] > 0
         self.closing.mark_alive(alive)
 
@@ -116,13 +149,11 @@ class RunningSums:
         """Panes and the closing period as plain values; the sums follow from them."""
         return {"panes": self._panes.snapshot(), "closing": self.closing.snapshot()}
 
-    def restore(self, state: dict[str, Any], columns: list[int], keys_size: int) -> None:
+    def restore(self, state: dict[str, Any], columns: list[int]) -> None:
         """Take over a snapshot; ``columns`` as in :func:`pane_rows`. The table was fresh."""
-        self._room(keys_size)
         for pane in state["panes"]:
             keys, values = pane_rows(pane, columns, 0)
-            for sums, added in zip(self._sums, values.T, strict=True):
-                sums[keys] += added
+            self._sum(keys, values)
             self._panes.add_to(int(pane["start"]), keys, values)
         self.closing.restore(state["closing"], columns, 0)
         self._schedule()
@@ -132,6 +163,6 @@ class RunningSums:
             self._oldest = self._panes.oldest
             self.due = None if self._oldest is None else self.spec.first_tick(self._oldest + 1)
 
-    def _room(self, keys_size: int) -> None:
-        if keys_size > len(self._sums[0]):
-            self._sums = [grown(sums, keys_size) for sums in self._sums]
+    def _sum(self, keys: Int64, values: Int64) -> None:
+        for sums, added in zip(self._table.columns[self._columns], values.T, strict=True):
+            sums[keys] += added
