@@ -254,6 +254,7 @@ override:
     daemon = Daemon(tmp_path, config(tmp_path, prefix, kafka.bootstrap, more))
     producer = KafkaProducer(bootstrap_servers=kafka.bootstrap)
     with running(daemon), telephony(prefix, kafka.bootstrap) as system:
+        wait("the daemon reads", lambda: '"event": "started"' in daemon.log())
         number, other = "+862150000007", "+862150000008"
         for index in range(20):
             for name, bad in ((number, True), (other, False)):
@@ -274,19 +275,20 @@ override:
         wait("telephony blocks the number", lambda: not system.may_call(number))
         assert system.may_call(other)
         wait("telephony lets it call again", lambda: system.may_call(number), 30)
-        wait(
-            "the resume is on the topic",
-            lambda: (
-                [c["action"] for c in commands(kafka.bootstrap, prefix)][:2]
-                == ["suspend", "resume"]
-            ),
-        )
-        first, second = commands(kafka.bootstrap, prefix)[:2]
+        first, second = wait("the resume is on the topic", lambda: pair(kafka.bootstrap, prefix))
         assert {first["number"], second["number"]} == {number}
         assert first["until"] is not None
         assert first["evidence"]["hits"] / first["evidence"]["of"] == 1.0
         assert first["command_id"] != second["command_id"]
     producer.close()
+
+
+def pair(bootstrap: str, prefix: str) -> list[dict[str, Any]]:
+    """The first suspension on the topic and what follows it; empty while there are not two."""
+    sent = commands(bootstrap, prefix)
+    begin = next((n for n, command in enumerate(sent) if command["action"] == "suspend"), len(sent))
+    found = sent[begin : begin + 2]
+    return found if [command["action"] for command in found] == ["suspend", "resume"] else []
 
 
 def test_hostile_records_are_dead_letters_with_their_reason_and_nothing_else_is_lost(
