@@ -123,10 +123,10 @@ class Detector:
         self._grow(int(ids[-1]) + 1)
         bad, good = (of - hits, hits) if self._mirrored else (hits, of - hits)
         if int(of.max()) < _SMALL:
-            ratio = self._small[bad * _SMALL + good]
+            ratio = self._small.take(bad * _SMALL + good, axis=0)
         else:
             ratio = self._ratio(bad, good)
-        grown = (self._m[ids] + self._watched(tick, ids)[:, np.newaxis]) * ratio
+        grown = (self._m.take(ids, axis=0) + self._watched(tick, ids)[:, np.newaxis]) * ratio
         self._m[ids] = grown = np.minimum(grown, SCORE_MAX)
         self._mean[ids] = _mean(grown)
         self._last[ids] = tick

@@ -19,7 +19,7 @@ from monitor.rules.episodes import NEVER, Episodes, Row
 from monitor.rules.judge import Judgement, RuleJudge
 from monitor.rules.lifecycle import State
 from monitor.rules.model import Rule
-from monitor.rules.ports import Bool, FigureSource, Int64
+from monitor.rules.ports import FigureSource, Int64
 from monitor.rules.scopes import Exceptions, NumberKeys
 from monitor.rules.walk import Sighting, Walker
 
@@ -125,15 +125,12 @@ class FigureRule:
 
     def _judge_keys(self, tick: int, changed: Int64) -> list[Alert]:
         """Judge the keys that may breach and those that are not over."""
-        suspects = self._judge.suspects(changed, self._windows)
-        if self.rule.no_data == "alert":
-            suspects = _union([suspects, self._missing(changed)])
-        self._note_known(changed)
-        ids = suspects
+        ids = self._suspects(changed)
         if self.rows:
             live = np.array(sorted(self.rows), dtype=np.int64)
-            ids = _union([suspects, live]) if len(suspects) else live
-        ids = ids[self._numbers.in_service(ids)]
+            ids = _union([ids, live]) if len(ids) else live
+        if len(ids):
+            ids = ids[self._numbers.in_service(ids)]
         if not len(ids):
             return []
         judgement = self._judge.judge(ids, self._windows)
@@ -144,6 +141,23 @@ class FigureRule:
             alerts += [alert] if alert is not None else []
         return alerts
 
+    def _suspects(self, ids: Int64) -> Int64:
+        """The keys that may breach or miss data; sets down which have data."""
+        if not len(ids):
+            return ids
+        mask, below = self._judge.suspects(ids, self._windows)
+        self._grow(ids)
+        known = self._known[ids]
+        alerts = self.rule.no_data == "alert"
+        if alerts or np.count_nonzero(known) < len(ids):
+            below = below or [self._views[window].figures(ids)[1] for window in self._windows]
+            data = np.logical_or.reduce([of != 0 for of in below])
+            if alerts:
+                mask |= known & ~data
+            new = ids[data & ~known]
+            self._known[new[self._numbers.in_service(new)]] = True
+        return ids[mask]
+
     def _that_matter(self, judgement: Judgement) -> Int64:
         """Positions of the keys that breach, lack data that they should have, or are not over."""
         matters = np.logical_or.reduce(judgement.breach, axis=0)
@@ -151,28 +165,6 @@ class FigureRule:
             matters |= (judgement.of == 0) & self._known[judgement.ids]
         live = [key in self.rows for key in judgement.ids.tolist()]
         return np.flatnonzero(matters | live)
-
-    def _missing(self, ids: Int64) -> Int64:
-        """The keys that had data and have none now."""
-        self._grow(ids)
-        return ids[self._known[ids] & ~self._data(ids)]
-
-    def _data(self, ids: Int64) -> Bool:
-        """Which keys have data in some window."""
-        data: Bool = np.logical_or.reduce(
-            [self._views[w].figures(ids)[1] != 0 for w in self._windows]
-        )
-        return data
-
-    def _note_known(self, ids: Int64) -> None:
-        """Set down which keys have data; nearly always all are known already."""
-        self._grow(ids)
-        known = self._known[ids]
-        if np.count_nonzero(known) == len(ids):
-            return
-        new = ids[~known]
-        new = new[self._numbers.in_service(new)]
-        self._known[new[self._data(new)]] = True
 
     def _walk(self, tick: int, key: int, sighting: Sighting) -> Alert | None:
         row = self.rows.get(key)

@@ -145,21 +145,26 @@ class RuleJudge:
             self._mildest = replace(valued[0].bounds, inclusive=inclusive)
         self._least = min((level.least for level in valued), default=0)
 
-    def suspects(self, ids: Int64, windows: list[int]) -> Int64:
-        """Those of ``ids`` that may breach: all that do, and few others.
+    def suspects(self, ids: Int64, windows: list[int]) -> tuple[Bool, list[Int64]]:
+        """Which of ``ids`` may breach: all that do, and few others.
 
         At nearly every tick that is nobody, and this is all that is done for the rule: a few
         comparisons instead of the sixty that :meth:`judge` makes.
+
+        Returns:
+            The mask, and the figures below the line that were looked at, by window; none where
+            the detectors alone decide.
         """
-        masks: list[Bool] = [level.suspicious(ids) for level in self._proven]
+        below: list[Int64] = []
+        mask = np.zeros(len(ids), dtype=np.bool_)
+        for level in self._proven:
+            mask |= level.suspicious(ids)
         if self._mildest is not None:
             for window in windows:
                 hits, of = self.views[window].figures(ids)
-                masks.append(self._mildest.breached(hits, of) & (of >= self._least))
-        mask = masks[0]
-        for more in masks[1:]:
-            mask = mask | more
-        return ids[mask]
+                mask |= self._mildest.breached(hits, of) & (of >= self._least)
+                below.append(of)
+        return mask, below
 
     def judge(self, ids: Int64, windows: list[int]) -> Judgement:
         """Judge ``ids`` (ascending) in the windows at these positions, shortest first.

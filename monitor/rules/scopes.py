@@ -49,20 +49,22 @@ class NumberKeys:
         self._single = len(by) == 1
         self._keys = keys
         self._held: AbstractSet[str] = frozenset()
-        self._held_ids = _NONE
+        self._out = np.zeros(0, dtype=np.bool_)
+        """By id, for scopes of a number alone: it is out of service."""
 
     def hold(self, numbers: AbstractSet[str]) -> None:
         """From now on these are out of service."""
         self._held = numbers
-        if self._position is not None and self._single:
-            self._held_ids = self._find(numbers)
+        if numbers and self._position is not None and self._single:
+            self._out = np.zeros(self._keys.size, dtype=np.bool_)
+            self._out[self._find(numbers)] = True
 
     def in_service(self, ids: Int64) -> Bool | slice:
         """Which of ``ids`` are not out of service, as an index."""
         if self._position is None or not self._held:
             return slice(None)
         if self._single:
-            return ~np.isin(ids, self._held_ids) if len(self._held_ids) else slice(None)
+            return ~self._out[ids]
         return ~self._among(ids, self._held)
 
     def of_numbers(self, ids: Int64, numbers: AbstractSet[str]) -> Int64:
