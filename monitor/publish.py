@@ -6,10 +6,12 @@ keeps none of the engine's own arrays.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitor.engine import Engine
+from monitor.events.catalogue import EVENT_TYPES
 from monitor.exporter.settings import ExporterSettings
 from monitor.indicators.model import Indicator
 from monitor.snapshot import (
@@ -50,6 +52,7 @@ def picture(
 ) -> Snapshot:
     """What the daemon looks like now."""
     judges = engine.judges
+    _total(engine)
     rules = judges.rules.states()
     infos = {indicator.id: _info(indicator) for indicator in indicators}
     judged = engine.judged != NEVER
@@ -78,6 +81,13 @@ def picture(
         unready=tuple(around.unready),
         config_hash=around.config_hash,
     )
+
+
+def _total(engine: Engine) -> None:
+    """Bring up to date the totals that the parts keep themselves."""
+    stats, indicators = engine.stats, engine.judges.indicators
+    stats.key_overflow = Counter({"+".join(by): n for by, n in indicators.overflowed().items()})
+    stats.unknown_types = sum(n for (name, _), n in stats.events.items() if name not in EVENT_TYPES)
 
 
 def _info(indicator: Indicator) -> IndicatorInfo:

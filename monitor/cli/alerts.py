@@ -6,11 +6,9 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from monitor.cli.live import sentence
-from monitor.cli.options import ConfigOption, JsonOption, site_of, store_of
+from monitor.cli.options import ConfigOption, JsonOption, console, plain_table, site_of, store_of
 from monitor.clock import SystemClock
 from monitor.decisions import Alert, iso
 from monitor.logs import mask
@@ -50,12 +48,10 @@ def list_(
     if not alerts:
         print("no alerts")
         return
-    table = Table(box=None, pad_edge=False)
-    table.add_column("at")
-    table.add_column("alert")
+    table = plain_table("at", "alert")
     for alert in alerts:
         table.add_row(iso(alert.at_ms), sentence(alert))
-    Console().print(table)
+    console().print(table)
 
 
 def _masked(alert: Alert) -> dict[str, object]:

@@ -16,11 +16,9 @@ from typing import Annotated, Literal
 
 import polars as pl
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from monitor.cli import status
-from monitor.cli.options import ConfigOption, JsonOption, site_of, store_of
+from monitor.cli.options import ConfigOption, JsonOption, console, plain_table, site_of, store_of
 from monitor.clock import SystemClock
 from monitor.decisions import ManualAction, NumberChange, iso
 from monitor.events.phones import normalise
@@ -47,20 +45,18 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             print(json.dumps(entry, ensure_ascii=False))
         return
     counts = ", ".join(f"{n} {state}" for state, n in document.get("numbers", {}).items() if n)
-    console = Console()
-    console.print(counts or "no numbers seen yet", highlight=False)
+    terminal = console()
+    terminal.print(counts or "no numbers seen yet")
     if document.get("frozen"):
-        console.print("suspensions by rules are frozen", style="bold red")
-    table = Table(box=None, pad_edge=False)
-    for heading in ("number", "state", "since", "until", "by"):
-        table.add_column(heading)
+        terminal.print("suspensions by rules are frozen", style="bold red")
+    table = plain_table("number", "state", "since", "until", "by")
     for entry in standing:
         until = entry["until"] or "–"
         table.add_row(
             entry["number"], entry["state"], entry["since"], until, entry["rule"] or "a person"
         )
     if standing:
-        console.print(table)
+        terminal.print(table)
 
 
 @app.command("history")
@@ -172,9 +168,7 @@ def _e164(number: str, region: str) -> str:
 
 
 def _show(changes: list[NumberChange]) -> None:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("at", "number", "from", "to", "reason", "by", "until", "detail"):
-        table.add_column(heading)
+    table = plain_table("at", "number", "from", "to", "reason", "by", "until", "detail")
     for change in changes:
         until = "–" if change.until_ms is None else iso(change.until_ms)
         table.add_row(
@@ -187,4 +181,4 @@ def _show(changes: list[NumberChange]) -> None:
             until,
             change.detail,
         )
-    Console().print(table)
+    console().print(table)

@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from monitor.cli.options import ConfigOption, JsonOption, site_of
+from monitor.cli.options import ConfigOption, JsonOption, console, plain_table, site_of
 from monitor.errors import UsageError
 from monitor.exporter.settings import read_token
 
@@ -49,13 +49,16 @@ def fetch(config: Path | None) -> dict[str, Any]:
 
 
 def _show(document: dict[str, Any]) -> None:
-    console = Console()
+    terminal = console()
     table = Table(show_header=False, box=None, pad_edge=False)
-    ready = "[green]ready[/]" if document.get("ready") else "[red]not ready[/]"
-    reasons = ", ".join(entry["reason"] for entry in document.get("unready", []))
-    table.add_row("state", f"{ready} {reasons}")
+    table.add_column()
+    table.add_column(overflow="fold")
+    ready = document.get("ready")
+    table.add_row("state", Text("ready", "green") if ready else Text("not ready", "red"))
+    for entry in document.get("unready", []):
+        table.add_row("", ": ".join(part for part in (entry["reason"], entry["detail"]) if part))
     for key in ("watermark", "tick", "config"):
-        table.add_row(key, str(document.get(key, "–")))
+        table.add_row(key, document.get(key) or "–")
     delay_s = document.get("watermark_delay_s")
     table.add_row("behind the clock", "–" if delay_s is None else f"{delay_s:.1f} s")
     table.add_row("lag", f"{document.get('lag', 0):,} records")
@@ -63,16 +66,15 @@ def _show(document: dict[str, Any]) -> None:
     numbers = document.get("numbers", {})
     table.add_row("numbers", ", ".join(f"{n} {state}" for state, n in numbers.items() if n) or "–")
     if document.get("frozen"):
-        table.add_row("suspensions", "[bold red]frozen[/]")
+        table.add_row("suspensions", Text("frozen", "bold red"))
     for queue in document.get("queues", []):
         oldest = "" if queue["oldest_s"] is None else f", oldest {queue['oldest_s']:.0f} s"
         table.add_row(queue["queue"], f"{queue['length']:,} of {queue['limit']:,}{oldest}")
-    console.print(table)
+    terminal.print(table)
     if document.get("rules"):
-        rules = Table(box=None, pad_edge=False, title="rules", title_justify="left")
-        for heading in ("rule", "by", "status", "scopes"):
-            rules.add_column(heading)
+        rules = plain_table("rule", "by", "status", "scopes")
+        rules.title, rules.title_justify = "rules", "left"
         for rule in document["rules"]:
             states = ", ".join(f"{n} {state}" for state, n in rule["states"].items() if n)
             rules.add_row(rule["rule"], "+".join(rule["by"]), rule["status"], states or "–")
-        console.print(rules)
+        terminal.print(rules)
