@@ -6,6 +6,8 @@ from __future__ import annotations
 from model import GREEN, RED, YELLOW, Json, dashboard, graph, query, row, stat, steps
 
 _EACH = "[$__rate_interval]"
+# Where nothing waits there is no oldest entry: that is no wait, not a gap in the graph.
+OLDEST_WAITS = "time() - monitor_queue_oldest_timestamp_seconds or monitor_queue_length == 0"
 
 
 def build() -> Json:
@@ -174,7 +176,7 @@ def _bounds() -> list[Json]:
         graph(
             "Oldest entry 最久等待",
             "How long the oldest entry of a queue has waited. 队列中最久的等待。",
-            [query("time() - monitor_queue_oldest_timestamp_seconds", "{{queue}}")],
+            [query(OLDEST_WAITS, "{{queue}}")],
             unit="s",
         ),
         graph(
