@@ -18,7 +18,7 @@ def folder(tmp_path: Path) -> Folder:
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures come as often as tests look at them."""
-    monkeypatch.setattr("monitor.app.PUBLISH_EVERY_S", 0.02)
+    monkeypatch.setattr("monitor.running.standing.PUBLISH_EVERY_S", 0.02)
 
 
 @pytest.fixture(autouse=True)

@@ -88,7 +88,7 @@ def test_a_source_that_is_away_at_the_start_is_waited_for(
     source = MemorySource([CALLS])
     source.unavailable = True
     reading(monkeypatch, source)
-    monkeypatch.setattr("monitor.app.RECONNECT_S", 0.05)
+    monkeypatch.setattr("monitor.running.resume.RECONNECT_S", 0.05)
     with threaded(folder) as running:
         eventually(lambda: "source" in running.unready(), "not ready")
         assert said(folder, "started") == []
@@ -105,7 +105,7 @@ def test_a_source_that_goes_away_and_comes_back(
 ) -> None:
     source = MemorySource([CALLS])
     reading(monkeypatch, source)
-    monkeypatch.setattr("monitor.app.RECONNECT_S", 0.05)
+    monkeypatch.setattr("monitor.running.resume.RECONNECT_S", 0.05)
     with threaded(folder) as running:
         running.ready()
         source.unavailable = True
@@ -195,7 +195,7 @@ def test_what_can_wait_stops_nothing(
     folder: Folder, monkeypatch: pytest.MonkeyPatch, owner: type, name: str, what: str
 ) -> None:
     refusing = failing(monkeypatch, owner, name)
-    monkeypatch.setattr("monitor.app.PRUNE_EVERY_S", 0.05)
+    monkeypatch.setattr("monitor.running.keep.PRUNE_EVERY_S", 0.05)
     with threaded(folder) as running:
         running.ready()
         refusing.on.set()

@@ -1,0 +1,1 @@
+"""A run of the daemon: from taking up where the last one ended to the last checkpoint."""

@@ -1,0 +1,75 @@
+"""Checkpoints while the daemon runs, and the end of what is kept for too long.
+
+Owns when they are due. A disk that refuses costs a longer restart, nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+
+from monitor.running.parts import Parts
+from monitor.running.standing import Standing
+
+log = structlog.get_logger(__name__)
+
+PRUNE_EVERY_S = 60.0
+CHECKPOINT_SHARE = 10
+"""Checkpoints take at most one part in so many of the engine's time."""
+
+
+class Keeper:
+    """Writes checkpoints and prunes history; the engine's thread uses it."""
+
+    def __init__(self, parts: Parts, standing: Standing) -> None:
+        self._parts = parts
+        self._standing = standing
+        self._checkpoint_at_s = self._prune_at_s = 0.0
+
+    def keep_when_due(self) -> None:
+        """Write and prune what it is time for."""
+        now_s = self._parts.clock.monotonic_s()
+        if now_s >= self._checkpoint_at_s:
+            self.checkpoint()
+        if now_s >= self._prune_at_s:
+            self._prune_at_s = now_s + PRUNE_EVERY_S
+            self._prune()
+
+    def checkpoint(self) -> None:
+        """Write one now."""
+        every_s = self._parts.site.config.checkpoint.every / 1000
+        started_s = self._parts.clock.monotonic_s()
+        self._checkpoint_at_s = started_s + every_s
+        with self._standing.tolerating("checkpoint"):
+            self._save()
+            took_s = self._parts.clock.monotonic_s() - started_s
+            self._parts.stats.checkpoints += 1
+            self._parts.stats.checkpoint_time.observe(took_s)
+            due_s = started_s + took_s * CHECKPOINT_SHARE
+            self._checkpoint_at_s = max(self._checkpoint_at_s, due_s)
+
+    def _save(self) -> None:
+        parts, progress = self._parts, self._parts.progress
+        acks = parts.telephony.acks.positions()
+        # Inputs that wait for their tick are in no state yet: the journal is read again for them.
+        waiting = parts.engine.waiting_inputs
+        seq = progress.journal_seq if waiting else parts.store.journal.last_seq()
+        state: dict[str, Any] = {
+            "engine": parts.engine.snapshot(),
+            "journal_seq": seq,
+            "acks": [[p.topic, p.number, offset] for p, offset in sorted(acks.items())],
+            "config": parts.site.hash,
+            "covered_from": progress.covered_from,
+        }
+        size = parts.checkpoints.save(state)
+        progress.journal_kept, progress.journal_seq = progress.journal_seq, seq
+        self._standing.checkpointed(size)
+
+    def _prune(self) -> None:
+        parts = self._parts
+        before_ms = parts.clock.now_ms() - parts.site.config.store.retention
+        with self._standing.tolerating("prune"):
+            gone = parts.store.history.prune(before_ms, journal_upto=parts.progress.journal_kept)
+            if gone:
+                log.info("history_pruned", rows=gone)

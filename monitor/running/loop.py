@@ -1,0 +1,46 @@
+"""The engine's thread: step, tell, keep, until told to stop.
+
+Owns the order of one turn. What happens to events is ``monitor.engine``.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from monitor.errors import SourceUnavailable
+from monitor.running import resume
+from monitor.running.keep import Keeper
+from monitor.running.parts import Parts
+from monitor.running.reload import reload
+from monitor.running.standing import Standing
+
+log = structlog.get_logger(__name__)
+
+
+def run(parts: Parts, standing: Standing) -> None:
+    """Step until told to stop; a checkpoint last.
+
+    Raises:
+        StoreError: it still refuses when told to stop.
+        SourceError: the source can never be read.
+    """
+    keeper = Keeper(parts, standing)
+    while not parts.stop.is_set():
+        if parts.reload.is_set():
+            parts.reload.clear()
+            if reload(parts):
+                standing.configured(parts.site)
+        try:
+            parts.engine.step()
+        except SourceUnavailable as error:
+            standing.source(str(error))
+            parts.clock.wait(parts.stop, resume.RECONNECT_S)
+        else:
+            standing.source()
+        standing.look()
+        standing.publish_when_due()
+        keeper.keep_when_due()
+    if parts.progress.opened:
+        keeper.checkpoint()
+    standing.publish()
+    log.info("stopped", judged_ms=parts.engine.judged)

@@ -1,0 +1,134 @@
+"""Why the daemon is not ready, and the picture that says so.
+
+Owns readiness and publishing. What people are shown is ``monitor.publish``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+
+import structlog
+
+from monitor.errors import CheckpointError, StoreError
+from monitor.publish import Around, picture
+from monitor.running.parts import Parts, begun
+from monitor.site import Site
+from monitor.snapshot import CheckpointStanding, Queue, Unready
+
+log = structlog.get_logger(__name__)
+
+PUBLISH_EVERY_S = 1.0
+CATCHING_UP_MS = 60_000
+"""Behind the clock by more than this with records left to read: not ready."""
+OUTBOX_MANY = 100_000
+"""Deliveries waiting at which the outbox counts as full: nothing is dropped, people are told."""
+
+
+class Standing:
+    """Tells how the run is doing; the engine's thread uses it."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._around = Around(unready=(Unready("restoring"),))
+        self._unavailable = ""
+        self._refused: dict[str, str] = {}
+        """What the disk refuses just now, apart from decisions, and why."""
+        self._publish_at_s = 0.0
+        self.configured(parts.site)
+
+    def configured(self, site: Site) -> None:
+        """A configuration is in place."""
+        self._around.config_hash = site.hash
+        self._around.agents = _places(site)
+
+    def checkpointed(self, size: int) -> None:
+        """A checkpoint of ``size`` bytes was written."""
+        self._around.checkpoint = CheckpointStanding(self._parts.clock.now_ms(), size)
+
+    def source(self, unavailable: str = "") -> None:
+        """The source cannot be read for this reason; empty: it can be."""
+        if unavailable and not self._unavailable:
+            log.warning("source_unavailable", detail=unavailable)
+        elif self._unavailable and not unavailable:
+            log.info("source_available_again")
+        if unavailable != self._unavailable:
+            self._unavailable = unavailable
+            self.look()
+            self.publish()
+
+    def waiting(self) -> None:
+        """The store keeps the engine waiting, or does no longer: the old picture, with why."""
+        self.look()
+        board = self._parts.board
+        if board.latest is not None:
+            now_ms, unready = self._parts.clock.now_ms(), tuple(self._around.unready)
+            board.publish(replace(board.latest, wall_ms=now_ms, unready=unready))
+
+    @contextlib.contextmanager
+    def tolerating(self, what: str) -> Iterator[None]:
+        """The disk may refuse ``what``: it is said once, tried again later, and stops nothing."""
+        try:
+            yield
+        except (StoreError, CheckpointError) as error:
+            if what not in self._refused:
+                log.warning("store_refuses", what=what, detail=str(error))
+            self._refused[what] = str(error)
+        else:
+            if self._refused.pop(what, None):
+                log.info("store_accepts_again", what=what)
+
+    def look(self) -> None:
+        """Find out what keeps the daemon from being ready."""
+        engine, recorder = self._parts.engine, self._parts.recorder
+        reasons: list[Unready] = []
+        if self._unavailable:
+            reasons.append(Unready("source", self._unavailable))
+        if recorder.failing:
+            reasons.append(Unready("store", recorder.failing))
+        behind_ms = self._parts.clock.now_ms() - engine.watermarks.engine
+        lag = any(s.position < s.end for s in engine.source.standings().values())
+        if lag and behind_ms > CATCHING_UP_MS:
+            detail = f"{behind_ms // 1000} s behind" if begun(engine) else "at the beginning"
+            reasons.append(Unready("catching_up", detail))
+        self._around.unready = tuple(reasons)
+
+    def publish_when_due(self) -> None:
+        """Publish about once a second."""
+        if self._parts.clock.monotonic_s() >= self._publish_at_s:
+            self.publish()
+
+    def publish(self) -> None:
+        """Put the present picture on the board."""
+        parts = self._parts
+        with self.tolerating("outbox"):
+            self._around.queues = (self._outbox(),)
+        parts.board.publish(
+            picture(
+                parts.engine,
+                parts.site.indicators,
+                parts.site.config.exporter,
+                around=self._around,
+                pending_limit=parts.site.config.limits.pending_rows,
+                keys_limit=parts.site.config.limits.keys_per_scope,
+            )
+        )
+        self._publish_at_s = parts.clock.monotonic_s() + PUBLISH_EVERY_S
+
+    def _outbox(self) -> Queue:
+        outbox = self._parts.store.outbox
+        counts = outbox.counts()
+        waiting = sum(n for (_, state), n in counts.items() if state in {"queued", "retry"})
+        oldest = max(outbox.oldest_age_ms().values(), default=None)
+        since_ms = None if oldest is None else self._parts.clock.now_ms() - oldest
+        return Queue("outbox", waiting, OUTBOX_MANY, since_ms)
+
+
+def _places(site: Site) -> dict[str, tuple[str, str]]:
+    return {
+        agent: (group, team)
+        for team, groups in site.config.events.organisation.items()
+        for group, agents in groups.items()
+        for agent in agents
+    }
