@@ -34,6 +34,7 @@ from monitor.clock import Clock
 from monitor.decisions import Decision
 from monitor.store.codec import decode
 from monitor.store.database import Database, in_chunks, insert_if_absent
+from monitor.store.parked import Parked
 from monitor.store.schema import DECISIONS, OUTBOX
 
 State = Literal["queued", "sending", "retry", "sent", "parked", "stale"]
@@ -65,7 +66,7 @@ class Delivery:
     attempts: int
     """This one included."""
     created_ms: int
-    """Wall time at which the decision was recorded."""
+    """Wall time at which the decision was recorded, or put back by hand."""
     mark: str
     """What the channel said before the *first* attempt, to find out whether one got through."""
 
@@ -86,6 +87,7 @@ class Outbox:
     """The outbox of one store; any thread may use it."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
+        self.parked = Parked(database, clock)
         self._database = database
         self._clock = clock
 
