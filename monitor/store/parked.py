@@ -42,7 +42,7 @@ class Parked:
         self._database = database
         self._clock = clock
 
-    def list(self, *, limit: int, receiver: str | None = None) -> list[ParkedDelivery]:
+    def entries(self, *, limit: int, receiver: str | None = None) -> list[ParkedDelivery]:
         """Up to ``limit`` of them, in the order they were decided; of one receiver, or of all."""
         statement = _parked(receiver).order_by(OUTBOX.c.seq).limit(limit)
         with self._database.read() as connection:

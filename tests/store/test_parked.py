@@ -34,16 +34,16 @@ def test_what_is_parked_is_listed_with_its_reason(
     first, second = given(["a", "b"], "parked")
     given(["c"], "sent", at_ms=70_000)
     given(["d"], "stale", at_ms=80_000)
-    found = store.outbox.parked.list(limit=9)
+    found = store.outbox.parked.entries(limit=9)
     assert [(f.seq, f.receiver, f.attempts, f.reason) for f in found] == [
         (first, "hook", 1, "status_4xx"),
         (second, "hook", 1, "status_4xx"),
     ]
     assert {f.parked_ms for f in found} == {clock.now_ms()}
     assert not any(f.overtaken for f in found)
-    assert [f.seq for f in store.outbox.parked.list(limit=1)] == [first]
-    assert store.outbox.parked.list(limit=9, receiver="log") == []
-    assert [f.seq for f in store.outbox.parked.list(limit=9, receiver="hook")] == [first, second]
+    assert [f.seq for f in store.outbox.parked.entries(limit=1)] == [first]
+    assert store.outbox.parked.entries(limit=9, receiver="log") == []
+    assert [f.seq for f in store.outbox.parked.entries(limit=9, receiver="hook")] == [first, second]
     assert [f.seq for f in store.outbox.parked.find([second, 99])] == [second]
 
 
@@ -51,7 +51,7 @@ def test_put_back_it_is_as_good_as_new(store: Store, given: Give, clock: ManualC
     first, second = given(["a", "b"], "parked")
     clock.advance(86_400_000)
     assert store.outbox.parked.requeue([second, 99]) == [second]
-    assert [f.seq for f in store.outbox.parked.list(limit=9)] == [first]
+    assert [f.seq for f in store.outbox.parked.entries(limit=9)] == [first]
     assert store.outbox.next_due_ms("hook") == clock.now_ms()
     (delivery,) = store.outbox.claim("hook", limit=9, mark="after")
     assert (delivery.seq, delivery.attempts, delivery.created_ms) == (second, 1, clock.now_ms())
