@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from monitor.running.layout import LAYOUT
 from monitor.running.parts import Parts
 from monitor.running.standing import Standing
 
@@ -56,6 +57,7 @@ class Keeper:
         waiting = parts.engine.waiting_inputs
         seq = progress.journal_seq if waiting else parts.store.journal.last_seq()
         state: dict[str, Any] = {
+            "layout": LAYOUT,
             "engine": parts.engine.snapshot(),
             "journal_seq": seq,
             "acks": [[p.topic, p.number, offset] for p, offset in sorted(acks.items())],

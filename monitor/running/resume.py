@@ -19,6 +19,7 @@ from monitor.recorder import (
     journaled_inputs,
     journaled_refusals,
 )
+from monitor.running.layout import upgraded
 from monitor.running.parts import Parts
 from monitor.running.standing import Standing
 from monitor.source.base import Partition
@@ -63,7 +64,8 @@ def resume(parts: Parts, standing: Standing) -> None:
 
 def _load(parts: Parts) -> dict[str, Any] | None:
     try:
-        return parts.checkpoints.load()
+        state = parts.checkpoints.load()
+        return None if state is None else upgraded(state)
     except CheckpointError as error:
         log.warning("checkpoints_unreadable", detail=str(error), then="the log is read again")
         return None

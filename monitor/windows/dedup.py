@@ -7,11 +7,15 @@ depend on batches.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
+
+CHUNK_IDS = 32_768
+"""Ids of a sealed chunk: packed once, and the same blob in every checkpoint from then on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +41,8 @@ class Dedup:
         self._span_ms = (-(-lateness_ms // tick_ms) + 1) * tick_ms
         self._limit = limit
         self._generation = -(2**62)
-        self._current: set[str] = set()
-        self._previous: set[str] = set()
+        self._current = _Ids()
+        self._previous = _Ids()
 
     def __len__(self) -> int:
         """Ids remembered."""
@@ -62,7 +66,7 @@ class Dedup:
             if kept.height != part.height:
                 dropped.append(part.filter(~first).select("type"))
             room = self._limit - len(self)
-            self._current.update(kept["id"].head(max(room, 0)).to_list())
+            self._current.add(kept["id"].head(max(room, 0)))
             uncertain += max(kept.height - max(room, 0), 0)
             frames.append(kept)
         return Unique(
@@ -72,30 +76,81 @@ class Dedup:
         )
 
     def snapshot(self) -> dict[str, Any]:
-        """State for a checkpoint."""
+        """State for a checkpoint; what it costs is the ids since the last one."""
         return {
             "generation": self._generation,
-            "current": sorted(self._current),
-            "previous": sorted(self._previous),
+            "current": self._current.blobs(),
+            "previous": self._previous.blobs(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over what :meth:`snapshot` gave."""
         self._generation = state["generation"]
-        self._current = set(state["current"])
-        self._previous = set(state["previous"])
+        self._current = _Ids(state["current"])
+        self._previous = _Ids(state["previous"])
 
     def _turn(self, generation: int) -> None:
         if generation == self._generation:
             return
-        self._previous = self._current if generation == self._generation + 1 else set()
-        self._current = set()
+        self._previous = self._current if generation == self._generation + 1 else _Ids()
+        self._current = _Ids()
         self._generation = generation
 
     def _known(self, ids: pl.Series) -> pl.Series | None:
         """Which ids were seen in an earlier release; None when none was (the usual case)."""
         names = ids.to_list()
-        if self._current.isdisjoint(names) and self._previous.isdisjoint(names):
+        current, previous = self._current.names, self._previous.names
+        if current.isdisjoint(names) and previous.isdisjoint(names):
             return None
-        current, previous = self._current, self._previous
         return pl.Series([name in current or name in previous for name in names], dtype=pl.Boolean)
+
+
+class _Ids:
+    """The ids of one generation: a set to ask, and the order they came in to write down."""
+
+    def __init__(self, blobs: Iterable[bytes] = ()) -> None:
+        self.names: set[str] = set()
+        self._sealed: list[bytes] = []
+        self._open: list[pl.Series] = []
+        self._open_size = 0
+        for blob in blobs:
+            ids = unpacked(blob)
+            self.names.update(ids.to_list())
+            if len(ids) == CHUNK_IDS:
+                self._sealed.append(blob)
+            else:
+                self._open.append(ids)
+                self._open_size += len(ids)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def add(self, ids: pl.Series) -> None:
+        """Remember ids that are not among these yet."""
+        self.names.update(ids.to_list())
+        self._open.append(ids)
+        self._open_size += len(ids)
+
+    def blobs(self) -> list[bytes]:
+        """All ids, packed."""
+        if self._open_size == 0:
+            return list(self._sealed)
+        ids = pl.concat(self._open)
+        while len(ids) >= CHUNK_IDS:
+            self._sealed.append(packed(ids.head(CHUNK_IDS)))
+            ids = ids.slice(CHUNK_IDS)
+        self._open, self._open_size = [ids], len(ids)
+        return [*self._sealed, packed(ids)] if len(ids) else list(self._sealed)
+
+
+def packed(ids: pl.Series | Sequence[str]) -> bytes:
+    """Ids as an Arrow IPC blob."""
+    blob = io.BytesIO()
+    frame = pl.DataFrame({"id": pl.Series("id", ids, dtype=pl.String)})
+    frame.write_ipc(blob, compression="zstd")
+    return blob.getvalue()
+
+
+def unpacked(blob: bytes) -> pl.Series:
+    """The ids of :func:`packed`."""
+    return pl.read_ipc(io.BytesIO(blob))["id"]

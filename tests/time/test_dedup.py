@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import itertools
+from unittest.mock import patch
 
 import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.windows.dedup import Dedup
+from monitor.windows.dedup import Dedup, unpacked
 
 TICK, LATENESS = 5, 20
 SPAN = 25
@@ -39,6 +40,11 @@ ordered = st.lists(
 
 @given(rows=ordered, cuts=st.lists(st.integers(0, 40), max_size=4))
 def test_equals_the_oracle_for_any_split(rows: list[tuple[str, int]], cuts: list[int]) -> None:
+    with patch("monitor.windows.dedup.CHUNK_IDS", 3):
+        split_and_restored(rows, cuts)
+
+
+def split_and_restored(rows: list[tuple[str, int]], cuts: list[int]) -> None:
     dedup = Dedup(lateness_ms=LATENESS, tick_ms=TICK)
     got: list[tuple[str, int]] = []
     dropped = 0
@@ -72,3 +78,19 @@ def test_at_the_cap_rows_are_kept_counted_and_nothing_grows() -> None:
     again = dedup.apply(released([("a", 10), ("e", 10)]))
     assert again.frame["id"].to_list() == ["e"]
     assert again.uncertain == 1
+
+
+def test_a_snapshot_packs_what_came_since_the_last_alone() -> None:
+    dedup = Dedup(lateness_ms=LATENESS, tick_ms=TICK)
+    with patch("monitor.windows.dedup.CHUNK_IDS", 4):
+        dedup.apply(released([(f"a{n}", 5) for n in range(10)]))
+        first = dedup.snapshot()["current"]
+        dedup.apply(released([(f"b{n}", 10) for n in range(3)]))
+        second = dedup.snapshot()["current"]
+        restored = Dedup(lateness_ms=LATENESS, tick_ms=TICK)
+        restored.restore(dedup.snapshot())
+        third = restored.snapshot()["current"]
+    assert [len(unpacked(blob)) for blob in first] == [4, 4, 2]
+    assert [len(unpacked(blob)) for blob in second] == [4, 4, 4, 1]
+    assert all(a is b for a, b in zip(first[:2], second[:2], strict=True)), "not packed again"
+    assert [unpacked(a).to_list() for a in third] == [unpacked(b).to_list() for b in second]
