@@ -57,6 +57,10 @@ class ExpressionError(MonitorError):
         self.hint = hint
 
 
+class SecretError(MonitorError):
+    """Raised when a secret is not where the configuration says."""
+
+
 class SourceError(MonitorError):
     """Raised when a source cannot be read and waiting will not help."""
 
@@ -67,6 +71,10 @@ class SourceUnavailable(MonitorError):  # noqa: N818 - a state of the world, not
 
 class StoreError(MonitorError):
     """Raised when the store cannot be read or written."""
+
+
+class LeaseLost(StoreError):  # noqa: N818 - a state of the world, not a fault of ours
+    """Raised when another daemon has become the active one; trying again will not help."""
 
 
 class CheckpointError(MonitorError):

@@ -1,4 +1,4 @@
-"""Fixtures of all areas: the one Kafka broker of a test session."""
+"""Fixtures of all areas: the one Kafka broker and the one PostgreSQL of a test session."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # for ``from tests.… im
 
 if TYPE_CHECKING:  # importing the client takes half a second that few areas need
     from tests.broker.broker import Broker, Cluster
+    from tests.postgres import Databases
 
 
 _UNCLOSED = "ignore:unclosed <socket:ResourceWarning"
@@ -76,8 +77,42 @@ def own_broker(kafka: Cluster) -> Broker:
     return kafka.broker
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Databases]:
+    """PostgreSQL: the one at ``MONITOR_TEST_POSTGRES``, or our own, one a session.
+
+    Where it is not installed the tests are skipped, and fail where ``CI=true``.
+    """
+    from tests.postgres import Databases, Server, programs  # noqa: PLC0415 - few areas need it
+
+    given = os.environ.get("MONITOR_TEST_POSTGRES")
+    if given:
+        yield Databases(given)
+        return
+    binaries = programs()
+    if binaries is None:
+        _missing("PostgreSQL is not installed (Debian: postgresql; or set MONITOR_TEST_POSTGRES)")
+    server = Server(binaries)
+    try:
+        server.create()
+        server.start()
+        yield Databases(server.url, server)
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def database_url(postgres: Databases) -> Iterator[str]:
+    """An empty database of its own."""
+    with postgres.fresh() as url:
+        yield url
+
+
 def _unavailable(reason: str) -> NoReturn:
-    text = f"Apache Kafka: {reason} (or set MONITOR_TEST_KAFKA=host:port)"
+    _missing(f"Apache Kafka: {reason} (or set MONITOR_TEST_KAFKA=host:port)")
+
+
+def _missing(text: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(text, pytrace=False)
     pytest.skip(text)

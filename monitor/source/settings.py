@@ -1,18 +1,17 @@
 """What ``config.yaml`` says about where events come from.
 
-Owns the models of ``source:`` and of a Kafka connection, which telephony shares. Secrets come from
-the file itself, an environment variable or a file of their own, and are never printed.
+Owns the models of ``source:`` and of a Kafka connection, which telephony shares.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from monitor.errors import SourceError
+from monitor.errors import SecretError, SourceError
+from monitor.secret import Secret
 from monitor.units import DurationMs, Size
 
 TopicName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
@@ -23,45 +22,6 @@ DEFAULT_TOPICS = ("calls", "sms", "messages", "crm")
 
 class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Secret(_Settings):
-    """A secret, from exactly one of three places."""
-
-    value: SecretStr | None = None
-    """The secret itself; better not in a file that is kept in version control."""
-    env: str | None = None
-    """Name of the environment variable that holds it."""
-    file: Path | None = None
-    """Path of a file that holds it; white space at its end is not part of it."""
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        given = [name for name in ("value", "env", "file") if getattr(self, name) is not None]
-        if len(given) != 1:
-            msg = "give exactly one of value, env and file"
-            raise ValueError(msg)
-        return self
-
-    def reveal(self) -> str:
-        """The secret in clear, read now.
-
-        Raises:
-            SourceError: the variable is not set, or the file cannot be read.
-        """
-        if self.value is not None:
-            return self.value.get_secret_value()
-        if self.env is not None:
-            found = os.environ.get(self.env)
-            if found is None:
-                msg = f"the environment variable {self.env} is not set"
-                raise SourceError(msg)
-            return found
-        try:
-            return Path(str(self.file)).read_text(encoding="utf-8").rstrip()
-        except (OSError, UnicodeDecodeError) as fault:
-            msg = f"the secret in {self.file} cannot be read: {fault}"
-            raise SourceError(msg) from fault
 
 
 class Sasl(_Settings):
@@ -132,15 +92,10 @@ class KafkaConnection(_Settings):
             "request_timeout_ms": self.request_timeout,
             "reconnect_backoff_max_ms": 2_000,  # a broker that is back is noticed soon
         }
-        if self.security.tls is not None:
-            options |= _tls_options(self.security.tls)
-        if self.security.sasl is not None:
-            options |= {
-                "sasl_mechanism": self.security.sasl.mechanism,
-                "sasl_plain_username": self.security.sasl.username,
-                "sasl_plain_password": self.security.sasl.password.reveal(),
-            }
-        return options
+        try:
+            return options | _security_options(self.security)
+        except SecretError as error:
+            raise SourceError(str(error)) from error
 
 
 class KafkaSettings(KafkaConnection):
@@ -196,6 +151,19 @@ class FilesSettings(_Settings):
 
 
 SourceSettings = Annotated[KafkaSettings | FilesSettings, Field(discriminator="kind")]
+
+
+def _security_options(security: Security) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if security.tls is not None:
+        options |= _tls_options(security.tls)
+    if security.sasl is not None:
+        options |= {
+            "sasl_mechanism": security.sasl.mechanism,
+            "sasl_plain_username": security.sasl.username,
+            "sasl_plain_password": security.sasl.password.reveal(),
+        }
+    return options
 
 
 def _tls_options(tls: Tls) -> dict[str, Any]:

@@ -1,21 +1,22 @@
-"""The connection to the database: transactions, durability, and errors in plain words.
+"""Transactions on one database, and the statements that are not the same in all of them.
 
-Owns all that is particular to one database; the rest of the package is portable SQLAlchemy Core.
-SQLite runs in WAL mode with ``synchronous=FULL``: a committed decision survives power loss, and
-other processes read while we write.
+Owns what every kind of database has in common; ``monitor.store.sqlite`` and
+``monitor.store.postgres`` own what is particular to one, ``monitor.store.connect`` chooses. The
+rest of the package is portable SQLAlchemy Core.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from monitor.errors import StoreError
 
@@ -23,48 +24,39 @@ _T = TypeVar("_T")
 
 # SQLite takes 32 766 variables in a statement; the widest table has 13 columns.
 _ROWS_PER_STATEMENT = 1_000
-_WAL_BYTES_KEPT = 64 * 2**20
 
-_PLAIN = (
-    # what SQLite says → what that means to the person who must mend it
-    ("file is not a database", "it is damaged, or not a database at all"),
-    ("malformed", "it is damaged"),
-    ("database or disk is full", "the disk is full"),
-    ("disk i/o error", "the disk does not read or write"),
-    ("database is locked", "another process has held it for too long"),
-    ("readonly", "it may not be written: look at its owner and its directory's"),
-    ("unable to open", "it cannot be opened: look at the directory and its permissions"),
-)
+Fence = Callable[[Connection], None]
+"""Raises LeaseLost when the daemon is no longer the active one."""
 
 
-def plain(error: BaseException, path: Path) -> StoreError:
-    """The error for people: which file, and what is the matter with it."""
-    said = str(getattr(error, "orig", None) or error)
-    meaning = next((means for pattern, means in _PLAIN if pattern in said.lower()), None)
-    detail = said if meaning is None else f"{meaning} ({said})"
-    return StoreError(f"store {path}: {detail}")
+class Database(ABC):
+    """One database; any thread may use it.
 
-
-class Database:
-    """One database file; any thread may use it.
-
-    Writers of this process take turns by a lock rather than by SQLite's polling, so the engine
-    waits for a delivery's bookkeeping no longer than that takes.
+    There is one writer at a time. Those of this process take turns by a lock, so the engine waits
+    for a delivery's bookkeeping no longer than that takes; those of others by the database's own.
     """
 
-    def __init__(self, path: Path, *, busy_timeout_ms: int, create: bool) -> None:
-        self.path = path
+    def __init__(self, engine: Engine, *, name: str) -> None:
+        self.name = name
+        """What it is called before people: a path, or an address without its password."""
+        self.fence: Fence | None = None
+        """Asked first in every write; None where a lock file keeps other daemons out."""
         self._turn = threading.Lock()
-        self._engine = _sqlite_engine(path, busy_timeout_ms=busy_timeout_ms, create=create)
+        self._engine = engine
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that is durable once the block is left, and undone if it raises.
 
         Raises:
-            StoreError: the database refused; nothing of the block was kept.
+            StoreError: the database refused. Nothing of the block was kept, unless the connection
+                broke while it was being committed: then nobody knows.
+            LeaseLost: another daemon is the active one; nothing was kept.
         """
-        with self._turn, self._transaction(immediate=True) as connection:
+        with self._turn, self._transaction(self._for_writing) as connection:
+            self._take_turn(connection)
+            if self.fence is not None:
+                self.fence(connection)
             yield connection
 
     @contextmanager
@@ -74,23 +66,39 @@ class Database:
         Raises:
             StoreError: the database cannot be read.
         """
-        with self._transaction(immediate=False) as connection:
+        with self._transaction(self._for_reading) as connection:
             yield connection
-
-    @contextmanager
-    def _transaction(self, *, immediate: bool) -> Iterator[Connection]:
-        try:
-            with (
-                self._engine.connect().execution_options(immediate=immediate) as connection,
-                connection.begin(),
-            ):
-                yield connection
-        except DBAPIError as error:
-            raise plain(error, self.path) from error
 
     def close(self) -> None:
         """Close every connection; a later use opens new ones."""
         self._engine.dispose()
+
+    @abstractmethod
+    def plain(self, error: BaseException) -> StoreError:
+        """The error for people: which database, and what is the matter with it."""
+
+    @abstractmethod
+    def _for_writing(self, connection: Connection) -> Connection:
+        """The connection, set to the isolation that writing needs."""
+
+    @abstractmethod
+    def _for_reading(self, connection: Connection) -> Connection:
+        """The connection, set to see one moment."""
+
+    @abstractmethod
+    def _take_turn(self, connection: Connection) -> None:
+        """Wait for the writers of other processes, as the first thing of a transaction."""
+
+    @contextmanager
+    def _transaction(self, prepared: Callable[[Connection], Connection]) -> Iterator[Connection]:
+        try:
+            with prepared(self._engine.connect()) as connection, connection.begin():
+                yield connection
+        except DBAPIError as error:
+            raise self.plain(error) from error
+        except NoConnectionFree as error:
+            msg = f"store {self.name}: every connection is in use"
+            raise StoreError(msg) from error
 
 
 def insert_if_absent(
@@ -140,39 +148,3 @@ def in_chunks(values: Sequence[_T]) -> Iterator[Sequence[_T]]:
     """``values`` in pieces that fit into one ``IN (…)``."""
     for start in range(0, len(values), _ROWS_PER_STATEMENT):
         yield values[start : start + _ROWS_PER_STATEMENT]
-
-
-def _sqlite_engine(path: Path, *, busy_timeout_ms: int, create: bool) -> Engine:
-    if create:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise plain(error, path) from error
-    elif not path.exists():
-        msg = f"store {path}: there is none: has the daemon run with this configuration?"
-        raise StoreError(msg)
-    engine = create_engine(
-        f"sqlite:///{path}",
-        connect_args={"timeout": busy_timeout_ms / 1000, "check_same_thread": False},
-    )
-    event.listen(engine, "connect", _configure)
-    event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _configure(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # the driver must not begin transactions of its own
-    cursor = connection.cursor()
-    mode = cursor.execute("PRAGMA journal_mode=WAL").fetchone()[0]
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute(f"PRAGMA journal_size_limit={_WAL_BYTES_KEPT}")
-    cursor.close()
-    if mode != "wal":
-        msg = f"the store needs a local disk: SQLite refuses WAL there (journal mode {mode})"
-        raise StoreError(msg)
-
-
-def _begin(connection: Connection) -> None:
-    # A writer takes its lock at once: upgrading a read later can fail without waiting.
-    immediate = connection.get_execution_options().get("immediate", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

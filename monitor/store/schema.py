@@ -17,7 +17,6 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    String,
     Table,
     Text,
     insert,
@@ -26,6 +25,7 @@ from sqlalchemy import (
 )
 
 from monitor.errors import StoreError
+from monitor.store.label import Label
 
 VERSION = 1
 """Raise it with every change of a table, and add the step to ``MIGRATIONS``."""
@@ -42,7 +42,7 @@ def _seq() -> Column[int]:
 META = Table(
     "meta",
     METADATA,
-    Column("name", String, primary_key=True),
+    Column("name", Label, primary_key=True),
     Column("value", Text, nullable=False),
 )
 
@@ -50,12 +50,12 @@ DECISIONS = Table(
     "decisions",
     METADATA,
     _seq(),
-    Column("id", String, nullable=False, unique=True),
+    Column("id", Label, nullable=False, unique=True),
     Column("at_ms", BigInteger, nullable=False),
-    Column("kind", String, nullable=False),
-    Column("rule", String, nullable=False),
-    Column("number", String),
-    Column("episode", String, nullable=False),
+    Column("kind", Label, nullable=False),
+    Column("rule", Label, nullable=False),
+    Column("number", Label),
+    Column("episode", Label, nullable=False),
     Column("shadow", Boolean, nullable=False),
     Column("body", Text, nullable=False),
     Index("decisions_by_kind", "kind", "at_ms"),
@@ -69,15 +69,15 @@ OUTBOX = Table(
     "outbox",
     METADATA,
     _seq(),
-    Column("decision", String, nullable=False),
-    Column("receiver", String, nullable=False),
-    Column("kind", String, nullable=False),
-    Column("order_key", String, nullable=False),
+    Column("decision", Label, nullable=False),
+    Column("receiver", Label, nullable=False),
+    Column("kind", Label, nullable=False),
+    Column("order_key", Label, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     Column("due_ms", BigInteger, nullable=False),
     Column("open", Boolean, nullable=False),  # queued, sending or retry: still to be delivered
-    Column("state", String, nullable=False),
+    Column("state", Label, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("mark", Text, nullable=False),
     Column("last_error", Text, nullable=False),
@@ -92,12 +92,12 @@ OUTBOX = Table(
 EPISODES = Table(
     "episodes",
     METADATA,
-    Column("episode", String, primary_key=True),
-    Column("rule", String, nullable=False),
-    Column("decision", String, nullable=False),  # the latest alert of the episode
-    Column("state", String, nullable=False),
-    Column("level", String, nullable=False),
-    Column("previous_level", String),
+    Column("episode", Label, primary_key=True),
+    Column("rule", Label, nullable=False),
+    Column("decision", Label, nullable=False),  # the latest alert of the episode
+    Column("state", Label, nullable=False),
+    Column("level", Label, nullable=False),
+    Column("previous_level", Label),
     Column("level_since_ms", BigInteger, nullable=False),
     Column("since_ms", BigInteger, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
@@ -111,9 +111,9 @@ JOURNAL = Table(
     "journal",
     METADATA,
     _seq(),
-    Column("kind", String, nullable=False),
+    Column("kind", Label, nullable=False),
     Column("tick_ms", BigInteger, nullable=False),
-    Column("key", String, unique=True),
+    Column("key", Label, unique=True),
     Column("payload", Text, nullable=False),
     Index("journal_by_age", "tick_ms"),
     sqlite_autoincrement=True,
@@ -122,7 +122,7 @@ JOURNAL = Table(
 FLOORS = Table(
     "floors",
     METADATA,
-    Column("topic", String, primary_key=True),
+    Column("topic", Label, primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("position", BigInteger, primary_key=True),
     Column("floor_ms", BigInteger, nullable=False),
@@ -133,7 +133,7 @@ REQUESTS = Table(
     "requests",
     METADATA,
     _seq(),
-    Column("id", String, nullable=False, unique=True),
+    Column("id", Label, nullable=False, unique=True),
     Column("created_ms", BigInteger, nullable=False),
     Column("tick_ms", BigInteger),  # null until the engine took it
     Column("body", Text, nullable=False),
@@ -145,9 +145,9 @@ CHANGES = Table(
     "number_changes",
     METADATA,
     _seq(),
-    Column("id", String, nullable=False, unique=True),
+    Column("id", Label, nullable=False, unique=True),
     Column("at_ms", BigInteger, nullable=False),
-    Column("number", String, nullable=False),
+    Column("number", Label, nullable=False),
     Column("body", Text, nullable=False),
     Index("changes_by_number", "number", "seq"),
     Index("changes_by_age", "at_ms"),
@@ -187,7 +187,11 @@ def prepare(
         return
     if found is None:
         if not migrate:
-            raise StoreError("it is not a store of this daemon: it holds no schema version")
+            msg = (
+                "it is not a store of this daemon: it holds no schema version; "
+                "has the daemon run with this configuration?"
+            )
+            raise StoreError(msg)
         METADATA.create_all(connection)
         connection.execute(insert(META).values(name="schema_version", value=str(version)))
         return

@@ -3,6 +3,10 @@
 Owns the one transaction in which the outcome of judging becomes durable: decisions, their
 deliveries, the audit, the journal. Its parts (``outbox``, ``journal``, ``requests``, ``episodes``,
 ``history``) are the ways to read it and to settle what waits.
+
+How a daemon opens it: in SQLite ``Store.open(settings, clock)``, and a lock file keeps others out;
+in PostgreSQL ``Store.open(settings, clock, token=…)`` with the token of the lease that it holds
+(``monitor.store.lease``), which every write then asks about. Everybody else: ``daemon=False``.
 """
 
 from __future__ import annotations
@@ -15,8 +19,9 @@ from sqlalchemy import Connection
 
 from monitor.clock import Clock
 from monitor.decisions import Alert, Decision, NumberChange, Refusal
-from monitor.errors import StoreError
+from monitor.errors import LeaseLost, StoreError
 from monitor.store.codec import encode, kind_of, number_of, to_text
+from monitor.store.connect import connect
 from monitor.store.database import Database, insert_if_absent
 from monitor.store.episodes import Episodes, follow
 from monitor.store.history import History
@@ -29,6 +34,7 @@ from monitor.store.journal import (
     note_judged_to,
     raise_floors,
 )
+from monitor.store.lease import fence
 from monitor.store.lock import DaemonLock
 from monitor.store.outbox import Outbox, PlannedDelivery, enqueue
 from monitor.store.schema import CHANGES, DECISIONS, prepare
@@ -67,20 +73,29 @@ class Store:
         self._lock: DaemonLock | None = None
 
     @classmethod
-    def open(cls, settings: StoreSettings, clock: Clock, *, daemon: bool = True) -> Self:
+    def open(
+        cls, settings: StoreSettings, clock: Clock, *, daemon: bool = True, token: int | None = None
+    ) -> Self:
         """Open the store.
 
         The daemon creates and migrates it and is the only one; others (``daemon=False``: the
-        command line) read it and leave requests, while the daemon runs or not.
+        command line) read it and leave requests, while the daemon runs or not. ``token``: of the
+        lease, for a daemon on PostgreSQL.
 
         Raises:
             StoreError: absent, damaged, locked, of a newer version, or another daemon's; the
                 message says which, and what to do.
+            LeaseLost: ``token`` is not the active daemon's.
         """
-        database = Database(settings.path, busy_timeout_ms=settings.busy_timeout, create=daemon)
+        shared = settings.url is not None
+        if daemon and shared != (token is not None):
+            raise StoreError("a daemon on PostgreSQL, and no other, needs the token of the lease")
+        database = connect(settings, create=daemon)
         store = cls(database, clock, settings)
         try:
-            if daemon:
+            if daemon and token is not None:
+                database.fence = fence(settings, token)
+            elif daemon:
                 store._lock = DaemonLock(settings.path)
             store._prepare(migrate=daemon)
         except BaseException:
@@ -132,9 +147,9 @@ class Store:
             with begin() as connection:
                 prepare(connection, migrate=migrate)
         except StoreError as error:
-            if str(error).startswith("store "):
+            if isinstance(error, LeaseLost) or str(error).startswith("store "):
                 raise
-            msg = f"store {self.settings.path}: {error}"
+            msg = f"store {self._database.name}: {error}"
             raise StoreError(msg) from error
 
 

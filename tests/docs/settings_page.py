@@ -22,7 +22,8 @@ from pydantic.fields import FieldInfo
 from monitor.config import _RESTART_ONLY, _ROUTING, Config
 from monitor.delivery.settings import AlertmanagerReceiver, LogReceiver, WebhookReceiver
 from monitor.schemas import schema
-from monitor.source.settings import FilesSettings, KafkaConnection, KafkaSettings, Secret
+from monitor.secret import Secret
+from monitor.source.settings import FilesSettings, KafkaConnection, KafkaSettings
 from monitor.units import format_duration
 from tests.docs.settings_text import ELSEWHERE, HEAD, UNSAID, YAML_BELOW
 

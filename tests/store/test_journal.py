@@ -12,6 +12,7 @@ from monitor.store.journal import FloorRow, NewEntry, Request
 from monitor.store.settings import StoreSettings
 from monitor.store.store import Recording, Store
 from tests.store.made import manual
+from tests.store.stores import open_store
 
 
 def test_entries_come_back_in_order_from_where_one_left(store: Store) -> None:
@@ -104,7 +105,7 @@ def test_claims_come_in_steps(store: Store) -> None:
 def test_too_many_waiting_requests_are_refused_and_claimed_ones_do_not_count(
     settings: StoreSettings, clock: ManualClock
 ) -> None:
-    with Store.open(settings.model_copy(update={"max_requests": 2}), clock) as store:
+    with open_store(settings.model_copy(update={"max_requests": 2}), clock) as store:
         store.requests.put(manual("m1"))
         store.requests.put(manual("m2"))
         with pytest.raises(BackPressure, match="2 manual actions are waiting"):

@@ -20,6 +20,7 @@ from monitor.store.outbox import Delivery, Ending, PlannedDelivery, Settled
 from monitor.store.settings import StoreSettings
 from monitor.store.store import Recording, Store
 from tests.store.made import alert, command, refusal
+from tests.store.stores import open_store
 
 Queue = Callable[..., list[int]]
 
@@ -196,7 +197,7 @@ class OutboxMachine(RuleBasedStateMachine):
     def open(self) -> None:
         self.clock = ManualClock(1_000_000)
         self.settings = StoreSettings(path=Path(self.directory) / "m.db")
-        self.store = Store.open(self.settings, self.clock)
+        self.store = open_store(self.settings, self.clock)
 
     def teardown(self) -> None:
         self.store.close()
@@ -258,7 +259,7 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule()
     def crash(self) -> None:
         self.store.close()
-        self.store = Store.open(self.settings, self.clock)
+        self.store = open_store(self.settings, self.clock)
         sending = [name for name, row in self.rows.items() if row.state == "sending"]
         found = self.store.outbox.in_flight("r")
         assert [delivery.decision.id for delivery in found] == sending

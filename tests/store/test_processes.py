@@ -14,7 +14,8 @@ from monitor.clock import ManualClock
 from monitor.store.checkpoint import Checkpoints
 from monitor.store.settings import StoreSettings
 from monitor.store.store import Store
-from tests.store.writer import CHECKPOINT_NUMBERS, DECISIONS_EACH
+from tests.store.stores import open_store
+from tests.store.writer import CHECKPOINT_NUMBERS, DECISIONS_EACH, place_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,8 +45,8 @@ def test_kill_9_loses_nothing_that_was_acknowledged_and_keeps_no_half(
     settings: StoreSettings, clock: ManualClock
 ) -> None:
     for lines in (1, 7, 23):
-        acknowledged = int(kill_after(start("record", settings.path), lines)[-1])
-        with Store.open(settings, clock) as store:
+        acknowledged = int(kill_after(start("record", place_of(settings)), lines)[-1])
+        with open_store(settings, clock) as store:
             whole = store.journal.last_seq()
             assert acknowledged <= whole <= acknowledged + 1
             assert len(store.history.alerts(limit=100_000)) == whole * DECISIONS_EACH
@@ -56,17 +57,17 @@ def test_kill_9_loses_nothing_that_was_acknowledged_and_keeps_no_half(
 def test_kill_9_inside_a_transaction_leaves_nothing_of_it(
     settings: StoreSettings, clock: ManualClock
 ) -> None:
-    with Store.open(settings, clock) as store:
+    with open_store(settings, clock) as store:
         store.journal.append("reload", 0, "kept")
-    kill_after(start("half", settings.path), 1)
-    with Store.open(settings, clock) as store:
+    kill_after(start("half", place_of(settings)), 1)
+    with open_store(settings, clock) as store:
         assert [entry.payload for entry in store.journal.read()] == ["kept"]
         store.journal.append("reload", 0, "after")
 
 
 def test_requests_of_several_processes_are_each_claimed_once(store: Store) -> None:
     names, each = ("a", "b", "c"), 30
-    writers = [start("request", store.settings.path, name, str(each)) for name in names]
+    writers = [start("request", place_of(store.settings), name, str(each)) for name in names]
     claimed: list[str] = []
     tick = 0
     while any(writer.poll() is None for writer in writers):

@@ -17,6 +17,7 @@ from monitor.store.outbox import PlannedDelivery
 from monitor.store.settings import StoreSettings
 from monitor.store.store import Recording, Store
 from tests.store.made import NUMBER, alert, change, command, refusal
+from tests.store.stores import open_store
 
 
 def test_what_was_new_comes_back_in_order(store: Store) -> None:
@@ -54,9 +55,9 @@ def test_everything_of_an_outcome_is_there_after_reopening(
         journal=[NewEntry("ack", 60_000, {"command_id": "c", "status": "applied"})],
         judged_to_ms=60_000,
     )
-    with Store.open(settings, clock) as first:
+    with open_store(settings, clock) as first:
         first.record(outcome)
-    with Store.open(settings, clock) as again:
+    with open_store(settings, clock) as again:
         assert again.history.alerts() == [alert()]
         assert again.history.commands() == [command()]
         assert again.history.decision(command().id) == command()

@@ -1,6 +1,6 @@
 """Programs that tests run in other processes, to kill them or to write beside us.
 
-``python -m tests.store.writer COMMAND STORE …``
+``python -m tests.store.writer COMMAND STORE …``; a store is a path, or the address of a database.
 """
 
 from __future__ import annotations
@@ -10,13 +10,20 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import structlog
+from pydantic import SecretStr
+from sqlalchemy import insert
+
 from monitor.clock import SystemClock
+from monitor.secret import Secret
 from monitor.store.checkpoint import Checkpoints
 from monitor.store.journal import NewEntry
 from monitor.store.outbox import PlannedDelivery
+from monitor.store.schema import JOURNAL
 from monitor.store.settings import StoreSettings
 from monitor.store.store import Recording, Store
 from tests.store.made import alert, manual
+from tests.store.stores import open_store
 
 DECISIONS_EACH = 20
 CHECKPOINT_NUMBERS = 300_000
@@ -28,9 +35,21 @@ def say(text: object) -> None:
     sys.stdout.flush()
 
 
-def record(path: Path) -> None:
+def settings_at(place: str) -> StoreSettings:
+    """The settings of the store at a path or an address."""
+    if "://" in place:
+        return StoreSettings(url=Secret(value=SecretStr(place)))
+    return StoreSettings(path=Path(place))
+
+
+def place_of(settings: StoreSettings) -> str:
+    """The same, the other way round."""
+    return str(settings.path) if settings.url is None else settings.url.reveal()
+
+
+def record(place: str) -> None:
     """Record outcomes for ever; say the number of each once it is durable."""
-    store = Store.open(StoreSettings(path=path), SystemClock())
+    store = open_store(settings_at(place), SystemClock())
     number = store.journal.last_seq()
     while True:
         number += 1
@@ -44,30 +63,28 @@ def record(path: Path) -> None:
         say(number)
 
 
-def stop_half_way(path: Path) -> None:
+def stop_half_way(place: str) -> None:
     """Leave a transaction open with rows written and wait to be killed."""
-    store = Store.open(StoreSettings(path=path), SystemClock())
+    store = open_store(settings_at(place), SystemClock())
     with store._database.write() as connection:
-        for n in range(5_000):  # more than the page cache holds back
-            connection.exec_driver_sql(
-                "INSERT INTO journal (kind, tick_ms, payload) VALUES ('reload', ?, ?)",
-                (n, f'"{"x" * 1000}"'),
-            )
+        for n in range(5_000):  # more than SQLite's page cache holds back
+            values = {"kind": "reload", "tick_ms": n, "payload": f'"{"x" * 1000}"'}
+            connection.execute(insert(JOURNAL).values(values))
         say("half way")
         time.sleep(600)
 
 
-def request(path: Path, name: str, count: str) -> None:
+def request(place: str, name: str, count: str) -> None:
     """Put manual actions as the command line does."""
-    with Store.open(StoreSettings(path=path), SystemClock(), daemon=False) as store:
+    with Store.open(settings_at(place), SystemClock(), daemon=False) as store:
         for n in range(int(count)):
             store.requests.put(manual(f"{name}-{n}"))
     say("done")
 
 
-def checkpoint(path: Path) -> None:
+def checkpoint(place: str) -> None:
     """Save checkpoints for ever; say the number of each once it is durable."""
-    checkpoints = Checkpoints(path)
+    checkpoints = Checkpoints(Path(place))
     number = (checkpoints.load() or {"number": 0})["number"]
     while True:
         number += 1
@@ -76,6 +93,7 @@ def checkpoint(path: Path) -> None:
 
 
 if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     command, place, *rest = sys.argv[1:]
     programs: dict[str, Callable[..., None]] = {
         "record": record,
@@ -83,4 +101,4 @@ if __name__ == "__main__":
         "request": request,
         "checkpoint": checkpoint,
     }
-    programs[command](Path(place), *rest)
+    programs[command](place, *rest)

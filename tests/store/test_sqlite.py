@@ -1,4 +1,4 @@
-"""Durability, versions, and faults in plain words."""
+"""The store in SQLite: durability, one daemon, and faults in plain words."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, text
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy import text
 
 from monitor.clock import ManualClock
 from monitor.errors import StoreError
-from monitor.store.database import Database, plain
-from monitor.store.schema import METADATA, VERSION, prepare, stored_version
 from monitor.store.settings import StoreSettings
+from monitor.store.sqlite import SqliteDatabase, plain
 from monitor.store.store import Recording, Store
-from tests.store.made import alert, manual
+from tests.store.made import alert
+from tests.store.stores import settings_of
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> StoreSettings:
+    return settings_of(tmp_path)
 
 
 def pragma(store: Store, name: str) -> object:
@@ -31,31 +34,12 @@ def test_commits_are_synced_and_readers_do_not_wait(store: Store) -> None:
     assert pragma(store, "busy_timeout") == 5_000
 
 
-def test_a_reader_sees_one_moment_while_others_write(store: Store) -> None:
-    count = text("SELECT count(*) FROM decisions")
-    with store._database.read() as connection:
-        assert connection.scalar(count) == 0
-        store.record(Recording([alert()]))
-        assert connection.scalar(count) == 0
-    assert len(store.history.alerts()) == 1
-
-
 def test_there_is_no_store_for_the_command_line_to_read(
     settings: StoreSettings, clock: ManualClock
 ) -> None:
     with pytest.raises(StoreError, match="there is none: has the daemon run"):
         Store.open(settings, clock, daemon=False)
     assert not settings.path.exists()
-
-
-def test_the_command_line_reads_and_requests_beside_the_daemon(
-    settings: StoreSettings, store: Store, clock: ManualClock
-) -> None:
-    store.record(Recording([alert()]))
-    with Store.open(settings, clock, daemon=False) as other:
-        assert other.history.alerts() == [alert()]
-        other.requests.put(manual())
-    assert [claimed.action for claimed in store.requests.claim(5_000)] == [manual()]
 
 
 def test_a_second_daemon_is_refused_until_the_first_is_gone(
@@ -129,7 +113,7 @@ def test_a_full_disk_keeps_what_was_there(store: Store) -> None:
     ],
 )
 def test_what_sqlite_says_in_plain_words(said: str, meant: str) -> None:
-    assert meant in str(plain(sqlite3.OperationalError(said), Path("/var/m.db")))
+    assert meant in str(plain(sqlite3.OperationalError(said), "/var/m.db"))
 
 
 def test_a_directory_that_cannot_be(tmp_path: Path, clock: ManualClock) -> None:
@@ -145,85 +129,7 @@ def test_a_directory_that_cannot_be(tmp_path: Path, clock: ManualClock) -> None:
 
 
 def test_a_file_system_without_wal_is_refused() -> None:
-    database = Database(Path(":memory:"), busy_timeout_ms=100, create=True)
+    database = SqliteDatabase(Path(":memory:"), busy_timeout_ms=100, create=True)
     with pytest.raises(StoreError, match="needs a local disk"), database.read():
         pass
     database.close()
-
-
-# --- versions -----------------------------------------------------------------------------------
-
-
-def set_version(settings: StoreSettings, version: int) -> None:
-    connection = sqlite3.connect(settings.path)
-    with connection:
-        connection.execute(
-            "UPDATE meta SET value = ? WHERE name = 'schema_version'", (str(version),)
-        )
-    connection.close()
-
-
-def test_a_newer_store_is_refused_with_what_to_do(
-    settings: StoreSettings, clock: ManualClock
-) -> None:
-    Store.open(settings, clock).close()
-    set_version(settings, VERSION + 1)
-    expected = (
-        rf"^store .*monitor\.db: it has schema version {VERSION + 1}, "
-        rf"and this program knows up to {VERSION}: run the newer program"
-    )
-    for daemon in (True, False):
-        with pytest.raises(StoreError, match=expected):
-            Store.open(settings, clock, daemon=daemon)
-
-
-def test_the_command_line_does_not_migrate(settings: StoreSettings, clock: ManualClock) -> None:
-    Store.open(settings, clock).close()
-    set_version(settings, VERSION - 1)
-    with pytest.raises(StoreError, match="start the daemon once"):
-        Store.open(settings, clock, daemon=False)
-
-
-def test_migrations_run_in_order_and_a_failing_one_leaves_all_as_it_was(
-    settings: StoreSettings, store: Store
-) -> None:
-    ran: list[int] = []
-
-    def step(number: int) -> None:
-        ran.append(number)
-
-    def first(connection: Connection) -> None:
-        connection.execute(text("CREATE TABLE added (x INTEGER)"))
-        step(1)
-
-    def second(_connection: Connection) -> None:
-        step(2)
-        if len(ran) == 2:
-            raise StoreError("no")
-
-    migrations = {VERSION: first, VERSION + 1: second}
-
-    def migrate() -> None:
-        with store._database.write() as connection:
-            prepare(connection, migrate=True, version=VERSION + 2, migrations=migrations)
-
-    with pytest.raises(StoreError, match="no"):
-        migrate()
-    with store._database.read() as connection:
-        assert stored_version(connection) == VERSION
-    migrate()
-    assert ran == [1, 2, 1, 2]
-    with store._database.read() as connection:
-        assert stored_version(connection) == VERSION + 2
-    set_version(settings, VERSION)
-
-
-def test_the_tables_can_be_made_in_postgresql() -> None:
-    """No server here: the statements are made, and none is SQLite's own."""
-    made: list[str] = []
-    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
-    for table in METADATA.sorted_tables:
-        made.append(str(CreateTable(table).compile(dialect=dialect)))
-        made += [str(CreateIndex(index).compile(dialect=dialect)) for index in table.indexes]
-    assert sum("BIGSERIAL" in statement for statement in made) == 5
-    assert not any("AUTOINCREMENT" in statement for statement in made)
