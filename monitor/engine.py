@@ -96,6 +96,8 @@ class Pace:
     """Past half of ``max_pending_rows``, partitions further ahead than this are not polled."""
     evict_every_ms: int = 600_000
     max_places: int = 20_000
+    report_every_ms: int | None = None
+    """Ticks at multiples of it are judged even where nothing can change; None: none are."""
     live: bool = True
     """False: a replay. The wall clock refuses nothing and no partition is waited for in vain."""
 
@@ -296,7 +298,7 @@ class Engine:
     def _next_tick(self, row_ticks: deque[int], until: int) -> int | None:
         """The next tick at which anything can change; quiet stretches are skipped."""
         after = self.judged
-        every = self.pace.evict_every_ms
+        every, report = self.pace.evict_every_ms, self.pace.report_every_ms
         candidates = [
             row_ticks[0] if row_ticks else None,
             self._inputs[0].tick if self._inputs else None,
@@ -304,6 +306,7 @@ class Engine:
             self.judges.rules.next_event_tick(after),
             self.judges.desk.next_event_tick(after),
             after - after % every + every,
+            None if report is None else after - after % report + report,
         ]
         due = min(max(tick, after + self.pace.tick_ms) for tick in candidates if tick is not None)
         return due if due <= until else None

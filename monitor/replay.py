@@ -53,11 +53,13 @@ def replay_engine(
     dead_letters: DeadLetters | None = None,
     clock: Clock | None = None,
     on_tick: Callable[[int], None] | None = None,
+    report_every_ms: int | None = None,
 ) -> Engine:
     """An engine over a finite source, which the caller has started.
 
     Telephony's answers come from the journal where there is one; without it every command counts as
-    applied at once.
+    applied at once. ``on_tick`` is called after each judged tick, and those at multiples of
+    ``report_every_ms`` (of the tick itself a multiple) are judged for certain.
     """
     past = past or Past()
     config = site.config
@@ -74,7 +76,10 @@ def replay_engine(
         clock=clock or SystemClock(),
         stats=stats or Stats(),
         pace=Pace(
-            tick_ms=config.time.tick, max_pending_rows=config.limits.pending_rows, live=False
+            tick_ms=config.time.tick,
+            max_pending_rows=config.limits.pending_rows,
+            live=False,
+            report_every_ms=report_every_ms,
         ),
         on_tick=on_tick,
     )

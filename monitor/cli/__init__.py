@@ -1,5 +1,13 @@
-"""The command line: one module for each command, put together in ``main``."""
+"""The command line: a module for each command, and ``commands`` that lists them.
 
-from monitor.cli.main import main
+Owns the entry point alone, and imports nothing heavy: from its first line on, ctrl-c is quiet.
+"""
 
-__all__ = ["main"]
+from monitor.cli.interrupts import quick_end
+
+
+def main() -> None:
+    """Entry point of the console script; ends with the exit status of the command."""
+    with quick_end():
+        from monitor.cli.root import start  # noqa: PLC0415 - what it needs takes a moment
+    start()

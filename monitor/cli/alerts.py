@@ -7,55 +7,49 @@ from typing import Annotated
 
 import typer
 
+from monitor.cli.declare import duration, group, member
 from monitor.cli.live import sentence
-from monitor.cli.options import ConfigOption, JsonOption, console, plain_table, site_of, store_of
+from monitor.cli.options import ConfigOption, JsonOption, site_of, store_of
+from monitor.cli.output import console, document, plain_table, stamp
 from monitor.clock import SystemClock
-from monitor.decisions import Alert, iso
-from monitor.logs import mask
-from monitor.units import parse_duration
+from monitor.decisions import Alert
+from monitor.units import format_duration
 
-app = typer.Typer(help="Alerts: what fires, what fired.", no_args_is_help=True)
-
-
-def _since(text: str) -> int:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+app = group("Alerts: what fires, what fired.")
 
 
-@app.command("list")
+@member(
+    app, "list", "alerts list", "alerts list --firing", "alerts list --since 7d --json | jq .rule"
+)
 def list_(
     config: ConfigOption = None,
     firing: Annotated[bool, typer.Option("--firing", help="Only what fires now.")] = False,
     since: Annotated[
-        str, typer.Option("--since", metavar="DURATION", help="How far back, such as 24h.")
-    ] = "24h",
-    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000)] = 50,
+        int,
+        typer.Option(
+            "--since", metavar="DURATION", parser=duration, help="How far back, such as 24h."
+        ),
+    ] = "24h",  # type: ignore[assignment]  # parsed as if it were given
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, max=10_000, help="At most so many.")
+    ] = 50,
     as_json: JsonOption = False,
 ) -> None:
     """Alerts, newest first."""
-    since_ms = SystemClock().now_ms() - _since(since)
+    now_ms = SystemClock().now_ms()
     with store_of(site_of(config)) as store:
         if firing:
             alerts: list[Alert] = [episode.alert for episode in store.episodes.firing(limit=limit)]
         else:
-            alerts = store.history.alerts(since_ms=since_ms, limit=limit)
+            alerts = store.history.alerts(since_ms=now_ms - since, limit=limit)
     if as_json:
         for alert in alerts:
-            print(json.dumps(_masked(alert), ensure_ascii=False))
+            print(json.dumps(document(alert), ensure_ascii=False))
         return
     if not alerts:
-        print("no alerts")
+        print("nothing fires" if firing else f"no alerts in the last {format_duration(since)}")
         return
     table = plain_table("at", "alert")
     for alert in alerts:
-        table.add_row(iso(alert.at_ms), sentence(alert))
+        table.add_row(stamp(alert.at_ms, now_ms=now_ms), sentence(alert))
     console().print(table)
-
-
-def _masked(alert: Alert) -> dict[str, object]:
-    document = alert.to_json()
-    scope = {k: mask(v) if k == "customer" else v for k, v in alert.scope}
-    messages = {k: mask(v) for k, v in alert.message.items()} if "customer" in scope else None
-    return document | {"scope": scope} | ({} if messages is None else {"message": messages})

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
+from monitor.cli.declare import single
 from monitor.cli.options import ConfigOption, JsonOption, config_path
+from monitor.cli.output import counted, lines
 from monitor.errors import ConfigError, Problem
 from monitor.rules.cases import load_cases
 from monitor.rules.lint import Finding, Surroundings, lint, place_indicators, place_rules
@@ -36,21 +37,26 @@ def check(
     except ConfigError as error:
         _report([("error", problem) for problem in error.problems], None, as_json=as_json)
         raise typer.Exit(2) from error
+    if path is None and not as_json:
+        print("no config.yaml here: the embedded defaults, with which every alert goes to the log")
     findings = [
         (f.severity, f.problem)
-        for f in findings_of(site)
+        for f in findings_of(site, routes=path is not None)
         if verbose or as_json or f.severity != "info"
     ]
     _report(findings, site, as_json=as_json)
     raise typer.Exit(1 if any(severity == "error" for severity, _ in findings) else 0)
 
 
-def findings_of(site: Site) -> list[Finding]:
-    """The lint of a whole site."""
+app = single("check", check, "check", "check -c site.yaml --json")
+
+
+def findings_of(site: Site, *, routes: bool = True) -> list[Finding]:
+    """The lint of a whole site; with ``routes``, also whether those that rules name exist."""
     rules = [placed for file in site.rule_files for placed in place_rules(file)]
     indicators = [placed for file in site.indicator_files for placed in place_indicators(file)]
     around = Surroundings(
-        routes=frozenset(site.config.delivery.routes),
+        routes=frozenset(site.config.delivery.routes) if routes else None,
         tick_ms=site.config.time.tick,
     )
     return lint(rules, indicators, around)
@@ -60,14 +66,15 @@ def _report(found: Sequence[tuple[str, Problem]], site: Site | None, *, as_json:
     if as_json:
         print(json.dumps({"site": _site(site), "findings": [_plain(*entry) for entry in found]}))
         return
-    console = Console(soft_wrap=True, highlight=False, emoji=False)
+    console = lines()
     for severity, problem in found:
-        console.print(f"{severity}: {problem}", style=_COLOURS[severity], markup=False)
+        console.print(f"{severity}: {problem}", style=_COLOURS[severity])
     if site is not None:
         console.print(
-            f"{len(site.files)} files, {len(site.indicators)} indicators, {len(site.rules)} rules:"
-            f" {sum(s == 'error' for s, _ in found)} errors,"
-            f" {sum(s == 'warning' for s, _ in found)} warnings"
+            f"{counted(len(site.files), 'file')}, {counted(len(site.indicators), 'indicator')},"
+            f" {counted(len(site.rules), 'rule')}:"
+            f" {counted(sum(s == 'error' for s, _ in found), 'error')},"
+            f" {counted(sum(s == 'warning' for s, _ in found), 'warning')}"
         )
 
 

@@ -18,24 +18,33 @@ import polars as pl
 import typer
 
 from monitor.cli import status
-from monitor.cli.options import ConfigOption, JsonOption, console, plain_table, site_of, store_of
+from monitor.cli.declare import group, member, some_duration
+from monitor.cli.options import ConfigOption, JsonOption, site_of, store_of
+from monitor.cli.output import console, lines, plain_table, span, stamp, stamp_of
 from monitor.clock import SystemClock
 from monitor.decisions import ManualAction, NumberChange, iso
 from monitor.events.phones import normalise
-from monitor.units import parse_duration
 
-app = typer.Typer(help="Outbound numbers: list, act, history.", no_args_is_help=True)
+app = group("Outbound numbers: list, act, history.")
 
-NumberArgument = Annotated[str, typer.Argument(help="The outbound number, as E.164: +86…")]
-WhyOption = Annotated[str, typer.Option("--why", help="Kept in the number's history.")]
+NumberArgument = Annotated[
+    str, typer.Argument(metavar="NUMBER", help="The outbound number, as E.164: +86…")
+]
+WhyOption = Annotated[
+    str, typer.Option("--why", metavar="TEXT", help="Kept in the number's history.")
+]
 WaitOption = Annotated[
-    float, typer.Option("--wait", min=0, max=600, help="Seconds to wait for the daemon; 0: none.")
+    float,
+    typer.Option(
+        "--wait", metavar="SECONDS", min=0, max=600, help="To wait for the daemon; 0: not at all."
+    ),
 ]
 _POLL_S = 0.2
+_ASK_STATUS = "monitor status tells."
 Action = Literal["suspend", "resume", "freeze", "unfreeze"]
 
 
-@app.command("list")
+@member(app, "list", "numbers list", "numbers list --json | jq -r .number")
 def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Numbers that are not simply active, from the running daemon."""
     document = status.fetch(config)
@@ -49,23 +58,25 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     terminal.print(counts or "no numbers seen yet")
     if document.get("frozen"):
         terminal.print("suspensions by rules are frozen", style="bold red")
+    now_ms = SystemClock().now_ms()
     table = plain_table("number", "state", "since", "until", "by")
     for entry in standing:
-        until = entry["until"] or "–"
-        table.add_row(
-            entry["number"], entry["state"], entry["since"], until, entry["rule"] or "a person"
-        )
+        since, until = (stamp_of(entry[key], now_ms=now_ms) for key in ("since", "until"))
+        table.add_row(entry["number"], entry["state"], since, until, entry["rule"] or "a person")
     if standing:
         terminal.print(table)
 
 
-@app.command("history")
+@member(app, "history", "numbers history +862150000007", "numbers history --limit 500 --json")
 def history(
     number: Annotated[
-        str | None, typer.Argument(help="The outbound number; without it, all changes.")
+        str | None,
+        typer.Argument(metavar="NUMBER", help="The outbound number; without it, all changes."),
     ] = None,
     config: ConfigOption = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000)] = 50,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, max=10_000, help="At most so many.")
+    ] = 50,
     as_json: JsonOption = False,
 ) -> None:
     """Every change: when, who or which rule, why; newest first. Freezes stand there too."""
@@ -83,30 +94,32 @@ def history(
     _show(changes)
 
 
-@app.command("suspend")
+@member(
+    app,
+    "suspend",
+    "numbers suspend +862150000007 --why 'customers complain' --for 2h",
+    "numbers suspend '+86 21 5000 0007' --why 'carrier asked'",
+)
 def suspend(
     number: NumberArgument,
     why: WhyOption,
     config: ConfigOption = None,
     ttl: Annotated[
-        str | None,
-        typer.Option("--for", metavar="DURATION", help="Comes back by itself, such as 30m."),
+        int | None,
+        typer.Option(
+            "--for",
+            metavar="DURATION",
+            parser=some_duration,
+            help="Comes back by itself, such as 30m; without it, until resumed by hand.",
+        ),
     ] = None,
     wait: WaitOption = 15.0,
 ) -> None:
-    """Take a number out of service now; without `--for`, until resumed by hand."""
-    ttl_ms = None
-    if ttl is not None:
-        try:
-            ttl_ms = parse_duration(ttl)
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="--for") from error
-        if not ttl_ms:
-            raise typer.BadParameter("0s would suspend for no time", param_hint="--for")
-    _ask(config, "suspend", number, ttl_ms, why, wait)
+    """Take a number out of service now."""
+    _ask(config, "suspend", number, ttl, why, wait)
 
 
-@app.command("resume")
+@member(app, "resume", "numbers resume +862150000007 --why 'cleared by the carrier'")
 def resume(
     number: NumberArgument, why: WhyOption, config: ConfigOption = None, wait: WaitOption = 15.0
 ) -> None:
@@ -114,7 +127,12 @@ def resume(
     _ask(config, "resume", number, None, why, wait)
 
 
-@app.command("freeze")
+@member(
+    app,
+    "freeze",
+    "numbers freeze --why 'bad data since 14:00'",
+    "numbers freeze --off --why 'data is good again'",
+)
 def freeze(
     why: WhyOption,
     config: ConfigOption = None,
@@ -151,8 +169,12 @@ def _ask(
                 print(f"{what}: taken by the daemon as of {iso(found.tick_ms)}")
                 return
             clock.wait(threading.Event(), _POLL_S)
-    print(f"{what}: left for the daemon; it has not taken it yet")
-    raise typer.Exit(0 if wait_s == 0 else 1)
+    if wait_s == 0:
+        print(f"{what}: left for the daemon")
+        return
+    print(f"{what}: left for the daemon, which has not taken it within {span(wait_s)}")
+    lines(stderr=True).print(f"Is it running? It takes the request when it is. {_ASK_STATUS}")
+    raise typer.Exit(1)
 
 
 def _who() -> str:
@@ -168,17 +190,16 @@ def _e164(number: str, region: str) -> str:
 
 
 def _show(changes: list[NumberChange]) -> None:
-    table = plain_table("at", "number", "from", "to", "reason", "by", "until", "detail")
+    now_ms = SystemClock().now_ms()
+    table = plain_table("at", "number", "change", "by", "why")
     for change in changes:
-        until = "–" if change.until_ms is None else iso(change.until_ms)
+        until = None if change.until_ms is None else stamp(change.until_ms, now_ms=now_ms)
+        why = [change.reason, change.detail, "" if until is None else f"until {until}"]
         table.add_row(
-            iso(change.at_ms),
+            stamp(change.at_ms, now_ms=now_ms),
             change.number or "all",
-            change.before,
-            change.after,
-            change.reason,
+            f"{change.before} → {change.after}",
             change.by,
-            until,
-            change.detail,
+            ", ".join(part for part in why if part),
         )
     console().print(table)

@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from monitor.clock import SystemClock
 from monitor.config import DEFAULT_PATH
@@ -20,6 +18,7 @@ ConfigOption = Annotated[
     typer.Option(
         "-c",
         "--config",
+        metavar="FILE",
         help="Configuration file; without it ./config.yaml, and the embedded defaults"
         " where there is none.",
         exists=True,
@@ -28,35 +27,6 @@ ConfigOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
-
-
-def console() -> Console:
-    """Where tables go: in a pipe nothing is cut or wrapped to the width of a terminal."""
-    made = Console(emoji=False, markup=False, highlight=False)
-    if not made.is_terminal:
-        made.width = 10_000
-    return made
-
-
-def plain_table(*headings: str) -> Table:
-    """A table without lines; a cell that is too long for a terminal goes on below, whole."""
-    table = Table(box=None, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    return table
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file that was asked for.
-
-    Raises:
-        UsageError: it cannot be written there.
-    """
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        msg = f"{path} cannot be written: {error.strerror}"
-        raise UsageError(msg) from error
 
 
 def config_path(config: Path | None) -> Path | None:

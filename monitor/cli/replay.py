@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from monitor import logs
 from monitor.assembly import open_source
+from monitor.cli.declare import single, some_duration
 from monitor.cli.live import sentence
 from monitor.cli.options import ConfigOption, config_path
+from monitor.cli.output import lines, span, stamp, stamp_of
 from monitor.clock import SystemClock
 from monitor.decisions import Decision, iso
 from monitor.engine import Engine
@@ -34,29 +37,40 @@ from monitor.source.bounded import BoundedSource
 from monitor.source.files import FileSource
 from monitor.source.settings import FilesSettings, KafkaSettings
 from monitor.store.store import Store
-from monitor.units import parse_duration
+from monitor.units import format_duration
 from monitor.windows.watermark import NEVER
+
+_TIMES = "As 2026-11-22T09:00, local unless it names a zone."
 
 
 def replay(
     files: Annotated[
         list[str] | None,
-        typer.Option("--from", metavar="F.jsonl", help="Recorded events; repeat for several."),
+        typer.Option(
+            "--from",
+            metavar="F.jsonl",
+            help="Recorded events; repeat for several. A pattern in quotes is fine: 'day-*.jsonl'.",
+        ),
     ] = None,
     kafka: Annotated[
         bool, typer.Option("--kafka", help="Read the configured topics instead.")
     ] = False,
     since: Annotated[
-        datetime | None, typer.Option("--since", help="With --kafka: broker time to begin at.")
+        datetime | None,
+        typer.Option(
+            "--since", metavar="TIME", help=f"With --kafka: broker time to begin at. {_TIMES}"
+        ),
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option("--until", help="With --kafka: broker time to end before.")
+        datetime | None,
+        typer.Option("--until", metavar="TIME", help="With --kafka: broker time to end before."),
     ] = None,
     rules: Annotated[
         list[Path] | None,
         typer.Option(
             "--rules",
-            help="Pack folder instead of the configured ones.",
+            metavar="FOLDER",
+            help="Pack instead of the configured ones; repeat for several.",
             exists=True,
             file_okay=False,
         ),
@@ -65,6 +79,7 @@ def replay(
         Path | None,
         typer.Option(
             "--journal",
+            metavar="FILE",
             help="Store of a live run: its journal is replayed too.",
             exists=True,
             dir_okay=False,
@@ -74,39 +89,56 @@ def replay(
         bool, typer.Option("--indicators", help="A line for each indicator, scope and window too.")
     ] = False,
     indicators_every: Annotated[
-        str | None,
+        int | None,
         typer.Option(
-            "--indicators-every", metavar="DURATION", help="Those lines along the way, such as 1h."
+            "--indicators-every",
+            metavar="DURATION",
+            parser=some_duration,
+            help="Those lines along the way, such as 1h: at multiples of it in UTC, from the first"
+            " event on. A multiple of the tick.",
         ),
     ] = None,
     output: Annotated[
         Literal["json", "table"] | None,
-        typer.Option("--format", help="JSON Lines, or a table; by default a table on a terminal."),
+        typer.Option(
+            "--format", help="JSON Lines, or lines for people; by default those on a terminal."
+        ),
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """What the rules decide on recorded events: the same engine, nothing is sent."""
+    """What the rules decide on recorded events: the same engine, nothing is sent.
+
+    Decisions go to standard output in the order of their times, what was read to standard error.
+    """
     logs.configure(level="warning")
+    _span(files, since, until)
     site = load_site(config_path(config), packs=rules)
-    if files and (since is not None or until is not None):
-        raise UsageError("--since and --until are for --kafka: lines of a file have no broker time")
+    _whole_ticks(site, indicators_every)
     source = _source(site, files, kafka=kafka, until=until)
-    every_ms = None if indicators_every is None else _period(indicators_every)
     as_json = output == "json" or (output is None and not sys.stdout.isatty())
     printer = _json_printer if as_json else _table_printer()
     past = None if journal is None else _past(site, journal)
-    engine = replay_engine(site, source, printer, past=past, on_tick=None)
-    if every_ms is not None:
-        engine.on_tick = _along(engine, every_ms, printer)
+    engine = replay_engine(site, source, printer, past=past, report_every_ms=indicators_every)
+    reported = [NEVER]
+
+    def report() -> None:
+        reported[0] = engine.judged
+        for line in indicator_lines(engine):
+            printer(line)
+
+    if indicators_every is not None:
+        every_ms = indicators_every
+        engine.on_tick = lambda tick: None if tick % every_ms else report()
+    clock = SystemClock()
+    started_s = clock.monotonic_s()
     source.start({}, None if since is None else _ms(since))
     try:
         _work(engine, source)
     finally:
         source.close()
-    if indicators and engine.judged != NEVER:
-        for line in indicator_lines(engine):
-            printer(line)
-    _summary(engine)
+    if indicators and engine.judged != reported[0]:
+        report()
+    _summary(engine, clock.monotonic_s() - started_s)
 
 
 def _source(site: Site, files: list[str] | None, *, kafka: bool, until: datetime | None) -> Source:
@@ -166,64 +198,71 @@ def _work(engine: Engine, source: Source) -> None:
         engine.run_to_end(tell)
 
 
-def _along(engine: Engine, every_ms: int, printer: Callable[[Any], None]) -> Callable[[int], None]:
-    """After each judged tick: the figures, once in every stretch of ``every_ms``."""
-    last = [NEVER]
-
-    def tell(tick: int) -> None:
-        stretch = tick // every_ms
-        if last[0] not in (NEVER, stretch):
-            for line in indicator_lines(engine):
-                printer(line)
-        last[0] = stretch
-
-    return tell
-
-
 def _json_printer(what: Decision | dict[str, Any]) -> None:
     print(json.dumps(what if isinstance(what, dict) else what.to_json(), ensure_ascii=False))
 
 
 def _table_printer() -> Callable[[Decision | dict[str, Any]], None]:
-    console = Console(highlight=False, soft_wrap=True)
+    out, now_ms = lines(), SystemClock().now_ms()
 
     def tell(what: Decision | dict[str, Any]) -> None:
         if isinstance(what, dict):
-            scope = ", ".join(what["scope"].values())
             value = what["value"]
             shown = "–" if value is None else f"{value:.4g}"
-            console.print(
-                f"{what['at']}  {what['indicator']:<24} {scope:<32} {what['window']:<6}"
-                f" {shown:>10}  ({what['hits']:g}/{what['of']:g})",
-                markup=False,
-                emoji=False,
+            out.print(
+                f"{stamp_of(what['at'], now_ms=now_ms)}  {_padded(what['indicator'], 22)}"
+                f" {_padded(', '.join(what['scope'].values()), 16)} {what['window']:<4}"
+                f" {shown:>8}  ({what['hits']:g}/{what['of']:g})"
             )
         else:
-            console.print(f"{iso(what.at_ms)} ", sentence(what))
+            out.print(f"{stamp(what.at_ms, now_ms=now_ms)} ", sentence(what))
 
     return tell
 
 
-def _summary(engine: Engine) -> None:
+def _padded(text: str, columns: int) -> str:
+    """``text`` and blanks up to so many columns of a terminal; Chinese takes two a character."""
+    return text + " " * max(0, columns - cell_len(text))
+
+
+def _summary(engine: Engine, took_s: float) -> None:
     stats = engine.stats
     accepted = sum(n for (_, outcome), n in stats.events.items() if outcome == "accepted")
     duplicates = sum(n for (_, outcome), n in stats.events.items() if outcome == "duplicate")
     text = f"{accepted:,} events, {duplicates:,} duplicates, {stats.late:,} late,"
-    text += f" {stats.ticks:,} ticks"
+    text += f" {stats.ticks:,} ticks in {span(took_s)}"
     if stats.rejects:
         text += "; refused: " + ", ".join(f"{n} {why}" for why, n in sorted(stats.rejects.items()))
-    Console(stderr=True, highlight=False).print(text)
+    lines(stderr=True).print(text)
 
 
-def _period(text: str) -> int:
-    try:
-        period_ms = parse_duration(text)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-    if not period_ms:
-        raise UsageError("--indicators-every: 0s would never end")
-    return period_ms
+def _span(files: list[str] | None, since: datetime | None, until: datetime | None) -> None:
+    if files and (since is not None or until is not None):
+        raise UsageError("--since and --until are for --kafka: lines of a file have no broker time")
+    if since is not None and until is not None and _ms(until) <= _ms(since):
+        raise UsageError("--until is not after --since: nothing lies between them")
+
+
+def _whole_ticks(site: Site, every_ms: int | None) -> None:
+    tick_ms = site.config.time.tick
+    if every_ms is not None and every_ms % tick_ms:
+        near_ms = max(1, round(every_ms / tick_ms)) * tick_ms
+        msg = (
+            f"--indicators-every {format_duration(every_ms)} is not a multiple of the tick,"
+            f" {format_duration(tick_ms)}: {format_duration(near_ms)} is"
+        )
+        raise UsageError(msg)
 
 
 def _ms(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
+
+
+app = single(
+    "replay",
+    replay,
+    "replay --from events.jsonl",
+    "replay --from 'day-*.jsonl' --indicators-every 1h --format json",
+    "replay --from events.jsonl --rules rules/telemarketing",
+    "replay --kafka --since 2026-11-21T09:00 --until 2026-11-21T18:00",
+)

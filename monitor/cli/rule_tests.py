@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
-from monitor.cli.options import ConfigOption, config_path, write
+from monitor.cli.declare import single
+from monitor.cli.options import ConfigOption, config_path
+from monitor.cli.output import lines, write
 from monitor.clock import SystemClock
 from monitor.errors import UsageError
 from monitor.replay import run_story
@@ -22,11 +23,15 @@ from monitor.site import Site, load_site
 def rule_tests(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(help="Files or folders; without any, the packs that are on.", exists=True),
+        typer.Argument(
+            metavar="PATH",
+            help="Files or folders; without any, the packs that are on.",
+            exists=True,
+        ),
     ] = None,
     config: ConfigOption = None,
     junit_file: Annotated[
-        Path | None, typer.Option("--junit", help="Write JUnit XML here too.")
+        Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML here too.")
     ] = None,
 ) -> None:
     """Run `*.test.yaml`: events written in YAML, and what should come of them."""
@@ -34,7 +39,7 @@ def rule_tests(
     files = _files(paths, load_site(path))
     if not files:
         raise UsageError("no *.test.yaml found")
-    console = Console(soft_wrap=True, highlight=False, emoji=False)
+    console = lines()
     results: list[Result] = []
     for file in files:
         site = _site_for(file, path)
@@ -42,18 +47,21 @@ def rule_tests(
             load_cases(file, site.rules), functools.partial(run_story, site), SystemClock()
         )
         results += found
-        console.print(str(file), style="bold", markup=False)
+        console.print(str(file), style="bold")
         for result in found:
             mark = ("✓", "green") if result.passed else ("✗", "red")
             took = (f" {result.seconds:.2f} s", "dim")
             console.print(Text.assemble("  ", mark, f" {result.name}", took))
             for failure in result.failures:
-                console.print(f"    {result.path}:{result.line}: {failure}", markup=False)
+                console.print(f"    {result.path}:{result.line}: {failure}")
     failed = sum(not result.passed for result in results)
     console.print(f"{len(results) - failed} passed, {failed} failed")
     if junit_file is not None:
         write(junit_file, junit(results))
     raise typer.Exit(1 if failed else 0)
+
+
+app = single("test", rule_tests, "test", "test rules/telemarketing --junit results.xml")
 
 
 def _files(paths: list[Path] | None, site: Site) -> list[Path]:

@@ -19,6 +19,8 @@ from rich.live import Live
 from monitor import logs
 from monitor.app import Daemon
 from monitor.cli import demo
+from monitor.cli.declare import single
+from monitor.cli.lazy import silence
 from monitor.cli.live import line, render
 from monitor.cli.options import ConfigOption, config_path
 from monitor.clock import Clock, SystemClock
@@ -64,6 +66,9 @@ def run(
             stack.enter_context(demo.traffic(daemon, clock))
         _signals(daemon, hangup_stops=demonstration)
         _work(daemon, clock, table=table)
+
+
+app = single("run", run, "run", "run -c /etc/monitor/config.yaml --no-live", "run --demo")
 
 
 @contextlib.contextmanager
@@ -131,16 +136,9 @@ def _tell(daemon: Daemon, thread: threading.Thread, clock: Clock) -> None:
         try:
             print(line(daemon.board.latest), flush=True)
         except BrokenPipeError:
-            _silence(sys.stdout)
+            silence(sys.stdout)
         except OSError:  # a full disk; the next line may do
             continue
-
-
-def _silence(stream: TextIO) -> None:
-    """Its reader is gone for good: what is written from now on goes nowhere."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
 
 
 def _url(daemon: Daemon) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from monitor.cli.declare import single
 from monitor.schemas import schema as schema_of
 
 Kind = Literal["events", "config", "indicators", "rules", "tests"]
@@ -15,3 +16,6 @@ Kind = Literal["events", "config", "indicators", "rules", "tests"]
 def schema(kind: Annotated[Kind, typer.Argument(help="Which file's schema.")]) -> None:
     """Print a JSON Schema (draft-07)."""
     print(json.dumps(schema_of(kind), ensure_ascii=False, indent=2))
+
+
+app = single("schema", schema, "schema rules")

@@ -10,10 +10,12 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
 
 from monitor import logs
+from monitor.cli.declare import one_of, single, some_duration
+from monitor.cli.interrupts import INTERRUPTED
 from monitor.cli.options import ConfigOption, site_of
+from monitor.cli.output import lines
 from monitor.clock import Clock, SystemClock
 from monitor.errors import UsageError
 from monitor.simulate.pacing import to_file, to_kafka
@@ -21,16 +23,12 @@ from monitor.simulate.scenarios import SCENARIOS
 from monitor.simulate.simulation import NUMBERS_DEFAULT, Simulation
 from monitor.simulate.simulation import simulate as plan
 from monitor.source.settings import KafkaConnection, KafkaSettings
-from monitor.units import parse_duration
 
 _NAMES = ", ".join(SCENARIOS)
 
 
 def _scenario(name: str) -> str:
-    if name not in SCENARIOS:
-        msg = f"{name!r} is not one of {_NAMES}"
-        raise typer.BadParameter(msg)
-    return name
+    return one_of(name, SCENARIOS)
 
 
 def _complete(start: str) -> list[tuple[str, str]]:
@@ -43,39 +41,62 @@ def simulate(
         typer.Option(
             "--scenario",
             "-s",
-            help=f"One of {_NAMES}.",
+            metavar="NAME",
+            help=f"What happens in it: {_NAMES}.",
             callback=_scenario,
             autocompletion=_complete,
         ),
     ],
     to: Annotated[
-        str, typer.Option("--to", help="file:F.jsonl, file:FOLDER, or kafka[:host:port].")
+        str,
+        typer.Option(
+            "--to",
+            metavar="WHERE",
+            help="file:F.jsonl, file:FOLDER (a file for each topic), kafka (as configured)"
+            " or kafka:host:port.",
+        ),
     ],
     rate: Annotated[
-        float | None, typer.Option("--rate", min=0.001, help="Events a second, on average.")
+        float | None,
+        typer.Option("--rate", metavar="N", min=0.001, help="Events a second, on average."),
     ] = None,
     length: Annotated[
-        str | None, typer.Option("--for", metavar="DURATION", help="Event time, such as 2h.")
+        int | None,
+        typer.Option(
+            "--for",
+            metavar="DURATION",
+            parser=some_duration,
+            help="Event time, such as 2h; by default as long as the scenario is meant to be.",
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.")] = 1,
-    numbers: Annotated[int, typer.Option("--numbers", min=1)] = NUMBERS_DEFAULT,
+    seed: Annotated[
+        int,
+        typer.Option("--seed", metavar="N", help="The same seed and --start give the same bytes."),
+    ] = 1,
+    numbers: Annotated[
+        int, typer.Option("--numbers", metavar="N", min=1, help="Own numbers.")
+    ] = NUMBERS_DEFAULT,
     start: Annotated[
         datetime | None,
-        typer.Option("--start", help="Event time of the beginning; by default it ends now."),
+        typer.Option(
+            "--start",
+            metavar="TIME",
+            help="Event time of the beginning, as 2026-11-22T09:00, local unless it names a zone;"
+            " by default it ends now.",
+        ),
     ] = None,
     live: Annotated[
         bool, typer.Option("--live", help="Begin now and go on in real time, until ctrl-c.")
     ] = False,
     partitions: Annotated[
-        int, typer.Option("--partitions", min=1, help="Of topics made in Kafka.")
+        int, typer.Option("--partitions", metavar="N", min=1, help="Of topics made in Kafka.")
     ] = 4,
     config: ConfigOption = None,
 ) -> None:
     """Write made-up traffic to a file or to Kafka, with what was planted beside it."""
     logs.configure(level="warning")
     clock, stop = SystemClock(), threading.Event()
-    duration_ms = None if length is None else _duration(length)
-    span_ms = duration_ms or SCENARIOS[scenario].duration_ms
+    span_ms = length or SCENARIOS[scenario].duration_ms
     start_ms = clock.now_ms() - (0 if live else span_ms)
     if start is not None:
         start_ms = int(start.timestamp() * 1000)
@@ -84,7 +105,7 @@ def simulate(
         start_ms=start_ms,
         seed=seed,
         rate=rate,
-        duration_ms=duration_ms,
+        duration_ms=length,
         numbers=numbers,
         live_states=live,
     )
@@ -103,6 +124,8 @@ def simulate(
         msg = f"--to {to}: write file:F.jsonl, file:FOLDER, kafka or kafka:host:port"
         raise UsageError(msg)
     _tell(simulation, where)
+    if stop.is_set() and not live:
+        raise typer.Exit(INTERRUPTED)
 
 
 def _file(simulation: Simulation, path: Path, pace: Clock | None, stop: threading.Event) -> Path:
@@ -128,14 +151,16 @@ def _connection(config: Path | None, place: str) -> KafkaConnection:
 
 def _tell(simulation: Simulation, where: str) -> None:
     truth = simulation.truth
-    Console(stderr=True, highlight=False).print(
+    lines(stderr=True).print(
         f"{sum(truth.events.values()):,} events, {truth.duplicates:,} copies,"
         f" {truth.late:,} late; {where}"
     )
 
 
-def _duration(text: str) -> int:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+app = single(
+    "simulate",
+    simulate,
+    "simulate -s number-going-bad --to file:events.jsonl",
+    "simulate -s normal-day --for 2h --rate 200 --start 2026-11-22T09:00 --to file:day",
+    "simulate -s demo --live --to kafka:localhost:9092",
+)

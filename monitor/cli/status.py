@@ -12,7 +12,10 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from monitor.cli.options import ConfigOption, JsonOption, console, plain_table, site_of
+from monitor.cli.declare import single
+from monitor.cli.options import ConfigOption, JsonOption, site_of
+from monitor.cli.output import console, counted, plain_table, span, stamp_of
+from monitor.clock import SystemClock
 from monitor.errors import UsageError
 from monitor.exporter.settings import read_token
 
@@ -25,6 +28,9 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     else:
         _show(document)
     raise typer.Exit(0 if document.get("ready") else 1)
+
+
+app = single("status", status, "status", "status --json | jq .lag")
 
 
 def fetch(config: Path | None) -> dict[str, Any]:
@@ -57,18 +63,20 @@ def _show(document: dict[str, Any]) -> None:
     table.add_row("state", Text("ready", "green") if ready else Text("not ready", "red"))
     for entry in document.get("unready", []):
         table.add_row("", ": ".join(part for part in (entry["reason"], entry["detail"]) if part))
-    for key in ("watermark", "tick", "config"):
-        table.add_row(key, document.get(key) or "–")
+    now_ms = SystemClock().now_ms()
+    for key in ("watermark", "tick"):
+        table.add_row(key, stamp_of(document.get(key), now_ms=now_ms))
     delay_s = document.get("watermark_delay_s")
-    table.add_row("behind the clock", "–" if delay_s is None else f"{delay_s:.1f} s")
-    table.add_row("lag", f"{document.get('lag', 0):,} records")
+    table.add_row("behind the clock", "–" if delay_s is None else span(delay_s))
+    table.add_row("lag", counted(document.get("lag", 0), "record"))
     table.add_row("alerts firing", str(document.get("alerts_firing", 0)))
     numbers = document.get("numbers", {})
     table.add_row("numbers", ", ".join(f"{n} {state}" for state, n in numbers.items() if n) or "–")
+    table.add_row("configuration", document.get("config") or "–")
     if document.get("frozen"):
         table.add_row("suspensions", Text("frozen", "bold red"))
     for queue in document.get("queues", []):
-        oldest = "" if queue["oldest_s"] is None else f", oldest {queue['oldest_s']:.0f} s"
+        oldest = "" if queue["oldest_s"] is None else f", oldest {span(queue['oldest_s'])}"
         table.add_row(queue["queue"], f"{queue['length']:,} of {queue['limit']:,}{oldest}")
     terminal.print(table)
     if document.get("rules"):

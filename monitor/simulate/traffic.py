@@ -68,7 +68,8 @@ class Traffic:
         self._calls_per_s = calls_per_s
         self._idle_s = idle_s
         self._live = live_states
-        self._seed = seed
+        # Two runs of one seed into one topic are two days of a centre, not one twice.
+        self._run = f"{seed}-{start_ms:x}"
         self._start_ms = start_ms
         self._made = 0
         self._calls = 0
@@ -195,7 +196,7 @@ class Traffic:
                 "customer": customer_names(customer),
                 "customer_tag": TAGS.gather(customer % len(TAGS)),
                 "campaign": centre.campaigns.gather(centre.agent_campaign[made.agent]),
-                "call_id": pl.select(pl.lit(f"k-{self._seed}-") + calls).to_series(),
+                "call_id": pl.select(pl.lit(f"k-{self._run}-") + calls).to_series(),
                 "direction": pl.Series(["outbound", "inbound"]).gather(made.inbound.astype(int)),
                 "sms_preheated": preheated,
             }
@@ -279,7 +280,7 @@ class Traffic:
         ids = pl.Series("id", np.arange(self._made, self._made + frame.height)).cast(pl.String)
         self._made += frame.height
         numbered = frame.with_columns(
-            pl.select(pl.lit(f"e-{self._seed}-") + ids).to_series().alias("id")
+            pl.select(pl.lit(f"e-{self._run}-") + ids).to_series().alias("id")
         )
         return write(kind, numbered)
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from typer.main import get_command
-
-from monitor.cli.main import app
+from monitor.cli.commands import COMMANDS
+from monitor.cli.lazy import load
 
 _COLUMNS = 100
 _HEAD = """# Command line
@@ -18,8 +17,20 @@ _HEAD = """# Command line
 <!-- Made by `python -m tests.docs.generate`; a test keeps it true. Do not edit by hand. -->
 
 Every command says this with `--help`; `monitor --install-completion` makes the shell complete
-commands, options and scenarios. Exit status: 0 good, 1 something was found (a failed rule test, an
-error of `check`, a daemon that is not ready), 2 wrong usage or configuration.
+commands, options and scenarios. A command that does not exist, an option or a name that is spelt
+wrong is answered with what may have been meant.
+
+| exit status | means |
+|---|---|
+| 0 | good; also where the reader of a pipe (`head`) has seen enough |
+| 1 | something was found: a failed rule test, an error of `check`, a daemon that is not ready, a \
+request that no daemon took, a delivery that stays parked |
+| 2 | wrong usage or configuration; nobody answers; a file or the output cannot be read or written |
+| 130 | ended by ctrl-c, where that is not the usual end (`run` and `simulate --live` end with 0) |
+
+On a terminal, times are local, tables fold into its width, and colours stand for what words say
+too; `NO_COLOR=1` turns them off. In a pipe nothing is cut. `--json` has all there is, with times in
+UTC; customers' numbers are masked.
 """
 
 
@@ -33,15 +44,17 @@ def render() -> str:
 
 def commands() -> Iterator[tuple[str, Any]]:
     """Every command with its full name, those of groups included, in the order of the help."""
-    yield from _below(get_command(app), "")
+    for entry in COMMANDS:
+        command = load(entry)
+        if hasattr(command, "commands"):
+            yield from _below(command, f"{entry.name} ")
+        else:
+            yield entry.name, command
 
 
 def _below(group: Any, above: str) -> Iterator[tuple[str, Any]]:
     for name, command in group.commands.items():
-        if hasattr(command, "commands"):
-            yield from _below(command, f"{above}{name} ")
-        else:
-            yield f"{above}{name}", command
+        yield f"{above}{name}", command
 
 
 def _help(name: str, command: Any) -> str:
@@ -54,5 +67,7 @@ def _help(name: str, command: Any) -> str:
         terminal_width=_COLUMNS,
         max_content_width=_COLUMNS,
     )
-    lines = command.get_help(context).splitlines()
-    return "\n".join(line.rstrip() for line in lines).strip()
+    # Examples stand as they are written, which the plain form would wrap.
+    examples, command.epilog = command.epilog, None
+    lines = [line.rstrip() for line in command.get_help(context).splitlines()]
+    return "\n".join([*lines, "", *(examples or "").splitlines()]).strip()

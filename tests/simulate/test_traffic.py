@@ -7,10 +7,12 @@ from __future__ import annotations
 from math import sqrt
 
 import numpy as np
+import polars as pl
 import pytest
 
 from monitor.simulate.scenarios import SCENARIOS
 from monitor.simulate.shift import busy_s, profile
+from monitor.simulate.simulation import simulate
 from monitor.simulate.truth import HEALTHY
 from tests.simulate.made import MINUTE_MS, START_MS, made, run
 
@@ -237,3 +239,18 @@ def test_every_scenario_names_itself() -> None:
         assert truth.scenario == name
         known = {number for pool in truth.pools.values() for number in pool}
         assert set(truth.should_suspend) | set(truth.may_suspend) <= known
+
+
+def test_two_runs_of_one_seed_share_no_ids() -> None:
+    """Live runs into one topic: the second is new traffic, not copies of the first."""
+
+    def ids(start_ms: int, column: str) -> set[str]:
+        made = simulate("normal-day", start_ms=start_ms, duration_ms=600_000, rate=20)
+        lines = pl.concat(list(made.chunks()))["line"]
+        return set(lines.str.json_path_match(f"$.{column}").drop_nulls())
+
+    for column in ("id", "call_id"):
+        first, second = ids(START_MS, column), ids(START_MS + 1, column)
+        assert len(first) > 100
+        assert not first & second, column
+        assert first == ids(START_MS, column), "the same start gives the same"

@@ -1,0 +1,59 @@
+"""The commands by name, each with where it is defined.
+
+Owns the list that ``monitor --help`` shows. What stands here is known without loading a command:
+a test holds each line to the first one of the command's own help.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command, or a group of them, that is loaded when it is wanted."""
+
+    name: str
+    module: str
+    """Holds ``app``, a ``typer.Typer`` with the command or the commands of the group."""
+    help: str
+
+
+COMMANDS = (
+    Entry(
+        "run",
+        "monitor.cli.run",
+        "Run the daemon until ctrl-c; SIGHUP reads the configuration again.",
+    ),
+    Entry(
+        "check",
+        "monitor.cli.check",
+        "Check configuration, packs, rules and their tests: errors with line and column, and lint.",
+    ),
+    Entry(
+        "test",
+        "monitor.cli.rule_tests",
+        "Run *.test.yaml: events written in YAML, and what should come of them.",
+    ),
+    Entry(
+        "replay",
+        "monitor.cli.replay",
+        "What the rules decide on recorded events: the same engine, nothing is sent.",
+    ),
+    Entry(
+        "simulate",
+        "monitor.cli.simulate",
+        "Write made-up traffic to a file or to Kafka, with what was planted beside it.",
+    ),
+    Entry(
+        "status",
+        "monitor.cli.status",
+        "Lag, watermark, rules, numbers and deliveries waiting of the running daemon.",
+    ),
+    Entry("numbers", "monitor.cli.numbers", "Outbound numbers: list, act, history."),
+    Entry("alerts", "monitor.cli.alerts", "Alerts: what fires, what fired."),
+    Entry(
+        "deliveries", "monitor.cli.deliveries", "Deliveries that were given up: list, try again."
+    ),
+    Entry("schema", "monitor.cli.schema", "Print a JSON Schema (draft-07)."),
+)

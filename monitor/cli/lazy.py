@@ -1,0 +1,104 @@
+"""The root group: commands that are loaded when they are wanted, and how their output ends.
+
+Owns the placeholders in the list of commands, and what is the same for every command: a reader
+that goes away, a disk that is full, the wording of a wrong value.
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import importlib
+import os
+import re
+import sys
+from typing import Any, TextIO
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from monitor.cli.commands import COMMANDS, Entry
+from monitor.cli.interrupts import quick_end
+from monitor.errors import UsageError
+
+_CHOICES = re.compile(r"'(?P<given>[^']*)' is not one of (?P<choices>'.*')")
+
+
+def load(entry: Entry) -> Any:
+    """The command or group that ``entry`` stands for."""
+    with quick_end():
+        made = get_command(importlib.import_module(entry.module).app)
+    made.name = entry.name
+    return made
+
+
+class LazyGroup(TyperGroup):
+    """Lists ``COMMANDS`` without loading them, and loads the one that is called."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._entries = {entry.name: entry for entry in COMMANDS}
+        for entry in COMMANDS:
+            self.commands[entry.name] = TyperCommand(entry.name, help=entry.help)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command that the arguments name, loaded; and the arguments left for it."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, None if name is None else load(self._entries[name]), rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, and write out what it printed."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            silence(sys.stdout)  # the reader of a pipe has seen enough
+            raise typer.Exit(0) from None
+        except typer.BadParameter as error:
+            error.message = _worded(error.message)
+            raise
+        finally:
+            _flush(sys.stdout)
+
+
+def silence(stream: TextIO) -> None:
+    """Its reader is gone for good: what is written from now on goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def _flush(stream: TextIO) -> None:
+    """Now, while there is somebody to tell; at the interpreter's end there is not.
+
+    Raises:
+        UsageError: it cannot be written where it was sent.
+    """
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        silence(stream)
+    except OSError as error:
+        silence(stream)
+        raise unwritten(error) from error
+
+
+def unwritten(error: OSError) -> UsageError:
+    """The error for people, where standard output takes no more."""
+    return UsageError(f"standard output cannot be written: {error.strerror}")
+
+
+def is_output_full(error: OSError) -> bool:
+    """Whether ``error`` is of a stream rather than of a file by name, for lack of room."""
+    return error.filename is None and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def _worded(message: str) -> str:
+    """A wrong value in the words of this command line, with what may have been meant."""
+    message = message.removeprefix("Value error, ")
+    found = _CHOICES.search(message)
+    if found is None:
+        return message
+    choices = re.findall(r"'([^']*)'", found["choices"])
+    close = difflib.get_close_matches(found["given"], choices, n=1)
+    return f"{message.rstrip('.')}. Did you mean '{close[0]}'?" if close else message
