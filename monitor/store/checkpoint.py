@@ -1,41 +1,58 @@
 """Checkpoints on disk: the newest two, each whole or not there.
 
-Owns the files, their checksum and the choice among them; what a state may hold is
-``monitor.store.state``. They stand apart from the decisions, so that writing a large one never
-makes a decision wait.
-
-A file is: magic (8 bytes) · format version (uint32) · zeros (uint32) · BLAKE2b-256 over the rest ·
-zstd stream. It is written under another name, synced and renamed, so a crash leaves the last one.
+Owns the files and the choice among them; what is in one is ``monitor.store.checkpoint_format``.
+They stand apart from the decisions, so that writing a large one never makes a decision wait. A
+checkpoint is written under another name, synced and renamed, so a crash leaves the last one.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import struct
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 import structlog
-import zstandard
 
 from monitor.errors import CheckpointError, StoreError
-from monitor.store import state as states
+from monitor.store.checkpoint_format import read, write
 
 log = structlog.get_logger(__name__)
 
-FORMAT_VERSION = 1
 KEPT = 2
-
-_MAGIC = b"MONCKPT\n"
-_HEAD = struct.Struct("<8sII")
-_DIGEST_BYTES = 32
-_ZSTD_LEVEL = 1
-_PIECE_BYTES = 2**20
 _SUFFIX = ".ckpt"
 _UNFINISHED = ".tmp"
+
+
+class CheckpointStore(Protocol):
+    """Where checkpoints are kept. One thread uses it."""
+
+    def save(self, state: dict[str, Any]) -> int:
+        """Write ``state`` as the newest checkpoint; returns its size in bytes.
+
+        Durable on return. The one before is kept, older ones are removed.
+
+        Raises:
+            CheckpointError: the state holds what a snapshot may not.
+            StoreError: it cannot be written; the checkpoints there were are untouched.
+        """
+        ...
+
+    def load(self) -> dict[str, Any] | None:
+        """The newest state that can be read; None when none was ever saved.
+
+        A damaged newest one is logged, and the one before it is read instead: the records since
+        then are read again, and lead to the same decisions.
+
+        Raises:
+            CheckpointError: there are checkpoints, and none can be read.
+            StoreError: they cannot be looked at just now.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release what is held; twice is fine."""
+        ...
 
 
 class Checkpoints:
@@ -45,14 +62,7 @@ class Checkpoints:
         self._directory = directory
 
     def save(self, state: dict[str, Any]) -> int:
-        """Write ``state`` as the newest checkpoint; returns its size on disk in bytes.
-
-        Durable on return. The one before is kept, older ones are removed.
-
-        Raises:
-            CheckpointError: the state holds what a snapshot may not.
-            StoreError: the disk refused; the checkpoints there were are untouched.
-        """
+        """See :meth:`CheckpointStore.save`."""
         known = self._numbers()
         number = known[-1] + 1 if known else 1
         target = self._path(number)
@@ -60,8 +70,7 @@ class Checkpoints:
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
             with unfinished.open("wb") as file:
-                _write(file, state)
-                size = file.tell()
+                size = write(file, state)
                 file.flush()
                 os.fsync(file.fileno())
             unfinished.replace(target)
@@ -79,14 +88,7 @@ class Checkpoints:
         return size
 
     def load(self) -> dict[str, Any] | None:
-        """The newest state that can be read; None when none was ever saved here.
-
-        A damaged newest one is logged, and the one before it is read instead: the records since
-        then are read again, and lead to the same decisions.
-
-        Raises:
-            CheckpointError: there are checkpoints, and none can be read.
-        """
+        """See :meth:`CheckpointStore.load`."""
         faults: list[str] = []
         for number in reversed(self._numbers()):
             path = self._path(number)
@@ -99,6 +101,9 @@ class Checkpoints:
             raise CheckpointError("no checkpoint can be read: " + "; ".join(faults))
         return None
 
+    def close(self) -> None:
+        """Nothing is held open."""
+
     def _path(self, number: int) -> Path:
         return self._directory / f"checkpoint-{number:012d}{_SUFFIX}"
 
@@ -108,55 +113,12 @@ class Checkpoints:
         return sorted(int(text) for text in texts if text.isascii() and text.isdecimal())
 
 
-def _write(file: BinaryIO, state: dict[str, Any]) -> None:
-    head = _HEAD.pack(_MAGIC, FORMAT_VERSION, 0)
-    file.write(head + bytes(_DIGEST_BYTES))
-    digest = hashlib.blake2b(head, digest_size=_DIGEST_BYTES)
-    compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compressobj()
-    for piece in states.pieces(state):
-        packed = compressor.compress(piece)
-        digest.update(packed)
-        file.write(packed)
-    packed = compressor.flush()
-    digest.update(packed)
-    file.write(packed)
-    end = file.tell()
-    file.seek(_HEAD.size)
-    file.write(digest.digest())
-    file.seek(end)
-
-
 def _read(path: Path) -> dict[str, Any]:
-    with _readable(path) as file:
-        head = file.read(_HEAD.size)
-        if len(head) < _HEAD.size or not head.startswith(_MAGIC):
-            raise CheckpointError("it is not a checkpoint")
-        version = _HEAD.unpack(head)[1]
-        if version != FORMAT_VERSION:
-            msg = f"it has format {version}, and this program reads {FORMAT_VERSION}"
-            raise CheckpointError(msg)
-        expected = file.read(_DIGEST_BYTES)
-        digest = hashlib.blake2b(head, digest_size=_DIGEST_BYTES)
-        start = file.tell()
-        while piece := file.read(_PIECE_BYTES):
-            digest.update(piece)
-        if digest.digest() != expected:
-            raise CheckpointError("its checksum is wrong: it is damaged")
-        file.seek(start)
-        with zstandard.ZstdDecompressor().stream_reader(file) as stream:
-            return states.read(stream)
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[BinaryIO]:
     try:
         with path.open("rb") as file:
-            yield file
+            return read(file)
     except OSError as error:
         msg = f"it cannot be read: {error.strerror or error}"
-        raise CheckpointError(msg) from error
-    except zstandard.ZstdError as error:
-        msg = f"it cannot be unpacked: {error}"
         raise CheckpointError(msg) from error
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from monitor.clock import Clock
+from monitor.clock import Clock, ManualClock
 from monitor.secret import Secret
 from monitor.store.connect import connect
 from monitor.store.lease import Lease
@@ -29,17 +29,21 @@ def settings_of(folder: Path, url: str | None = None) -> StoreSettings:
 
 def open_store(settings: StoreSettings, clock: Clock) -> Store:
     """Open it as the daemon; in PostgreSQL the one before is taken for dead, at once."""
-    if settings.url is None:
-        return Store.open(settings, clock)
-    lease = Lease(settings, clock)
+    token = None if settings.url is None else take_lease(settings)
+    return Store.open(settings, clock, token=token)
+
+
+def take_lease(settings: StoreSettings) -> int:
+    """The token of a new holder; the one before is taken for dead."""
+    lease = Lease(settings, ManualClock())
     try:
-        token = lease.try_acquire()
-        if token is None:
+        if lease.try_acquire() is None:
             expire(settings)
-            token = lease.try_acquire()
+            lease.try_acquire()
+        assert lease.token is not None
+        return lease.token
     finally:
         lease.close()
-    return Store.open(settings, clock, token=token)
 
 
 def expire(settings: StoreSettings) -> None:

@@ -1,4 +1,4 @@
-"""Checkpoints: every value as it was, the newest that is whole, never half of one."""
+"""Checkpoints in files: every value as it was, the newest that is whole, never half of one."""
 
 from __future__ import annotations
 
@@ -149,65 +149,17 @@ def test_the_last_two_are_kept_and_the_newest_is_read(
     assert Checkpoints(directory).load() == {"number": 11}
 
 
-def spoil(path: Path, how: str) -> None:
-    content = path.read_bytes()
-    match how:
-        case "cut":
-            path.write_bytes(content[:-1])
-        case "empty":
-            path.write_bytes(b"")
-        case "flipped":
-            path.write_bytes(content[:-3] + bytes([content[-3] ^ 1]) + content[-2:])
-        case "digest":
-            path.write_bytes(content[:20] + bytes([content[20] ^ 1]) + content[21:])
-        case "magic":
-            path.write_bytes(b"X" + content[1:])
-        case "newer":
-            path.write_bytes(content[:8] + struct.pack("<I", 2) + content[12:])
-        case "longer":
-            path.write_bytes(content + b"x")
-        case "directory":
-            path.unlink()
-            path.mkdir()
-
-
-FAULTS = {
-    "cut": "checksum is wrong",
-    "empty": "not a checkpoint",
-    "flipped": "checksum is wrong",
-    "digest": "checksum is wrong",
-    "magic": "not a checkpoint",
-    "newer": "it has format 2, and this program reads 1",
-    "longer": "checksum is wrong",
-    "directory": "cannot be read: Is a directory",
-}
-
-
-@pytest.mark.parametrize("how", FAULTS)
-def test_a_damaged_newest_one_is_logged_and_the_older_is_read(
-    checkpoints: Checkpoints, directory: Path, how: str
-) -> None:
-    checkpoints.save({"number": 1})
-    checkpoints.save({"number": 2})
-    spoil(directory / "checkpoint-000000000002.ckpt", how)
-    with capture_logs() as logs:
-        assert checkpoints.load() == {"number": 1}
-    (line,) = logs
-    assert line["event"] == "checkpoint_unreadable"
-    assert FAULTS[how] in line["detail"]
-
-
-def test_none_readable_is_an_error_that_names_each(
+def test_one_that_cannot_be_opened_is_logged_and_the_older_is_read(
     checkpoints: Checkpoints, directory: Path
 ) -> None:
     checkpoints.save({"number": 1})
     checkpoints.save({"number": 2})
-    for path in directory.iterdir():
-        spoil(path, "cut")
-    with pytest.raises(CheckpointError, match=r"no checkpoint .*0002\.ckpt.*0001\.ckpt"):
-        checkpoints.load()
-    checkpoints.save({"number": 3})
-    assert checkpoints.load() == {"number": 3}
+    path = directory / "checkpoint-000000000002.ckpt"
+    path.unlink()
+    path.mkdir()
+    with capture_logs() as logs:
+        assert checkpoints.load() == {"number": 1}
+    assert "cannot be read: Is a directory" in logs[0]["detail"]
 
 
 def test_a_full_disk_leaves_what_there_was(
