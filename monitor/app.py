@@ -14,6 +14,7 @@ import structlog
 
 from monitor.assembly import build_judges, connect_telephony, open_dead_letters, open_source
 from monitor.clock import Clock, SystemClock
+from monitor.config import Config
 from monitor.decisions import Decision
 from monitor.delivery.build import open_channels
 from monitor.delivery.routes import Router
@@ -27,8 +28,10 @@ from monitor.running import loop
 from monitor.running.parts import Parts
 from monitor.running.resume import resume
 from monitor.running.standing import Standing
+from monitor.running.watchdog import Beat, Watchdog
 from monitor.site import Site
 from monitor.snapshot import Board
+from monitor.source.settings import KafkaSettings
 from monitor.stats import Stats
 from monitor.store.checkpoint import Checkpoints
 from monitor.store.store import Store
@@ -121,6 +124,7 @@ class Daemon:
             self.site, recorder, self._clock, self.stats, answers=telephony.answers
         )
         recorder.awaited = lambda: engine.judges.desk.awaited
+        beat = Beat(self._clock)
         parts = Parts(
             site=self.site,
             path=self._path,
@@ -134,15 +138,21 @@ class Daemon:
             checkpoints=Checkpoints(config.store.checkpoints),
             recorder=recorder,
             telephony=telephony,
+            beat=beat,
             reloaded=self._reloaded,
         )
         standing = Standing(parts)
         recorder.waiting = standing.waiting
+        watchdog = Watchdog(
+            self.board, self._clock, beat, lanes=worker.lanes, directories=directories(config)
+        )
+        watchdog.start()
         try:
             resume(parts, standing)
             worker.start()
             loop.run(parts, standing)
         finally:
+            watchdog.stop()
             if not worker.stop():
                 log.warning("deliveries_left", detail="they are sent after the next start")
             engine.source.close()
@@ -175,6 +185,16 @@ def build_engine(
         stats=stats,
         pace=Pace(tick_ms=config.time.tick, max_pending_rows=config.limits.pending_rows),
     )
+
+
+def directories(config: Config) -> dict[str, Path]:
+    """What this daemon keeps on disks of this machine."""
+    kept: dict[str, Path] = {}
+    if config.store.url is None:
+        kept |= {"store": config.store.path.parent, "checkpoints": config.store.checkpoints}
+    if not isinstance(config.source, KafkaSettings) or config.dead_letters.topic is None:
+        kept["dead_letters"] = config.events.dead_letters.path.parent
+    return kept
 
 
 class _RouterOfTheDay(Router):

@@ -226,11 +226,36 @@ class Snapshot:
     config_hash: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class DiskRoom:
+    """The disk that something is kept on."""
+
+    name: str
+    """What is kept there: ``store``, ``checkpoints``, ``dead_letters``."""
+    free_bytes: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What the watchdog saw when it last looked."""
+
+    turn_s: float
+    """How long the engine's present turn has taken so far."""
+    deliveries_s: Mapping[str, float]
+    """How long the step under way has taken so far, by receiver; 0 between steps."""
+    disks: tuple[DiskRoom, ...]
+    clock_jumps: Mapping[str, int]
+    """How often wall time has jumped: ``forward``, ``backward``."""
+
+
 class Board:
     """Hands the newest snapshot from the engine's thread to any number of readers."""
 
     def __init__(self) -> None:
         self._latest: Snapshot | None = None
+        self.watch: Watch | None = None
+        """What the watchdog saw last; None before it has looked. One thread sets it."""
 
     def publish(self, snapshot: Snapshot) -> None:
         """Replace the picture; one reference is set, so readers see the old or the new one."""

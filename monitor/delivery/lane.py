@@ -67,6 +67,8 @@ class Lane:
         self._draw = draw
         self._count = count
         self._stale = stale
+        self.busy_since_s: float | None = None
+        """Monotonic start of the step under way, for the watchdog; None between steps."""
         self._recovered = False
         self._failures = 0
         self._paused_until_s = 0.0
@@ -80,6 +82,13 @@ class Lane:
         now_s = self._clock.monotonic_s()
         if now_s < self._paused_until_s:
             return _ms(self._paused_until_s - now_s)
+        self.busy_since_s = now_s
+        try:
+            return self._step(now_s, deadline_s)
+        finally:
+            self.busy_since_s = None
+
+    def _step(self, now_s: float, deadline_s: float | None) -> int:
         try:
             if not self._recovered:
                 self._recover()

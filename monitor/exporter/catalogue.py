@@ -245,6 +245,22 @@ CHECKPOINT_SIZE = _gauge("monitor_checkpoint_size_bytes", "Size of the last chec
 DELIVERIES = _counter(
     "monitor_deliveries_total", "Deliveries tried: ok, or the error's class.", "receiver", "result"
 )
+TURN = _gauge(
+    "monitor_engine_turn_seconds",
+    "How long the engine's present turn has taken so far; it grows while the engine is stuck.",
+)
+DELIVERY_BUSY = _gauge(
+    "monitor_delivery_busy_seconds",
+    "How long the delivery under way has taken so far; 0 between deliveries.",
+    "receiver",
+)
+DISK_FREE = _gauge("monitor_disk_free_bytes", "Free on the disk that this is kept on.", "directory")
+DISK_SIZE = _gauge("monitor_disk_size_bytes", "Size of the disk that this is kept on.", "directory")
+CLOCK_JUMPS = _counter(
+    "monitor_clock_jumps_total",
+    "How often wall time parted from monotonic time by two seconds or more.",
+    "direction",
+)
 RELOADS = _counter("monitor_reloads_total", "Reloads of configuration and rules.", "result")
 SCRAPE_SERIES = _gauge(
     "monitor_exporter_indicator_series", "Indicator series in this scrape, after the caps."

@@ -14,8 +14,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from monitor.clock import Clock
-from monitor.exporter import catalogue as names
-from monitor.exporter import daemon, domain, figures
+from monitor.exporter import catalogue, daemon, domain, figures
 from monitor.exporter.families import counted
 from monitor.exporter.settings import ExporterSettings
 from monitor.snapshot import Board, Snapshot, Unready
@@ -69,8 +68,9 @@ class SnapshotCollector(Collector):
             yield from figures.collect(snapshot, settings.scopes, settings.series_max)
             yield from domain.collect(snapshot, settings.rows_max)
         reasons = unready(snapshot, now_ms, settings.stalled_after)
-        yield from daemon.collect(snapshot, now_ms, [reason.reason for reason in reasons])
-        yield counted(names.HTTP_REFUSED, self.refused, REFUSALS)
+        names = [reason.reason for reason in reasons]
+        yield from daemon.collect(snapshot, self._board.watch, now_ms, names)
+        yield counted(catalogue.HTTP_REFUSED, self.refused, REFUSALS)
 
 
 def registry(collector: SnapshotCollector) -> CollectorRegistry:

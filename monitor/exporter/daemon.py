@@ -16,14 +16,16 @@ from prometheus_client.core import Metric
 from monitor.events.batch import REJECT_REASONS
 from monitor.exporter import catalogue as names
 from monitor.exporter.families import Rows, counted, histogram, single
-from monitor.snapshot import Snapshot
+from monitor.snapshot import Snapshot, Watch
 
 DISTRIBUTION = "callcentre-monitor"
 RELOAD_RESULTS = ("ok", "refused")
 
 
-def collect(snapshot: Snapshot | None, now_ms: int, unready: list[str]) -> Iterator[Metric]:
-    """Every metric of the daemon; before the first snapshot, only that it is not ready.
+def collect(
+    snapshot: Snapshot | None, watch: Watch | None, now_ms: int, unready: list[str]
+) -> Iterator[Metric]:
+    """Every metric of the daemon; before the first snapshot, what stands without one.
 
     ``unready`` are the reasons that ``/readyz`` gives, the exporter's own included.
     """
@@ -38,6 +40,8 @@ def collect(snapshot: Snapshot | None, now_ms: int, unready: list[str]) -> Itera
         .add(1, metadata.version(DISTRIBUTION), platform.python_version(), pl.__version__, config)
         .metric
     )
+    if watch is not None:
+        yield from _watched(watch)
     if snapshot is None:
         return
     yield single(names.SNAPSHOT_TIME, snapshot.wall_ms / 1000)
@@ -48,6 +52,20 @@ def collect(snapshot: Snapshot | None, now_ms: int, unready: list[str]) -> Itera
     yield from _checkpoints(snapshot)
     yield counted(names.DELIVERIES, snapshot.stats.deliveries)
     yield counted(names.RELOADS, snapshot.stats.reloads, RELOAD_RESULTS)
+
+
+def _watched(watch: Watch) -> Iterator[Metric]:
+    yield single(names.TURN, watch.turn_s)
+    busy = Rows(names.DELIVERY_BUSY)
+    for receiver, seconds in sorted(watch.deliveries_s.items()):
+        busy.add(seconds, receiver)
+    free, size = Rows(names.DISK_FREE), Rows(names.DISK_SIZE)
+    for disk in watch.disks:
+        free.add(disk.free_bytes, disk.name)
+        size.add(disk.size_bytes, disk.name)
+    for rows in (busy, free, size):
+        yield rows.metric
+    yield counted(names.CLOCK_JUMPS, watch.clock_jumps)
 
 
 def _progress(snapshot: Snapshot, now_ms: int) -> Iterator[Metric]:

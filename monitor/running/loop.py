@@ -26,6 +26,7 @@ def run(parts: Parts, standing: Standing) -> None:
     """
     keeper = Keeper(parts, standing)
     while not parts.stop.is_set():
+        parts.beat.turn()
         if parts.reload.is_set():
             parts.reload.clear()
             if reload(parts):

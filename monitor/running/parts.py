@@ -14,6 +14,7 @@ from monitor.clock import Clock
 from monitor.engine import Engine
 from monitor.indicators.compile import BEGINNING
 from monitor.recorder import StoreRecorder
+from monitor.running.watchdog import Beat
 from monitor.site import Site
 from monitor.snapshot import Board
 from monitor.stats import Stats
@@ -56,6 +57,7 @@ class Parts:
     checkpoints: Checkpoints
     recorder: StoreRecorder
     telephony: Telephony
+    beat: Beat
     reloaded: Callable[[Site], None]
     """Told of each configuration that a reload has put in place."""
     progress: Progress = field(default_factory=Progress)

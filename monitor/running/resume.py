@@ -120,6 +120,7 @@ def _start_source(
         try:
             engine.source.start(positions, since_ms)
         except SourceUnavailable as error:
+            parts.beat.turn()
             standing.source(str(error))
             if parts.clock.wait(parts.stop, RECONNECT_S):
                 return False

@@ -60,6 +60,7 @@ class Standing:
 
     def waiting(self) -> None:
         """The store keeps the engine waiting, or does no longer: the old picture, with why."""
+        self._parts.beat.turn()
         self.look()
         board = self._parts.board
         if board.latest is not None:

@@ -66,6 +66,7 @@ def grow(board: Board, clock: SystemClock, stop: threading.Event) -> None:
 @pytest.fixture(scope="module")
 def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     board, stop = Board(), threading.Event()
+    board.watch = sample.WATCH
     settings = ExporterSettings(port=0, token_env="T")
     server = ExporterServer(board, settings, SystemClock(), {"T": TOKEN})
     engine = threading.Thread(target=grow, args=(board, SystemClock(), stop))
@@ -127,7 +128,7 @@ def test_drilling_down_narrows(scraped: str) -> None:
 def test_a_healthy_daemon_raises_no_alert(scraped: str) -> None:
     answer = httpx.get(f"{scraped}/api/v1/rules", timeout=10).json()
     loaded = [rule for group in answer["data"]["groups"] for rule in group["rules"]]
-    assert len(loaded) == 20
+    assert len(loaded) == 24
     assert {rule["health"] for rule in loaded} == {"ok"}
     # Not one is even pending.
     assert run_query(scraped, "ALERTS") == []

@@ -15,6 +15,7 @@ from monitor.snapshot import (
     AgentPlace,
     AlertStanding,
     CheckpointStanding,
+    DiskRoom,
     IndicatorFigures,
     IndicatorInfo,
     KeyCount,
@@ -24,6 +25,7 @@ from monitor.snapshot import (
     RuleLevel,
     RuleStanding,
     Snapshot,
+    Watch,
 )
 from monitor.stats import Stats
 
@@ -119,6 +121,15 @@ def stats() -> Stats:
     made.checkpoint_time.observe(0.2)
     made.reloads.update({"ok": 1})
     return made
+
+
+WATCH = Watch(
+    turn_s=0.2,
+    deliveries_s={"log": 0.0, "telephony": 0.4},
+    disks=(DiskRoom("store", 60 * 2**30, 100 * 2**30),),
+    clock_jumps={"forward": 0, "backward": 1},
+)
+"""What the watchdog of a daemon with which nothing is wrong saw; its clock was set back once."""
 
 
 def snapshot(now_ms: int) -> Snapshot:

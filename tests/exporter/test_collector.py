@@ -33,6 +33,7 @@ def collector(
     board = Board()
     if snapshot is not None:
         board.publish(snapshot)
+        board.watch = sample.WATCH
     return SnapshotCollector(board, settings or ExporterSettings(), ManualClock(now_ms))
 
 

@@ -200,6 +200,12 @@ def _bounds() -> list[Json]:
             ],
         ),
         graph(
+            "Disks 磁盘空闲",
+            "Share of each disk that is free. 各磁盘空闲比例。",
+            [query("monitor_disk_free_bytes / monitor_disk_size_bytes", "{{directory}}")],
+            unit="percentunit",
+        ),
+        graph(
             "Checkpoints 检查点",
             "Size of the last one. 最近一次大小。",
             [query("monitor_checkpoint_size_bytes", "size 大小")],
