@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,18 +16,21 @@ from pydantic import SecretStr
 from sqlalchemy import insert
 
 from monitor.clock import SystemClock
+from monitor.errors import StoreError
 from monitor.secret import Secret
 from monitor.store.checkpoint import Checkpoints
 from monitor.store.journal import NewEntry
+from monitor.store.lease import Lease
 from monitor.store.outbox import PlannedDelivery
 from monitor.store.schema import JOURNAL
-from monitor.store.settings import StoreSettings
+from monitor.store.settings import LeaseSettings, StoreSettings
 from monitor.store.store import Recording, Store
 from tests.store.made import alert, manual
 from tests.store.stores import open_store
 
 DECISIONS_EACH = 20
 CHECKPOINT_NUMBERS = 300_000
+QUICK = LeaseSettings.model_validate({"duration": "1s", "renew": "200ms", "poll": "50ms"})
 
 
 def say(text: object) -> None:
@@ -61,6 +65,22 @@ def record(place: str) -> None:
             Recording(decisions, plan, journal=[NewEntry("reload", number * 60_000, number)])
         )
         say(number)
+
+
+def hold(place: str) -> None:
+    """Be the active daemon and record until the lease is lost; say each, and at last why."""
+    settings = settings_at(place).model_copy(update={"lease": QUICK})
+    lease, clock = Lease(settings, SystemClock()), SystemClock()
+    token = lease.acquire(threading.Event())
+    with lease.kept(lambda: None), Store.open(settings, clock, token=token) as store:
+        number = 0
+        try:
+            while True:
+                number += 1
+                store.record(Recording([alert(number * 60_000, rule=f"token-{token}")]))
+                say(number)
+        except StoreError as error:
+            say(f"{type(error).__name__}: {error}")
 
 
 def stop_half_way(place: str) -> None:
@@ -100,5 +120,6 @@ if __name__ == "__main__":
         "half": stop_half_way,
         "request": request,
         "checkpoint": checkpoint,
+        "hold": hold,
     }
     programs[command](place, *rest)
