@@ -95,7 +95,8 @@ class Database(ABC):
             with prepared(self._engine.connect()) as connection, connection.begin():
                 yield connection
         except DBAPIError as error:
-            raise self.plain(error) from error
+            # Its text may hold the row that was refused, with a number of a customer in it.
+            raise self.plain(error) from None
         except NoConnectionFree as error:
             msg = f"store {self.name}: every connection is in use"
             raise StoreError(msg) from error

@@ -7,6 +7,7 @@ replay reads the journal and makes the same decisions (docs/semantics.md, "Journ
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -22,6 +23,7 @@ from monitor.store.schema import FLOORS, JOURNAL, META, REQUESTS
 Kind = Literal["floor", "manual", "ack", "reload", "refused", "organisation", "judged_to"]
 
 _JUDGED_TO = "judged_to_ms"
+_REQUEST = "request:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,8 @@ class Requests:
         self._database = database
         self._clock = clock
         self._limit = limit
+        self._unsure: set[int] = set()
+        """Requests of a claim whose commit was not confirmed: the connection broke."""
 
     def put(self, action: ManualAction) -> None:
         """Leave an action for the engine; a repeated id is the same action and is kept once.
@@ -140,7 +144,8 @@ class Requests:
     def claim(self, tick_ms: int, *, limit: int = 100) -> list[Claimed]:
         """Take waiting actions, in order, and journal them as of ``tick_ms``.
 
-        One transaction: an action is journaled once, or still waiting.
+        One transaction: an action is journaled once, or still waiting. What was taken by a call
+        that failed while it was being committed is handed out by the next one.
         """
         statement = (
             select(REQUESTS.c.seq, REQUESTS.c.body)
@@ -149,18 +154,14 @@ class Requests:
             .limit(limit)
         )
         with self._database.read() as connection:
-            if connection.execute(statement.limit(1)).first() is None:
-                return []  # the usual case costs no write
-        claimed: list[Claimed] = []
-        with self._database.write() as connection:
-            for row in connection.execute(statement).all():
-                action = from_text(row.body, ManualAction)
-                entry = {"kind": "manual", "tick_ms": tick_ms, "payload": row.body}
-                seq = connection.scalar(insert(JOURNAL).values(entry).returning(JOURNAL.c.seq))
-                connection.execute(
-                    update(REQUESTS).where(REQUESTS.c.seq == row.seq).values(tick_ms=tick_ms)
-                )
-                claimed.append(Claimed(seq or 0, tick_ms, action))
+            claimed = _taken(connection, self._unsure)
+            waiting = connection.execute(statement.limit(1)).first() is not None
+        if waiting:  # the usual case costs no write
+            with self._database.write() as connection:
+                rows = connection.execute(statement).all()
+                self._unsure |= {row.seq for row in rows}
+                claimed += [_take(connection, row.seq, row.body, tick_ms) for row in rows]
+        self._unsure.clear()
         return claimed
 
     def find(self, action_id: str) -> Request | None:
@@ -171,6 +172,23 @@ class Requests:
         if row is None:
             return None
         return Request(from_text(row.body, ManualAction), row.created_ms, row.tick_ms)
+
+
+def _take(connection: Connection, request: int, body: str, tick_ms: int) -> Claimed:
+    entry = {"kind": "manual", "tick_ms": tick_ms, "key": f"{_REQUEST}{request}", "payload": body}
+    seq = connection.scalars(insert(JOURNAL).values(entry).returning(JOURNAL.c.seq)).one()
+    connection.execute(update(REQUESTS).where(REQUESTS.c.seq == request).values(tick_ms=tick_ms))
+    return Claimed(seq, tick_ms, from_text(body, ManualAction))
+
+
+def _taken(connection: Connection, requests: AbstractSet[int]) -> list[Claimed]:
+    """Those of ``requests`` that are in the journal."""
+    if not requests:
+        return []
+    keys = [f"{_REQUEST}{request}" for request in sorted(requests)]
+    statement = select(JOURNAL).where(JOURNAL.c.key.in_(keys)).order_by(JOURNAL.c.seq)
+    rows = connection.execute(statement).all()
+    return [Claimed(r.seq, r.tick_ms, from_text(r.payload, ManualAction)) for r in rows]
 
 
 def append(connection: Connection, entries: Iterable[NewEntry]) -> None:

@@ -81,9 +81,7 @@ class PostgresDatabase(Database):
         return connection.execution_options(isolation_level="READ COMMITTED")
 
     def _for_reading(self, connection: Connection) -> Connection:
-        return connection.execution_options(
-            isolation_level="REPEATABLE READ", postgresql_readonly=True
-        )
+        return connection.execution_options(isolation_level="REPEATABLE READ")
 
     def _take_turn(self, connection: Connection) -> None:
         connection.execute(_TAKE_TURN, {"lock": WRITER_LOCK})

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
+from sqlalchemy import Connection
 
 from monitor.clock import ManualClock
 from monitor.decisions import ManualAction
@@ -100,6 +104,53 @@ def test_claims_come_in_steps(store: Store) -> None:
         store.requests.put(manual(f"m{index}"))
     assert [c.action.id for c in store.requests.claim(5_000, limit=3)] == ["m0", "m1", "m2"]
     assert [c.action.id for c in store.requests.claim(10_000, limit=3)] == ["m3", "m4"]
+
+
+def test_a_claim_whose_commit_was_not_confirmed_is_handed_out_by_the_next(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection broke after the server had committed; in memory nothing had happened."""
+    confirmed = store._database.write
+
+    @contextmanager
+    def unconfirmed() -> Iterator[Connection]:
+        with confirmed() as connection:
+            yield connection
+        raise StoreError("the connection broke")
+
+    store.requests.put(manual("m1"))
+    with monkeypatch.context() as patched:
+        patched.setattr(store._database, "write", unconfirmed)
+        with pytest.raises(StoreError, match="broke"):
+            store.requests.claim(5_000)
+    store.requests.put(manual("m2"))
+    with monkeypatch.context() as patched:
+        patched.setattr(store._database, "write", unconfirmed)
+        with pytest.raises(StoreError, match="broke"):
+            store.requests.claim(5_000)
+    assert [c.action.id for c in store.requests.claim(5_000)] == ["m1", "m2"]
+    assert store.requests.claim(10_000) == []
+    assert [e.payload["id"] for e in store.journal.read()] == ["m1", "m2"]
+
+
+def test_a_claim_that_was_undone_is_made_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = store._database.write
+
+    @contextmanager
+    def undone() -> Iterator[Connection]:
+        with kept() as connection:
+            yield connection
+            raise StoreError("the connection broke")
+
+    store.requests.put(manual("m1"))
+    with monkeypatch.context() as patched:
+        patched.setattr(store._database, "write", undone)
+        with pytest.raises(StoreError, match="broke"):
+            store.requests.claim(5_000)
+    assert [(c.action.id, c.tick_ms) for c in store.requests.claim(10_000)] == [("m1", 10_000)]
+    assert store.requests.claim(15_000) == []
 
 
 def test_too_many_waiting_requests_are_refused_and_claimed_ones_do_not_count(

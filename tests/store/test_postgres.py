@@ -1,0 +1,372 @@
+"""The store in PostgreSQL: durability, restarts, every wait has an end, faults in plain words."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import traceback
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import make_url, select, text
+from structlog.testing import capture_logs
+
+from monitor.clock import ManualClock
+from monitor.decisions import ManualAction
+from monitor.errors import LeaseLost, StoreError
+from monitor.secret import Secret
+from monitor.store.journal import NewEntry
+from monitor.store.label import LONGEST, fitting
+from monitor.store.lease import Lease
+from monitor.store.outbox import PlannedDelivery
+from monitor.store.postgres import PostgresDatabase
+from monitor.store.schema import DECISIONS
+from monitor.store.settings import LeaseSettings, StoreSettings
+from monitor.store.store import Recording, Store
+from tests.postgres import Databases, Server
+from tests.store.made import NUMBER, alert, command, manual, refusal
+from tests.store.stores import settings_of, take_lease
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> StoreSettings:
+    return settings_of(tmp_path, database_url)
+
+
+@pytest.fixture
+def server(postgres: Databases) -> Server:
+    if postgres.server is None:
+        pytest.skip("MONITOR_TEST_POSTGRES names a server that is not ours to stop")
+    return postgres.server
+
+
+def at(settings: StoreSettings, **changes: object) -> StoreSettings:
+    """The same database, with parts of its address changed."""
+    assert settings.url is not None
+    url = make_url(settings.url.reveal()).set(**changes)  # type: ignore[arg-type]
+    text = url.render_as_string(hide_password=False)
+    return settings.model_copy(update={"url": Secret.model_validate({"value": text})})
+
+
+def query(settings: StoreSettings, statement: str) -> list[tuple[object, ...]]:
+    assert settings.url is not None
+    with psycopg.connect(settings.url.reveal(), autocommit=True) as connection:
+        cursor = connection.execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []
+
+
+def test_commits_are_synced_and_every_wait_has_an_end(store: Store) -> None:
+    with store._database.write() as connection:
+        shown = {
+            name: connection.scalar(text(f"SHOW {name}"))
+            for name in (
+                "synchronous_commit",
+                "fsync",
+                "statement_timeout",
+                "lock_timeout",
+                "idle_in_transaction_session_timeout",
+                "transaction_isolation",
+            )
+        }
+    assert shown == {
+        "synchronous_commit": "on",
+        "fsync": "on",
+        "statement_timeout": "30s",
+        "lock_timeout": "5s",
+        "idle_in_transaction_session_timeout": "5s",
+        "transaction_isolation": "read committed",
+    }
+    with store._database.read() as connection:
+        assert connection.scalar(text("SHOW transaction_isolation")) == "repeatable read"
+
+
+def test_a_user_or_database_of_another_mind_is_overruled(
+    settings: StoreSettings, clock: ManualClock
+) -> None:
+    database = make_url(settings.url.reveal()).database if settings.url else ""
+    query(settings, f'ALTER DATABASE "{database}" SET synchronous_commit = off')
+    query(
+        settings,
+        f"ALTER DATABASE \"{database}\" SET default_transaction_isolation = 'serializable'",
+    )
+    with Store.open(settings, clock, token=take_lease(settings)) as store:
+        with store._database.write() as connection:
+            assert connection.scalar(text("SHOW synchronous_commit")) == "on"
+            assert connection.scalar(text("SHOW transaction_isolation")) == "read committed"
+        assert store.record(Recording([alert()])) == [alert()]
+
+
+def test_a_server_that_restarts_costs_one_refusal_and_nothing_that_was_kept(
+    store: Store, server: Server
+) -> None:
+    store.record(Recording([alert()]))
+    with store._database.read(), store._database.read():
+        pass  # several connections are in the pool, and all of them break
+    for mode in ("fast", "immediate"):
+        server.stop(mode)
+        try:
+            with pytest.raises(StoreError, match=r"^store postgresql://127\.0\.0\.1:\d+/"):
+                store.record(Recording([command()]))
+            with pytest.raises(StoreError, match="it does not answer"):
+                store.history.alerts()
+        finally:
+            server.start()
+        assert store.history.alerts() == [alert()]
+    assert store.record(Recording([command()])) == [command()]
+    assert store.record(Recording([command()])) == []
+
+
+def test_a_connection_that_breaks_in_the_midst_leaves_nothing(
+    settings: StoreSettings, store: Store
+) -> None:
+    def break_all() -> None:
+        end_others = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+        query(settings, end_others)
+
+    with (  # noqa: PT012 - the error comes at the end of the block
+        pytest.raises(StoreError, match=r"shutting down|does not answer"),
+        store._database.write() as connection,
+    ):
+        connection.execute(
+            DECISIONS.insert().values(
+                id="x", at_ms=1, kind="k", rule="r", episode="e", shadow=False, body="{}"
+            )
+        )
+        break_all()
+    assert store.history.decision("x") is None
+    assert store.record(Recording([alert()])) == [alert()]
+
+
+def test_a_lease_outlives_a_restart_of_the_server(
+    settings: StoreSettings, clock: ManualClock, server: Server
+) -> None:
+    lease = Lease(settings, clock)
+    token = lease.try_acquire()
+    server.stop("immediate")
+    with pytest.raises(StoreError, match="it does not answer") as refused:
+        lease.renew()
+    assert not isinstance(refused.value, LeaseLost)
+    server.start()
+    lease.renew()
+    assert lease.token == token
+    lease.release()
+    lease.close()
+
+
+def test_a_stand_by_goes_on_asking_a_server_that_is_away(
+    settings: StoreSettings, server: Server
+) -> None:
+    class BringsItBack(ManualClock):
+        def wait(self, event: threading.Event, timeout_s: float) -> bool:
+            if self.now_ms() == 0:
+                server.start()
+            return super().wait(event, timeout_s)
+
+    server.stop("immediate")
+    lease = Lease(settings, BringsItBack(0))
+    with capture_logs() as logs:
+        assert lease.acquire(threading.Event()) == 1
+    assert [line["event"] for line in logs] == ["lease_unavailable", "lease_taken"]
+    lease.close()
+
+
+def test_another_process_holds_it_too_long(settings: StoreSettings, clock: ManualClock) -> None:
+    impatient = settings.model_copy(update={"busy_timeout": 50})
+    other = PostgresDatabase(settings)
+    with Store.open(impatient, clock, token=take_lease(settings)) as store:
+        with (
+            other.write(),
+            pytest.raises(StoreError, match="another process has held it for too long"),
+        ):
+            store.record(Recording([alert()]))
+        assert store.record(Recording([alert()])) == [alert()]
+    other.close()
+
+
+def test_a_statement_that_takes_too_long_is_ended(settings: StoreSettings) -> None:
+    database = PostgresDatabase(settings.model_copy(update={"statement_timeout": 50}))
+    with (
+        pytest.raises(StoreError, match=r"longer than store\.statement_timeout"),
+        database.read() as connection,
+    ):
+        connection.execute(text("SELECT pg_sleep(60)"))
+    database.close()
+
+
+def test_no_connection_is_free(settings: StoreSettings) -> None:
+    few = PostgresDatabase(settings.model_copy(update={"busy_timeout": 50}), connections=1)
+    with (
+        few.read(),
+        pytest.raises(StoreError, match="every connection is in use"),
+        few.read(),
+    ):
+        pass
+    few.close()
+
+
+# --- what is wrong, in plain words and without secrets ------------------------------------------
+
+
+def refusal_of(settings: StoreSettings) -> str:
+    with pytest.raises(StoreError) as refused:
+        Store.open(settings, ManualClock(), daemon=False)
+    assert "secret" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+def test_the_login_is_refused(settings: StoreSettings) -> None:
+    assert "the login was refused: look at user and password" in refusal_of(
+        at(settings, password="wrong")
+    )
+    assert "the login was refused" in refusal_of(at(settings, username="nobody"))
+
+
+def test_there_is_no_such_database(settings: StoreSettings) -> None:
+    assert "there is no such database: create it first" in refusal_of(at(settings, database="no"))
+
+
+def test_nobody_listens(settings: StoreSettings) -> None:
+    assert "127.0.0.1:1/x: it does not answer" in refusal_of(at(settings, port=1, database="x"))
+
+
+def test_the_command_line_comes_before_any_daemon(settings: StoreSettings) -> None:
+    assert "it is not a store of this daemon" in refusal_of(settings)
+
+
+def test_a_database_that_takes_no_writes(settings: StoreSettings, clock: ManualClock) -> None:
+    token = take_lease(settings)
+    Store.open(settings, clock, token=token).close()
+    database = make_url(settings.url.reveal()).database if settings.url else ""
+    query(settings, f'ALTER DATABASE "{database}" SET default_transaction_read_only = on')
+    with (
+        Store.open(settings, clock, daemon=False) as store,
+        pytest.raises(StoreError, match="it takes no writes: it is a replica, or set to read only"),
+    ):
+        store.requests.put(manual())
+
+
+def test_a_user_who_may_not(settings: StoreSettings, clock: ManualClock) -> None:
+    Store.open(settings, clock, token=take_lease(settings)).close()
+    query(settings, "CREATE ROLE reader LOGIN PASSWORD 'secret'")
+    try:
+        with pytest.raises(StoreError, match="its user may not do that"):
+            Store.open(at(settings, username="reader"), clock, daemon=False)
+    finally:
+        query(settings, "DROP ROLE reader")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["mysql://u:secret@h/d", "postgresql://u:secret@h", "secret", "postgresql://u:secret@h:x/d"],
+)
+def test_an_address_that_is_none_is_not_repeated(settings: StoreSettings, url: str) -> None:
+    wrong = settings.model_copy(update={"url": Secret.model_validate({"value": url})})
+    assert refusal_of(wrong) == ("store.url: write postgresql://user:password@host:5432/database")
+
+
+def test_a_secret_that_is_not_there(
+    settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_SUCH", raising=False)
+    none = settings.model_copy(update={"url": Secret(env="NO_SUCH")})
+    assert refusal_of(none) == "store.url: the environment variable NO_SUCH is not set"
+
+
+def test_without_the_driver_the_extra_is_named(
+    settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    assert "psycopg is not installed: pip install 'callcentre-monitor[postgres]'" in refusal_of(
+        settings
+    )
+
+
+def test_numbers_of_customers_are_in_no_error(settings: StoreSettings, store: Store) -> None:
+    query(settings, "ALTER TABLE decisions ADD CHECK (number IS NULL)")
+    with pytest.raises(StoreError) as refused:
+        store.record(Recording([command()]))
+    shown = "".join(traceback.format_exception(refused.value))
+    assert NUMBER not in shown
+    assert "violates check constraint" in str(refused.value)
+
+
+# --- texts from outside -------------------------------------------------------------------------
+
+
+def test_a_text_that_postgresql_cannot_keep_stops_no_decision(store: Store) -> None:
+    odd = ["a\x00b", "长" * 5_000, "é" * (LONGEST + 1), "", "plain"]
+    decisions = [
+        command((n + 1) * 5_000, number=number, rule=f"r{number}"[:40])
+        for n, number in enumerate(odd)
+    ]
+    plan = [PlannedDelivery(d.id, "hook", d.number) for d in decisions]
+    key = "ack:" + "x\x00" * 3_000
+    recording = Recording(decisions, plan, journal=[NewEntry("ack", 5_000, odd, key)])
+    assert store.record(recording) == decisions
+    assert store.record(recording) == []
+    for decision in decisions:
+        assert store.history.commands(number=decision.number) == [decision]
+    assert {c.number for c in store.history.last_commands().values()} == set(odd)
+    assert [d.decision for d in store.outbox.claim("hook", limit=9)] == decisions
+    assert [entry.payload for entry in store.journal.read()] == [odd]
+
+
+def test_labels_that_differ_stay_different() -> None:
+    long = "x" * 10_000
+    assert fitting(long) == fitting(long)
+    assert fitting(long + "a") != fitting(long + "b")
+    assert len(fitting(long)) <= LONGEST
+    assert fitting("x" * LONGEST) == "x" * LONGEST
+    assert fitting("x" * (LONGEST + 1)) != "x" * (LONGEST + 1)
+
+
+def test_texts_are_sorted_by_their_code_points(store: Store) -> None:
+    names = ["b", "B", "a", "é", "Z", "_"]
+    store.record(Recording([refusal(n, id=name) for n, name in enumerate(names)]))
+    with store._database.read() as connection:
+        found = list(connection.scalars(select(DECISIONS.c.id).order_by(DECISIONS.c.id)))
+    assert found == sorted(names)
+
+
+# --- several processes --------------------------------------------------------------------------
+
+
+def test_a_limit_holds_however_many_ask_at_once(
+    settings: StoreSettings, clock: ManualClock
+) -> None:
+    """What a transaction has read cannot change before it writes."""
+    tight = settings.model_copy(update={"max_requests": 5})
+    Store.open(tight, clock, token=take_lease(settings)).close()
+    askers = [Store.open(tight, clock, daemon=False) for _ in range(4)]
+    gate, refused = threading.Barrier(len(askers)), []
+
+    def ask(store: Store, name: int) -> None:
+        gate.wait()
+        for n in range(4):
+            try:
+                store.requests.put(manual(f"{name}-{n}"))
+            except Exception as error:  # noqa: BLE001 - counted, and looked at
+                refused.append(error)
+
+    threads = [
+        threading.Thread(target=ask, args=(store, name)) for name, store in enumerate(askers)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [type(error).__name__ for error in refused] == ["BackPressure"] * 11
+    for store in askers:
+        store.close()
+    with Store.open(tight, clock, token=take_lease(settings)) as daemon:
+        claimed: list[ManualAction] = [c.action for c in daemon.requests.claim(5_000)]
+    assert len(claimed) == 5
+
+
+def test_a_lease_is_renewed_three_times_at_least() -> None:
+    with pytest.raises(ValueError, match="more than a third"):
+        LeaseSettings.model_validate({"duration": "3s", "renew": "1001ms"})
+    LeaseSettings.model_validate({"duration": "3s", "renew": "1s"})
