@@ -7,9 +7,7 @@ that goes away, a disk that is full, the wording of a wrong value.
 from __future__ import annotations
 
 import difflib
-import errno
 import importlib
-import os
 import re
 import sys
 from typing import Any, TextIO
@@ -20,9 +18,17 @@ from typer.main import get_command
 
 from monitor.cli.commands import COMMANDS, Entry
 from monitor.cli.interrupts import quick_end
-from monitor.errors import UsageError
+from monitor.cli.stream import silence, unwritten
 
 _CHOICES = re.compile(r"'(?P<given>[^']*)' is not one of (?P<choices>'.*')")
+
+_PLAIN = {
+    r"Input should be a valid integer.*": "a whole number is needed",
+    r"Input should be a valid number.*": "a number is needed",
+    r"Input should be a valid datetime.*": "a time is needed, such as 2026-11-22T09:00",
+    r"Input should be (greater|less) than": r"it must be \1 than",
+}
+"""What the validation says → how people say it."""
 
 
 def load(entry: Entry) -> Any:
@@ -61,13 +67,6 @@ class LazyGroup(TyperGroup):
             _flush(sys.stdout)
 
 
-def silence(stream: TextIO) -> None:
-    """Its reader is gone for good: what is written from now on goes nowhere."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
-
-
 def _flush(stream: TextIO) -> None:
     """Now, while there is somebody to tell; at the interpreter's end there is not.
 
@@ -83,19 +82,11 @@ def _flush(stream: TextIO) -> None:
         raise unwritten(error) from error
 
 
-def unwritten(error: OSError) -> UsageError:
-    """The error for people, where standard output takes no more."""
-    return UsageError(f"standard output cannot be written: {error.strerror}")
-
-
-def is_output_full(error: OSError) -> bool:
-    """Whether ``error`` is of a stream rather than of a file by name, for lack of room."""
-    return error.filename is None and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
 def _worded(message: str) -> str:
     """A wrong value in the words of this command line, with what may have been meant."""
     message = message.removeprefix("Value error, ")
+    for pattern, words in _PLAIN.items():
+        message = re.sub(pattern, words, message)
     found = _CHOICES.search(message)
     if found is None:
         return message

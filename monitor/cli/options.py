@@ -9,7 +9,6 @@ import typer
 
 from monitor.clock import SystemClock
 from monitor.config import DEFAULT_PATH
-from monitor.errors import UsageError
 from monitor.site import Site, load_site
 from monitor.store.store import Store
 
@@ -45,10 +44,6 @@ def store_of(site: Site) -> Store:
     """The daemon's store, to read and to leave requests in.
 
     Raises:
-        UsageError: there is none yet.
+        StoreError: there is none yet, or it cannot be read.
     """
-    path = site.config.store.path
-    if not path.exists():
-        msg = f"no store at {path}: has the daemon run with this configuration?"
-        raise UsageError(msg)
     return Store.open(site.config.store, SystemClock(), daemon=False)

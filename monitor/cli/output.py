@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from monitor.cli.stream import silence
 from monitor.decisions import Alert, Decision
 from monitor.errors import UsageError
 from monitor.logs import mask
@@ -21,7 +22,15 @@ _PIPE_COLUMNS = 10_000
 
 
 class _Printer(Console):
-    """A console that leaves a reader's going away to the command line, as ``print`` does."""
+    """A console whose reader may go away: the command goes on to its end, and to its status."""
+
+    def on_broken_pipe(self) -> None:
+        """Write to nowhere from now on."""
+        silence(self.file)
+
+
+class _Stream(_Printer):
+    """A console for output that is work to make: without a reader, making it ends."""
 
     def on_broken_pipe(self) -> None:
         """Say it to the caller.
@@ -40,9 +49,13 @@ def console(*, stderr: bool = False) -> Console:
     return made
 
 
-def lines(*, stderr: bool = False) -> Console:
-    """Where lines go that a terminal may wrap but nobody cuts: paths in them stay whole."""
-    return _Printer(stderr=stderr, soft_wrap=True, emoji=False, markup=False, highlight=False)
+def lines(*, stderr: bool = False, stream: bool = False) -> Console:
+    """Where lines go that a terminal may wrap but nobody cuts: paths in them stay whole.
+
+    ``stream``: there is no end in sight, so a reader that has seen enough ends the command.
+    """
+    kind = _Stream if stream else _Printer
+    return kind(stderr=stderr, soft_wrap=True, emoji=False, markup=False, highlight=False)
 
 
 def plain_table(*headings: str) -> Table:

@@ -40,6 +40,7 @@ from monitor.store.store import Store
 from monitor.units import format_duration
 from monitor.windows.watermark import NEVER
 
+_CONFIGURED = Path("store")
 _TIMES = "As 2026-11-22T09:00, local unless it names a zone."
 
 
@@ -80,9 +81,7 @@ def replay(
         typer.Option(
             "--journal",
             metavar="FILE",
-            help="Store of a live run: its journal is replayed too.",
-            exists=True,
-            dir_okay=False,
+            help="Store of a live run: its journal is replayed too. `store`: the configured one.",
         ),
     ] = None,
     indicators: Annotated[
@@ -154,13 +153,15 @@ def _source(site: Site, files: list[str] | None, *, kafka: bool, until: datetime
 
 def _past(site: Site, path: Path) -> Past:
     tick_ms = site.config.time.tick
-    settings = site.config.store.model_copy(update={"path": path})
+    settings = site.config.store
+    if path != _CONFIGURED:
+        settings = settings.model_copy(update={"path": path, "url": None})
     with Store.open(settings, SystemClock(), daemon=False) as store:
         entries = store.journal.read()
         judged_to = store.journal.judged_to_ms()
         floors = store.journal.floors()
     if judged_to is None:
-        msg = f"{path} has judged nothing yet"
+        msg = f"--journal {path}: that store has judged nothing yet"
         raise UsageError(msg)
     return Past(
         inputs=tuple(journaled_inputs(entries, tick_ms=tick_ms)),
@@ -203,7 +204,7 @@ def _json_printer(what: Decision | dict[str, Any]) -> None:
 
 
 def _table_printer() -> Callable[[Decision | dict[str, Any]], None]:
-    out, now_ms = lines(), SystemClock().now_ms()
+    out, now_ms = lines(stream=True), SystemClock().now_ms()
 
     def tell(what: Decision | dict[str, Any]) -> None:
         if isinstance(what, dict):

@@ -13,7 +13,8 @@ import typer
 from rich.console import Console
 
 from monitor.cli.interrupts import INTERRUPTED
-from monitor.cli.lazy import LazyGroup, is_output_full, silence, unwritten
+from monitor.cli.lazy import LazyGroup
+from monitor.cli.stream import is_full, silence, unwritten
 from monitor.errors import ConfigError, MonitorError
 
 app = typer.Typer(
@@ -58,7 +59,7 @@ def start() -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except OSError as error:
-        if not is_output_full(error):
+        if not is_full(error):
             raise
         silence(sys.stdout)
         _say(f"monitor: {unwritten(error)}")

@@ -20,9 +20,9 @@ from monitor import logs
 from monitor.app import Daemon
 from monitor.cli import demo
 from monitor.cli.declare import single
-from monitor.cli.lazy import silence
 from monitor.cli.live import line, render
 from monitor.cli.options import ConfigOption, config_path
+from monitor.cli.stream import silence
 from monitor.clock import Clock, SystemClock
 from monitor.decisions import Decision
 from monitor.site import Site, load_site
@@ -119,9 +119,11 @@ def _work(daemon: Daemon, clock: Clock, *, table: bool) -> None:
 
 
 def _show(daemon: Daemon, thread: threading.Thread, clock: Clock) -> None:
-    with Live(console=Console(), refresh_per_second=4) as live:
+    console = Console()
+    with Live(console=console, refresh_per_second=4) as live:
         while thread.is_alive():
-            live.update(render(daemon.board.latest, _feed(daemon), url=_url(daemon)))
+            size = (console.width, console.height)  # a window may be resized
+            live.update(render(daemon.board.latest, _feed(daemon), url=_url(daemon), size=size))
             clock.wait(daemon.stop, REFRESH_S)
             if daemon.stop.is_set():
                 thread.join()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from monitor.cli.output import console, counted, plain_table, span, stamp_of
 from monitor.clock import SystemClock
 from monitor.errors import UsageError
 from monitor.exporter.settings import read_token
+
+_PATIENCE_S = 5.0
 
 
 def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
@@ -45,12 +49,28 @@ def fetch(config: Path | None) -> dict[str, Any]:
     token = read_token(settings, os.environ)
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     try:
-        answer = httpx.get(url, headers=headers, timeout=5.0, trust_env=False)
-        answer.raise_for_status()
-        document: dict[str, Any] = answer.json()
-    except (httpx.HTTPError, ValueError) as error:
-        msg = f"no daemon answers at {url}: {error}"
+        answer = httpx.get(url, headers=headers, timeout=_PATIENCE_S, trust_env=False)
+    except httpx.TimeoutException as error:
+        msg = f"no daemon answers at {url} within {_PATIENCE_S:g} s"
         raise UsageError(msg) from error
+    except httpx.HTTPError as error:
+        reason = re.sub(r"^\[Errno -?\d+\] ", "", str(error))
+        msg = f"no daemon answers at {url}: {reason}; does it run, with this configuration?"
+        raise UsageError(msg) from error
+    if answer.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        msg = f"the daemon at {url} refuses us: it has another token than this configuration"
+        raise UsageError(msg)
+    return _document(answer, url)
+
+
+def _document(answer: httpx.Response, url: str) -> dict[str, Any]:
+    try:
+        document = answer.json() if answer.is_success else None
+    except ValueError:
+        document = None
+    if not isinstance(document, dict) or "ready" not in document:
+        msg = f"what answers at {url} is no monitor (status {answer.status_code})"
+        raise UsageError(msg)
     return document
 
 

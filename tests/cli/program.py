@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -37,11 +38,23 @@ class Done:
         return json.loads(self.out)
 
 
-def monitor(*arguments: str | Path) -> Done:
-    """Run ``monitor …``; anything but a clean exit is raised."""
-    out, err = io.StringIO(), io.StringIO()
+class Screen(io.StringIO):
+    """Output that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def monitor(*arguments: str | Path, columns: int | None = None, **environ: str) -> Done:
+    """Run ``monitor …``; anything but a clean exit is raised.
+
+    In a pipe, or with ``columns`` on a terminal so wide. ``environ`` goes on top of ours.
+    """
+    out, err = (io.StringIO(), io.StringIO()) if columns is None else (Screen(), Screen())
     status = 0
+    surroundings = {"COLUMNS": str(columns or 80), "LINES": "40", "TERM": "xterm-256color"}
     with (
+        mock.patch.dict(os.environ, surroundings | environ),
         mock.patch.object(sys, "argv", ["monitor", *map(str, arguments)]),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
