@@ -21,13 +21,14 @@ from sqlalchemy import (
     Text,
     insert,
     select,
+    text,
     update,
 )
 
 from monitor.errors import StoreError
 from monitor.store.label import Label
 
-VERSION = 1
+VERSION = 2
 """Raise it with every change of a table, and add the step to ``MIGRATIONS``."""
 
 METADATA = MetaData()
@@ -158,7 +159,14 @@ CHANGES = Table(
 Migration = Callable[[Connection], None]
 """Brings the tables from one version to the next, inside the caller's transaction."""
 
-MIGRATIONS: Mapping[int, Migration] = MappingProxyType({})
+
+def _by_due(connection: Connection) -> None:
+    """The first stores were made without this index; the later ones of version 1 have it."""
+    columns = "open, receiver, due_ms, seq"
+    connection.execute(text(f"CREATE INDEX IF NOT EXISTS outbox_by_due ON outbox ({columns})"))
+
+
+MIGRATIONS: Mapping[int, Migration] = MappingProxyType({1: _by_due})
 """From version → the step to the next; a new store is created at ``VERSION`` at once."""
 
 
