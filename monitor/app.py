@@ -6,6 +6,7 @@ it ``monitor.running``; which class a setting means is ``monitor.assembly``.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,13 +28,15 @@ from monitor.recorder import StoreRecorder
 from monitor.running import loop
 from monitor.running.parts import Parts
 from monitor.running.resume import resume
+from monitor.running.standby import Stop, take_turns
 from monitor.running.standing import Standing
 from monitor.running.watchdog import Beat, Watchdog
 from monitor.site import Site
 from monitor.snapshot import Board
 from monitor.source.settings import KafkaSettings
 from monitor.stats import Stats
-from monitor.store.checkpoint import Checkpoints
+from monitor.store.checkpoint import CheckpointStore
+from monitor.store.checkpoints import open_checkpoints
 from monitor.store.store import Store
 from monitor.windows.dedup import Dedup
 from monitor.windows.watermark import Watermarks
@@ -56,7 +59,7 @@ class Daemon:
         self.site = site
         self.board = Board()
         self.stats = Stats()
-        self.stop = threading.Event()
+        self.stop = Stop()
         """Set it, and :meth:`run` ends with a checkpoint."""
         self.reload = threading.Event()
         """Set it, and the configuration is read again before the next step."""
@@ -85,13 +88,25 @@ class Daemon:
             exporter.start()
             self.port = exporter.port
         try:
-            with Store.open(config.store, self._clock) as store:
-                self._run_with(store)
+            if config.store.url is None:
+                with self.stop.tied() as over:
+                    self._work(over)
+            else:
+                take_turns(config.store, self._clock, self.stop, self.board, self._work)
         finally:
             if exporter is not None:
                 exporter.stop()
 
-    def _run_with(self, store: Store) -> None:
+    def _work(self, over: threading.Event, token: int | None = None) -> None:
+        """Work until ``over`` is set; ``token``: of the lease, on PostgreSQL."""
+        settings = self.site.config.store
+        with (
+            Store.open(settings, self._clock, token=token) as store,
+            contextlib.closing(open_checkpoints(settings, token=token)) as checkpoints,
+        ):
+            self._work_with(store, checkpoints, over)
+
+    def _work_with(self, store: Store, checkpoints: CheckpointStore, over: threading.Event) -> None:
         config = self.site.config
         telephony = connect_telephony(config, self._clock)
         router = Router(config.delivery, telephony=telephony.channel is not None)
@@ -100,7 +115,7 @@ class Daemon:
             router,
             telephony.acks,
             clock=self._clock,
-            stop=self.stop,
+            stop=over,
             ack_timeout_ms=config.numbers.ack_timeout,
         )
         channels = open_channels(
@@ -129,13 +144,13 @@ class Daemon:
             site=self.site,
             path=self._path,
             clock=self._clock,
-            stop=self.stop,
+            stop=over,
             reload=self.reload,
             board=self.board,
             stats=self.stats,
             engine=engine,
             store=store,
-            checkpoints=Checkpoints(config.store.checkpoints),
+            checkpoints=checkpoints,
             recorder=recorder,
             telephony=telephony,
             beat=beat,

@@ -21,7 +21,7 @@ from monitor.clock import Clock
 from monitor.decisions import Ack, Decision, ManualAction
 from monitor.delivery.routes import Router
 from monitor.engine import Input, Outcome
-from monitor.errors import StoreError
+from monitor.errors import LeaseLost, StoreError
 from monitor.source.base import Partition
 from monitor.store.journal import Entry, FloorRow
 from monitor.store.outbox import Delivery
@@ -77,6 +77,7 @@ class StoreRecorder:
         """Store, then wake delivery. A store that refuses is tried again until it does not.
 
         Raises:
+            LeaseLost: another daemon is the active one; nothing was sent.
             StoreError: still refused when the daemon was told to stop; nothing was sent.
         """
         recording = Recording(
@@ -135,6 +136,8 @@ class StoreRecorder:
         while True:
             try:
                 result = call()
+            except LeaseLost:
+                raise
             except StoreError as error:
                 if self._stop.is_set():
                     raise

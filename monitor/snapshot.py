@@ -254,12 +254,23 @@ class Board:
 
     def __init__(self) -> None:
         self._latest: Snapshot | None = None
+        self.standing_by = False
+        """Another daemon works, and this one is there in case that one ends."""
         self.watch: Watch | None = None
         """What the watchdog saw last; None before it has looked. One thread sets it."""
 
     def publish(self, snapshot: Snapshot) -> None:
         """Replace the picture; one reference is set, so readers see the old or the new one."""
         self._latest = snapshot
+
+    def stand_by(self) -> None:
+        """Another daemon works: there is no picture of ours."""
+        self._latest = self.watch = None
+        self.standing_by = True
+
+    def work(self) -> None:
+        """It is our turn."""
+        self.standing_by = False
 
     @property
     def latest(self) -> Snapshot | None:

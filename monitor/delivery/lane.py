@@ -17,7 +17,7 @@ from monitor.delivery.channels.base import Channel
 from monitor.delivery.pacing import Pacer
 from monitor.delivery.people import Digest
 from monitor.delivery.retry import pause_ms
-from monitor.errors import DeliveryError, StoreError
+from monitor.errors import DeliveryError, LeaseLost, StoreError
 from monitor.store.outbox import Delivery, Outbox, Settled
 
 log = structlog.get_logger(__name__)
@@ -69,7 +69,7 @@ class Lane:
         self._stale = stale
         self.busy_since_s: float | None = None
         """Monotonic start of the step under way, for the watchdog; None between steps."""
-        self._recovered = False
+        self._recovered = self._lost = False
         self._failures = 0
         self._paused_until_s = 0.0
         self._repost_at_s = 0.0
@@ -80,6 +80,8 @@ class Lane:
         Past ``deadline_s`` (monotonic) nothing further of what was claimed is begun.
         """
         now_s = self._clock.monotonic_s()
+        if self._lost:
+            return IDLE_MS
         if now_s < self._paused_until_s:
             return _ms(self._paused_until_s - now_s)
         self.busy_since_s = now_s
@@ -99,6 +101,12 @@ class Lane:
             self._count(error.reason)
             self._log_failure(error)
             return self._pause(error)
+        except LeaseLost:
+            # Another daemon delivers. Even looking back at what was sent would disturb it: that
+            # fences off whoever writes to telephony's topic.
+            self._lost = True
+            log.warning("lane_over", receiver=self.receiver)
+            return IDLE_MS
         except StoreError as error:
             # What was claimed may stand as in flight, sent or not: look before going on.
             self._recovered = False

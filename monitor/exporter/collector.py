@@ -22,11 +22,14 @@ from monitor.snapshot import Board, Snapshot, Unready
 REFUSALS = ("busy", "overdue", "unauthorized")
 
 
-def unready(snapshot: Snapshot | None, now_ms: int, stalled_after_ms: int) -> list[Unready]:
+def unready(board: Board, now_ms: int, stalled_after_ms: int) -> list[Unready]:
     """Why the daemon is not doing its job; empty when it is.
 
-    ``starting`` and ``stalled`` are found here, the rest is the engine's own word.
+    ``standby``, ``starting`` and ``stalled`` are found here, the rest is the engine's own word.
     """
+    snapshot = board.latest
+    if board.standing_by:
+        return [Unready("standby", "another daemon is the active one")]
     if snapshot is None:
         return [Unready("starting", "the engine has not made its first step")]
     reasons = list(snapshot.unready)
@@ -67,7 +70,7 @@ class SnapshotCollector(Collector):
         if snapshot is not None:
             yield from figures.collect(snapshot, settings.scopes, settings.series_max)
             yield from domain.collect(snapshot, settings.rows_max)
-        reasons = unready(snapshot, now_ms, settings.stalled_after)
+        reasons = unready(self._board, now_ms, settings.stalled_after)
         names = [reason.reason for reason in reasons]
         yield from daemon.collect(snapshot, self._board.watch, now_ms, names)
         yield counted(catalogue.HTTP_REFUSED, self.refused, REFUSALS)

@@ -122,13 +122,13 @@ class Pages:
 
     def _readyz(self) -> Answer:
         now_ms = self._clock.now_ms()
-        reasons = unready(self._board.latest, now_ms, self._stalled_after_ms)
+        reasons = unready(self._board, now_ms, self._stalled_after_ms)
         shown = [{"reason": entry.reason, "detail": entry.detail} for entry in reasons]
         return _json(503 if reasons else 200, {"ready": not reasons, "unready": shown})
 
     def _status(self) -> Answer:
         snapshot, now_ms = self._board.latest, self._clock.now_ms()
-        reasons = unready(snapshot, now_ms, self._stalled_after_ms)
+        reasons = unready(self._board, now_ms, self._stalled_after_ms)
         return _json(200, status.document(snapshot, now_ms, reasons))
 
 

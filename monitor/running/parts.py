@@ -18,7 +18,7 @@ from monitor.running.watchdog import Beat
 from monitor.site import Site
 from monitor.snapshot import Board
 from monitor.stats import Stats
-from monitor.store.checkpoint import Checkpoints
+from monitor.store.checkpoint import CheckpointStore
 from monitor.store.store import Store
 from monitor.telephony.open import Telephony
 from monitor.windows.watermark import NEVER
@@ -54,7 +54,7 @@ class Parts:
     stats: Stats
     engine: Engine
     store: Store
-    checkpoints: Checkpoints
+    checkpoints: CheckpointStore
     recorder: StoreRecorder
     telephony: Telephony
     beat: Beat

@@ -9,7 +9,7 @@ import structlog
 
 from monitor.assembly import build_judges, widen_pending
 from monitor.delivery.routes import Router
-from monitor.errors import ConfigError, StoreError
+from monitor.errors import ConfigError, LeaseLost, StoreError
 from monitor.running.parts import Parts
 from monitor.site import Site, load_site
 
@@ -17,7 +17,11 @@ log = structlog.get_logger(__name__)
 
 
 def reload(parts: Parts) -> bool:
-    """Read the configuration again; what is wrong with it changes nothing, and is logged."""
+    """Read the configuration again; what is wrong with it changes nothing, and is logged.
+
+    Raises:
+        LeaseLost: another daemon is the active one.
+    """
     try:
         site = load_site(parts.path)
         changed = parts.site.config.only_by_restart(site.config)
@@ -25,6 +29,8 @@ def reload(parts: Parts) -> bool:
             _refuse(parts, f"restart to change {', '.join(changed)}")
             return False
         parts.store.journal.append("reload", max(parts.engine.judged, 0), {"hash": site.hash})
+    except LeaseLost:
+        raise
     except (ConfigError, OSError, StoreError) as error:
         _refuse(parts, str(error))
         return False

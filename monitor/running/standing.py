@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import structlog
 
-from monitor.errors import CheckpointError, StoreError
+from monitor.errors import CheckpointError, LeaseLost, StoreError
 from monitor.publish import Around, picture
 from monitor.running.parts import Parts, begun
 from monitor.site import Site
@@ -69,9 +69,15 @@ class Standing:
 
     @contextlib.contextmanager
     def tolerating(self, what: str) -> Iterator[None]:
-        """The disk may refuse ``what``: it is said once, tried again later, and stops nothing."""
+        """The disk may refuse ``what``: it is said once, tried again later, and stops nothing.
+
+        Raises:
+            LeaseLost: another daemon is the active one: trying again will not help.
+        """
         try:
             yield
+        except LeaseLost:
+            raise
         except (StoreError, CheckpointError) as error:
             if what not in self._refused:
                 log.warning("store_refuses", what=what, detail=str(error))

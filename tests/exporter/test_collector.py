@@ -41,7 +41,15 @@ def scrape(
     snapshot: Snapshot | None, settings: ExporterSettings | None = None, now_ms: int = NOW
 ) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     """What Prometheus would store: the text form, parsed by an independent parser."""
-    made = registry(collector(snapshot, settings, now_ms))
+    return stored(collector(snapshot, settings, now_ms))
+
+
+def scrape_board(board: Board) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    return stored(SnapshotCollector(board, ExporterSettings(), ManualClock(NOW)))
+
+
+def stored(collects: SnapshotCollector) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    made = registry(collects)
     found: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
     for family in parse(generate_latest(made).decode()):
         for row in family.samples:
@@ -252,9 +260,24 @@ def test_an_empty_snapshot_has_no_watermark() -> None:
 def test_a_picture_that_is_not_renewed_is_a_reason(age_ms: int, hangs: bool) -> None:
     picture = Snapshot(wall_ms=NOW, stats=Stats(), unready=(Unready("warming"),))
     assert stalled(picture, NOW + age_ms, 60_000) is hangs
-    reasons = [entry.reason for entry in unready(picture, NOW + age_ms, 60_000)]
+    board = Board()
+    board.publish(picture)
+    reasons = [entry.reason for entry in unready(board, NOW + age_ms, 60_000)]
     assert reasons == (["warming", "stalled"] if hangs else ["warming"])
     assert not stalled(None, NOW, 60_000)
+
+
+def test_a_stand_by_says_so_and_shows_no_picture() -> None:
+    board = Board()
+    board.publish(sample.snapshot(NOW))
+    board.watch = sample.WATCH
+    board.stand_by()
+    assert [each.reason for each in unready(board, NOW + 10**9, 60_000)] == ["standby"]
+    assert board.latest is None
+    shown = {name for name, _ in ours(scrape_board(board))}
+    assert shown == {"monitor_ready", "monitor_unready", "monitor_build_info"}
+    board.work()
+    assert [each.reason for each in unready(board, NOW, 60_000)] == ["starting"]
 
 
 def test_the_sample_shows_the_whole_catalogue() -> None:
