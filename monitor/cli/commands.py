@@ -55,5 +55,15 @@ COMMANDS = (
     Entry(
         "deliveries", "monitor.cli.deliveries", "Deliveries that were given up: list, try again."
     ),
+    Entry(
+        "backup",
+        "monitor.cli.backup",
+        "Write the store and its checkpoints to one file; the daemon may run.",
+    ),
+    Entry(
+        "restore",
+        "monitor.cli.restore",
+        "Put a backup in the place of the store; stop the daemon first.",
+    ),
     Entry("schema", "monitor.cli.schema", "Print a JSON Schema (draft-07)."),
 )

@@ -101,6 +101,10 @@ class Checkpoints:
             raise CheckpointError("no checkpoint can be read: " + "; ".join(faults))
         return None
 
+    def paths(self) -> list[Path]:
+        """The files there are, the newest last."""
+        return [self._path(number) for number in self._numbers()]
+
     def close(self) -> None:
         """Nothing is held open."""
 

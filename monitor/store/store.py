@@ -35,7 +35,7 @@ from monitor.store.journal import (
     raise_floors,
 )
 from monitor.store.lease import fence
-from monitor.store.lock import DaemonLock
+from monitor.store.lock import DaemonLock, refuse_half_restored
 from monitor.store.outbox import Outbox, PlannedDelivery, enqueue
 from monitor.store.schema import CHANGES, DECISIONS, prepare
 from monitor.store.settings import StoreSettings
@@ -97,6 +97,7 @@ class Store:
                 database.fence = fence(settings, token)
             elif daemon:
                 store._lock = DaemonLock(settings.path)
+                refuse_half_restored(settings.path)
             store._prepare(migrate=daemon)
         except BaseException:
             store.close()
