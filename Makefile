@@ -16,7 +16,7 @@ run: $(VENV)/.run ## simulated traffic through the real daemon; ctrl-c stops it
 	@$(BIN)/monitor run --demo
 
 test: $(VENV)/.test lint ## lint, types, layers, tests, coverage
-	@echo "→ tests (Apache Kafka, Prometheus and Alertmanager are used where they are installed, else those tests say why they skip)"
+	@echo "→ tests (Apache Kafka, PostgreSQL, Prometheus and Alertmanager are used where they are installed, else those tests say why they skip)"
 	@$(BIN)/python -m pytest -q -n auto --dist loadfile --cov --cov-report=term --cov-fail-under=90 $(PYTEST)
 
 lint: $(VENV)/.test ## ruff, mypy, import layers
@@ -30,8 +30,8 @@ bench: $(VENV)/.test ## throughput, with its bottleneck
 	@$(BIN)/python -m bench
 
 lock: ## pin again (needs uv); names no registry
-	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --group build pyproject.toml -o requirements.lock
-	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --group build --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --group build --extra postgres pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --group build --group dev --extra postgres -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean: ## remove the environment and what the demo wrote
 	rm -rf $(VENV) var .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
