@@ -11,6 +11,7 @@ from monitor.cli.declare import duration, group, member
 from monitor.cli.live import sentence
 from monitor.cli.options import ConfigOption, JsonOption, site_of, store_of
 from monitor.cli.output import console, document, plain_table, stamp
+from monitor.cli.stream import say
 from monitor.clock import SystemClock
 from monitor.decisions import Alert
 from monitor.units import format_duration
@@ -44,10 +45,10 @@ def list_(
             alerts = store.history.alerts(since_ms=now_ms - since, limit=limit)
     if as_json:
         for alert in alerts:
-            print(json.dumps(document(alert), ensure_ascii=False))
+            say(json.dumps(document(alert), ensure_ascii=False))
         return
     if not alerts:
-        print("nothing fires" if firing else f"no alerts in the last {format_duration(since)}")
+        say("nothing fires" if firing else f"no alerts in the last {format_duration(since)}")
         return
     table = plain_table("at", "alert")
     for alert in alerts:

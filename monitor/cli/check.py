@@ -11,6 +11,7 @@ import typer
 from monitor.cli.declare import single
 from monitor.cli.options import ConfigOption, JsonOption, config_path
 from monitor.cli.output import counted, lines
+from monitor.cli.stream import say
 from monitor.errors import ConfigError, Problem
 from monitor.rules.cases import load_cases
 from monitor.rules.lint import Finding, Surroundings, lint, place_indicators, place_rules
@@ -38,7 +39,7 @@ def check(
         _report([("error", problem) for problem in error.problems], None, as_json=as_json)
         raise typer.Exit(2) from error
     if path is None and not as_json:
-        print("no config.yaml here: the embedded defaults, with which every alert goes to the log")
+        say("no config.yaml here: the embedded defaults, with which every alert goes to the log")
     findings = [
         (f.severity, f.problem)
         for f in findings_of(site, routes=path is not None)
@@ -64,7 +65,7 @@ def findings_of(site: Site, *, routes: bool = True) -> list[Finding]:
 
 def _report(found: Sequence[tuple[str, Problem]], site: Site | None, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"site": _site(site), "findings": [_plain(*entry) for entry in found]}))
+        say(json.dumps({"site": _site(site), "findings": [_plain(*entry) for entry in found]}))
         return
     console = lines()
     for severity, problem in found:

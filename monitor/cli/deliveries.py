@@ -12,6 +12,7 @@ from monitor.cli.declare import group, member
 from monitor.cli.live import sentence
 from monitor.cli.options import ConfigOption, JsonOption, site_of, store_of
 from monitor.cli.output import console, counted, document, lines, plain_table, stamp
+from monitor.cli.stream import say
 from monitor.clock import SystemClock
 from monitor.decisions import iso
 from monitor.delivery.settings import TELEPHONY
@@ -40,10 +41,10 @@ def list_(
         found = store.outbox.parked.entries(limit=limit, receiver=receiver)
     if as_json:
         for entry in found:
-            print(json.dumps(_plain(entry), ensure_ascii=False))
+            say(json.dumps(_plain(entry), ensure_ascii=False))
         return
     if not found:
-        print("nothing is parked")
+        say("nothing is parked")
         return
     now_ms = SystemClock().now_ms()
     table = plain_table("id", "parked", "receiver", "why", "what")
@@ -110,17 +111,17 @@ def _receivers(site: Site) -> frozenset[str]:
 def _tell(
     back: int, left: Sequence[ParkedDelivery], unknown: Sequence[int], known: frozenset[str]
 ) -> None:
-    print(f"{counted(back, 'delivery')} put back")
-    say = lines(stderr=True)
+    say(f"{counted(back, 'delivery')} put back")
+    aside = lines(stderr=True)
     for seq in unknown:
-        say.print(f"{seq}: no such delivery is parked")
+        aside.print(f"{seq}: no such delivery is parked")
     for entry in left:
         why = (
             "a later word on the same matter has been sent"
             if entry.receiver in known
             else f"the configuration has no receiver '{entry.receiver}'"
         )
-        say.print(f"{entry.seq}: stays parked, {why}")
+        aside.print(f"{entry.seq}: stays parked, {why}")
 
 
 def _plain(entry: ParkedDelivery) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""The root group: commands that are loaded when they are wanted, and how their output ends.
+"""The root group: commands that are loaded when they are wanted.
 
 Owns the placeholders in the list of commands, and what is the same for every command: a reader
-that goes away, a disk that is full, the wording of a wrong value.
+that goes away in the middle, and the wording of a wrong value.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import difflib
 import importlib
 import re
 import sys
-from typing import Any, TextIO
+from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -18,7 +18,7 @@ from typer.main import get_command
 
 from monitor.cli.commands import COMMANDS, Entry
 from monitor.cli.interrupts import quick_end
-from monitor.cli.stream import silence, unwritten
+from monitor.cli.stream import silence
 
 _CHOICES = re.compile(r"'(?P<given>[^']*)' is not one of (?P<choices>'.*')")
 
@@ -54,7 +54,7 @@ class LazyGroup(TyperGroup):
         return name, None if name is None else load(self._entries[name]), rest
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command, and write out what it printed."""
+        """Run the command."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
@@ -63,23 +63,6 @@ class LazyGroup(TyperGroup):
         except typer.BadParameter as error:
             error.message = _worded(error.message)
             raise
-        finally:
-            _flush(sys.stdout)
-
-
-def _flush(stream: TextIO) -> None:
-    """Now, while there is somebody to tell; at the interpreter's end there is not.
-
-    Raises:
-        UsageError: it cannot be written where it was sent.
-    """
-    try:
-        stream.flush()
-    except BrokenPipeError:
-        silence(stream)
-    except OSError as error:
-        silence(stream)
-        raise unwritten(error) from error
 
 
 def _worded(message: str) -> str:

@@ -21,6 +21,7 @@ from monitor.cli import status
 from monitor.cli.declare import group, member, some_duration
 from monitor.cli.options import ConfigOption, JsonOption, site_of, store_of
 from monitor.cli.output import console, lines, plain_table, span, stamp, stamp_of
+from monitor.cli.stream import say
 from monitor.clock import SystemClock
 from monitor.decisions import ManualAction, NumberChange, iso
 from monitor.events.phones import normalise
@@ -51,7 +52,7 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     standing = document.get("standing", [])
     if as_json:
         for entry in standing:
-            print(json.dumps(entry, ensure_ascii=False))
+            say(json.dumps(entry, ensure_ascii=False))
         return
     counts = ", ".join(f"{n} {state}" for state, n in document.get("numbers", {}).items() if n)
     terminal = console()
@@ -86,10 +87,10 @@ def history(
         changes = store.history.changes(number=wanted, limit=limit)
     if as_json:
         for change in changes:
-            print(json.dumps(change.to_json(), ensure_ascii=False))
+            say(json.dumps(change.to_json(), ensure_ascii=False))
         return
     if not changes:
-        print(f"nothing is known of {number or 'any number'}")
+        say(f"nothing is known of {number or 'any number'}")
         return
     _show(changes)
 
@@ -166,13 +167,13 @@ def _ask(
         while clock.monotonic_s() < end_s:
             found = store.requests.find(request.id)
             if found is not None and found.tick_ms is not None:
-                print(f"{what}: taken by the daemon as of {iso(found.tick_ms)}")
+                say(f"{what}: taken by the daemon as of {iso(found.tick_ms)}")
                 return
             clock.wait(threading.Event(), _POLL_S)
     if wait_s == 0:
-        print(f"{what}: left for the daemon")
+        say(f"{what}: left for the daemon")
         return
-    print(f"{what}: left for the daemon, which has not taken it within {span(wait_s)}")
+    say(f"{what}: left for the daemon, which has not taken it within {span(wait_s)}")
     lines(stderr=True).print(f"Is it running? It takes the request when it is. {_ASK_STATUS}")
     raise typer.Exit(1)
 

@@ -183,7 +183,9 @@ def _work(engine: Engine, source: Source) -> None:
         TextColumn("{task.percentage:>3.0f} %  {task.fields[at]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
+    # What is printed stands above the bar on a screen; a file or pipe gets it as ever.
+    above = sys.stdout.isatty()
+    with Progress(*columns, console=console, transient=True, redirect_stdout=above) as progress:
         task = progress.add_task("replay", total=None, at="")
 
         def tell(_read: int) -> None:

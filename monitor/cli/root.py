@@ -14,7 +14,7 @@ from rich.console import Console
 
 from monitor.cli.interrupts import INTERRUPTED
 from monitor.cli.lazy import LazyGroup
-from monitor.cli.stream import is_full, silence, unwritten
+from monitor.cli.stream import flush, is_full, say, silence, unwritten
 from monitor.errors import ConfigError, MonitorError
 
 app = typer.Typer(
@@ -33,7 +33,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version  # noqa: PLC0415 - for this alone
 
-        print(f"monitor {version('callcentre-monitor')}")
+        say(f"monitor {version('callcentre-monitor')}")
         raise typer.Exit
 
 
@@ -49,7 +49,10 @@ def root(
 def start() -> None:
     """Run the command that the arguments name; errors in plain words, no traceback for faults."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            flush(sys.stdout)
     except ConfigError as error:
         _say(*map(str, error.problems))
         sys.exit(2)

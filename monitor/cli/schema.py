@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from monitor.cli.declare import single
+from monitor.cli.stream import say
 from monitor.schemas import schema as schema_of
 
 Kind = Literal["events", "config", "indicators", "rules", "tests"]
@@ -15,7 +16,7 @@ Kind = Literal["events", "config", "indicators", "rules", "tests"]
 
 def schema(kind: Annotated[Kind, typer.Argument(help="Which file's schema.")]) -> None:
     """Print a JSON Schema (draft-07)."""
-    print(json.dumps(schema_of(kind), ensure_ascii=False, indent=2))
+    say(json.dumps(schema_of(kind), ensure_ascii=False, indent=2))
 
 
 app = single("schema", schema, "schema rules")

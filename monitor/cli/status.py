@@ -17,6 +17,7 @@ from rich.text import Text
 from monitor.cli.declare import single
 from monitor.cli.options import ConfigOption, JsonOption, site_of
 from monitor.cli.output import console, counted, plain_table, span, stamp_of
+from monitor.cli.stream import say
 from monitor.clock import SystemClock
 from monitor.errors import UsageError
 from monitor.exporter.settings import read_token
@@ -28,7 +29,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Lag, watermark, rules, numbers and deliveries waiting of the running daemon."""
     document = fetch(config)
     if as_json:
-        print(json.dumps(document, ensure_ascii=False, indent=2))
+        say(json.dumps(document, ensure_ascii=False, indent=2))
     else:
         _show(document)
     raise typer.Exit(0 if document.get("ready") else 1)

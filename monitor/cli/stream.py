@@ -7,9 +7,18 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from typing import IO
 
 from monitor.errors import UsageError
+
+
+def say(text: str) -> None:
+    """Print a line; without a reader the command still goes on to its end, and to its status."""
+    try:
+        print(text)
+    except BrokenPipeError:
+        silence(sys.stdout)
 
 
 def silence(stream: IO[str]) -> None:
@@ -17,6 +26,21 @@ def silence(stream: IO[str]) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
+
+
+def flush(stream: IO[str]) -> None:
+    """Now, while there is somebody to tell; at the interpreter's end there is not.
+
+    Raises:
+        UsageError: it cannot be written where it was sent.
+    """
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        silence(stream)
+    except OSError as error:
+        silence(stream)
+        raise unwritten(error) from error
 
 
 def is_full(error: OSError) -> bool:

@@ -45,12 +45,19 @@ class Screen(io.StringIO):
         return True
 
 
-def monitor(*arguments: str | Path, columns: int | None = None, **environ: str) -> Done:
+def monitor(
+    *arguments: str | Path, columns: int | None = None, piped: bool = False, **environ: str
+) -> Done:
     """Run ``monitor …``; anything but a clean exit is raised.
 
-    In a pipe, or with ``columns`` on a terminal so wide. ``environ`` goes on top of ours.
+    In pipes, or with ``columns`` on a terminal so wide; then with ``piped`` its standard output is
+    still a pipe's. ``environ`` goes on top of ours.
     """
-    out, err = (io.StringIO(), io.StringIO()) if columns is None else (Screen(), Screen())
+    screen = columns is not None
+    out, err = (
+        Screen() if screen and not piped else io.StringIO(),
+        Screen() if screen else io.StringIO(),
+    )
     status = 0
     surroundings = {"COLUMNS": str(columns or 80), "LINES": "40", "TERM": "xterm-256color"}
     with (

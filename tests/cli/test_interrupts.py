@@ -42,7 +42,7 @@ def test_while_it_is_still_being_loaded(module: str, folder: Folder) -> None:
     ) as program:
         assert program.stderr is not None
         assert program.stdout is not None
-        told = []
+        told: list[str] = []
         while not told or told[-1].rpartition("|")[2].strip() != module:
             told.append(program.stderr.readline())
             assert told[-1], "it ended before the module was loaded"
@@ -57,7 +57,7 @@ def test_while_it_is_still_being_loaded(module: str, folder: Folder) -> None:
 def test_in_the_middle_of_work(folder: Folder) -> None:
     """A simulation without end: what was written stays, with its truth."""
     events = folder.root / "long.jsonl"
-    command = [PROGRAM, "simulate", "-s", "demo", "--for", "30d", "--rate", "500"]
+    command: list[str | Path] = [PROGRAM, "simulate", "-s", "demo", "--for", "30d", "--rate", "500"]
     with subprocess.Popen(
         [*command, "--to", f"file:{events}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as program:
@@ -72,7 +72,7 @@ def test_in_the_middle_of_work(folder: Folder) -> None:
 
 def test_live_traffic_ends_well(folder: Folder) -> None:
     events = folder.root / "live.jsonl"
-    command = [PROGRAM, "simulate", "-s", "demo", "--live", "--rate", "200"]
+    command: list[str | Path] = [PROGRAM, "simulate", "-s", "demo", "--live", "--rate", "200"]
     with subprocess.Popen([*command, "--to", f"file:{events}"], stderr=subprocess.PIPE) as program:
         eventually(lambda: events.exists() and events.stat().st_size, "records")
         program.send_signal(signal.SIGINT)

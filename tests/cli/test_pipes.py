@@ -45,28 +45,37 @@ def test_a_reader_that_has_seen_enough_is_no_fault(
     assert len(out.splitlines()) == 1
 
 
-def unread(*arguments: str, cwd: Path) -> tuple[int, str]:
+def unread(*arguments: str, cwd: Path, unbuffered: str) -> tuple[int, str]:
     """Status and error output of a program whose output has no reader from the start."""
     read, write = os.pipe()
     os.close(read)
     try:
         done = subprocess.run(
-            [PROGRAM, *arguments], cwd=cwd, stdout=write, stderr=subprocess.PIPE, check=False
+            [PROGRAM, *arguments],
+            cwd=cwd,
+            stdout=write,
+            stderr=subprocess.PIPE,
+            check=False,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
         )
     finally:
         os.close(write)
     return done.returncode, done.stderr.decode()
 
 
-@pytest.mark.parametrize("command", ["schema rules", "check", "test", "--version"])
-def test_a_reader_that_was_never_there(command: str, tmp_path: Path) -> None:
-    assert unread(*command.split(), cwd=tmp_path) == (0, "")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", ["schema rules", "check", "--version"])
+def test_a_reader_that_was_never_there(command: str, unbuffered: str, tmp_path: Path) -> None:
+    assert unread(*command.split(), cwd=tmp_path, unbuffered=unbuffered) == (0, "")
 
 
-def test_a_finding_stays_one_when_its_reader_has_left(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", ["check", "check --json"])
+def test_a_finding_stays_one_when_its_reader_has_left(
+    command: str, unbuffered: str, tmp_path: Path
+) -> None:
     (tmp_path / "config.yaml").write_text("version: 1\nnope: 1\n")
-    assert unread("check", cwd=tmp_path) == (2, "")
-    assert unread("check", "--json", cwd=tmp_path) == (2, "")
+    assert unread(*command.split(), cwd=tmp_path, unbuffered=unbuffered) == (2, "")
 
 
 @pytest.mark.parametrize(
