@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict
-from typing import Any
 
 import structlog
 
@@ -33,12 +32,22 @@ from monitor.windows.watermark import NEVER, Floor
 log = structlog.get_logger(__name__)
 
 RETRY_S = 1.0
+"""Between two tries of a store that refuses, unless a try itself takes long."""
+RETRY_SHARE = 4
+"""A try that took a while is followed by so many times as long without one: judging goes on."""
+BACKLOG_MAX = 10_000
+"""Outcomes that wait for the store in memory; with so many the engine waits, too."""
 TOLD = -1
 """In place of a time: its silence has been told."""
 
 
 class StoreRecorder:
-    """Records outcomes in the store; the engine's thread uses it."""
+    """Records outcomes in the store; the engine's thread uses it.
+
+    While the store refuses, outcomes wait here in their order, and judging goes on: figures stay
+    true, and nothing is sent. Acknowledgements and manual actions wait where they are. No
+    checkpoint may be written meanwhile (:attr:`behind`): after a crash the same is judged again.
+    """
 
     def __init__(
         self,
@@ -72,13 +81,23 @@ class StoreRecorder:
         self._waiting_since: dict[str, int] = {}
         """Wall time at which each awaited command was first seen to be."""
         self._own: queue.SimpleQueue[Ack] = queue.SimpleQueue()
+        self._backlog: deque[Callable[[], Sequence[Decision]]] = deque()
+        """What the store has not taken yet, oldest first; each gives the decisions new to it."""
+        self._polled: deque[Ack] = deque()
+        """Acknowledgements that are not in the journal yet."""
+        self._retry_at_s = 0.0
+
+    @property
+    def behind(self) -> int:
+        """Outcomes that the store has not taken yet."""
+        return len(self._backlog)
 
     def record(self, outcome: Outcome) -> None:
-        """Store, then wake delivery. A store that refuses is tried again until it does not.
+        """Store, then wake delivery; or keep it until the store takes it.
 
         Raises:
             LeaseLost: another daemon is the active one; nothing was sent.
-            StoreError: still refused when the daemon was told to stop; nothing was sent.
+            StoreError: too much waits, and the daemon was told to stop.
         """
         recording = Recording(
             decisions=outcome.decisions,
@@ -87,30 +106,87 @@ class StoreRecorder:
             floors=[FloorRow(*f.partition, f.offset, f.floor_ms) for f in outcome.floors],
             judged_to_ms=outcome.judged,
         )
-        new = self._insist(lambda: self._store.record(recording))
-        if new:
-            self.feed.extend(new)
-            self.wake()
+        self._keep(lambda: self._store.record(recording))
 
     def refused(self, partition: Partition, offsets: Sequence[int]) -> None:
-        """Journal what the wall clock refused."""
+        """Journal what the wall clock refused, before any outcome that depends on it.
+
+        Raises:
+            LeaseLost, StoreError: see :meth:`record`.
+        """
         payload = {"topic": partition.topic, "number": partition.number, "offsets": list(offsets)}
         key = f"{partition.topic}:{partition.number}:{offsets[0]}"
-        self._insist(lambda: self._store.journal.append("refused", 0, payload, key=key))
+        now_ms = self._clock.now_ms()
+
+        def journal() -> Sequence[Decision]:
+            # It holds for good; the wall time only says when it is old enough to be forgotten.
+            self._store.journal.append("refused", now_ms, payload, key=key)
+            return ()
+
+        self._keep(journal)
 
     def inputs(self, tick: int) -> list[Input]:
-        """Acknowledgements and manual actions that have come in, journaled as of ``tick``."""
+        """Acknowledgements and manual actions that have come in, journaled as of ``tick``.
+
+        None while the store refuses: what is not in the journal must not change a decision.
+
+        Raises:
+            LeaseLost: another daemon is the active one.
+        """
+        if not self.catch_up():
+            return []
         found: list[Input] = []
-        for ack in [*self._acks.poll(), *self._notes(), *self._silences()]:
-            self._insist(
-                lambda ack=ack: self._store.journal.append(  # type: ignore[misc]
-                    "ack", tick, asdict(ack), key=f"ack:{ack.command_id}:{ack.status}:{ack.at_ms}"
-                )
-            )
-            found.append(Input(tick, ack))
-        claimed = self._insist(lambda: self._store.requests.claim(tick))
-        found += [Input(claim.tick_ms, claim.action) for claim in claimed]
+        self._polled += [*self._acks.poll(), *self._notes(), *self._silences()]
+        with self._noting_failure():
+            while self._polled:
+                self._journal_ack(self._polled[0], tick)
+                found.append(Input(tick, self._polled.popleft()))
+            claimed = self._store.requests.claim(tick)
+            found += [Input(claim.tick_ms, claim.action) for claim in claimed]
+        if self.failing:
+            # The tick is judged without what failed here, so the journal must not have it there,
+            # which it may: a store can break after it has stored. Before anything else is stored:
+            self._backlog.appendleft(self._withdraw)
         return found
+
+    def _journal_ack(self, ack: Ack, tick: int) -> None:
+        self._store.journal.append("ack", tick, asdict(ack), key=_key(ack))
+
+    def _withdraw(self) -> Sequence[Decision]:
+        if self._polled:
+            self._store.journal.withdraw([_key(self._polled[0])])
+        self._store.requests.withdraw()
+        return ()
+
+    def catch_up(self) -> bool:
+        """Offer the store what waits for it, unless it has just refused; True when nothing does.
+
+        Raises:
+            LeaseLost: another daemon is the active one.
+        """
+        if self.failing and self._clock.monotonic_s() < self._retry_at_s:
+            return False
+        if self._backlog:
+            with self._noting_failure():
+                while self._backlog:
+                    new = self._backlog[0]()
+                    self._backlog.popleft()
+                    if new:
+                        self.feed.extend(new)
+                        self.wake()
+        return not self._backlog
+
+    def settle(self) -> None:
+        """The last word before the end: what waits is stored, or it is said that it is not.
+
+        Raises:
+            StoreError: the store still refuses. Nothing of what waits was sent; the next start
+                judges it again.
+        """
+        self._retry_at_s = 0.0
+        if self._backlog and not self.catch_up():
+            msg = f"{len(self._backlog)} outcomes could not be stored: {self.failing}"
+            raise StoreError(msg)
 
     def stale(self, delivery: Delivery) -> None:
         """A command was not sent, its time being over: it counts as done. For any thread."""
@@ -132,26 +208,38 @@ class StoreRecorder:
         detail = f"no answer within {format_duration(limit)}"
         return [Ack(name, "silent", detail, now_ms) for name in over]
 
-    def _insist(self, call: Callable[[], Any]) -> Any:
-        while True:
-            try:
-                result = call()
-            except LeaseLost:
-                raise
-            except StoreError as error:
-                if self._stop.is_set():
-                    raise
-                if not self.failing:
-                    log.warning("store_refuses", detail=str(error))
-                self.failing = str(error)
+    def _keep(self, work: Callable[[], Sequence[Decision]]) -> None:
+        self._backlog.append(work)
+        while not self.catch_up() and len(self._backlog) >= BACKLOG_MAX:
+            if self._stop.is_set():
+                raise StoreError(self.failing)
+            self._clock.wait(self._stop, RETRY_S)
+
+    @contextlib.contextmanager
+    def _noting_failure(self) -> Iterator[None]:
+        """A store that refuses is said once, and left alone for a while."""
+        began_s = self._clock.monotonic_s()
+        try:
+            yield
+        except LeaseLost:
+            raise
+        except StoreError as error:
+            if not self.failing:
+                log.warning("store_refuses", detail=str(error))
+            self.failing = str(error)
+            now_s = self._clock.monotonic_s()
+            self._retry_at_s = now_s + max(RETRY_S, RETRY_SHARE * (now_s - began_s))
+            self.waiting()
+        else:
+            if self.failing:
+                log.info("store_accepts_again")
+                self.failing = ""
                 self.waiting()
-                self._clock.wait(self._stop, RETRY_S)
-            else:
-                if self.failing:
-                    log.info("store_accepts_again")
-                    self.failing = ""
-                    self.waiting()
-                return result
+
+
+def _key(ack: Ack) -> str:
+    """By which the journal knows an answer that is read again after a restart."""
+    return f"ack:{ack.command_id}:{ack.status}:{ack.at_ms}"
 
 
 class ReplayRecorder:

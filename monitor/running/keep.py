@@ -38,7 +38,9 @@ class Keeper:
             self._prune()
 
     def checkpoint(self) -> None:
-        """Write one now."""
+        """Write one now, unless the store is behind: what it has not taken must be judged again."""
+        if not self._parts.recorder.catch_up():
+            return
         every_s = self._parts.site.config.checkpoint.every / 1000
         started_s = self._parts.clock.monotonic_s()
         self._checkpoint_at_s = started_s + every_s

@@ -26,22 +26,33 @@ def run(parts: Parts, standing: Standing) -> None:
     """
     keeper = Keeper(parts, standing)
     while not parts.stop.is_set():
-        parts.beat.turn()
-        if parts.reload.is_set():
-            parts.reload.clear()
-            if reload(parts):
-                standing.configured(parts.site)
-        try:
-            parts.engine.step()
-        except SourceUnavailable as error:
-            standing.source(str(error))
-            parts.clock.wait(parts.stop, resume.RECONNECT_S)
-        else:
-            standing.source()
-        standing.look()
-        standing.publish_when_due()
-        keeper.keep_when_due()
+        turn(parts, standing, keeper)
+    parts.recorder.settle()
     if parts.progress.opened:
         keeper.checkpoint()
     standing.publish()
     log.info("stopped", judged_ms=parts.engine.judged)
+
+
+def turn(parts: Parts, standing: Standing, keeper: Keeper) -> None:
+    """One step of the engine, and what is due around it.
+
+    Raises:
+        StoreError: it still refuses when told to stop.
+        SourceError: the source can never be read.
+    """
+    parts.beat.turn()
+    if parts.reload.is_set():
+        parts.reload.clear()
+        if reload(parts):
+            standing.configured(parts.site)
+    try:
+        parts.engine.step()
+    except SourceUnavailable as error:
+        standing.source(str(error))
+        parts.clock.wait(parts.stop, resume.RECONNECT_S)
+    else:
+        standing.source()
+    standing.look()
+    standing.publish_when_due()
+    keeper.keep_when_due()

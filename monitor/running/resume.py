@@ -96,7 +96,10 @@ def _read_journal(parts: Parts, *, after_ms: int) -> None:
     """Give the engine what the earlier run took in after ``after_ms``."""
     engine, journal = parts.engine, parts.store.journal
     entries = journal.read(parts.progress.journal_seq)
-    engine.watermarks.expect(journaled_floors(journal.floors()), journaled_refusals(entries))
+    # All of them: a checkpoint made while the log is read again is younger than the refusals of
+    # records that it has not come to.
+    refused = journaled_refusals(journal.read(kind="refused"))
+    engine.watermarks.expect(journaled_floors(journal.floors()), refused)
     tick_ms = engine.pace.tick_ms
     left = (entry for entry in entries if entry.tick_ms > after_ms)
     engine.expect(

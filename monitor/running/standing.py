@@ -13,6 +13,7 @@ import structlog
 
 from monitor.errors import CheckpointError, LeaseLost, StoreError
 from monitor.publish import Around, picture
+from monitor.recorder import BACKLOG_MAX
 from monitor.running.parts import Parts, begun
 from monitor.site import Site
 from monitor.snapshot import CheckpointStanding, Queue, Unready
@@ -110,7 +111,7 @@ class Standing:
         """Put the present picture on the board."""
         parts = self._parts
         with self.tolerating("outbox"):
-            self._around.queues = (self._outbox(),)
+            self._around.queues = (self._outbox(), self._backlog())
         parts.board.publish(
             picture(
                 parts.engine,
@@ -122,6 +123,9 @@ class Standing:
             )
         )
         self._publish_at_s = parts.clock.monotonic_s() + PUBLISH_EVERY_S
+
+    def _backlog(self) -> Queue:
+        return Queue("store", self._parts.recorder.behind, BACKLOG_MAX)
 
     def _outbox(self) -> Queue:
         outbox = self._parts.store.outbox

@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from monitor.clock import Clock
 from monitor.decisions import ManualAction
@@ -91,9 +91,21 @@ class Journal:
         with self._database.write() as connection:
             append(connection, [NewEntry(kind, tick_ms, payload, key)])
 
-    def read(self, since_seq: int = 0, *, limit: int | None = None) -> list[Entry]:
-        """Entries after ``since_seq``, in order; at most ``limit``."""
+    def withdraw(self, keys: Sequence[str]) -> None:
+        """Take entries back that nothing was decided by; keys that are not there are left out.
+
+        For what may have been appended although the store said no: the connection broke meanwhile.
+        """
+        with self._database.write() as connection:
+            connection.execute(delete(JOURNAL).where(JOURNAL.c.key.in_(keys)))
+
+    def read(
+        self, since_seq: int = 0, *, kind: Kind | None = None, limit: int | None = None
+    ) -> list[Entry]:
+        """Entries after ``since_seq``, of one ``kind`` or all, in order; at most ``limit``."""
         statement = select(JOURNAL).where(JOURNAL.c.seq > since_seq).order_by(JOURNAL.c.seq)
+        if kind is not None:
+            statement = statement.where(JOURNAL.c.kind == kind)
         with self._database.read() as connection:
             rows = connection.execute(statement.limit(limit)).all()
         return [Entry(r.seq, r.kind, r.tick_ms, from_text(r.payload, object)) for r in rows]
@@ -163,6 +175,20 @@ class Requests:
                 claimed += [_take(connection, row.seq, row.body, tick_ms) for row in rows]
         self._unsure.clear()
         return claimed
+
+    def withdraw(self) -> None:
+        """Put back what a claim that failed may have taken: it waits again, and is not journaled.
+
+        For a caller that goes on without it, so that it takes effect later than it was to.
+        """
+        if not self._unsure:
+            return
+        keys = [f"{_REQUEST}{request}" for request in self._unsure]
+        with self._database.write() as connection:
+            connection.execute(delete(JOURNAL).where(JOURNAL.c.key.in_(keys)))
+            waiting = update(REQUESTS).where(REQUESTS.c.seq.in_(self._unsure))
+            connection.execute(waiting.values(tick_ms=None))
+        self._unsure.clear()
 
     def find(self, action_id: str) -> Request | None:
         """What became of an action; None when it is unknown, or long done."""

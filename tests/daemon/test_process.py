@@ -420,7 +420,9 @@ def test_a_disk_that_refuses_is_said_waited_for_and_survived(folder: Folder) -> 
         before = running.status()["taken"]
         eventually(lambda: running.status()["taken"] > before, "it says so all along")
         assert monitor("status", "-c", folder.path).status == 1
-        assert FLAGGED not in running.standing(), "not stored, so not sent"
+        judged = running.status()["tick"]
+        eventually(lambda: running.status()["tick"] > judged, "it goes on judging")
+        assert running.standing().get(FLAGGED) != "suspended", "not stored, so not sent"
         assert running.poll() is None
         resource.prlimit(
             running.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)

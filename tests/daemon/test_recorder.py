@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from monitor.decisions import Ack, Decision, ManualAction
 from monitor.delivery.routes import Router
 from monitor.delivery.settings import DeliverySettings
 from monitor.engine import Input, Outcome
-from monitor.errors import StoreError
+from monitor.errors import LeaseLost, StoreError
 from monitor.recorder import (
     RETRY_S,
+    RETRY_SHARE,
     ReplayRecorder,
     StoreRecorder,
     aligned,
@@ -160,48 +162,184 @@ def test_routes_that_change_hold_from_the_next_outcome_on(bench: Bench) -> None:
 # --- a store that refuses -----------------------------------------------------------------------
 
 
-def test_a_refusing_store_is_waited_for_and_said(
+def test_a_refusing_store_is_said_and_offered_what_waits_in_order(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refusing = Refusing(bench.store.record, 3)
     monkeypatch.setattr(bench.store, "record", refusing)
     said: list[str] = []
     bench.recorder.waiting = lambda: said.append(bench.recorder.failing)
-    bench.recorder.record(outcome(alert()))
-    assert refusing.calls == 4
+    for tick in range(1, 4):
+        bench.recorder.record(outcome(alert(tick * TICK), judged=tick * TICK))
+    assert (refusing.calls, bench.recorder.behind) == (1, 3), "left alone after it refused"
+    assert (said, bench.woken, list(bench.recorder.feed)) == (["the disk is full"], 0, [])
+    for tries in (2, 3):
+        bench.clock.advance(round(RETRY_S * 1000))
+        assert not bench.recorder.catch_up()
+        assert not bench.recorder.catch_up(), "not again at once"
+        assert refusing.calls == tries
+    bench.clock.advance(round(RETRY_S * 1000))
+    assert bench.recorder.catch_up()
     assert said == ["the disk is full"] * 3 + [""]
-    assert bench.recorder.failing == ""
-    assert bench.clock.now_ms() == NOW_MS + 3 * RETRY_S * 1000
-    assert bench.woken == 1
-    bench.recorder.record(outcome(alert(120_000)))
+    assert (bench.recorder.behind, bench.recorder.failing) == (0, "")
+    assert [d.at_ms for d in bench.recorder.feed] == [TICK, 2 * TICK, 3 * TICK]
+    assert bench.store.journal.judged_to_ms() == 3 * TICK
+    assert bench.woken == 3
+    bench.recorder.record(outcome(alert(120_000), judged=120_000))
     assert len(said) == 4, "a store that works is not worth a word"
 
 
-def test_a_store_that_refuses_until_the_stop_is_an_error(
+def test_a_store_that_takes_long_to_refuse_is_asked_rarely(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def slow(_recording: Recording) -> list[Decision]:
+        bench.clock.advance(5_000)
+        raise StoreError("no answer within 5 s")
+
+    monkeypatch.setattr(bench.store, "record", slow)
+    bench.recorder.record(outcome(alert()))
+    for _ in range(RETRY_SHARE):
+        now_ms = bench.clock.now_ms()
+        assert not bench.recorder.catch_up()
+        assert bench.clock.now_ms() == now_ms
+        bench.clock.advance(5_000)
+    before_ms = bench.clock.now_ms()
+    assert not bench.recorder.catch_up()
+    assert bench.clock.now_ms() == before_ms + 5_000
+
+
+def test_too_much_that_waits_makes_the_engine_wait(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.recorder.BACKLOG_MAX", 3)
+    refusing = Refusing(bench.store.record, 4)
+    monkeypatch.setattr(bench.store, "record", refusing)
+    for tick in (1, 2):
+        bench.recorder.record(outcome(alert(tick * TICK)))
+    assert bench.clock.now_ms() == NOW_MS
+    bench.recorder.record(outcome(alert(3 * TICK)))
+    assert bench.clock.now_ms() == NOW_MS + 4 * RETRY_S * 1000
+    assert bench.recorder.behind == 0
+
+
+def test_told_to_stop_while_too_much_waits(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.recorder.BACKLOG_MAX", 1)
     monkeypatch.setattr(bench.store, "record", Refusing(bench.store.record, 10**6))
-    bench.recorder.waiting = lambda: None if bench.clock.now_ms() < NOW_MS + 5_000 else stop()
 
-    def stop() -> None:
-        bench.stop.set()
+    def stop_later() -> None:
+        if bench.clock.now_ms() >= NOW_MS + 5_000:
+            bench.stop.set()
 
+    bench.recorder.waiting = stop_later
     with pytest.raises(StoreError, match="the disk is full"):
         bench.recorder.record(outcome(alert()))
     assert list(bench.recorder.feed) == []
     assert bench.woken == 0
 
 
-def test_inputs_wait_for_the_journal(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_word_stores_what_waits_or_says_that_it_could_not(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.recorder.settle()
+    monkeypatch.setattr(bench.store, "record", Refusing(bench.store.record, 2))
+    bench.recorder.record(outcome(alert()))
+    with pytest.raises(StoreError, match="1 outcomes could not be stored: the disk is full"):
+        bench.recorder.settle()
+    bench.recorder.settle()
+    assert bench.recorder.behind == 0
+    assert bench.store.journal.judged_to_ms() == 60_000
+
+
+def test_a_lease_that_is_lost_is_not_waited_for(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(_recording: Recording) -> list[Decision]:
+        raise LeaseLost("another daemon is the active one")
+
+    monkeypatch.setattr(bench.store, "record", lost)
+    with pytest.raises(LeaseLost):
+        bench.recorder.record(outcome(alert()))
+
+
+def test_while_outcomes_wait_no_input_is_taken(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ack = Ack("c1", "applied", "", NOW_MS)
     bench.answers.waiting.append(ack)
-    append = Refusing(bench.store.journal.append, 2)
-    claim = Refusing(bench.store.requests.claim, 1)
-    monkeypatch.setattr(bench.store.journal, "append", append)
-    monkeypatch.setattr(bench.store.requests, "claim", claim)
-    assert bench.recorder.inputs(TICK) == [Input(TICK, ack)]
-    assert (append.calls, claim.calls) == (3, 2)
-    assert len(bench.store.journal.read()) == 1
+    monkeypatch.setattr(bench.store, "record", Refusing(bench.store.record, 1))
+    bench.recorder.record(outcome(alert()))
+    assert bench.recorder.inputs(TICK) == []
+    assert list(bench.answers.waiting) == [ack], "it waits where it is"
+    bench.clock.advance(round(RETRY_S * 1000))
+    assert bench.recorder.inputs(2 * TICK) == [Input(2 * TICK, ack)]
+
+
+class BreaksAfter:
+    """A store's method that does its work and then says that it failed, the first time."""
+
+    def __init__(self, inner: Callable[..., Any]) -> None:
+        self.inner = inner
+        self.broken = False
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        found = self.inner(*arguments, **options)
+        if not self.broken:
+            self.broken = True
+            raise StoreError("the connection broke")
+        return found
+
+
+@pytest.mark.parametrize("fails", [Refusing, BreaksAfter])
+def test_an_input_that_fails_takes_effect_at_the_tick_that_the_journal_has(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, fails: Callable[..., Any]
+) -> None:
+    first, second = (Ack(name, "applied", "", NOW_MS) for name in ("c1", "c2"))
+    bench.answers.waiting += [first, second]
+    append = bench.store.journal.append
+
+    def the_second(kind: Any, tick: int, payload: Any, *, key: str = "") -> None:
+        (failing if payload["command_id"] == "c2" else append)(kind, tick, payload, key=key)
+
+    failing = Refusing(append, 1) if fails is Refusing else BreaksAfter(append)
+    monkeypatch.setattr(bench.store.journal, "append", the_second)
+    assert bench.recorder.inputs(TICK) == [Input(TICK, first)]
+    bench.recorder.record(outcome(alert(), judged=TICK))
+    bench.clock.advance(round(RETRY_S * 1000))
+    assert bench.recorder.inputs(2 * TICK) == [Input(2 * TICK, second)]
+    ticks = [(e.payload["command_id"], e.tick_ms) for e in bench.store.journal.read()]
+    assert ticks == [("c1", TICK), ("c2", 2 * TICK)]
+    assert bench.store.journal.judged_to_ms() == TICK
+
+
+def test_an_action_whose_claim_broke_takes_effect_once_and_later(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    action = manual()
+    bench.store.requests.put(action)
+    commit_breaks(bench, monkeypatch)
+    assert bench.recorder.inputs(TICK) == []
+    assert len(bench.store.journal.read()) == 1, "it was stored, though it failed"
+    bench.clock.advance(round(RETRY_S * 1000))
+    assert bench.recorder.inputs(2 * TICK) == [Input(2 * TICK, action)]
+    assert [e.tick_ms for e in bench.store.journal.read()] == [2 * TICK]
+    bench.clock.advance(round(RETRY_S * 1000))
+    assert bench.recorder.inputs(3 * TICK) == []
+
+
+def commit_breaks(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next transaction that writes is committed, and then the connection breaks."""
+    database = bench.store.requests._database
+    write, broken = database.write, threading.Event()
+
+    @contextmanager
+    def breaks() -> Iterator[Any]:
+        with write() as connection:
+            yield connection
+        if not broken.is_set():
+            broken.set()
+            raise StoreError("the connection broke")
+
+    monkeypatch.setattr(database, "write", breaks)
 
 
 # --- inputs ---------------------------------------------------------------------------------------
