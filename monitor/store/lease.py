@@ -113,8 +113,10 @@ class Lease:
         """The token that was got; None before, and once it is known to be lost."""
         self._settings = settings.lease
         self._clock = clock
-        # Connections of its own: a sign of life never waits for a busy pool.
-        self._database = PostgresDatabase(settings, connections=2)
+        # Connections of its own: a sign of life never waits for a busy pool, and never for longer
+        # than the lease is good.
+        quick = settings.model_copy(update={"statement_timeout": self._settings.duration})
+        self._database = PostgresDatabase(quick, connections=2)
         self._made = False
 
     def acquire(self, stop: threading.Event) -> int | None:

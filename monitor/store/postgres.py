@@ -4,7 +4,7 @@ Owns all that is PostgreSQL's alone. Every write holds one advisory lock until i
 that there is one writer at a time, as with SQLite, and nothing that a transaction has read can
 change before it writes. Commits wait for the disk (``synchronous_commit=on``). Every wait has an
 end: for the connection, a statement, a lock, a transaction whose process was paused, a peer that
-is gone without a word.
+is gone without a word, an answer that is lost on the way (``monitor.store.patience``).
 
 Behind a pooler (PgBouncer) sessions must be pooled, not transactions: timeouts are set once a
 session.
@@ -29,6 +29,8 @@ WRITER_LOCK: Final = 0x6D6F6E69746F7201
 _SCHEMES = {"postgresql", "postgres", "postgresql+psycopg"}
 _POOLED, _BEYOND = 5, 10
 _PEER_GONE_MS = 10_000
+_ANSWER_LATE_MS = 2_000
+"""How much later than its timeout the end of a statement may be heard of."""
 
 _PLAIN = {
     # SQLSTATE → what that means to the person who must mend it
@@ -166,6 +168,14 @@ def _engine(url: URL, settings: StoreSettings, connections: int) -> Engine:
             "pip install 'callcentre-monitor[postgres]'"
         )
         raise StoreError(msg) from error
+    from monitor.store.patience import with_patience  # noqa: PLC0415 - psycopg is there
+
+    kind = with_patience((settings.statement_timeout + _ANSWER_LATE_MS) / 1000)
+
+    def connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+        return kind.connect(*arguments, **options)
+
+    event.listen(engine, "do_connect", connect)
     _configure_sessions(engine, settings)
     return engine
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -12,7 +14,7 @@ import pytest
 from sqlalchemy import make_url, select, text
 from structlog.testing import capture_logs
 
-from monitor.clock import ManualClock
+from monitor.clock import ManualClock, SystemClock
 from monitor.decisions import ManualAction
 from monitor.errors import LeaseLost, StoreError
 from monitor.secret import Secret
@@ -26,7 +28,9 @@ from monitor.store.settings import LeaseSettings, StoreSettings
 from monitor.store.store import Recording, Store
 from tests.postgres import Databases, Server
 from tests.store.made import NUMBER, alert, command, manual, refusal
+from tests.store.proxy import Proxy, proxied
 from tests.store.stores import settings_of, take_lease
+from tests.store.writer import QUICK
 
 
 @pytest.fixture
@@ -137,6 +141,58 @@ def test_a_connection_that_breaks_in_the_midst_leaves_nothing(
         break_all()
     assert store.history.decision("x") is None
     assert store.record(Recording([alert()])) == [alert()]
+
+
+@pytest.fixture
+def proxy(settings: StoreSettings) -> Iterator[Proxy]:
+    assert settings.url is not None
+    url = make_url(settings.url.reveal())
+    with proxied(url.host or "127.0.0.1", url.port or 5432) as running:
+        yield running
+
+
+def test_an_answer_that_is_lost_on_the_way_is_not_waited_for(
+    settings: StoreSettings, clock: ManualClock, proxy: Proxy
+) -> None:
+    """No packet is refused and no connection closed: only the silence tells."""
+    far = at(settings, host="127.0.0.1", port=proxy.port).model_copy(
+        update={"statement_timeout": 500, "connect_timeout": 2_000}
+    )
+    with Store.open(far, clock, token=take_lease(settings)) as store:
+        store.record(Recording([alert()]))
+        proxy.swallow()
+        with pytest.raises(StoreError, match=r"does not answer \(nothing was heard for 2\.5 s\)"):
+            store.record(Recording([command()]))
+        with pytest.raises(StoreError, match="it does not answer"):  # a new connection
+            store.history.alerts()
+        proxy.pass_on()
+        assert store.record(Recording([command()])) == [command()]
+        assert store.history.alerts() == [alert()]
+
+
+def test_a_holder_that_is_cut_off_is_followed_by_another(
+    settings: StoreSettings, clock: ManualClock, proxy: Proxy
+) -> None:
+    quick = settings.model_copy(update={"lease": QUICK, "connect_timeout": 2_000})
+    cut_off = Lease(at(quick, host="127.0.0.1", port=proxy.port), clock, holder="cut off")
+    other = Lease(quick, SystemClock(), holder="other")
+    token = cut_off.try_acquire()
+    far = at(quick, host="127.0.0.1", port=proxy.port)
+    with Store.open(far, clock, token=token) as store:
+        proxy.swallow()
+        with pytest.raises(StoreError, match="nothing was heard for 3 s"):
+            cut_off.renew()
+        assert other.acquire(threading.Event()) == 2
+        proxy.pass_on()
+        with pytest.raises(LeaseLost):
+            cut_off.renew()
+        with contextlib.suppress(StoreError):
+            store.record(Recording([alert()]))  # over a connection that may be half dead
+        with pytest.raises(LeaseLost):
+            store.record(Recording([alert()]))
+        assert store.history.alerts() == []
+    for lease in (cut_off, other):
+        lease.close()
 
 
 def test_a_lease_outlives_a_restart_of_the_server(

@@ -1,0 +1,64 @@
+"""A connection to PostgreSQL that does not wait for ever.
+
+Owns the one wait that neither server nor kernel ends: for an answer that is lost behind a proxy or
+a firewall which keeps the connection open. The server's own timeouts end every statement, so a
+silence that is longer than those means that nobody will answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, ClassVar, TypeVar
+
+import psycopg
+
+from monitor.clock import SystemClock
+
+_R = TypeVar("_R")
+
+
+class Silence(psycopg.OperationalError):
+    """Nothing was heard for as long as any statement may take."""
+
+
+class PatientConnection(psycopg.Connection[Any]):
+    """Ends itself when the server has been silent for ``patience_s`` while it was to answer."""
+
+    patience_s: ClassVar[float] = 60.0
+    """Seconds; :func:`with_patience` makes a class with another."""
+
+    def wait(self, gen: Generator[Any, Any, _R], *arguments: Any, **options: Any) -> _R:
+        """As psycopg's, which every statement, commit and rollback goes through.
+
+        Raises:
+            Silence: the server did not answer; the connection is closed.
+        """
+        try:
+            return super().wait(_heard(gen, self.patience_s), *arguments, **options)
+        except Silence:
+            self.close()
+            raise
+
+
+def with_patience(seconds: float) -> type[PatientConnection]:
+    """The class of connections that wait so long."""
+    return type("PatientConnection", (PatientConnection,), {"patience_s": seconds})
+
+
+def _heard(gen: Generator[Any, Any, _R], seconds: float) -> Generator[Any, Any, _R]:
+    """``gen``, which is told of nothing (a false value) several times a second while it waits."""
+    now_s = SystemClock().monotonic_s
+    until_s = now_s() + seconds
+    try:
+        state = next(gen)
+        while True:
+            ready = yield state
+            if ready:
+                until_s = now_s() + seconds
+            elif now_s() > until_s:
+                msg = f"nothing was heard for {seconds:g} s"
+                raise Silence(msg)
+            state = gen.send(ready)
+    except StopIteration as done:
+        result: _R = done.value
+        return result
