@@ -66,6 +66,9 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         table.add_row(entry["number"], entry["state"], since, until, entry["rule"] or "a person")
     if standing:
         terminal.print(table)
+    resting = sum(n for state, n in document.get("numbers", {}).items() if state != "active")
+    if resting > len(standing):
+        terminal.print(f"… and {resting - len(standing):,} more; the longest are shown")
 
 
 @member(app, "history", "numbers history +862150000007", "numbers history --limit 500 --json")
