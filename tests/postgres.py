@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -19,14 +18,14 @@ from itertools import count
 from pathlib import Path
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy import URL, make_url
+from sqlalchemy import make_url
 
 _PLACES = ("/usr/lib/postgresql/*/bin/initdb", "/usr/local/pgsql/bin/initdb")
 _UNPRIVILEGED = ("postgres", "nobody")
 """PostgreSQL does not run as root; tests in a container do."""
 _PATIENCE_S = 60
 _MEMORY_BYTES = 2**30
+_NOTHING = "''"
 
 
 def programs() -> Path | None:
@@ -81,7 +80,7 @@ class Server:
             "max_connections": 60,
             "shared_buffers": "32MB",
         }
-        given = " ".join(f"-c {name}={value or QUOTED_NOTHING}" for name, value in options.items())
+        given = " ".join(f"-c {name}={value or _NOTHING}" for name, value in options.items())
         self._run(
             "pg_ctl",
             "start",
@@ -101,10 +100,6 @@ class Server:
             self.stop("immediate")
         shutil.rmtree(self._home, ignore_errors=True)
 
-    def pause(self, pid: int, *, go_on: bool = False) -> None:
-        """Stop one server process where it stands."""
-        os.kill(pid, signal.SIGCONT if go_on else signal.SIGSTOP)
-
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
             [str(self._binaries / program), *arguments],
@@ -121,9 +116,6 @@ class Server:
         log = self._home / "log"
         said = (done.stdout or b"").decode() + (log.read_text() if log.exists() else "")
         assert done.returncode == 0, f"{program}: {said}"
-
-
-QUOTED_NOTHING = "''"
 
 
 class Databases:
@@ -145,15 +137,9 @@ class Databases:
             self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     def _execute(self, statement: str) -> None:
-        with psycopg.connect(plain(self._url), autocommit=True) as connection:
+        url = self._url.render_as_string(hide_password=False)
+        with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(statement.encode())
-
-
-def plain(url: URL | str) -> str:
-    """The address as psycopg takes it."""
-    text = url if isinstance(url, str) else url.render_as_string(hide_password=False)
-    conninfo_to_dict(text)
-    return text
 
 
 def _quick_disk() -> str | None:

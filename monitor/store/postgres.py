@@ -137,7 +137,8 @@ def _url(settings: StoreSettings) -> URL:
 
 
 def _name(url: URL) -> str:
-    host = url.host or url.query.get("host") or "localhost"
+    given = url.query.get("host", "localhost")
+    host = url.host or (given if isinstance(given, str) else ",".join(given))
     port = "" if url.port is None else f":{url.port}"
     return f"postgresql://{host}{port}/{url.database}"
 

@@ -11,7 +11,8 @@ in PostgreSQL ``Store.open(settings, clock, token=…)`` with the token of the l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -22,7 +23,7 @@ from monitor.decisions import Alert, Decision, NumberChange, Refusal
 from monitor.errors import LeaseLost, StoreError
 from monitor.store.codec import encode, kind_of, number_of, to_text
 from monitor.store.connect import connect
-from monitor.store.database import Database, insert_if_absent
+from monitor.store.database import Database, Fence, insert_if_absent
 from monitor.store.episodes import Episodes, follow
 from monitor.store.history import History
 from monitor.store.journal import (
@@ -39,6 +40,9 @@ from monitor.store.lock import DaemonLock, refuse_half_restored
 from monitor.store.outbox import Outbox, PlannedDelivery, enqueue
 from monitor.store.schema import CHANGES, DECISIONS, prepare
 from monitor.store.settings import StoreSettings
+
+_MIGRATION_MS = 3_600_000
+"""How long one step of a migration may take: an index over years of history is slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +94,18 @@ class Store:
         shared = settings.url is not None
         if daemon and shared != (token is not None):
             raise StoreError("a daemon on PostgreSQL, and no other, needs the token of the lease")
+        asked = None if token is None else fence(settings, token)
         database = connect(settings, create=daemon)
+        database.fence = asked
         store = cls(database, clock, settings)
         try:
-            if daemon and token is not None:
-                database.fence = fence(settings, token)
-            elif daemon:
+            if daemon and not shared:
                 store._lock = DaemonLock(settings.path)
                 refuse_half_restored(settings.path)
-            store._prepare(migrate=daemon)
+            if daemon:
+                _migrate(settings, asked)
+            else:
+                _prepare(database.read, database.name, migrate=False)
         except BaseException:
             store.close()
             raise
@@ -142,16 +149,26 @@ class Store:
     def __exit__(self, *_error: object) -> None:
         self.close()
 
-    def _prepare(self, *, migrate: bool) -> None:
-        begin = self._database.write if migrate else self._database.read
-        try:
-            with begin() as connection:
-                prepare(connection, migrate=migrate)
-        except StoreError as error:
-            if isinstance(error, LeaseLost) or str(error).startswith("store "):
-                raise
-            msg = f"store {self._database.name}: {error}"
-            raise StoreError(msg) from error
+
+def _migrate(settings: StoreSettings, asked: Fence | None) -> None:
+    """Bring the tables to the present version, over a connection that may take its time."""
+    unhurried = settings.model_copy(update={"statement_timeout": _MIGRATION_MS})
+    with closing(connect(unhurried, create=True)) as database:
+        database.fence = asked
+        _prepare(database.write, database.name, migrate=True)
+
+
+def _prepare(
+    begin: Callable[[], AbstractContextManager[Connection]], name: str, *, migrate: bool
+) -> None:
+    try:
+        with begin() as connection:
+            prepare(connection, migrate=migrate)
+    except StoreError as error:
+        if isinstance(error, LeaseLost) or str(error).startswith("store "):
+            raise
+        msg = f"store {name}: {error}"
+        raise StoreError(msg) from error
 
 
 def _insert_decisions(connection: Connection, decisions: Sequence[Decision]) -> list[Decision]:

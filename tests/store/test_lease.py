@@ -249,7 +249,7 @@ WRITES: Mapping[str, Write] = {
     "outbox, release": lambda store, seq: store.outbox.release([seq]),
     "outbox, abandon": lambda store, _: store.outbox.abandon([]),
     "prune": lambda store, _: store.history.prune(10**15, journal_upto=10**9),
-    "schema": lambda store, _: store._prepare(migrate=True),
+    "schema": lambda store, _: Store.open(store.settings, ManualClock(), token=1),
 }
 
 

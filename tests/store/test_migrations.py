@@ -8,18 +8,20 @@ them (``WRITTEN`` says what is in each).
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from monitor.clock import ManualClock
 from monitor.decisions import Decision, ManualAction
 from monitor.errors import StoreError
+from monitor.store import store as opening
 from monitor.store.connect import connect
 from monitor.store.journal import FloorRow
 from monitor.store.postgres import WRITER_LOCK, PostgresDatabase
-from monitor.store.schema import MIGRATIONS, VERSION, stored_version
+from monitor.store.schema import MIGRATIONS, VERSION, prepare, stored_version
 from monitor.store.settings import StoreSettings
 from monitor.store.store import Recording, Store
 from tests.store.made import alert, change, command, manual, refusal
@@ -168,6 +170,18 @@ def test_a_shared_store_is_migrated_under_the_writers_lock(
     other.close()
     assert version(shared) == 1
     Store.open(impatient, clock, token=token).close()
+    assert version(shared) == VERSION
+
+
+def test_a_migration_may_take_longer_than_any_other_statement(
+    shared: StoreSettings, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(connection: Connection) -> None:
+        connection.execute(text("SELECT pg_sleep(0.5)"))
+
+    hurried = shared.model_copy(update={"statement_timeout": 100})
+    monkeypatch.setattr(opening, "prepare", partial(prepare, migrations={1: slow}))
+    Store.open(hurried, clock, token=take_lease(shared)).close()
     assert version(shared) == VERSION
 
 
