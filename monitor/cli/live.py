@@ -54,8 +54,11 @@ class Column:
     unit: str = ""
     """What the denominator is shown in."""
 
-    def cell(self, value: float, of: float) -> Text:
-        """The value with its bar, coloured by how bad it is; a dash where there is nothing."""
+    def cell(self, value: float, of: float, *, wide: bool = True) -> Text:
+        """The value with its bar, coloured by how bad it is; a dash where there is nothing.
+
+        The bar gives way where the terminal is not ``wide``.
+        """
         if math.isnan(value):
             return Text("–", style="dim")
         bad = (value - self.warn) if self.lower_is_better else (self.warn - value)
@@ -65,7 +68,8 @@ class Column:
         shown = f"{value:6.2%}" if self.crit < 0.05 else f"{value:6.1%}"
         scale = 1.0 if self.crit >= 0.05 else 1 / (4 * self.crit)
         below = f" {_compact(of / self.per)}{self.unit}"
-        return Text.assemble((shown, colour), " ", (_bar(value * scale), colour), (below, "dim"))
+        bar = f" {_bar(value * scale)}" if wide else ""
+        return Text.assemble((shown, colour), (bar, colour), (below, "dim"))
 
 
 def _compact(count: float) -> str:
@@ -209,7 +213,7 @@ def _find(snapshot: Snapshot, indicator: str, by: str) -> IndicatorFigures | Non
     return found[0] if found else None
 
 
-def _cells(snapshot: Snapshot, by: str) -> dict[str, list[Text]]:
+def _cells(snapshot: Snapshot, by: str, *, wide: bool) -> dict[str, list[Text]]:
     """By key, a cell for each column."""
     cells: dict[str, list[Text]] = {}
     columns = _present(snapshot, by)
@@ -221,7 +225,7 @@ def _cells(snapshot: Snapshot, by: str) -> dict[str, list[Text]]:
             figures.names, figures.values.tolist(), figures.of.tolist(), strict=True
         ):
             row = cells.setdefault(name, [Text("–", style="dim") for _ in columns])
-            row[index] = column.cell(value, of)
+            row[index] = column.cell(value, of, wide=wide)
     return cells
 
 
@@ -246,7 +250,8 @@ def _numbers(snapshot: Snapshot, zone: tzinfo | None, rows: int, most: int) -> T
     """Numbers out of service first, then the worst by hang-ups that have some volume."""
     columns = _present(snapshot, "number")[:most]
     table = _table("Numbers 号码", "number", columns, ("state",))
-    cells = _cells(snapshot, "number")
+    wide = most == len(COLUMNS)
+    cells = _cells(snapshot, "number", wide=wide)
     standing = {entry.number: entry for entry in snapshot.standing}
     figures = _find(snapshot, "hangup_rate", "number")
     worst: list[str] = []
@@ -269,15 +274,16 @@ def _numbers(snapshot: Snapshot, zone: tzinfo | None, rows: int, most: int) -> T
         label = Text(state, style=_STATE_COLOURS.get(state, "white"))
         if entry is not None:
             until = "cleared" if entry.until_ms is None else _clock(entry.until_ms, zone)
-            why = entry.rule or "by hand"
-            label.append(f" {why}, until {until}" if entry.rule else f" {why}", style="dim")
+            why = f" {entry.rule or 'by hand'}" if wide or not entry.rule else ""
+            ends = f"{',' if why else ''} until {until}" if entry.rule else ""
+            label.append(f"{why}{ends}", style="dim")
         table.add_row(name, label, *cells.get(name, blank)[:most])
     return table
 
 
 def _teams(snapshot: Snapshot, rows: int, most: int) -> Table:
     table = _table("Teams 团队", "team", _present(snapshot, "team")[:most])
-    for name, row in sorted(_cells(snapshot, "team").items())[:rows]:
+    for name, row in sorted(_cells(snapshot, "team", wide=most == len(COLUMNS)).items())[:rows]:
         table.add_row(name, *row[:most])
     return table
 

@@ -52,6 +52,19 @@ def test_it_fits_every_terminal(picture: Snapshot, columns: int, lines: int) -> 
     assert any("as it happens" in line for line in found)
 
 
+def test_on_eighty_columns_everything_in_the_table_is_whole(picture: Snapshot) -> None:
+    standing = (
+        NumberStanding("+862150000019", "suspended", NOW_MS, NOW_MS + 60_000, "number-hangup"),
+        NumberStanding("+862150000017", "suspended", NOW_MS, None, ""),
+    )
+    found = shown(replace(picture, standing=standing), (80, 44), decisions=[])
+    assert not [line for line in found if "…" in line]
+    rows = [line.split() for line in found if line.strip().startswith("+8621")]
+    assert rows[0][:4] == ["+862150000019", "suspended", "until", "01:01:00"]
+    assert rows[1][:4] == ["+862150000017", "suspended", "by", "hand"]
+    assert "%" in rows[2][2]
+
+
 def test_what_happened_stands_newest_first(picture: Snapshot) -> None:
     text = "\n".join(shown(picture))
     places = [
