@@ -6,15 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from monitor.clock import ManualClock
-from monitor.store.checkpoint import Checkpoints
+from monitor.store.checkpoints import open_checkpoints
 from monitor.store.settings import StoreSettings
 from monitor.store.store import Store
-from tests.store.stores import open_store
+from tests.store.stores import open_store, take_lease
 from tests.store.writer import CHECKPOINT_NUMBERS, DECISIONS_EACH, place_of
 
 ROOT = Path(__file__).parents[2]
@@ -86,10 +87,15 @@ def test_requests_of_several_processes_are_each_claimed_once(store: Store) -> No
 
 
 @pytest.mark.parametrize("lines", [1, 4])
-def test_kill_9_while_saving_leaves_the_last_checkpoint(tmp_path: Path, lines: int) -> None:
-    acknowledged = int(kill_after(start("checkpoint", tmp_path / "ck"), lines)[-1])
-    state = Checkpoints(tmp_path / "ck").load()
-    assert state is not None
-    assert acknowledged <= state["number"] <= acknowledged + 1
-    assert state["all"] == list(range(state["number"], CHECKPOINT_NUMBERS))
-    assert Checkpoints(tmp_path / "ck").save(state) > 0
+def test_kill_9_while_saving_leaves_the_last_checkpoint(
+    settings: StoreSettings, lines: int
+) -> None:
+    where = str(settings.checkpoints) if settings.url is None else place_of(settings)
+    acknowledged = int(kill_after(start("checkpoint", where), lines)[-1])
+    token = None if settings.url is None else take_lease(settings)
+    with closing(open_checkpoints(settings, token=token)) as checkpoints:
+        state = checkpoints.load()
+        assert state is not None
+        assert acknowledged <= state["number"] <= acknowledged + 1
+        assert state["all"] == list(range(state["number"], CHECKPOINT_NUMBERS))
+        assert checkpoints.save(state) > 0

@@ -18,7 +18,8 @@ from sqlalchemy import insert
 from monitor.clock import SystemClock
 from monitor.errors import StoreError
 from monitor.secret import Secret
-from monitor.store.checkpoint import Checkpoints
+from monitor.store.checkpoint import Checkpoints, CheckpointStore
+from monitor.store.checkpoints import open_checkpoints
 from monitor.store.journal import NewEntry
 from monitor.store.lease import Lease
 from monitor.store.outbox import PlannedDelivery
@@ -26,7 +27,7 @@ from monitor.store.schema import JOURNAL
 from monitor.store.settings import LeaseSettings, StoreSettings
 from monitor.store.store import Recording, Store
 from tests.store.made import alert, manual
-from tests.store.stores import open_store
+from tests.store.stores import open_store, take_lease
 
 DECISIONS_EACH = 20
 CHECKPOINT_NUMBERS = 300_000
@@ -104,7 +105,11 @@ def request(place: str, name: str, count: str) -> None:
 
 def checkpoint(place: str) -> None:
     """Save checkpoints for ever; say the number of each once it is durable."""
-    checkpoints = Checkpoints(Path(place))
+    if "://" in place:
+        settings = settings_at(place)
+        checkpoints: CheckpointStore = open_checkpoints(settings, token=take_lease(settings))
+    else:
+        checkpoints = Checkpoints(Path(place))
     number = (checkpoints.load() or {"number": 0})["number"]
     while True:
         number += 1
