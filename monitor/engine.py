@@ -241,6 +241,8 @@ class Engine:
         rows = self._release(until)
         if self.judged == NEVER:
             first = until if rows is None else int(rows["tick"][0])
+            if self._inputs:  # an earlier run took it in before the first record
+                first = min(first, self._inputs[0].tick)
             self.judged = min(until, first) - self.pace.tick_ms
         self._inputs.extend(
             self.recorder.inputs(max(self.judged, self.promised) + self.pace.tick_ms)

@@ -85,6 +85,8 @@ class StoreRecorder:
         """What the store has not taken yet, oldest first; each gives the decisions new to it."""
         self._polled: deque[Ack] = deque()
         """Acknowledgements that are not in the journal yet."""
+        self._unsure: list[str] = []
+        """The key of the one that may be, although the store said no."""
         self._retry_at_s = 0.0
 
     @property
@@ -139,8 +141,9 @@ class StoreRecorder:
         self._polled += [*self._acks.poll(), *self._notes(), *self._silences()]
         with self._noting_failure():
             while self._polled:
-                self._journal_ack(self._polled[0], tick)
-                found.append(Input(tick, self._polled.popleft()))
+                if self._journal_ack(self._polled[0], tick):
+                    found.append(Input(tick, self._polled[0]))
+                self._polled.popleft()
             claimed = self._store.requests.claim(tick)
             found += [Input(claim.tick_ms, claim.action) for claim in claimed]
         if self.failing:
@@ -149,12 +152,20 @@ class StoreRecorder:
             self._backlog.appendleft(self._withdraw)
         return found
 
-    def _journal_ack(self, ack: Ack, tick: int) -> None:
-        self._store.journal.append("ack", tick, asdict(ack), key=_key(ack))
+    def _journal_ack(self, ack: Ack, tick: int) -> bool:
+        """Journal an answer; False when it stands there already, and the engine has it."""
+        key = _key(ack)
+        if self._store.journal.holds(key):
+            return False
+        self._unsure = [key]
+        self._store.journal.append("ack", tick, asdict(ack), key=key)
+        self._unsure = []
+        return True
 
     def _withdraw(self) -> Sequence[Decision]:
-        if self._polled:
-            self._store.journal.withdraw([_key(self._polled[0])])
+        if self._unsure:
+            self._store.journal.withdraw(self._unsure)
+            self._unsure = []
         self._store.requests.withdraw()
         return ()
 

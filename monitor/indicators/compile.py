@@ -194,13 +194,19 @@ class IndicatorSet:
         """Take over what a snapshot has of the same scopes, windows and counters.
 
         What it does not have stays fresh and keeps its own ``covered_from``. The set was fresh.
+        Of one that has not stepped there is nothing else to take over.
         """
-        if state["tick"] is None or state["tick_ms"] != self.tick_ms:
+        if state["tick_ms"] != self.tick_ms:
             return
-        self._tick = int(state["tick"])
+        self._tick = None if state["tick"] is None else int(state["tick"])
         for by, scope in self._scopes.items():
-            if " ".join(by) in state["scopes"]:
-                scope.restore(state["scopes"][" ".join(by)], self._tick)
+            found = state["scopes"].get(" ".join(by))
+            if found is None:
+                continue
+            if self._tick is None:
+                scope.cover(found)
+            else:
+                scope.restore(found, self._tick)
         self._warming = self._covered_ticks()
 
     def _covered_ticks(self) -> list[int]:

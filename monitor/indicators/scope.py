@@ -200,6 +200,12 @@ class ScopeState:
             },
         }
 
+    def cover(self, state: dict[str, Any]) -> None:
+        """Take over since when a snapshot's windows are covered, and nothing else."""
+        for name, window in self.windows.items():
+            if name in state["windows"]:
+                window.cover(state["windows"][name])
+
     def restore(self, state: dict[str, Any], tick: int) -> None:
         """Take over what a snapshot made after ``tick`` has of the same; the rest stays fresh."""
         self.keys.restore(state["keys"])

@@ -74,15 +74,19 @@ class WindowState:
             "extremes": self.extremes.snapshot(),
         }
 
-    def restore(self, state: dict[str, Any], tick: int, keys_size: int) -> None:
-        """Take over the counters that the snapshot has too; the others stay fresh."""
-        self.lo = self.spec.lo(tick)
+    def cover(self, state: dict[str, Any]) -> None:
+        """Take over since when the counters are covered that the snapshot has too."""
         known = dict(zip(state["counters"], state["covered_from"], strict=True))
         for counter in self.counters:
             if counter.fingerprint in known:
                 self.covered_from[counter] = int(known[counter.fingerprint])
                 if counter in self.place:
                     self._since[self.place[counter]] = self.covered_from[counter]
+
+    def restore(self, state: dict[str, Any], tick: int, keys_size: int) -> None:
+        """Take over the counters that the snapshot has too; the others stay fresh."""
+        self.lo = self.spec.lo(tick)
+        self.cover(state)
         summed = {fingerprint: place for place, fingerprint in enumerate(state["summed"], 1)}
         places = [0, *(summed.get(counter.fingerprint, -1) for counter in self.place)]
         self.sums.restore(state["sums"], places)

@@ -91,6 +91,11 @@ class Journal:
         with self._database.write() as connection:
             append(connection, [NewEntry(kind, tick_ms, payload, key)])
 
+    def holds(self, key: str) -> bool:
+        """Whether an entry with this key is there."""
+        with self._database.read() as connection:
+            return connection.scalar(select(JOURNAL.c.seq).where(JOURNAL.c.key == key)) is not None
+
     def withdraw(self, keys: Sequence[str]) -> None:
         """Take entries back that nothing was decided by; keys that are not there are left out.
 

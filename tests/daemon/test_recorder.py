@@ -311,6 +311,26 @@ def test_an_input_that_fails_takes_effect_at_the_tick_that_the_journal_has(
     assert bench.store.journal.judged_to_ms() == TICK
 
 
+@pytest.mark.parametrize("fails", ["reading", "committing"])
+def test_a_repeated_answer_that_fails_takes_nothing_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    ack = Ack("c1", "applied", "", NOW_MS)
+    bench.answers.waiting.append(ack)
+    assert bench.recorder.inputs(TICK) == [Input(TICK, ack)]
+    bench.answers.waiting.append(ack)
+    if fails == "reading":
+        holds = Refusing(bench.store.journal.holds, 1)
+        monkeypatch.setattr(bench.store.journal, "holds", holds)
+    else:
+        commit_breaks(bench, monkeypatch)
+    for tick in (2 * TICK, 3 * TICK):
+        assert bench.recorder.inputs(tick) == [], "the engine has it"
+        bench.recorder.record(outcome(alert(tick), judged=tick))
+        bench.clock.advance(round(RETRY_S * 1000))
+    assert [entry.tick_ms for entry in bench.store.journal.read()] == [TICK]
+
+
 def test_an_action_whose_claim_broke_takes_effect_once_and_later(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -415,9 +435,18 @@ def test_refused_records_are_journaled_once(bench: Bench) -> None:
     bench.recorder.refused(CALLS, [7, 9])
     bench.recorder.refused(CALLS, [7, 9])
     bench.recorder.refused(CALLS, [12])
-    refused = journaled_refusals(bench.store.journal.read())
-    assert refused == [(CALLS, 7), (CALLS, 9), (CALLS, 12)]
+    entries = bench.store.journal.read(kind="refused")
+    assert journaled_refusals(entries) == [(CALLS, 7), (CALLS, 9), (CALLS, 12)]
     assert journaled_inputs(bench.store.journal.read(), tick_ms=TICK) == []
+
+
+def test_refusals_are_kept_as_long_as_everything_else(bench: Bench) -> None:
+    bench.recorder.refused(CALLS, [7])
+    last = bench.store.journal.last_seq()
+    bench.store.history.prune(NOW_MS, journal_upto=last)
+    assert journaled_refusals(bench.store.journal.read()) == [(CALLS, 7)]
+    bench.store.history.prune(NOW_MS + 1, journal_upto=last)
+    assert bench.store.journal.read() == []
 
 
 # --- ticks of another length ----------------------------------------------------------------------

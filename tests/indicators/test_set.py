@@ -545,3 +545,12 @@ def test_codes_too_large_to_pack_are_made_dense_first() -> None:
     assert np.argsort(packed).tolist() == order
     assert len(set(packed.tolist())) == 4
     assert packed.max() < 2**62
+
+
+def test_what_has_not_stepped_hands_on_since_when_it_is_covered() -> None:
+    """A reload before the first tick: rows were read, and nothing was judged."""
+    old, new = made(ANSWERED), made(ANSWERED, covered_from=T0 + HOUR)
+    new.restore(old.snapshot())
+    load(new, [row(T0, number="1", team="a", outcome="answered")])
+    run(new, T0 + TICK)
+    assert new.view("answered", ("number",), "1h").covered(T0 + TICK)
