@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import structlog
@@ -27,7 +27,7 @@ from monitor.indicators.compile import BEGINNING
 from monitor.recorder import StoreRecorder
 from monitor.running import loop
 from monitor.running.parts import Parts
-from monitor.running.resume import resume
+from monitor.running.resume import load_state, resume, unfinished
 from monitor.running.standby import Stop, take_turns
 from monitor.running.standing import Standing
 from monitor.running.watchdog import Beat, Watchdog
@@ -107,7 +107,26 @@ class Daemon:
             self._work_with(store, checkpoints, over)
 
     def _work_with(self, store: Store, checkpoints: CheckpointStore, over: threading.Event) -> None:
-        config = self.site.config
+        state = load_state(checkpoints)
+        before = unfinished(state, store, self.site)
+        if before is not None:
+            with self._run_of(before, store, checkpoints, over) as (parts, standing, _):
+                resume(parts, standing, state)
+                loop.finish(parts, standing)
+            state = load_state(checkpoints)
+        if over.is_set():
+            return
+        with self._run_of(self.site, store, checkpoints, over) as (parts, standing, worker):
+            resume(parts, standing, state)
+            worker.start()
+            loop.run(parts, standing)
+
+    @contextlib.contextmanager
+    def _run_of(
+        self, site: Site, store: Store, checkpoints: CheckpointStore, over: threading.Event
+    ) -> Iterator[tuple[Parts, Standing, DeliveryWorker]]:
+        """The parts of one run, built in order; stopped and closed in the other."""
+        config = site.config
         telephony = connect_telephony(config, self._clock)
         router = Router(config.delivery, telephony=telephony.channel is not None)
         recorder = StoreRecorder(
@@ -135,13 +154,11 @@ class Daemon:
         )
         recorder.wake = worker.wake
         self.recorder = recorder
-        engine = build_engine(
-            self.site, recorder, self._clock, self.stats, answers=telephony.answers
-        )
+        engine = build_engine(site, recorder, self._clock, self.stats, answers=telephony.answers)
         recorder.awaited = lambda: engine.judges.desk.awaited
         beat = Beat(self._clock)
         parts = Parts(
-            site=self.site,
+            site=site,
             path=self._path,
             clock=self._clock,
             stop=over,
@@ -163,9 +180,7 @@ class Daemon:
         )
         watchdog.start()
         try:
-            resume(parts, standing)
-            worker.start()
-            loop.run(parts, standing)
+            yield parts, standing, worker
         finally:
             watchdog.stop()
             if not worker.stop():

@@ -147,6 +147,8 @@ class Engine:
         """The last tick judged; NEVER before the first."""
         self.promised = NEVER
         """The last tick that an earlier run of the same log had judged: inputs come after it."""
+        self.last: int | None = None
+        """Judge no tick after this one; None: as far as the records go."""
         self._inputs: deque[Input] = deque()
         self._seen: deque[tuple[int, str, str | None]] = deque()
         """(tick, number, campaign) of loaded calls: a number joins its pool at its tick."""
@@ -170,7 +172,8 @@ class Engine:
             now_s=self.clock.monotonic_s(),
             promised=self.promised,
         )
-        self._judge_until(watermark - watermark % self.pace.tick_ms)
+        until = watermark - watermark % self.pace.tick_ms
+        self._judge_until(until if self.last is None else min(until, self.last))
         return read
 
     def finish(self) -> None:

@@ -9,9 +9,11 @@ from typing import Any
 
 import structlog
 
+from monitor.running.bundle import Bundle, bundled
 from monitor.running.layout import LAYOUT
 from monitor.running.parts import Parts
 from monitor.running.standing import Standing
+from monitor.site import Site
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +28,7 @@ class Keeper:
     def __init__(self, parts: Parts, standing: Standing) -> None:
         self._parts = parts
         self._standing = standing
+        self._bundled: tuple[Site, Bundle] | None = None
         self._checkpoint_at_s = self._prune_at_s = 0.0
 
     def keep_when_due(self) -> None:
@@ -64,11 +67,19 @@ class Keeper:
             "journal_seq": seq,
             "acks": [[p.topic, p.number, offset] for p, offset in sorted(acks.items())],
             "config": parts.site.hash,
+            "site": self._bundle(),
             "covered_from": progress.covered_from,
         }
         size = parts.checkpoints.save(state)
         progress.journal_kept, progress.journal_seq = progress.journal_seq, seq
         self._standing.checkpointed(size)
+
+    def _bundle(self) -> Bundle:
+        """What is judged by now; the same until a reload."""
+        site = self._parts.site
+        if self._bundled is None or self._bundled[0] is not site:
+            self._bundled = site, bundled(site)
+        return self._bundled[1]
 
     def _prune(self) -> None:
         parts = self._parts

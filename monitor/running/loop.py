@@ -34,6 +34,23 @@ def run(parts: Parts, standing: Standing) -> None:
     log.info("stopped", judged_ms=parts.engine.judged)
 
 
+def finish(parts: Parts, standing: Standing) -> None:
+    """Judge up to where the last run had, and write a checkpoint; or stop when told to.
+
+    Raises:
+        StoreError: it still refuses when told to stop.
+        SourceError: the source can never be read.
+    """
+    engine = parts.engine
+    engine.last = engine.promised
+    while not parts.stop.is_set() and engine.judged < engine.promised:
+        _step(parts, standing)
+    parts.recorder.settle()
+    if parts.progress.opened:
+        Keeper(parts, standing).checkpoint()
+    log.info("finished_before", config=parts.site.hash, judged_ms=engine.judged)
+
+
 def turn(parts: Parts, standing: Standing, keeper: Keeper) -> None:
     """One step of the engine, and what is due around it.
 
@@ -41,11 +58,20 @@ def turn(parts: Parts, standing: Standing, keeper: Keeper) -> None:
         StoreError: it still refuses when told to stop.
         SourceError: the source can never be read.
     """
-    parts.beat.turn()
     if parts.reload.is_set():
         parts.reload.clear()
+        # All that was judged under the old rules is in a checkpoint of theirs, and what comes
+        # begins with one of the new: after a crash nothing is judged again under the others.
+        keeper.checkpoint()
         if reload(parts):
             standing.configured(parts.site)
+            keeper.checkpoint()
+    _step(parts, standing)
+    keeper.keep_when_due()
+
+
+def _step(parts: Parts, standing: Standing) -> None:
+    parts.beat.turn()
     try:
         parts.engine.step()
     except SourceUnavailable as error:
@@ -55,4 +81,3 @@ def turn(parts: Parts, standing: Standing, keeper: Keeper) -> None:
         standing.source()
     standing.look()
     standing.publish_when_due()
-    keeper.keep_when_due()

@@ -19,10 +19,14 @@ from monitor.recorder import (
     journaled_inputs,
     journaled_refusals,
 )
+from monitor.running.bundle import site_before
 from monitor.running.layout import upgraded
 from monitor.running.parts import Parts
 from monitor.running.standing import Standing
+from monitor.site import Site
 from monitor.source.base import Partition
+from monitor.store.checkpoint import CheckpointStore
+from monitor.store.store import Store
 from monitor.windows.watermark import NEVER
 
 log = structlog.get_logger(__name__)
@@ -30,8 +34,43 @@ log = structlog.get_logger(__name__)
 RECONNECT_S = 1.0
 
 
-def resume(parts: Parts, standing: Standing) -> None:
+def load_state(checkpoints: CheckpointStore) -> dict[str, Any] | None:
+    """The newest checkpoint that can be read, in today's layout; None when there is none."""
+    try:
+        state = checkpoints.load()
+        return None if state is None else upgraded(state)
+    except CheckpointError as error:
+        log.warning("checkpoints_unreadable", detail=str(error), then="the log is read again")
+        return None
+
+
+def unfinished(state: Mapping[str, Any] | None, store: Store, today: Site) -> Site | None:
+    """The configuration under which ticks were judged that the checkpoint does not have.
+
+    None when it is today's, or when there are no such ticks: nothing to finish.
+
+    Raises:
+        StoreError: the journal cannot be read.
+    """
+    if state is None or state["config"] == today.hash:
+        return None
+    judged_to_ms = store.journal.judged_to_ms()
+    if judged_to_ms is None or judged_to_ms <= state["engine"]["judged"]:
+        return None
+    before = site_before(state, today)
+    if before is None:
+        log.warning(
+            "configuration_lost",
+            config=state["config"],
+            then="what was judged since the checkpoint is judged again under the new one",
+        )
+    return before
+
+
+def resume(parts: Parts, standing: Standing, state: Mapping[str, Any] | None) -> None:
     """Restore the engine and start its source; returns early when told to stop.
+
+    ``state``: of :func:`load_state`.
 
     Raises:
         StoreError: the journal cannot be read.
@@ -39,7 +78,6 @@ def resume(parts: Parts, standing: Standing) -> None:
     """
     engine, store, site = parts.engine, parts.store, parts.site
     standing.publish()
-    state = _load(parts)
     positions: dict[Partition, int] = {}
     acks: dict[Partition, int] = {}
     if state is not None:
@@ -60,15 +98,6 @@ def resume(parts: Parts, standing: Standing) -> None:
         from_checkpoint=state is not None,
         partitions=len(engine.source.standings()),
     )
-
-
-def _load(parts: Parts) -> dict[str, Any] | None:
-    try:
-        state = parts.checkpoints.load()
-        return None if state is None else upgraded(state)
-    except CheckpointError as error:
-        log.warning("checkpoints_unreadable", detail=str(error), then="the log is read again")
-        return None
 
 
 def _restore(parts: Parts, state: Mapping[str, Any]) -> dict[Partition, int]:
