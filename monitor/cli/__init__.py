@@ -3,11 +3,16 @@
 Owns the entry point alone, and imports nothing heavy: from its first line on, ctrl-c is quiet.
 """
 
-from monitor.cli.interrupts import quick_end
+import sys
+
+from monitor.cli.interrupts import INTERRUPTED, quick_end
 
 
 def main() -> None:
     """Entry point of the console script; ends with the exit status of the command."""
-    with quick_end():
-        from monitor.cli.root import start  # noqa: PLC0415 - what it needs takes a moment
-    start()
+    try:
+        with quick_end():
+            from monitor.cli.root import start  # noqa: PLC0415 - what it needs takes a moment
+        start()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from monitor.cli.interrupts import INTERRUPTED
 from monitor.cli.lazy import LazyGroup
 from monitor.cli.stream import flush, is_full, say, silence, unwritten
 from monitor.errors import ConfigError, MonitorError
@@ -59,8 +58,6 @@ def start() -> None:
     except MonitorError as error:
         _say(f"monitor: {error}")
         sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
     except OSError as error:
         if not is_full(error):
             raise
