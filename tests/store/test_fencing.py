@@ -128,6 +128,7 @@ def test_a_lease_given_back_ends_its_holders_writes(
 def test_a_takeover_waits_for_a_write_under_way(make: Make, settings: StoreSettings) -> None:
     with Store.open(settings, ManualClock(), token=take_lease(settings)) as store:
         second, took = make("two"), threading.Event()
+        assert second.try_acquire() is None  # from here on the row is all that it waits for
 
         def take() -> None:
             second.acquire(threading.Event())
@@ -167,6 +168,7 @@ def test_a_write_in_the_midst_of_which_its_daemon_was_paused_is_undone(
     """To the server a process that was stopped is one that says nothing, as this one here."""
     first, second = make("one", quick), make("two", quick)
     with Store.open(quick, clock, token=first.acquire(threading.Event())) as store:
+        assert second.try_acquire() is None
         with (  # noqa: PT012 - the error comes when the pause is over
             pytest.raises(StoreError, match=r"paused in the midst of a write|does not answer"),
             store._database.write() as connection,
