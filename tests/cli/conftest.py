@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,3 +87,12 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = monitor("simulate", "-s", "number-going-bad", "--to", f"file:{path}", *options)
     assert done.status == 0, done.err
     return path
+
+
+@pytest.fixture(scope="session")
+def decided(recorded: Path) -> list[dict[str, Any]]:
+    """What the shipped pack decides on them."""
+    with contextlib.chdir(recorded.parent):
+        done = monitor("replay", "--from", recorded)
+    assert done.status == 0, done.err
+    return done.lines
