@@ -73,6 +73,10 @@ class StoreError(MonitorError):
     """Raised when the store cannot be read or written."""
 
 
+class StoreRefused(StoreError):  # noqa: N818 - what the database did, not a fault of ours
+    """Raised when the database lets us in by no means: login, name, rights. A person must act."""
+
+
 class LeaseLost(StoreError):  # noqa: N818 - a state of the world, not a fault of ours
     """Raised when another daemon has become the active one; trying again will not help."""
 

@@ -38,7 +38,7 @@ import structlog
 from sqlalchemy import Connection, text
 
 from monitor.clock import Clock
-from monitor.errors import LeaseLost, StoreError
+from monitor.errors import LeaseLost, StoreError, StoreRefused
 from monitor.store.database import Fence
 from monitor.store.postgres import PostgresDatabase
 from monitor.store.settings import StoreSettings
@@ -123,6 +123,9 @@ class Lease:
         """Stand by until the lease is ours; returns its token, or None when told to stop.
 
         A database that does not answer is asked again.
+
+        Raises:
+            StoreRefused: it has never let us in, and will not by itself.
         """
         told = ""
         while not stop.is_set():
@@ -130,6 +133,8 @@ class Lease:
                 token = self.try_acquire()
                 standing = self.standing() if token is None else None
             except StoreError as error:
+                if isinstance(error, StoreRefused) and not self._made:
+                    raise
                 token, standing = None, None
                 if told != str(error):
                     log.warning("lease_unavailable", detail=(told := str(error)))

@@ -19,7 +19,7 @@ from typing import Any, Final
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 
-from monitor.errors import SecretError, StoreError
+from monitor.errors import SecretError, StoreError, StoreRefused
 from monitor.store.database import Database
 from monitor.store.settings import StoreSettings
 
@@ -50,6 +50,18 @@ _PLAIN = {
     "57P02": "it is shutting down or starting",
     "57P03": "it is shutting down or starting",
 }
+_FOR_GOOD = frozenset({"28000", "28P01", "3D000", "42501"})
+"""What stays so until a person does something about it."""
+
+_SAID = (
+    ("password authentication failed", "28P01"),
+    ("no pg_hba.conf entry", "28000"),
+    ('FATAL: role "', "28000"),
+    ('" does not exist', "3D000"),
+    ("too many clients", "53300"),
+    ("remaining connection slots", "53300"),
+    ("the database system is", "57P03"),
+)
 
 
 class PostgresDatabase(Database):
@@ -97,24 +109,18 @@ def plain(error: BaseException, name: str) -> StoreError:
     orig = getattr(error, "orig", None) or error
     primary = getattr(getattr(orig, "diag", None), "message_primary", None)
     said = " ".join(str(primary or orig).split())
-    meaning = _PLAIN.get(getattr(orig, "sqlstate", None) or "")
+    state = getattr(orig, "sqlstate", None) or _state_of(said)
+    meaning = _PLAIN.get(state or "")
     if meaning is None and primary is None:
-        meaning = _without_state(said)
+        meaning = "it does not answer"
+    kind = StoreRefused if state in _FOR_GOOD else StoreError
     detail = said if meaning is None else f"{meaning} ({said})"
-    return StoreError(f"store {name}: {detail}")
+    return kind(f"store {name}: {detail}")
 
 
-def _without_state(said: str) -> str | None:
-    """Of a connection that failed; the server's words are within the text, if it said any."""
-    if "password authentication failed" in said or "no pg_hba.conf entry" in said:
-        return _PLAIN["28P01"]
-    if 'database "' in said and "does not exist" in said:
-        return _PLAIN["3D000"]
-    if "too many clients" in said or "remaining connection slots" in said:
-        return _PLAIN["53300"]
-    if "the database system is" in said:
-        return _PLAIN["57P03"]
-    return "it does not answer"
+def _state_of(said: str) -> str | None:
+    """Of a login that failed there is only a text; the server's words are within it."""
+    return next((state for words, state in _SAID if words in said), None)
 
 
 def _url(settings: StoreSettings) -> URL:

@@ -11,11 +11,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from monitor.clock import ManualClock
-from monitor.errors import LeaseLost, StoreError
+from monitor.errors import LeaseLost, StoreError, StoreRefused
 from monitor.store.lease import Lease
 from monitor.store.settings import StoreSettings
 from monitor.store.store import Store
 from tests.daemon.running import eventually
+from tests.store.addresses import at, query
 from tests.store.leases import PATIENCE_S, Make, claims, standing
 from tests.store.made import manual
 from tests.store.stores import expire, settings_of, take_lease
@@ -201,3 +202,39 @@ def test_the_command_line_needs_none(
     with Store.open(settings, clock, daemon=False) as other:
         other.requests.put(manual())
     assert [claim.action for claim in store.requests.claim(5_000)] == [manual()]
+
+
+def test_a_database_that_will_never_let_us_in_is_not_waited_for(
+    make: Make, settings: StoreSettings
+) -> None:
+    for wrong in (at(settings, password="wrong"), at(settings, database="none")):
+        with pytest.raises(StoreRefused, match=r"login was refused|no such database"):
+            make("one", wrong).acquire(threading.Event())
+
+
+def test_one_that_has_let_us_in_before_is(make: Make, settings: StoreSettings) -> None:
+    """A password may be changed on the server first and here later."""
+    query(settings, "CREATE ROLE fickle SUPERUSER LOGIN PASSWORD 'first'")
+    try:
+        fickle = at(settings, username="fickle", password="first")
+        stop = threading.Event()
+
+        class ChangesItBack(ManualClock):
+            def wait(self, event: threading.Event, timeout_s: float) -> bool:
+                if self.now_ms() > 0:
+                    query(settings, "ALTER ROLE fickle PASSWORD 'first'")
+                return super().wait(event, timeout_s)
+
+        lease = make("one", fickle, ChangesItBack(0))
+        lease.try_acquire()
+        lease.release()
+        lease.close()  # the next look is over a new connection
+        query(settings, "ALTER ROLE fickle PASSWORD 'second'")
+        with capture_logs() as logs:
+            assert lease.acquire(stop) == 2
+        assert [line["event"] for line in logs] == ["lease_unavailable", "lease_taken"]
+        assert "login was refused" in logs[0]["detail"]
+        lease.close()
+    finally:
+        query(settings, "REASSIGN OWNED BY fickle TO CURRENT_USER")
+        query(settings, "DROP OWNED BY fickle; DROP ROLE fickle")
