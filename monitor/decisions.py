@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Level = Literal["warn", "crit"]
 AlertState = Literal["firing", "resolved"]
@@ -84,7 +84,7 @@ class Alert:
     evidence: Evidence
     reason: str
     """Bounded: ``breach``, ``escalated``, ``relaxed``, ``recovered``, ``suspended``, ``cleared``,
-    ``no_data``, ``rule_changed``, ``repeat``."""
+    ``no_data``, ``rule_changed``, ``rebuilt``, ``repeat``."""
     message: Mapping[str, str] = field(default_factory=dict)
     """Text by language tag."""
     route: str = ""
@@ -229,6 +229,15 @@ class Want:
     shadow: bool = False
 
 
+class Cleared(NamedTuple):
+    """The event came that undoes what a rule has suspended a number for."""
+
+    number: str
+    rule: str
+    scope: str
+    """The text of the rule's scope: another scope of the same number is another matter."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ack:
     """Telephony's answer to a command, or the daemon's note that there is none."""
@@ -265,7 +274,7 @@ class NumberChange:
     """States of ``monitor.numbers.lifecycle``; equal to ``after`` where only terms changed."""
     after: str
     reason: str
-    """Bounded: the events of ``monitor.numbers.lifecycle`` and ``nothing_to_do``."""
+    """Bounded: the events of ``monitor.numbers.lifecycle``, ``nothing_to_do``, ``refused``."""
     by: str
     """A rule's id, a person's name, ``telephony`` or ``time``."""
     episode: str

@@ -147,6 +147,8 @@ class Engine:
         """The last tick judged; NEVER before the first."""
         self.promised = NEVER
         """The last tick that an earlier run of the same log had judged: inputs come after it."""
+        self.silent_until = NEVER
+        """Up to this tick records fill windows again, and everything else is known already."""
         self.last: int | None = None
         """Judge no tick after this one; None: as far as the records go."""
         self._inputs: deque[Input] = deque()
@@ -319,6 +321,13 @@ class Engine:
     def _tick(self, tick: int, outcome: Outcome) -> None:
         started = self.clock.monotonic_s()
         judges = self.judges
+        if tick <= self.silent_until:
+            while self._seen and self._seen[0][0] <= tick:
+                self._seen.popleft()
+            judges.indicators.step(tick)
+            judges.rules.step(tick, judges.desk.held)
+            self._ticked(tick, started)
+            return
         acks: list[Ack] = []
         manual: list[ManualAction] = []
         while self._inputs and self._inputs[0].tick <= tick:
@@ -338,6 +347,10 @@ class Engine:
         outcome.decisions += decided.commands
         outcome.decisions += decided.refusals
         outcome.changes += decided.changes
+        self._ticked(tick, started)
+
+    def _ticked(self, tick: int, started: float) -> None:
+        judges = self.judges
         self.judged = tick
         if tick % self.pace.evict_every_ms == 0:
             judges.rules.forget(judges.indicators.evict(judges.rules.pinned()))

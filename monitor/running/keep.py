@@ -12,6 +12,7 @@ import structlog
 from monitor.running.bundle import Bundle, bundled
 from monitor.running.layout import LAYOUT
 from monitor.running.parts import Parts
+from monitor.running.rebuild import kept_of
 from monitor.running.standing import Standing
 from monitor.site import Site
 
@@ -70,6 +71,7 @@ class Keeper:
             "site": self._bundle(),
             "covered_from": progress.covered_from,
         }
+        parts.store.kept.save(kept_of(state))
         size = parts.checkpoints.save(state)
         progress.journal_kept, progress.journal_seq = progress.journal_seq, seq
         self._standing.checkpointed(size)

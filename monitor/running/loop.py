@@ -11,6 +11,7 @@ from monitor.errors import SourceUnavailable
 from monitor.running import resume
 from monitor.running.keep import Keeper
 from monitor.running.parts import Parts
+from monitor.running.rebuild import close_orphans
 from monitor.running.reload import reload
 from monitor.running.standing import Standing
 
@@ -67,6 +68,7 @@ def turn(parts: Parts, standing: Standing, keeper: Keeper) -> None:
             standing.configured(parts.site)
             keeper.checkpoint()
     _step(parts, standing)
+    close_orphans(parts)
     keeper.keep_when_due()
 
 

@@ -34,6 +34,8 @@ class Progress:
     """The same for the checkpoint before it, which is read when the newest is damaged."""
     covered_from: int = BEGINNING
     """What the log begins with, as far as it was read."""
+    rebuilding: bool = False
+    """There was no checkpoint, and what the store keeps of numbers has not been reached yet."""
     stepped: bool = False
     """Indicators have a state, from a checkpoint."""
     opened: bool = False

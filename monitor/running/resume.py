@@ -22,6 +22,7 @@ from monitor.recorder import (
 from monitor.running.bundle import site_before
 from monitor.running.layout import upgraded
 from monitor.running.parts import Parts
+from monitor.running.rebuild import rebuild
 from monitor.running.standing import Standing
 from monitor.site import Site
 from monitor.source.base import Partition
@@ -84,7 +85,9 @@ def resume(parts: Parts, standing: Standing, state: Mapping[str, Any] | None) ->
         positions = _restore(parts, state)
         parts.progress.journal_seq = parts.progress.journal_kept = state["journal_seq"]
         acks = {Partition(topic, number): at for topic, number, at in state["acks"]}
-    _read_journal(parts, after_ms=NEVER if state is None else state["engine"]["judged"])
+    else:
+        rebuild(parts)
+    _read_journal(parts, after_ms=max(engine.judged, engine.silent_until))
     parts.telephony.acks.restore(acks)
     since_ms = None if state is not None else _horizon_ms(parts)
     if not _start_source(parts, standing, positions, since_ms=since_ms):
@@ -167,6 +170,7 @@ def _start_source(
         engine.judges = build_judges(
             parts.site,
             covered_from=parts.progress.covered_from,
+            desk=engine.judges.desk,
             answers=parts.telephony.answers,
         )
     return True

@@ -35,6 +35,7 @@ from monitor.store.journal import (
     note_judged_to,
     raise_floors,
 )
+from monitor.store.kept import Kept
 from monitor.store.lease import fence
 from monitor.store.lock import DaemonLock, refuse_half_restored
 from monitor.store.outbox import Outbox, PlannedDelivery, enqueue
@@ -72,6 +73,7 @@ class Store:
         self.requests = Requests(database, clock, limit=settings.max_requests)
         self.episodes = Episodes(database)
         self.history = History(database)
+        self.kept = Kept(database)
         self._database = database
         self._clock = clock
         self._lock: DaemonLock | None = None
