@@ -18,6 +18,7 @@ from monitor.store.journal import NewEntry
 from monitor.store.label import LONGEST, fitting
 from monitor.store.lease import Lease
 from monitor.store.outbox import PlannedDelivery
+from monitor.store.patience import Silence, with_patience
 from monitor.store.postgres import PostgresDatabase
 from monitor.store.schema import DECISIONS
 from monitor.store.settings import LeaseSettings, StoreSettings
@@ -150,6 +151,17 @@ def test_an_answer_that_is_lost_on_the_way_is_not_waited_for(
         proxy.pass_on()
         assert store.record(Recording([command()])) == [command()]
         assert store.history.alerts() == [alert()]
+
+
+def test_an_answer_that_comes_slowly_is_waited_for(settings: StoreSettings) -> None:
+    """Each row fills the server's buffer, and is heard of by itself."""
+    assert settings.url is not None
+    slowly = "SELECT pg_sleep(0.2), repeat('x', 20000) FROM generate_series(1, 6)"
+    with with_patience(0.7).connect(settings.url.reveal()) as connection:
+        assert len(connection.execute(slowly).fetchall()) == 6
+        with pytest.raises(Silence, match="nothing was heard for 0"):
+            connection.execute("SELECT pg_sleep(60)")
+        assert connection.closed
 
 
 def test_a_holder_that_is_cut_off_is_followed_by_another(
