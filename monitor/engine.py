@@ -208,7 +208,7 @@ class Engine:
         decoded = self.judges.decoder.decode(fetched)
         placed = self.watermarks.place(
             decoded,
-            wall_ms=self._wall_ms(),
+            wall_ms=self._latest_ms(),
             resumed_at=self.judged,
             raw=lambda offset: _raw(fetched, offset),
         )
@@ -236,6 +236,10 @@ class Engine:
 
     def _wall_ms(self) -> int | None:
         return self.clock.now_ms() if self.pace.live else None
+
+    def _latest_ms(self) -> int | None:
+        """The time that records are compared with: what was judged once is not the future."""
+        return max(self.clock.now_ms(), self.promised) if self.pace.live else None
 
     # --- judging --------------------------------------------------------------------------------
 

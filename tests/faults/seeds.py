@@ -1,0 +1,72 @@
+"""One seed, start to verdict.
+
+Owns which kind of run a seed is, its directory, and the report of what came of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from tests.faults.chance import Fault
+from tests.faults.reference import with_answers
+from tests.faults.schedule import play
+from tests.faults.sites import EXACT
+from tests.faults.traffic import traffic
+from tests.faults.verdict import violations
+
+EXACT_EVERY = 4
+"""Each so many-th seed is an exact one."""
+_SHM = Path("/dev/shm")  # noqa: S108 - a directory of our own is made in it
+
+
+@dataclass
+class Report:
+    """What came of one seed."""
+
+    seed: int
+    violations: list[str]
+    faults: list[Fault]
+    lines: list[str]
+    """The trace."""
+    deaths: int
+    decisions: int
+
+
+def run_seed(seed: int, *, without: frozenset[Fault] = frozenset()) -> Report:
+    """Play it, and compare with the run that nothing disturbs."""
+    exact = seed % EXACT_EVERY == 0
+    sent = traffic(seed, exact=exact)
+    expected = with_answers(EXACT, sent, seed) if exact else None
+    with _quiet(), tempfile.TemporaryDirectory(dir=_SHM if _SHM.is_dir() else None) as name:
+        played = play(
+            seed,
+            Path(name),
+            sent,
+            exact=exact,
+            inputs=[] if expected is None else expected.inputs,
+            without=without,
+        )
+        try:
+            found, decided = violations(played, expected)
+        except ValueError as error:  # records that come in a tick that was judged, say
+            found, decided = [*played.stuck, f"no undisturbed run: {error}"], 0
+    chance = played.world.chance
+    return Report(seed, found, chance.struck, chance.lines, played.deaths, decided)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The daemon's log is not what is looked at."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)

@@ -1,0 +1,47 @@
+"""What the simulation has found, each as small as it can be told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from monitor.clock import ManualClock
+from monitor.decisions import ManualAction
+from monitor.engine import Input
+from monitor.replay import Past, replay_engine
+from monitor.source.memory import MemorySource
+from tests.faults.reference import Expected, Listener, with_journal
+from tests.faults.sites import LIVE
+from tests.faults.traffic import LAST_WORD_MS, PARTITIONS, START_MS, traffic
+
+TICK = 5_000
+
+
+def test_what_a_person_did_before_the_first_record_takes_effect_at_its_tick_in_a_replay() -> None:
+    log = MemorySource(PARTITIONS)
+    for record in traffic(1, exact=False):
+        log.append(record.partition, [record.value], timestamp_ms=record.at_ms)
+    freeze = ManualAction("m1", "freeze", "", None, "li", "a test")
+    early = START_MS - 12 * TICK
+    past = Past(inputs=(Input(early, freeze),), judged_to=early)
+    expected, _engine = with_journal(LIVE, log, past)
+    assert [(c.at_ms, c.reason) for c in expected.changes[:1]] == [(early, "freeze")]
+
+
+def test_a_clock_that_was_set_back_refuses_nothing_that_was_judged_before() -> None:
+    """A restart reads again what the last run had accepted, by a clock that was right."""
+    log = MemorySource(PARTITIONS)
+    for record in traffic(4, exact=True):
+        log.append(record.partition, [record.value], timestamp_ms=record.at_ms)
+    log.start({}, None)
+    refused: list[int] = []
+    an_hour_ago = ManualClock(START_MS - 3_600_000)
+    engine = replay_engine(LIVE, log, lambda _decision: None, clock=an_hour_ago)
+    engine.pace = replace(engine.pace, live=True)
+    listener = Listener(Expected(), None, TICK)
+    listener.refused = lambda _partition, offsets: refused.extend(offsets)  # type: ignore[method-assign]
+    engine.recorder = listener
+    engine.expect((), LAST_WORD_MS)
+    for _ in range(3):
+        engine.step()
+    assert all(standing.position == standing.end for standing in log.standings().values())
+    assert not refused
