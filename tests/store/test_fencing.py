@@ -61,11 +61,14 @@ WRITES: Mapping[str, Write] = {
     "nothing": lambda store, _: store.record(Recording()),
     "journal": lambda store, _: store.journal.append("reload", 95_000, "late"),
     "requests": lambda store, _: store.requests.claim(95_000),
+    "journal, withdraw": lambda store, _: store.journal.withdraw(["k"]),
+    "numbers kept": lambda store, _: store.kept.save({"late": True}),
     "request": lambda store, _: store.requests.put(manual("late")),
     "outbox, claim": lambda store, _: store.outbox.claim("log", limit=9),
     "outbox, late": lambda store, _: store.outbox.claim_late("log", before_ms=10**12, limit=9),
     "outbox, settle": lambda store, seq: store.outbox.settle([Settled(seq, "sent")]),
     "outbox, release": lambda store, seq: store.outbox.release([seq]),
+    "outbox, requeue": lambda store, seq: store.outbox.parked.requeue([seq]),
     "outbox, abandon": lambda store, _: store.outbox.abandon([]),
     "prune": lambda store, _: store.history.prune(10**15, journal_upto=10**9),
     "schema": lambda store, _: Store.open(store.settings, ManualClock(), token=1),
@@ -92,7 +95,7 @@ def test_who_lost_the_lease_writes_nothing(
 ) -> None:
     decisions: list[Decision] = [alert(), command(), refusal()]
     plan = [PlannedDelivery(decision.id, "log", decision.id) for decision in decisions]
-    store.record(Recording(decisions, plan, journal=[NewEntry("reload", 60_000, 1)]))
+    store.record(Recording(decisions, plan, journal=[NewEntry("reload", 60_000, 1, "k")]))
     store.requests.put(manual("waiting"))
     (sending,) = store.outbox.claim("log", limit=1)
     take_lease(settings)
