@@ -159,6 +159,11 @@ class Broker:
         Raises:
             BrokerError: it ended, or did not answer in ``READY_S`` seconds.
         """
+        self.launch()
+        self.await_answer()
+
+    def launch(self, heap: str = "768M") -> None:
+        """Start, without waiting for an answer."""
         if self._process is not None:
             raise BrokerError("the broker is running already")
         shared = f"-XX:ArchiveClassesAtExit={self.folder / CLASSES.name}"
@@ -166,16 +171,23 @@ class Broker:
             shared = f"-XX:SharedArchiveFile={CLASSES}"
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [*_dies_with_us(), *self._java("768M", shared), "kafka.Kafka", "server.properties"],
+                [*_dies_with_us(), *self._java(heap, shared), "kafka.Kafka", "server.properties"],
                 cwd=self.folder,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
+
+    def await_answer(self) -> None:
+        """Wait until it answers.
+
+        Raises:
+            BrokerError: it ended, or did not answer in ``READY_S`` seconds.
+        """
         deadline = time.monotonic() + READY_S
         while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if self._process is None or self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 msg = f"the broker did not start:\n{self.log_tail()}"
                 raise BrokerError(msg)
