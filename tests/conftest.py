@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # for ``from tests.… im
 
 if TYPE_CHECKING:  # importing the client takes half a second that few areas need
     from tests.broker.broker import Broker, Cluster
-    from tests.postgres import Databases
+    from tests.postgres import Databases, Server
 
 
 _UNCLOSED = "ignore:unclosed <socket:ResourceWarning"
@@ -99,6 +99,14 @@ def postgres() -> Iterator[Databases]:
         yield Databases(server.url, server)
     finally:
         server.remove()
+
+
+@pytest.fixture
+def own_postgres(postgres: Databases) -> Server:
+    """The server itself, for tests that stop it."""
+    if postgres.server is None:
+        _missing("MONITOR_TEST_POSTGRES names a server that is not ours to stop")
+    return postgres.server
 
 
 @pytest.fixture

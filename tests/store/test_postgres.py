@@ -23,7 +23,7 @@ from monitor.store.postgres import PostgresDatabase
 from monitor.store.schema import DECISIONS
 from monitor.store.settings import LeaseSettings, StoreSettings
 from monitor.store.store import Recording, Store
-from tests.postgres import Databases, Server
+from tests.postgres import Server
 from tests.store.addresses import at, query
 from tests.store.made import alert, command, manual, refusal
 from tests.store.proxy import Proxy, proxied
@@ -34,13 +34,6 @@ from tests.store.writer import QUICK
 @pytest.fixture
 def settings(tmp_path: Path, database_url: str) -> StoreSettings:
     return settings_of(tmp_path, database_url)
-
-
-@pytest.fixture
-def server(postgres: Databases) -> Server:
-    if postgres.server is None:
-        pytest.skip("MONITOR_TEST_POSTGRES names a server that is not ours to stop")
-    return postgres.server
 
 
 def test_commits_are_synced_and_every_wait_has_an_end(store: Store) -> None:
@@ -85,20 +78,20 @@ def test_a_user_or_database_of_another_mind_is_overruled(
 
 
 def test_a_server_that_restarts_costs_one_refusal_and_nothing_that_was_kept(
-    store: Store, server: Server
+    store: Store, own_postgres: Server
 ) -> None:
     store.record(Recording([alert()]))
     with store._database.read(), store._database.read():
         pass  # several connections are in the pool, and all of them break
     for mode in ("fast", "immediate"):
-        server.stop(mode)
+        own_postgres.stop(mode)
         try:
             with pytest.raises(StoreError, match=r"^store postgresql://127\.0\.0\.1:\d+/"):
                 store.record(Recording([command()]))
             with pytest.raises(StoreError, match="it does not answer"):
                 store.history.alerts()
         finally:
-            server.start()
+            own_postgres.start()
         assert store.history.alerts() == [alert()]
     assert store.record(Recording([command()])) == [command()]
     assert store.record(Recording([command()])) == []
@@ -190,15 +183,15 @@ def test_a_holder_that_is_cut_off_is_followed_by_another(
 
 
 def test_a_lease_outlives_a_restart_of_the_server(
-    settings: StoreSettings, clock: ManualClock, server: Server
+    settings: StoreSettings, clock: ManualClock, own_postgres: Server
 ) -> None:
     lease = Lease(settings, clock)
     token = lease.try_acquire()
-    server.stop("immediate")
+    own_postgres.stop("immediate")
     with pytest.raises(StoreError, match="it does not answer") as refused:
         lease.renew()
     assert not isinstance(refused.value, LeaseLost)
-    server.start()
+    own_postgres.start()
     lease.renew()
     assert lease.token == token
     lease.release()
@@ -206,15 +199,15 @@ def test_a_lease_outlives_a_restart_of_the_server(
 
 
 def test_a_stand_by_goes_on_asking_a_server_that_is_away(
-    settings: StoreSettings, server: Server
+    settings: StoreSettings, own_postgres: Server
 ) -> None:
     class BringsItBack(ManualClock):
         def wait(self, event: threading.Event, timeout_s: float) -> bool:
             if self.now_ms() == 0:
-                server.start()
+                own_postgres.start()
             return super().wait(event, timeout_s)
 
-    server.stop("immediate")
+    own_postgres.stop("immediate")
     lease = Lease(settings, BringsItBack(0))
     with capture_logs() as logs:
         assert lease.acquire(threading.Event()) == 1
