@@ -42,6 +42,8 @@ class Chance:
         self.seed = seed
         self.calm = False
         """From now on nothing fails."""
+        self.mortal = True
+        """The process may die."""
         self.struck: list[Fault] = []
         self.lines: list[str] = []
         """The trace: what happened, in order."""
@@ -75,7 +77,7 @@ class Chance:
         Raises:
             Crash: it does.
         """
-        if self._crashes < CRASHES_MAX and self.strikes(f"crash {place}", odds):
+        if self.mortal and self._crashes < CRASHES_MAX and self.strikes(f"crash {place}", odds):
             self._crashes += 1
             raise Crash(place)
 

@@ -87,8 +87,13 @@ def shaken(store: Store, chance: Chance, disk: Disk, between: Callable[[], None]
 class ShakyCheckpoints(Checkpoints):
     """Checkpoints whose writing can end in the middle."""
 
-    def __init__(self, directory: Path, chance: Chance, disk: Disk) -> None:
+    def __init__(
+        self, directory: Path, chance: Chance, disk: Disk, *, damaged: set[Path], spare: bool
+    ) -> None:
+        """``damaged`` outlives this reader; ``spare``: a sound one is always left."""
         super().__init__(directory)
+        self._damaged = damaged
+        self._spare = spare
         self._chance = chance
         self._disk = disk
 
@@ -97,7 +102,7 @@ class ShakyCheckpoints(Checkpoints):
         chance, before = self._chance, self._newest()
         self._disk.write("checkpoint")
         chance.crash("before a checkpoint", 0.02)
-        if chance.strikes("checkpoint unfinished", 0.03):
+        if chance.mortal and chance.strikes("checkpoint unfinished", 0.03):
             self._directory.mkdir(parents=True, exist_ok=True)
             (self._directory / "checkpoint-000000009999.tmp").write_bytes(b"MONCKPT\n\1")
             raise chance.die("a checkpoint was being written")
@@ -105,10 +110,12 @@ class ShakyCheckpoints(Checkpoints):
         newest = self._newest()
         assert newest is not None
         assert newest != before
-        if chance.strikes("checkpoint torn", 0.03):
+        chance.mortal = True
+        if self._may_go(newest) and chance.strikes("checkpoint torn", 0.03):
+            self._damaged.add(newest)
             newest.write_bytes(newest.read_bytes()[: chance.pick("torn at", [0, 7, 20, 200])])
             raise chance.die("the directory was written before the file")
-        if chance.strikes("rename lost", 0.03):
+        if self._may_go(newest) and chance.strikes("rename lost", 0.03):
             newest.unlink()
             raise chance.die("the directory was not written")
         chance.crash("after a checkpoint", 0.02)
@@ -119,14 +126,20 @@ class ShakyCheckpoints(Checkpoints):
         newest = self._newest()
         if newest is None:
             return
-        if self._chance.strikes("checkpoint decays", 0.1):
+        if self._may_go(newest) and self._chance.strikes("checkpoint decays", 0.1):
+            self._damaged.add(newest)
             data = bytearray(newest.read_bytes())
             if data:
                 data[len(data) // 2] ^= 0x10
             newest.write_bytes(bytes(data))
-        if self._chance.strikes("checkpoints gone", 0.06):
+        if not self._spare and self._chance.strikes("checkpoints gone", 0.15):
             for path in self._directory.iterdir():
                 path.unlink()
+
+    def _may_go(self, path: Path) -> bool:
+        """Whether a sound one would be left without it."""
+        others = set(self._directory.glob("*.ckpt")) - self._damaged - {path}
+        return bool(others) or not self._spare
 
     def _newest(self) -> Path | None:
         return max(self._directory.glob("*.ckpt"), default=None)

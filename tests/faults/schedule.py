@@ -13,7 +13,7 @@ from monitor.errors import MonitorError
 from tests.faults.chance import Chance, Crash, Fault
 from tests.faults.life import Life
 from tests.faults.traffic import Sent
-from tests.faults.world import World
+from tests.faults.world import Kind, World
 
 QUIET_MS = 600_000
 """Virtual time after the last fault within which all must be delivered and answered."""
@@ -193,11 +193,11 @@ def play(
     directory: Path,
     sent: list[Sent],
     *,
-    exact: bool,
+    kind: Kind,
     inputs: list[Input],
     without: frozenset[Fault] = frozenset(),
 ) -> Played:
     """One seed, from an empty directory to rest."""
-    world = World(Chance(seed, without=without), directory, sent, exact=exact)
+    world = World(Chance(seed, without=without), directory, sent, kind)
     world.prepare(inputs)
     return Schedule(world).play(sent[-1].at_ms + 15_000)

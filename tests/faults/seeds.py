@@ -20,10 +20,20 @@ from tests.faults.schedule import play
 from tests.faults.sites import EXACT
 from tests.faults.traffic import traffic
 from tests.faults.verdict import violations
+from tests.faults.world import Kind
 
 EXACT_EVERY = 4
 """Each so many-th seed is an exact one."""
+REBUILT_EVERY = 8
+"""One in so many may lose all its checkpoints."""
 _SHM = Path("/dev/shm")  # noqa: S108 - a directory of our own is made in it
+
+
+def kind_of(seed: int) -> Kind:
+    """Which kind of run a seed is."""
+    if seed % EXACT_EVERY == 0:
+        return "exact"
+    return "rebuilt" if seed % REBUILT_EVERY == 3 else "live"
 
 
 @dataclass
@@ -41,7 +51,8 @@ class Report:
 
 def run_seed(seed: int, *, without: frozenset[Fault] = frozenset()) -> Report:
     """Play it, and compare with the run that nothing disturbs."""
-    exact = seed % EXACT_EVERY == 0
+    kind = kind_of(seed)
+    exact = kind == "exact"
     sent = traffic(seed, exact=exact)
     expected = with_answers(EXACT, sent, seed) if exact else None
     with _quiet(), tempfile.TemporaryDirectory(dir=_SHM if _SHM.is_dir() else None) as name:
@@ -49,7 +60,7 @@ def run_seed(seed: int, *, without: frozenset[Fault] = frozenset()) -> Report:
             seed,
             Path(name),
             sent,
-            exact=exact,
+            kind=kind,
             inputs=[] if expected is None else expected.inputs,
             without=without,
         )

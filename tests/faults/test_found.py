@@ -7,6 +7,7 @@ from dataclasses import replace
 from monitor.clock import ManualClock
 from monitor.decisions import ManualAction
 from monitor.engine import Input
+from monitor.events.rejects import MemoryDeadLetters
 from monitor.replay import Past, replay_engine
 from monitor.source.memory import MemorySource
 from tests.faults.reference import Expected, Listener, with_journal
@@ -33,15 +34,13 @@ def test_a_clock_that_was_set_back_refuses_nothing_that_was_judged_before() -> N
     for record in traffic(4, exact=True):
         log.append(record.partition, [record.value], timestamp_ms=record.at_ms)
     log.start({}, None)
-    refused: list[int] = []
+    dead = MemoryDeadLetters()
     an_hour_ago = ManualClock(START_MS - 3_600_000)
-    engine = replay_engine(LIVE, log, lambda _decision: None, clock=an_hour_ago)
+    engine = replay_engine(LIVE, log, lambda _decision: None, dead_letters=dead, clock=an_hour_ago)
     engine.pace = replace(engine.pace, live=True)
-    listener = Listener(Expected(), None, TICK)
-    listener.refused = lambda _partition, offsets: refused.extend(offsets)  # type: ignore[method-assign]
-    engine.recorder = listener
+    engine.recorder = Listener(Expected(), None, TICK)  # which takes no refusal
     engine.expect((), LAST_WORD_MS)
     for _ in range(3):
         engine.step()
     assert all(standing.position == standing.end for standing in log.standings().values())
-    assert not refused
+    assert not dead.kept

@@ -46,10 +46,11 @@ def violations(played: Played, exact: Expected | None) -> tuple[list[str], int]:
     kept = _kept(world)
     found = [*played.stuck, *world.auditor.offences]
     expected = exact
-    if expected is None:
+    if expected is None and world.kind == "live":
         expected, _engine = with_journal(world.site, world.log, kept.past)
-    found += _compared("decisions", expected.decisions, kept.decisions, kept.past.judged_to)
-    found += _compared("changes", expected.changes, kept.changes, kept.past.judged_to)
+    if expected is not None:
+        found += _compared("decisions", expected.decisions, kept.decisions, kept.past.judged_to)
+        found += _compared("changes", expected.changes, kept.changes, kept.past.judged_to)
     found += _deliveries(world, kept)
     found += _topic(world, kept)
     firing = _firing(kept.decisions)

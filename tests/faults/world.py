@@ -32,6 +32,10 @@ would not be read again after both checkpoints are lost, as is documented (seman
 
 PersonsAction = Literal["suspend", "resume", "freeze", "unfreeze"]
 
+Kind = Literal["live", "exact", "rebuilt"]
+"""``exact``: wall time has nothing to decide; ``rebuilt``: all checkpoints may be lost, after which
+numbers come from the store and windows from the log, and figures warm up (ADR 8)."""
+
 
 class OnlyTold(CommandsChannel):
     """Telephony to which a suspension is never stale: staleness depends on the wall clock."""
@@ -42,9 +46,10 @@ class OnlyTold(CommandsChannel):
 class World:
     """The surroundings of all lives of one seed."""
 
-    def __init__(self, chance: Chance, directory: Path, sent: list[Sent], *, exact: bool) -> None:
+    def __init__(self, chance: Chance, directory: Path, sent: list[Sent], kind: Kind) -> None:
         self.chance = chance
-        self.exact = exact
+        self.kind = kind
+        self.exact = exact = kind == "exact"
         self.site = EXACT if exact else LIVE
         self.config_path = EXACT_PATH if exact else LIVE_PATH
         self.clock = WorldClock(START_MS)
@@ -66,6 +71,9 @@ class World:
         self._reader: ShakySource | None = None
         self._store: Store | None = None
         self._down_until_s = 0.0
+        self._damaged: set[Path] = set()
+        # The first checkpoint is written in the first turn; before it there is nothing to resume.
+        chance.mortal = kind == "rebuilt"
 
     def prepare(self, inputs: list[Input]) -> None:
         """Write answers of telephony into the journal before the first life begins."""
@@ -81,7 +89,13 @@ class World:
         return shaken(self._store, self.chance, self._disk, self.between)
 
     def checkpoints(self) -> ShakyCheckpoints:
-        return ShakyCheckpoints(self.settings.checkpoints, self.chance, self._disk)
+        return ShakyCheckpoints(
+            self.settings.checkpoints,
+            self.chance,
+            self._disk,
+            damaged=self._damaged,
+            spare=self.kind != "rebuilt",
+        )
 
     def source(self) -> ShakySource:
         self._reader = self.log.reader()
