@@ -144,11 +144,11 @@ MUTANTS: dict[str, tuple[Mutant, int]] = {
     "marks sent before sending": (marks_sent_before_sending, 1),
     "never looks back": (never_looks_back, 6),
     "forgets answers": (forgets_answers, 2),
-    "forgets what was judged": (forgets_what_was_judged, 2),
+    "forgets what was judged": (forgets_what_was_judged, 7),
     "forgets refusals": (forgets_refusals, 5),
     "forgets ids": (forgets_ids, 19),
     "overtakes": (overtakes, 26),
     "warms anew": (warms_anew, 5),
-    "judges twice": (judges_twice, 4),
+    "judges twice": (judges_twice, 2),
 }
 """By name, with the first seed that finds it: others are tried only when that does not any more."""
