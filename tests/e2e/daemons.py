@@ -21,10 +21,12 @@ from monitor.decisions import Alert, Command
 from monitor.errors import StoreError
 from monitor.site import load_site
 from monitor.source.settings import KafkaConnection
+from monitor.store.lease import Lease
 from monitor.store.store import Store
 from monitor.telephony.settings import TelephonySettings
 from monitor.telephony.simulated import KafkaSimulator, TelephonySimulator
 from tests.broker.broker import Cluster
+from tests.store.stores import settings_of
 
 CLOCK = SystemClock()
 
@@ -123,6 +125,35 @@ def running(daemon: Daemon) -> Iterator[Daemon]:
         raise
     finally:
         daemon.kill()
+
+
+class Group:
+    """Daemons that stand by for each other."""
+
+    def __init__(self, daemons: list[Daemon], url: str, folder: Path) -> None:
+        self.daemons = daemons
+        self._lease = Lease(settings_of(folder, url), CLOCK)
+
+    def active(self) -> Daemon | None:
+        """The one that holds the lease."""
+        standing = self._lease.standing()
+        if standing is None or standing.holder is None or standing.left_ms <= 0:
+            return None
+        pid = standing.holder.split(":")[1]
+        return next((each for each in self.daemons if str(each.pid) == pid), None)
+
+    def somebody_active(self) -> Daemon:
+        found: Daemon = wait("one is active", self.active)
+        return found
+
+    def taken_over_from(self, before: Daemon) -> Daemon:
+        found: Daemon = wait(
+            "another takes over", lambda: (now := self.active()) is not before and now
+        )
+        return found
+
+    def close(self) -> None:
+        self._lease.close()
 
 
 def config(folder: Path, prefix: str, bootstrap: str, more: str, *, url: str = "") -> str:

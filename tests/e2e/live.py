@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from monitor.assembly import build_judges
 from monitor.clock import ManualClock
-from monitor.decisions import Ack, Command, Decision
+from monitor.decisions import Ack, Command, Decision, ManualAction
 from monitor.engine import Engine, Input, Outcome, Pace
+from monitor.errors import SourceUnavailable
 from monitor.events.enrich import Owners
 from monitor.events.rejects import MemoryDeadLetters
 from monitor.indicators.compile import BEGINNING
@@ -42,6 +43,8 @@ class Durable:
     judged_to: int = NEVER
     checkpoint: dict[str, Any] | None = None
     unanswered: list[Command] = field(default_factory=list)
+    orders: list[ManualAction] = field(default_factory=list)
+    """What people want, and no daemon has taken yet."""
 
     def past(self) -> Past:
         return Past(
@@ -55,8 +58,9 @@ class Durable:
 class Recorder:
     """The recorder's interface over ``Durable``; telephony answers a little later."""
 
-    def __init__(self, durable: Durable, rng: random.Random) -> None:
+    def __init__(self, durable: Durable, clock: ManualClock, rng: random.Random) -> None:
         self._durable = durable
+        self._clock = clock
         self._rng = rng
 
     def record(self, outcome: Outcome) -> None:
@@ -70,18 +74,53 @@ class Recorder:
             self._durable.floors[place] = max(
                 floor.floor_ms, self._durable.floors.get(place, NEVER)
             )
+        for floor in outcome.needless:
+            place = (floor.partition, floor.offset)
+            if self._durable.floors.get(place) == floor.floor_ms:
+                del self._durable.floors[place]
         self._durable.judged_to = max(self._durable.judged_to, outcome.judged)
 
     def refused(self, partition: Partition, offsets: Sequence[int]) -> None:
         self._durable.refused += [(partition, offset) for offset in offsets]
 
     def inputs(self, tick: int) -> list[Input]:
-        if not self._durable.unanswered or self._rng.random() < 0.5:
-            return []
-        command = self._durable.unanswered.pop(0)
-        found = Input(tick, Ack(command.id, "applied", "", tick))
-        self._durable.inputs.append(found)
-        return [found]
+        durable, found = self._durable, []
+        while durable.orders:
+            order = durable.orders.pop(0)
+            until = None if order.ttl_ms is None else self._clock.now_ms() + order.ttl_ms
+            found.append(Input(tick, replace(order, until_ms=until)))
+        if durable.unanswered and self._rng.random() >= 0.5:
+            command = durable.unanswered.pop(0)
+            found.append(Input(tick, Ack(command.id, "applied", "", tick)))
+        durable.inputs += found
+        return found
+
+
+class SteppedClock(ManualClock):
+    """Wall time that can be set wrong; monotonic time goes on."""
+
+    def __init__(self, now_ms: int) -> None:
+        super().__init__(now_ms)
+        self.wrong_by_ms = 0
+
+    def now_ms(self) -> int:
+        return self.true_ms() + self.wrong_by_ms
+
+    def true_ms(self) -> int:
+        return super().now_ms()
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What happens to a live run, as chances at each step."""
+
+    kills: float = 0.0
+    late_partitions: bool = False
+    """All partitions but one come to be while the daemon runs, with what was sent before."""
+    clock_steps: float = 0.0
+    orders: float = 0.0
+    stalls: float = 0.0
+    """The broker is away for a while: event time stands still."""
 
 
 def live_engine(
@@ -96,7 +135,7 @@ def live_engine(
         watermarks=Watermarks(config.time.tolerances()),
         dedup=Dedup(lateness_ms=config.time.lateness, tick_ms=config.time.tick),
         dead_letters=MemoryDeadLetters(),
-        recorder=Recorder(durable, rng),
+        recorder=Recorder(durable, clock, rng),
         clock=clock,
         stats=Stats(),
         pace=Pace(max_poll_records=rng.choice([3, 50, 10_000])),
@@ -112,30 +151,59 @@ def live_engine(
 
 
 def run_live(
-    site: Site, sent: Sequence[Sent], seed: int, *, kills: float
+    site: Site, sent: Sequence[Sent], seed: int, trouble: Trouble
 ) -> tuple[Durable, MemorySource]:
     """Records arrive by the clock; at each step the daemon may be killed, or checkpoint."""
     rng = random.Random(seed)
     durable = Durable()
-    source = MemorySource(PARTITIONS)
-    clock = ManualClock(sent[0].at_ms)
+    source = MemorySource(PARTITIONS[:1] if trouble.late_partitions else PARTITIONS)
+    clock = SteppedClock(sent[0].at_ms)
     engine = live_engine(site, source, durable, clock, rng)
-    waiting = list(sent)
+    waiting = _arrivals(sent, rng) if trouble.late_partitions else list(sent)
     end_ms = sent[-1].at_ms + 60_000
-    while clock.now_ms() < end_ms:
+    back_ms = 0
+    while clock.true_ms() < end_ms:
         clock.advance(rng.choice([50, 400, 1_000, 3_000]))
-        while waiting and waiting[0].at_ms <= clock.now_ms():
+        clock.wrong_by_ms = 0
+        if rng.random() < trouble.clock_steps:
+            clock.wrong_by_ms = rng.choice([3_600_000, -3_600_000, 90_000, -90_000])
+        if rng.random() < trouble.orders:
+            durable.orders.append(_order(rng, len(durable.inputs) + len(durable.orders)))
+        if rng.random() < trouble.stalls:
+            back_ms = clock.true_ms() + rng.randrange(40_000)
+        source.unavailable = clock.true_ms() < back_ms
+        while waiting and waiting[0].at_ms <= clock.true_ms():
             record = waiting.pop(0)
             source.append(record.partition, [record.value])
         for _ in range(rng.randrange(3)):
-            engine.step()
+            try:
+                engine.step()
+            except SourceUnavailable:
+                engine.attend()
         chance = rng.random()
-        if chance < kills:
+        if chance < trouble.kills and not source.unavailable:
             source = source.reopened()
             engine = live_engine(site, source, durable, clock, rng)
         elif chance < 0.3:
             durable.checkpoint = engine.snapshot()
     return durable, source
+
+
+def _arrivals(sent: Sequence[Sent], rng: random.Random) -> list[Sent]:
+    """A partition that comes to be at some time holds then what was sent to it before."""
+    start_ms = sent[0].at_ms
+    begins = {part: start_ms + rng.randrange(20_000, 150_000) for part in PARTITIONS[1:]}
+    moved = [
+        replace(record, at_ms=max(record.at_ms, begins.get(record.partition, 0))) for record in sent
+    ]
+    return sorted(moved, key=lambda record: record.at_ms)
+
+
+def _order(rng: random.Random, index: int) -> ManualAction:
+    action = rng.choice(["suspend", "suspend", "resume", "freeze", "unfreeze", "unfreeze"])
+    number = "" if action.endswith("freeze") else f"+86215000000{rng.randrange(6)}"
+    ttl_ms = 40_000 if action == "suspend" else None
+    return ManualAction(f"order {index}", action, number, ttl_ms, "li", "a test")
 
 
 def run_replay(site: Site, source: MemorySource, past: Past) -> list[Decision]:

@@ -7,10 +7,11 @@ from collections import Counter
 
 import pytest
 
-from monitor.decisions import Alert, Command, Decision
+from monitor.decisions import Alert, Command, Decision, ManualAction
 from monitor.replay import Past, replay_engine
 from monitor.source.memory import MemorySource
-from tests.e2e.live import nervous_site, run_live, run_replay
+from monitor.windows.watermark import NEVER
+from tests.e2e.live import Trouble, nervous_site, run_live, run_replay
 from tests.e2e.stream import PARTITIONS, Sent, stream
 
 SITE = nervous_site()
@@ -55,7 +56,7 @@ def test_any_batches_and_any_interleaving(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_live_with_kills_equals_its_replay(seed: int) -> None:
     sent = stream(seed)
-    durable, source = run_live(SITE, sent, seed, kills=0.06)
+    durable, source = run_live(SITE, sent, seed, Trouble(kills=0.06))
     replayed = run_replay(SITE, source, durable.past())
     assert sorted(lines(list(durable.decisions.values()))) == sorted(lines(replayed))
     kinds = Counter(type(decision) for decision in replayed)
@@ -63,9 +64,37 @@ def test_live_with_kills_equals_its_replay(seed: int) -> None:
     assert kinds[Command] >= 1
 
 
+EVERYTHING = Trouble(kills=0.06, late_partitions=True, clock_steps=0.05, orders=0.03, stalls=0.02)
+
+
+@pytest.mark.parametrize(
+    ("seed", "trouble"),
+    [
+        (0, Trouble(late_partitions=True)),
+        (1, Trouble(late_partitions=True, kills=0.1)),
+        (2, Trouble(clock_steps=0.1, kills=0.06)),
+        (3, Trouble(orders=0.05, stalls=0.04)),
+        (4, Trouble(orders=0.05, stalls=0.04, kills=0.1)),
+        *((seed, EVERYTHING) for seed in range(5, 9)),
+    ],
+)
+def test_what_comes_from_outside_the_log_stands_in_the_journal(seed: int, trouble: Trouble) -> None:
+    sent = stream(seed, count=600)
+    durable, source = run_live(SITE, sent, seed, trouble)
+    replayed = run_replay(SITE, source, durable.past())
+    assert sorted(lines(list(durable.decisions.values()))) == sorted(lines(replayed))
+    assert replayed
+    if trouble.orders:
+        taken = [entry for entry in durable.inputs if isinstance(entry.what, ManualAction)]
+        assert len(taken) > 3
+    if trouble.late_partitions:
+        begun = {floor[0][0] for floor in durable.floors.items() if floor[1] != NEVER}
+        assert begun >= set(PARTITIONS[1:])
+
+
 def test_a_record_from_the_future_is_refused_again_in_the_replay() -> None:
     sent = stream(3)
-    durable, source = run_live(SITE, sent, 3, kills=0.0)
+    durable, source = run_live(SITE, sent, 3, Trouble())
     assert durable.refused, "no clock ran ahead in this stream"
     with_journal = run_replay(SITE, source, durable.past())
     without = run_replay(SITE, source, Past(judged_to=durable.judged_to))

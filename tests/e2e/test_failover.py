@@ -23,11 +23,11 @@ from monitor.simulate.scenarios import SCENARIOS
 from monitor.simulate.simulation import Simulation, simulate
 from monitor.simulate.sinks import KafkaSink
 from monitor.source.settings import KafkaConnection
-from monitor.store.lease import Lease
 from tests.broker.broker import Cluster
 from tests.e2e.daemons import (
     CLOCK,
     Daemon,
+    Group,
     commands,
     config,
     decided,
@@ -38,7 +38,6 @@ from tests.e2e.daemons import (
     topics,
     wait,
 )
-from tests.store.stores import settings_of
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres, pytest.mark.slow]
 
@@ -52,38 +51,14 @@ override:
 """
 
 
-class Group:
-    """Daemons that stand by for each other."""
-
-    def __init__(self, folder: Path, prefix: str, bootstrap: str, url: str, size: int) -> None:
-        self.daemons: list[Daemon] = []
-        self._lease = Lease(settings_of(folder, url), CLOCK)
-        for number in range(size):
-            own = folder / f"{prefix}{number}"
-            own.mkdir()
-            text = config(own, prefix, bootstrap, LASTING, url=url)
-            self.daemons.append(Daemon(own, text))
-
-    def active(self) -> Daemon | None:
-        """The one that holds the lease."""
-        standing = self._lease.standing()
-        if standing is None or standing.holder is None or standing.left_ms <= 0:
-            return None
-        pid = standing.holder.split(":")[1]
-        return next((each for each in self.daemons if str(each.pid) == pid), None)
-
-    def somebody_active(self) -> Daemon:
-        found: Daemon = wait("one is active", self.active)
-        return found
-
-    def taken_over_from(self, before: Daemon) -> Daemon:
-        found: Daemon = wait(
-            "another takes over", lambda: (now := self.active()) is not before and now
-        )
-        return found
-
-    def close(self) -> None:
-        self._lease.close()
+def group_of(folder: Path, prefix: str, bootstrap: str, url: str, size: int) -> Group:
+    """So many daemons, each in a folder of its own; not started."""
+    daemons = []
+    for number in range(size):
+        own = folder / f"{prefix}{number}"
+        own.mkdir()
+        daemons.append(Daemon(own, config(own, prefix, bootstrap, LASTING, url=url)))
+    return Group(daemons, url, folder)
 
 
 @contextmanager
@@ -112,7 +87,7 @@ def test_the_active_one_is_killed_or_paused_again_and_again(
     prefix, simulation = hour
     expected = set(simulation.truth.should_suspend)
     end_ms = simulation.truth.end_ms
-    group = Group(tmp_path, prefix, kafka.bootstrap, database_url, 2)
+    group = group_of(tmp_path, prefix, kafka.bootstrap, database_url, 2)
     with started(group), telephony(prefix, kafka.bootstrap):
         for share, how in ((0.2, "kill"), (0.4, "pause"), (0.6, "kill"), (0.8, "pause")):
             active = group.somebody_active()
@@ -152,7 +127,7 @@ def test_the_active_one_is_killed_or_paused_again_and_again(
 def test_how_long_nobody_decides(kafka: Cluster, tmp_path: Path, database_url: str) -> None:
     """Live traffic; the active one is killed; until the other has judged a tick after that."""
     prefix = topics(kafka, 4)
-    group = Group(tmp_path, prefix, kafka.bootstrap, database_url, 2)
+    group = group_of(tmp_path, prefix, kafka.bootstrap, database_url, 2)
     stop = threading.Event()
     traffic = threading.Thread(target=call_on, args=(kafka.bootstrap, prefix + "calls", stop))
     traffic.start()
@@ -182,7 +157,7 @@ def test_a_clean_stop_hands_over_at_once(
     kafka: Cluster, hour: tuple[str, Simulation], tmp_path: Path, database_url: str
 ) -> None:
     prefix, simulation = hour
-    group = Group(tmp_path, prefix, kafka.bootstrap, database_url, 2)
+    group = group_of(tmp_path, prefix, kafka.bootstrap, database_url, 2)
     with started(group):
         first = group.somebody_active()
         judged(first, simulation.truth.start_ms + SPAN_MS // 2)

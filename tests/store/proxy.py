@@ -12,12 +12,12 @@ from contextlib import contextmanager
 class Proxy:
     """Connections stay open while it is silent, as behind a firewall that has forgotten them."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, near: str = "127.0.0.1") -> None:
         self._target = (host, port)
         self._silent = threading.Event()
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((near, 0))
         self.port: int = self._listener.getsockname()[1]
         self._begin(self._accept)
 
@@ -46,7 +46,11 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
-                far = socket.create_connection(self._target)
+                try:
+                    far = socket.create_connection(self._target)
+                except OSError:  # the server is away, which the client is to see
+                    near.close()
+                    continue
                 self._sockets += [near, far]
                 self._begin(self._pump, near, far)
                 self._begin(self._pump, far, near)
@@ -60,9 +64,9 @@ class Proxy:
 
 
 @contextmanager
-def proxied(host: str, port: int) -> Iterator[Proxy]:
+def proxied(host: str, port: int, near: str = "127.0.0.1") -> Iterator[Proxy]:
     """A proxy for the length of a block."""
-    proxy = Proxy(host, port)
+    proxy = Proxy(host, port, near)
     try:
         yield proxy
     finally:

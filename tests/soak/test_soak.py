@@ -1,0 +1,21 @@
+"""A short soak; the long one is ``make soak``."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.soak.__main__ import soak
+
+pytestmark = [pytest.mark.kafka, pytest.mark.postgres, pytest.mark.slow]
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("kafka", "postgres")
+def test_whatever_goes_wrong_nothing_is_lost_repeated_or_wrong() -> None:
+    seconds = float(os.environ.get("MONITOR_SOAK_SECONDS", "60"))
+    verdict = soak(seconds=seconds, rate=500, every_s=2.0, seed=3)
+    assert verdict.decisions > 20
+    assert sum(verdict.faults.values()) >= 5
+    assert verdict.good, verdict.plain()

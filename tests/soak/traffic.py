@@ -1,0 +1,90 @@
+"""Calls by the thousand a second, of which some numbers' go badly for a while.
+
+Owns the producer. What could not be sent is sent again by the client; what it gives up on is
+counted and was never on the topic.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+
+from kafka import KafkaProducer
+
+from monitor.clock import SystemClock
+
+NUMBERS = 400
+TEAMS = 4
+PHASE_S = 20
+"""How long a number stays as good or bad as it is."""
+SLICE_S = 0.05
+
+
+class Traffic:
+    """A thread that calls until it is stopped."""
+
+    def __init__(self, bootstrap: str, topic: str, *, rate: int, seed: int) -> None:
+        self.sent = 0
+        self.failed = 0
+        self._topic = topic
+        self._rate = rate
+        self._random = random.Random(seed)
+        self._clock = SystemClock()
+        self._stop = threading.Event()
+        self._bad: set[int] = set()
+        self._producer = KafkaProducer(
+            bootstrap_servers=bootstrap,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=20,
+            batch_size=128 * 1024,
+            max_block_ms=120_000,
+            delivery_timeout_ms=600_000,
+        )
+        self._thread = threading.Thread(target=self._run, name="traffic", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """No more calls; waits until those made have arrived. Twice is fine."""
+        if self._stop.is_set():
+            return
+        self._stop.set()
+        self._thread.join()
+        self._producer.flush(timeout=300)
+        self._producer.close(timeout=60)
+
+    def _run(self) -> None:
+        started_s = self._clock.monotonic_s()
+        phase = -1
+        while not self._clock.wait(self._stop, SLICE_S):
+            elapsed_s = self._clock.monotonic_s() - started_s
+            if int(elapsed_s / PHASE_S) != phase:
+                phase = int(elapsed_s / PHASE_S)
+                self._bad = set(self._random.sample(range(NUMBERS), NUMBERS // 20))
+            now_ms = self._clock.now_ms()
+            for _ in range(min(int(elapsed_s * self._rate) - self.sent, self._rate)):
+                self._call(now_ms)
+
+    def _call(self, now_ms: int) -> None:
+        draw = self._random.random
+        number = int(draw() * NUMBERS)
+        short = draw() < (0.7 if number in self._bad else 0.1)
+        talk_s = draw() * 25 if short else 30 + draw() * 200
+        event = (
+            f'{{"id":"s-{self.sent}","type":"call.ended","time":{now_ms - int(draw() * 400)},'
+            f'"number":"+8621500{number:05}","customer":"c-{int(draw() * 1e8):08}",'
+            f'"agent":"agent-{number % 100:04}","team":"team-{number % TEAMS}",'
+            f'"campaign":"campaign-{number % 12}","call_id":"k-{self.sent}",'
+            f'"direction":"outbound","outcome":"answered","talk_s":{talk_s:.1f},'
+            f'"hangup_by":"{"customer" if short else "agent"}"}}'
+        )
+        future = self._producer.send(
+            self._topic, event.encode(), key=b"%d" % number, timestamp_ms=now_ms
+        )
+        future.add_errback(self._count_failure)
+        self.sent += 1
+
+    def _count_failure(self, _error: BaseException) -> None:
+        self.failed += 1
