@@ -260,6 +260,10 @@ class ManualAction:
     ttl_ms: int | None
     who: str
     why: str
+    until_ms: int | None = None
+    """When ``ttl_ms`` is over, by the wall clock at which the engine took the action; None before
+    that, and where there is no ``ttl_ms``. A person means it from now on, however far behind event
+    time is; journaled with the action, so that a replay says the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,15 +27,17 @@ from monitor.decisions import (
     Refusal,
 )
 from monitor.events.batch import Decoded, Reject
+from monitor.events.catalogue import EVENT_TYPES
 from monitor.events.enrich import Owners
 from monitor.events.rejects import DeadLetters
 from monitor.indicators.compile import IndicatorSet
 from monitor.numbers.desk import NumberDesk
 from monitor.rules.evaluate import RuleBook
 from monitor.source.base import Fetched, Partition, Source
-from monitor.stats import Stats
+from monitor.stats import OTHER_TYPES, Stats
 from monitor.windows.dedup import Dedup
-from monitor.windows.pending import Pending
+from monitor.windows.pending import Pending, aligned
+from monitor.windows.steady import SteadyTime
 from monitor.windows.watermark import NEVER, Floor, Watermarks
 
 log = structlog.get_logger(__name__)
@@ -58,6 +60,8 @@ class Outcome:
     decisions: list[Decision] = field(default_factory=list)
     changes: list[NumberChange] = field(default_factory=list)
     floors: list[Floor] = field(default_factory=list)
+    needless: list[Floor] = field(default_factory=list)
+    """Journaled earlier, and of no effect on any record: they need not be kept."""
 
 
 class Recorder(Protocol):
@@ -139,6 +143,7 @@ class Engine:
         self.dead_letters = dead_letters
         self.recorder = recorder
         self.clock = clock
+        self.steady = SteadyTime(clock)
         self.stats = stats
         self.pace = pace
         self.on_tick = on_tick
@@ -152,6 +157,11 @@ class Engine:
         self.last: int | None = None
         """Judge no tick after this one; None: as far as the records go."""
         self._inputs: deque[Input] = deque()
+        self._judged_at_s = clock.monotonic_s()
+        """When ticks were judged last, or people's orders were looked for without one."""
+        self._begun: list[Floor] = []
+        """Floors of partitions that have just been taken up."""
+        self._needless: list[Floor] = []
         self._seen: deque[tuple[int, str, str | None]] = deque()
         """(tick, number, campaign) of loaded calls: a number joins its pool at its tick."""
         self.places: dict[str, tuple[str, str]] = {}
@@ -168,15 +178,36 @@ class Engine:
         for batch in fetched:
             self._take(batch)
             read += len(batch.values)
+        self._journal_begun()
         watermark = self.watermarks.advance(
             self.source.standings(),
-            wall_ms=self._wall_ms(),
+            wall_ms=self.steady.earliest_ms() if self.pace.live else None,
             now_s=self.clock.monotonic_s(),
             promised=self.promised,
         )
         until = watermark - watermark % self.pace.tick_ms
         self._judge_until(until if self.last is None else min(until, self.last))
+        self.attend()
         return read
+
+    def attend(self) -> None:
+        """Take people's orders although no tick is due: event time stands still, or is unknown.
+
+        An order makes a tick of its own, judged with what was read; what is still to come of it
+        counts from that tick on, by a floor. So event time moves by at most one tick for each
+        that has passed. Before the first tick, and until an earlier run is caught up with, there is
+        nothing that an order could apply to, and it waits.
+        """
+        now_s, tick_ms = self.clock.monotonic_s(), self.pace.tick_ms
+        if not self.pace.live or self.judged == NEVER or self.judged < self.promised:
+            return
+        if self.last is not None or (now_s - self._judged_at_s) * 1000 < tick_ms:
+            return
+        self._judged_at_s = now_s
+        tick = self.judged + tick_ms
+        self._inputs.extend(self.recorder.inputs(tick))
+        if any(isinstance(each.what, ManualAction) for each in self._inputs if each.tick <= tick):
+            self._judge_until(tick, self.watermarks.pass_to(tick, self.source.standings()))
 
     def finish(self) -> None:
         """At the end of a finite input: judge all that was read, and invent nothing after it."""
@@ -215,12 +246,22 @@ class Engine:
         self.watermarks.heard(decoded.partition, self.clock.monotonic_s())
         if placed.refused_by_clock:
             self.recorder.refused(decoded.partition, placed.refused_by_clock)
+        self._begun += placed.floors
+        self._needless += placed.needless
         self._refuse([*decoded.rejects, *placed.rejects])
         self.stats.records[decoded.partition.topic] += len(fetched.values)
         self.stats.tombstones += decoded.tombstones
         self.stats.late += placed.late
         self.stats.resumed_late += placed.resumed_late
         self.pending.add(placed.frame)
+        if self.pace.live and placed.frame.height:
+            self.steady.heard(int(placed.frame["time"].max()))  # type: ignore[arg-type]
+
+    def _journal_begun(self) -> None:
+        """Say where partitions begin before anything depends on it."""
+        begun, self._begun = self._begun, []
+        if begun and self.pace.live:
+            self.recorder.record(Outcome(judged=self.judged, floors=begun))
 
     def _refuse(self, rejects: list[Reject]) -> None:
         if not rejects:
@@ -234,17 +275,17 @@ class Engine:
             return frozenset()
         return self.watermarks.ahead(self.pace.ahead_ms)
 
-    def _wall_ms(self) -> int | None:
-        return self.clock.now_ms() if self.pace.live else None
-
     def _latest_ms(self) -> int | None:
         """The time that records are compared with: what was judged once is not the future."""
-        return max(self.clock.now_ms(), self.promised) if self.pace.live else None
+        return max(self.steady.latest_ms(), self.promised) if self.pace.live else None
 
     # --- judging --------------------------------------------------------------------------------
 
-    def _judge_until(self, until: int) -> None:
-        """Judge every tick after ``judged`` up to ``until``, an aligned tick."""
+    def _judge_until(self, until: int, floors: Sequence[Floor] = ()) -> None:
+        """Judge every tick after ``judged`` up to ``until``, an aligned tick.
+
+        ``floors`` are those that are made by doing so now.
+        """
         if until <= self.judged:
             return
         rows = self._release(until)
@@ -268,12 +309,10 @@ class Engine:
                 row_ticks.popleft()
         self.judged = until
         if self.pace.live:
-            standings = self.source.standings()
-            outcome.floors = [
-                Floor(partition, standings[partition].position, until)
-                for partition in self.watermarks.left_out()
-                if partition in standings
-            ]
+            silences = self.watermarks.silences(self.source.standings(), until)
+            outcome.floors = [*floors, *silences]
+            outcome.needless, self._needless = self._needless, []
+            self._judged_at_s = self.clock.monotonic_s()
         self.recorder.record(outcome)
         self._count(outcome)
         if rows is not None and self.pace.live:
@@ -289,7 +328,7 @@ class Engine:
         self.stats.dedup_uncertain += unique.uncertain
         for outcome, frame in (("accepted", unique.frame), ("duplicate", unique.duplicates)):
             for name, count in frame["type"].value_counts().iter_rows():
-                self.stats.events[name, outcome] += count
+                self.stats.events[name if name in EVENT_TYPES else OTHER_TYPES, outcome] += count
         return self.owners.apply(unique.frame) if unique.frame.height else None
 
     def _load(self, rows: pl.DataFrame) -> None:
@@ -316,7 +355,7 @@ class Engine:
             self.judges.indicators.next_event_tick(after),
             self.judges.rules.next_event_tick(after),
             self.judges.desk.next_event_tick(after),
-            after - after % every + every,
+            aligned(after - after % every + every, self.pace.tick_ms),
             None if report is None else after - after % report + report,
         ]
         due = min(max(tick, after + self.pace.tick_ms) for tick in candidates if tick is not None)
@@ -356,7 +395,8 @@ class Engine:
     def _ticked(self, tick: int, started: float) -> None:
         judges = self.judges
         self.judged = tick
-        if tick % self.pace.evict_every_ms == 0:
+        # The first tick of the grid's cell, whatever the tick's length: the same in every run.
+        if tick % self.pace.evict_every_ms < self.pace.tick_ms:
             judges.rules.forget(judges.indicators.evict(judges.rules.pinned()))
         self.stats.ticks += 1
         self.stats.tick_time.observe(self.clock.monotonic_s() - started)
@@ -405,6 +445,7 @@ class Engine:
         self.judges.indicators.restore(state["indicators"])
         self.judges.rules.restore(state["rules"])
         self.judges.desk.restore(state["desk"])
+        self.judges.rules.part_with(self.judges.desk.waits_for)
         return {Partition(topic, number): offset for topic, number, offset in state["positions"]}
 
     def replace(self, judges: Judges) -> None:
@@ -413,6 +454,7 @@ class Engine:
         judges.rules.restore(self.judges.rules.snapshot())
         if judges.desk is not self.judges.desk:
             judges.desk.restore(self.judges.desk.snapshot())
+        judges.rules.part_with(judges.desk.waits_for)
         self.judges = judges
 
 

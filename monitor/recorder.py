@@ -27,6 +27,7 @@ from monitor.store.outbox import Delivery
 from monitor.store.store import Recording, Store
 from monitor.telephony.base import AckSource
 from monitor.units import format_duration
+from monitor.windows.pending import aligned
 from monitor.windows.watermark import NEVER, Floor
 
 log = structlog.get_logger(__name__)
@@ -105,8 +106,9 @@ class StoreRecorder:
             decisions=outcome.decisions,
             deliveries=self.router.plan_all(outcome.decisions),
             changes=outcome.changes,
-            floors=[FloorRow(*f.partition, f.offset, f.floor_ms) for f in outcome.floors],
-            judged_to_ms=outcome.judged,
+            floors=[_row(floor) for floor in outcome.floors],
+            needless=[_row(floor) for floor in outcome.needless],
+            judged_to_ms=None if outcome.judged == NEVER else outcome.judged,
         )
         self._keep(lambda: self._store.record(recording))
 
@@ -248,6 +250,10 @@ class StoreRecorder:
                 self.waiting()
 
 
+def _row(floor: Floor) -> FloorRow:
+    return FloorRow(*floor.partition, floor.offset, floor.floor_ms)
+
+
 def _key(ack: Ack) -> str:
     """By which the journal knows an answer that is read again after a restart."""
     return f"ack:{ack.command_id}:{ack.status}:{ack.at_ms}"
@@ -290,11 +296,6 @@ def journaled_inputs(entries: Iterable[Entry], *, tick_ms: int) -> list[Input]:
 def journaled_end(judged_to_ms: int | None, *, tick_ms: int) -> int:
     """The tick up to which an earlier run has judged; NEVER when there was none."""
     return NEVER if judged_to_ms is None else aligned(judged_to_ms, tick_ms)
-
-
-def aligned(ms: int, tick_ms: int) -> int:
-    """The first tick that is not before ``ms``."""
-    return -(-ms // tick_ms) * tick_ms
 
 
 def journaled_refusals(entries: Iterable[Entry]) -> list[tuple[Partition, int]]:

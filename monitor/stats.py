@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 TICK_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 DELAY_BUCKETS_S = (1.0, 2.5, 5.0, 7.5, 10.0, 15.0, 30.0, 60.0, 300.0, 1800.0, 7200.0)
 
+OTHER_TYPES = "other"
+"""Stands for every event type that the catalogue does not have."""
+
 
 class Timing:
     """A histogram of seconds with fixed buckets; the last bucket is everything above."""
@@ -38,7 +41,8 @@ class Stats:
     records: Counter[str] = field(default_factory=Counter)
     """Records read, by topic."""
     events: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """By (type, outcome): ``accepted``, ``duplicate``, ``dedup_uncertain``, ``unattributed``."""
+    """By (type, outcome): ``accepted``, ``duplicate``. Types come from producers, so those that the
+    catalogue does not have share the key ``OTHER_TYPES``."""
     rejects: Counter[str] = field(default_factory=Counter)
     """Dead letters, by reason."""
     late: int = 0

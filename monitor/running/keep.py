@@ -19,6 +19,10 @@ from monitor.site import Site
 log = structlog.get_logger(__name__)
 
 PRUNE_EVERY_S = 60.0
+PRUNE_S = 0.25
+"""How long the engine waits for it at a time; what is left then comes after a pause."""
+PRUNE_SHARE = 10
+"""Pruning takes at most one part in so many of the engine's time."""
 CHECKPOINT_SHARE = 10
 """Checkpoints take at most one part in so many of the engine's time."""
 
@@ -39,7 +43,7 @@ class Keeper:
             self.checkpoint()
         if now_s >= self._prune_at_s:
             self._prune_at_s = now_s + PRUNE_EVERY_S
-            self._prune()
+            self._prune(now_s)
 
     def checkpoint(self) -> None:
         """Write one now, unless the store is behind: what it has not taken must be judged again."""
@@ -83,10 +87,18 @@ class Keeper:
             self._bundled = site, bundled(site)
         return self._bundled[1]
 
-    def _prune(self) -> None:
-        parts = self._parts
+    def _prune(self, began_s: float) -> None:
+        """Delete what is too old, in short transactions, for a while at a time."""
+        parts, rows, gone = self._parts, 0, 1
         before_ms = parts.clock.now_ms() - parts.site.config.store.retention
         with self._standing.tolerating("prune"):
-            gone = parts.store.history.prune(before_ms, journal_upto=parts.progress.journal_kept)
+            while gone and parts.clock.monotonic_s() - began_s < PRUNE_S:
+                gone = parts.store.history.prune(
+                    before_ms, journal_upto=parts.progress.journal_kept
+                )
+                rows += gone
             if gone:
-                log.info("history_pruned", rows=gone)
+                now_s = parts.clock.monotonic_s()
+                self._prune_at_s = now_s + PRUNE_SHARE * (now_s - began_s)
+            if rows:
+                log.info("history_pruned", rows=rows, left=bool(gone))

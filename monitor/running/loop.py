@@ -78,6 +78,7 @@ def _step(parts: Parts, standing: Standing) -> None:
         parts.engine.step()
     except SourceUnavailable as error:
         standing.source(str(error))
+        parts.engine.attend()  # people's orders do not wait for a broker
         parts.clock.wait(parts.stop, resume.RECONNECT_S)
     else:
         standing.source()

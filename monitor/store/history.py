@@ -88,7 +88,12 @@ class History:
                 old = list(connection.scalars(select(key).where(where).order_by(key).limit(limit)))
                 for chunk in in_chunks(old):
                     gone += connection.execute(delete(table).where(key.in_(chunk))).rowcount
-            old_floors = select(FLOORS).where(FLOORS.c.floor_ms < before_ms).limit(limit)
+            # One that lies before all time says that a partition was there at the beginning.
+            old_floors = (
+                select(FLOORS)
+                .where(FLOORS.c.floor_ms < before_ms, FLOORS.c.floor_ms >= 0)
+                .limit(limit)
+            )
             for row in connection.execute(old_floors).all():
                 same = and_(
                     FLOORS.c.topic == row.topic,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -161,7 +161,8 @@ class Requests:
     def claim(self, tick_ms: int, *, limit: int = 100) -> list[Claimed]:
         """Take waiting actions, in order, and journal them as of ``tick_ms``.
 
-        One transaction: an action is journaled once, or still waiting. What was taken by a call
+        One transaction: an action is journaled once, or still waiting. It is journaled with
+        the wall time at which it ends, counted from now. What was taken by a call
         that failed while it was being committed is handed out by the next one.
         """
         statement = (
@@ -177,7 +178,8 @@ class Requests:
             with self._database.write() as connection:
                 rows = connection.execute(statement).all()
                 self._unsure |= {row.seq for row in rows}
-                claimed += [_take(connection, row.seq, row.body, tick_ms) for row in rows]
+                now_ms = self._clock.now_ms()
+                claimed += [_take(connection, row.seq, row.body, tick_ms, now_ms) for row in rows]
         self._unsure.clear()
         return claimed
 
@@ -205,11 +207,15 @@ class Requests:
         return Request(from_text(row.body, ManualAction), row.created_ms, row.tick_ms)
 
 
-def _take(connection: Connection, request: int, body: str, tick_ms: int) -> Claimed:
-    entry = {"kind": "manual", "tick_ms": tick_ms, "key": f"{_REQUEST}{request}", "payload": body}
+def _take(connection: Connection, request: int, body: str, tick_ms: int, now_ms: int) -> Claimed:
+    action = from_text(body, ManualAction)
+    if action.ttl_ms is not None:
+        action = replace(action, until_ms=now_ms + action.ttl_ms)
+    key, payload = f"{_REQUEST}{request}", to_text(action)
+    entry = {"kind": "manual", "tick_ms": tick_ms, "key": key, "payload": payload}
     seq = connection.scalars(insert(JOURNAL).values(entry).returning(JOURNAL.c.seq)).one()
     connection.execute(update(REQUESTS).where(REQUESTS.c.seq == request).values(tick_ms=tick_ms))
-    return Claimed(seq, tick_ms, from_text(body, ManualAction))
+    return Claimed(seq, tick_ms, action)
 
 
 def _taken(connection: Connection, requests: AbstractSet[int]) -> list[Claimed]:
@@ -244,6 +250,13 @@ def raise_floors(connection: Connection, floors: Sequence[FloorRow]) -> None:
         if known is None or floor.floor_ms > known.floor_ms:
             highest[floor[:3]] = floor
     upsert(connection, FLOORS, [f._asdict() for f in highest.values()], larger="floor_ms")
+
+
+def drop_floors(connection: Connection, floors: Iterable[FloorRow]) -> None:
+    """Forget floors that turned out to change nothing; one that was raised since stays."""
+    for floor in floors:
+        same = [FLOORS.c[name] == value for name, value in floor._asdict().items()]
+        connection.execute(delete(FLOORS).where(*same))
 
 
 def note_judged_to(connection: Connection, tick_ms: int) -> None:

@@ -32,6 +32,7 @@ from monitor.store.journal import (
     NewEntry,
     Requests,
     append,
+    drop_floors,
     note_judged_to,
     raise_floors,
 )
@@ -57,6 +58,8 @@ class Recording:
     changes: Sequence[NumberChange] = ()
     """Rows of numbers' histories; one whose id is known already is left out."""
     floors: Sequence[FloorRow] = ()
+    needless: Sequence[FloorRow] = ()
+    """Floors recorded earlier that no record needs: they go."""
     journal: Sequence[NewEntry] = ()
     judged_to_ms: int | None = None
     """The last tick judged; None leaves the one known."""
@@ -133,6 +136,7 @@ class Store:
             ]
             insert_if_absent(connection, CHANGES, changes, key="seq")
             raise_floors(connection, recording.floors)
+            drop_floors(connection, recording.needless)
             append(connection, recording.journal)
             if recording.judged_to_ms is not None:
                 note_judged_to(connection, recording.judged_to_ms)

@@ -15,6 +15,11 @@ import polars as pl
 from monitor.source.base import Partition
 
 
+def aligned(ms: int, tick_ms: int) -> int:
+    """The first tick that is not before ``ms``."""
+    return -(-ms // tick_ms) * tick_ms
+
+
 class Pending:
     """Placed rows waiting for their tick; one thread uses it."""
 

@@ -2,71 +2,31 @@
 
 Owns: the running watermark of each partition, the effective time of each record, the refusal of
 records from the future or from too far in the past, and the leaving out of idle partitions.
-Does not own the buffer of rows (``monitor.windows.pending``) nor the journal: a *floor* is handed
-to the caller, who makes it durable.
+Does not own the buffer of rows (``monitor.windows.pending``) nor the journal: a *floor*
+(``monitor.windows.floors``) is handed to the caller, who makes it durable.
 
 Why an effective time: ticks are judged when the engine's watermark passes them, and the engine's
 watermark is never ahead of a partition's. A record whose time lies below its own partition's
 watermark is given that watermark instead, so nothing ever arrives in the judged past, and what a
-tick sees depends on the log alone, not on batches or on how partitions interleave.
+tick sees depends on the log alone, not on batches or on how partitions interleave. A partition
+that was not there when ticks were judged begins at the last of them, with a floor.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from monitor.events.batch import Decoded, Reject
 from monitor.source.base import Int64, Partition, Standing
+from monitor.windows.floors import NEVER, Bool, Floor, Trial
+from monitor.windows.track import TimeSettings, Track
 
-Bool = npt.NDArray[np.bool_]
-NEVER = -(2**62)
-"""Before every event: the watermark of a partition that has shown no record."""
-
-
-class Floor(NamedTuple):
-    """From ``offset`` on, records of this partition count as no earlier than ``floor_ms``.
-
-    Made when ticks were judged while the partition was left out: its later records cannot change
-    those ticks any more, now or in a replay.
-    """
-
-    partition: Partition
-    offset: int
-    floor_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class TimeSettings:
-    """The four tolerances of event time, in milliseconds."""
-
-    out_of_order_ms: int = 1_000
-    lateness_ms: int = 600_000
-    max_ahead_ms: int = 30_000
-    idle_after_ms: int = 2_000
-
-
-@dataclass(slots=True)
-class _Track:
-    """What is known of one partition."""
-
-    index: int
-    """The partition's ``src`` in placed frames."""
-    watermark: int = NEVER
-    quiet_since_s: float | None = None
-    """Since when nothing came; None until the first look, so a restart is no silence."""
-    left_out: bool = False
-    floors: list[Floor] = field(default_factory=list)
-    refused: set[int] = field(default_factory=set)
-
-    def floor_at(self, position: int) -> int:
-        """The highest floor that waits at or before ``position``; NEVER when there is none."""
-        return max((f.floor_ms for f in self.floors if f.offset <= position), default=NEVER)
+__all__ = ["NEVER", "Floor", "Placed", "TimeSettings", "Watermarks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +39,10 @@ class Placed:
     """Offsets refused because of the wall clock: the caller journals them."""
     late: int
     resumed_late: int
+    floors: list[Floor]
+    """Made of it, and not in the journal yet: the caller journals them before it judges."""
+    needless: list[Floor]
+    """In the journal, and turned out to change nothing."""
 
 
 class Watermarks:
@@ -88,7 +52,9 @@ class Watermarks:
         self.settings = settings
         self.engine = NEVER
         """The engine's watermark, ms; never goes back."""
-        self._tracks: dict[Partition, _Track] = {}
+        self._tracks: dict[Partition, Track] = {}
+        self._first_known = False
+        """The journal says which partitions were there before any tick was judged."""
 
     def partitions(self) -> list[Partition]:
         """All partitions known, by their ``src`` index."""
@@ -101,8 +67,12 @@ class Watermarks:
 
     def expect(self, floors: Iterable[Floor], refused: Iterable[tuple[Partition, int]]) -> None:
         """Take over what the journal says of records that are still to be read (again)."""
-        for floor in sorted(floors):
-            self._track(floor.partition).floors.append(floor)
+        by_partition: dict[Partition, list[Floor]] = {}
+        for floor in floors:
+            by_partition.setdefault(floor.partition, []).append(floor)
+            self._first_known |= floor.floor_ms == NEVER
+        for partition, theirs in sorted(by_partition.items()):
+            self._track(partition).floors.add(theirs)
         for partition, offset in refused:
             self._track(partition).refused.add(offset)
 
@@ -113,6 +83,7 @@ class Watermarks:
         wall_ms: int | None,
         resumed_at: int,
         raw: Callable[[int], bytes],
+        promised: int = NEVER,
     ) -> Placed:
         """Give each row its effective time; refuse the future and the too distant past.
 
@@ -122,23 +93,30 @@ class Watermarks:
             wall_ms: the wall clock when they were read; None in a replay, where the journal alone
                 says what was refused by it.
             resumed_at: the last judged tick, which becomes the floor of a partition that had been
-                left out.
+                left out, or was not there.
+            promised: the last tick that an earlier run judged: the floor of a partition that it
+                had not seen.
         """
         track = self._track(decoded.partition)
-        if track.left_out and decoded.frame.height:
-            track.left_out = False
-            track.watermark = max(track.watermark, resumed_at)
         frame = decoded.frame
         times = frame["time"].to_numpy()
         offsets = frame["offset"].to_numpy()
-        ahead, by_clock = self._ahead(decoded, track, times, offsets, wall_ms)
+        floor, floors, needless = NEVER, list[Floor](), list[Floor]()
+        if frame.height:
+            floor = self._floor(track, int(offsets[0]), resumed_at, promised)
+            floors, needless = self._begin(decoded.partition, int(offsets[0]), floor)
+        ahead, by_clock = track.ahead(decoded, wall_ms, self.settings.max_ahead_ms)
         counted = times
         if decoded.append_time:
             # The broker's stamp caps what a record may claim, so one wrong clock cannot run away
             # with the partition.
             counted = np.minimum(times, decoded.timestamps.to_numpy())
         steps = np.where(ahead, NEVER, counted - self.settings.out_of_order_ms)
-        before, floored = self._before(track, steps, offsets)
+        if track.trial is not None and frame.height:
+            matters = track.trial.judge(times, steps, ahead)
+            needless += [track.trial.floor] if matters is False else []
+            track.trial = track.trial if matters is None else None
+        before, floored = track.before(steps, offsets, floor)
         too_late = ~ahead & (times < before - self.settings.lateness_ms)
         late = ~ahead & ~too_late & (times < before)
         keep = ~(ahead | too_late)
@@ -152,7 +130,40 @@ class Watermarks:
             refused_by_clock=by_clock,
             late=int(late.sum()),
             resumed_late=int((late & floored).sum()),
+            floors=floors,
+            needless=needless,
         )
+
+    def _floor(self, track: Track, offset: int, judged: int, promised: int) -> int:
+        """What was judged without the records that begin at ``offset``, or could have been."""
+        new = not track.begun and not track.floors.begun_by(offset)
+        if new and (judged != NEVER or self._first_known):
+            return max(judged, promised)
+        return judged
+
+    def _begin(
+        self, partition: Partition, offset: int, floor: int
+    ) -> tuple[list[Floor], list[Floor]]:
+        """Note that records of a partition are there, from ``offset`` on.
+
+        Returns:
+            Floors to journal, and those in the journal that changed nothing.
+        """
+        track, needless = self._tracks[partition], list[Floor]()
+        new = not track.begun and not track.floors.begun_by(offset)
+        raised = floor > max(track.watermark, track.floors.at(offset))
+        made = [Floor(partition, offset, floor)] if new or (raised and not track.left_out) else []
+        if track.left_out:
+            track.left_out = False
+            if track.trial is not None:  # no record came between the two silences that felt it
+                needless.append(track.trial.floor)
+                track.trial = None
+            # One that records begin with stays: it says that they had begun.
+            if track.silence is not None and track.watermark != NEVER:
+                track.trial = Trial(track.silence, track.watermark)
+            track.silence = None
+        track.begun = True
+        return made, needless
 
     def advance(
         self,
@@ -177,7 +188,7 @@ class Watermarks:
             track = self._track(partition)
             idle = self._idle(track, standing, wall_ms=wall_ms, now_s=now_s)
             if recovering:
-                known = max(track.watermark, track.floor_at(standing.position))
+                known = max(track.watermark, track.floors.at(standing.position))
                 if idle and known < promised:
                     # The log has lost what that run had read of it; waiting would never end.
                     known = promised
@@ -196,9 +207,7 @@ class Watermarks:
             self.engine = max(self.engine, *(track.watermark for track in self._tracks.values()))
         return self.engine
 
-    def _idle(
-        self, track: _Track, standing: Standing, *, wall_ms: int | None, now_s: float
-    ) -> bool:
+    def _idle(self, track: Track, standing: Standing, *, wall_ms: int | None, now_s: float) -> bool:
         at_end = standing.confirmed and standing.position >= standing.end
         if not at_end or track.quiet_since_s is None:
             track.quiet_since_s = now_s
@@ -212,6 +221,30 @@ class Watermarks:
     def left_out(self) -> list[Partition]:
         """Partitions that the engine does not wait for."""
         return sorted(partition for partition, track in self._tracks.items() if track.left_out)
+
+    def silences(self, standings: Mapping[Partition, Standing], until_ms: int) -> list[Floor]:
+        """The floors of the partitions without which ticks were judged, up to ``until_ms``."""
+        floors = []
+        for partition in self.left_out():
+            if partition in standings:
+                floor = Floor(partition, standings[partition].position, until_ms)
+                self._tracks[partition].silence = floor
+                floors.append(floor)
+        return floors
+
+    def pass_to(self, tick: int, standings: Mapping[Partition, Standing]) -> list[Floor]:
+        """Let a tick be judged with what was read; returns the floors that this makes.
+
+        What is still to come of it counts from that tick on. No partition is left out by this.
+        """
+        self.engine = max(self.engine, tick)
+        floors = []
+        for partition, standing in standings.items():
+            track = self._track(partition)
+            if track.watermark < tick and not track.left_out:
+                track.begun, track.watermark = True, tick
+                floors.append(Floor(partition, standing.position, tick))
+        return floors
 
     def ahead(self, by_ms: int) -> frozenset[Partition]:
         """Partitions whose watermark is more than ``by_ms`` ahead of the engine's."""
@@ -234,59 +267,11 @@ class Watermarks:
         self._tracks.clear()
         columns = ("topics", "numbers", "watermarks")
         for topic, number, watermark in zip(*(state[c] for c in columns), strict=True):
-            self._track(Partition(topic, number)).watermark = watermark
+            track = self._track(Partition(topic, number))
+            track.watermark, track.begun = watermark, watermark != NEVER
 
-    def _track(self, partition: Partition) -> _Track:
-        return self._tracks.setdefault(partition, _Track(index=len(self._tracks)))
-
-    def _ahead(
-        self,
-        decoded: Decoded,
-        track: _Track,
-        times: Int64,
-        offsets: Int64,
-        wall_ms: int | None,
-    ) -> tuple[Bool, list[int]]:
-        """Which rows claim a time too far ahead, and the offsets that the wall clock refused.
-
-        A stamp that the producer set proves nothing, so only the broker's own is compared with;
-        otherwise the wall clock at first reading is, and what it refused is journaled, because a
-        later reading would accept it.
-        """
-        limit = self.settings.max_ahead_ms
-        if decoded.append_time:
-            return times > decoded.timestamps.to_numpy() + limit, []
-        ahead = np.zeros(len(times), dtype=np.bool_)
-        if track.refused:
-            ahead |= np.isin(offsets, np.fromiter(track.refused, dtype=np.int64))
-        by_clock: list[int] = []
-        if wall_ms is not None:
-            fresh = (times > wall_ms + limit) & ~ahead
-            by_clock = offsets[fresh].tolist()
-            ahead |= fresh
-        return ahead, by_clock
-
-    def _before(self, track: _Track, steps: Int64, offsets: Int64) -> tuple[Int64, Bool]:
-        """Each row's partition watermark before the row, and whether a floor set it.
-
-        Moves the track to its watermark after the last row.
-        """
-        count = len(steps)
-        before = np.empty(count, dtype=np.int64)
-        floored = np.zeros(count, dtype=np.bool_)
-        if not count:
-            return before, floored
-        before[0] = track.watermark
-        before[1:] = steps[:-1]
-        before = np.maximum.accumulate(before)
-        while track.floors and track.floors[0].offset <= offsets[-1]:
-            floor = track.floors.pop(0)
-            row = int(np.searchsorted(offsets, floor.offset, side="left"))
-            raised = before[row:] < floor.floor_ms
-            floored[row:] |= raised
-            before[row:] = np.maximum(before[row:], floor.floor_ms)
-        track.watermark = int(max(before[-1], steps[-1]))
-        return before, floored
+    def _track(self, partition: Partition) -> Track:
+        return self._tracks.setdefault(partition, Track(index=len(self._tracks)))
 
 
 def _rejects(

@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -331,6 +332,12 @@ def test_a_repeated_answer_that_fails_takes_nothing_back(
     assert [entry.tick_ms for entry in bench.store.journal.read()] == [TICK]
 
 
+def taken(action: ManualAction, bench: Bench) -> ManualAction:
+    """As the journal has it: with its end by the wall clock."""
+    assert action.ttl_ms is not None
+    return replace(action, until_ms=bench.clock.now_ms() + action.ttl_ms)
+
+
 def test_an_action_whose_claim_broke_takes_effect_once_and_later(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -340,7 +347,7 @@ def test_an_action_whose_claim_broke_takes_effect_once_and_later(
     assert bench.recorder.inputs(TICK) == []
     assert len(bench.store.journal.read()) == 1, "it was stored, though it failed"
     bench.clock.advance(round(RETRY_S * 1000))
-    assert bench.recorder.inputs(2 * TICK) == [Input(2 * TICK, action)]
+    assert bench.recorder.inputs(2 * TICK) == [Input(2 * TICK, taken(action, bench))]
     assert [e.tick_ms for e in bench.store.journal.read()] == [2 * TICK]
     bench.clock.advance(round(RETRY_S * 1000))
     assert bench.recorder.inputs(3 * TICK) == []
@@ -370,10 +377,13 @@ def test_acknowledgements_and_people_are_journaled_as_of_their_tick(bench: Bench
     action = manual()
     bench.answers.waiting.append(ack)
     bench.store.requests.put(action)
-    assert bench.recorder.inputs(TICK) == [Input(TICK, ack), Input(TICK, action)]
+    assert bench.recorder.inputs(TICK) == [Input(TICK, ack), Input(TICK, taken(action, bench))]
     assert bench.recorder.inputs(2 * TICK) == []
     entries = bench.store.journal.read()
-    assert journaled_inputs(entries, tick_ms=TICK) == [Input(TICK, ack), Input(TICK, action)]
+    assert journaled_inputs(entries, tick_ms=TICK) == [
+        Input(TICK, ack),
+        Input(TICK, taken(action, bench)),
+    ]
 
 
 def test_an_answer_read_again_after_a_restart_stands_once_in_the_journal(bench: Bench) -> None:
@@ -485,4 +495,5 @@ def test_manual_actions_survive_the_journal_whole(bench: Bench) -> None:
     action = ManualAction("m9", "suspend", NUMBER, 90_000, "李", "投诉")
     bench.store.requests.put(action)
     bench.recorder.inputs(TICK)
-    assert journaled_inputs(bench.store.journal.read(), tick_ms=TICK) == [Input(TICK, action)]
+    expected = [Input(TICK, taken(action, bench))]
+    assert journaled_inputs(bench.store.journal.read(), tick_ms=TICK) == expected

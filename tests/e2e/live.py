@@ -170,7 +170,7 @@ def run_live(
         if rng.random() < trouble.orders:
             durable.orders.append(_order(rng, len(durable.inputs) + len(durable.orders)))
         if rng.random() < trouble.stalls:
-            back_ms = clock.true_ms() + rng.randrange(40_000)
+            back_ms = min(clock.true_ms() + rng.randrange(40_000), sent[-1].at_ms)
         source.unavailable = clock.true_ms() < back_ms
         while waiting and waiting[0].at_ms <= clock.true_ms():
             record = waiting.pop(0)
