@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint docs bench clean lock
+.PHONY: help run test lint docs bench soak clean lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ docs: $(VENV)/.test ## write again what is generated: metrics, schemas, command 
 
 bench: $(VENV)/.test ## throughput, with its bottleneck
 	@$(BIN)/python -m bench
+
+soak: $(VENV)/.test ## ten minutes of kills, bounces and cuts on Kafka and PostgreSQL; writes docs/reliability.md
+	@$(BIN)/python -m tests.soak --keep
 
 lock: ## pin again (needs uv); names no registry
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --group build --extra postgres pyproject.toml -o requirements.lock

@@ -135,8 +135,11 @@ class Group:
         self._lease = Lease(settings_of(folder, url), CLOCK)
 
     def active(self) -> Daemon | None:
-        """The one that holds the lease."""
-        standing = self._lease.standing()
+        """The one that holds the lease; None when nobody does, or the store is away."""
+        try:
+            standing = self._lease.standing()
+        except StoreError:
+            return None
         if standing is None or standing.holder is None or standing.left_ms <= 0:
             return None
         pid = standing.holder.split(":")[1]
