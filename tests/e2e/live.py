@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from monitor.assembly import build_judges
 from monitor.clock import ManualClock
@@ -200,7 +200,9 @@ def _arrivals(sent: Sequence[Sent], rng: random.Random) -> list[Sent]:
 
 
 def _order(rng: random.Random, index: int) -> ManualAction:
-    action = rng.choice(["suspend", "suspend", "resume", "freeze", "unfreeze", "unfreeze"])
+    actions: list[Literal["suspend", "resume", "freeze", "unfreeze"]]
+    actions = ["suspend", "suspend", "resume", "freeze", "unfreeze", "unfreeze"]
+    action = rng.choice(actions)
     number = "" if action.endswith("freeze") else f"+86215000000{rng.randrange(6)}"
     ttl_ms = 40_000 if action == "suspend" else None
     return ManualAction(f"order {index}", action, number, ttl_ms, "li", "a test")

@@ -1,0 +1,188 @@
+"""The engine's own time: clocks that are set, orders while nothing moves, keys that go."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from monitor.decisions import Command, ManualAction
+from monitor.engine import Engine
+from monitor.errors import SourceUnavailable
+from monitor.replay import replay_engine
+from monitor.source.memory import MemorySource
+from monitor.stats import OTHER_TYPES
+from tests.e2e.live import Durable, SteppedClock, live_engine, nervous_site, run_replay
+from tests.e2e.stream import PARTITIONS, START_MS
+
+SITE = nervous_site()
+CALLS = PARTITIONS[0]
+HOUR = 3_600_000
+NUMBER = "+862150000001"
+
+
+def event(time_ms: int, **more: Any) -> bytes:
+    named = {"id": f"e{time_ms}", "type": "call.ended", "time": time_ms, "number": NUMBER}
+    return json.dumps(named | {"direction": "outbound", "hangup_by": "agent"} | more).encode()
+
+
+class Bench:
+    """A live engine over one partition, with one event judged."""
+
+    def __init__(self) -> None:
+        self.clock = SteppedClock(START_MS)
+        self.source = MemorySource([CALLS])
+        self.durable = Durable()
+        self.engine: Engine = live_engine(
+            SITE, self.source, self.durable, self.clock, random.Random(1)
+        )
+
+    def event(self, time_ms: int) -> None:
+        self.source.append(CALLS, [event(time_ms)])
+        self.engine.step()
+
+    def idle(self, seconds: int) -> None:
+        for _ in range(seconds):
+            self.clock.advance(1_000)
+            self.engine.step()
+
+    @property
+    def commands(self) -> list[Command]:
+        found = self.durable.decisions.values()
+        return [each for each in found if isinstance(each, Command) and not each.shadow]
+
+    def order(self, action: Any, **more: Any) -> None:
+        self.durable.orders.append(
+            ManualAction(f"m{len(self.durable.inputs)}", action, NUMBER, None, "li", "test", **more)
+        )
+
+
+@pytest.fixture
+def bench() -> Bench:
+    made = Bench()
+    made.event(START_MS)
+    made.idle(6)
+    assert made.engine.judged == START_MS + 5_000
+    return made
+
+
+def test_a_clock_that_jumps_ahead_while_idle_refuses_nothing_afterwards(bench: Bench) -> None:
+    bench.clock.wrong_by_ms = HOUR
+    bench.engine.step()
+    assert bench.engine.judged == START_MS + 5_000
+    bench.clock.wrong_by_ms = 0
+    for minutes in (1, 20, 49, 59):
+        now = START_MS + minutes * 60_000
+        bench.clock.advance(now - bench.clock.true_ms())
+        bench.event(now)
+    assert sum(bench.engine.stats.rejects.values()) == 0
+    assert bench.engine.stats.late == 0
+
+
+def test_a_clock_that_is_set_back_refuses_nothing(bench: Bench) -> None:
+    bench.clock.wrong_by_ms = -HOUR
+    bench.event(START_MS + 10_000)
+    assert bench.durable.refused == []
+    assert len(bench.engine.pending) == 1
+
+
+def test_people_are_heard_while_the_broker_is_away(bench: Bench) -> None:
+    bench.source.unavailable = True
+    bench.order("suspend", until_ms=None)
+    judged = bench.engine.judged
+    for _ in range(4):
+        bench.clock.advance(1_000)
+        with pytest.raises(SourceUnavailable):
+            bench.engine.step()
+        bench.engine.attend()
+        assert not bench.commands, "no tick has passed since the last one"
+    bench.clock.advance(1_000)
+    bench.engine.attend()
+    assert [(each.action, each.number) for each in bench.commands] == [("suspend", NUMBER)]
+    assert bench.engine.judged == judged + 5_000
+    # What comes in later of the time that was passed counts, and a replay agrees.
+    bench.source.unavailable = False
+    bench.event(judged + 1_000)
+    bench.idle(20)
+    assert bench.engine.stats.resumed_late == 1
+    replayed = run_replay(SITE, bench.source, bench.durable.past())
+    assert [each.id for each in replayed] == list(bench.durable.decisions)
+
+
+def test_nothing_moves_for_nobody(bench: Bench) -> None:
+    bench.source.unavailable = True
+    bench.clock.advance(HOUR)
+    bench.engine.attend()
+    assert bench.engine.judged == START_MS + 5_000
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_freeze_holds_for_every_tick_that_is_judged_after_it(
+    bench: Bench, *, frozen: bool
+) -> None:
+    # Three hours wait in the log; the freeze is taken before the first of them is judged.
+    if frozen:
+        bench.order("freeze")
+    bench.source.append(
+        CALLS,
+        [event(START_MS + 60_000 + 100 * n, hangup_by="customer", talk_s=3) for n in range(400)],
+    )
+    bench.clock.advance(3 * HOUR)
+    bench.idle(150)
+    assert bench.engine.judges.desk.frozen == frozen
+    assert bench.engine.judged > START_MS + 90_000
+    assert bool(bench.commands) != frozen
+
+
+def test_the_term_of_an_order_counts_from_when_it_was_taken(bench: Bench) -> None:
+    bench.clock.advance(3 * HOUR)  # event time is three hours behind
+    order = ManualAction("m1", "suspend", NUMBER, HOUR, "li", "test")
+    bench.durable.orders.append(order)
+    bench.event(START_MS + 20_000)
+    bench.event(START_MS + 40_000)
+    assert [each.until_ms for each in bench.commands] == [bench.clock.now_ms() + HOUR]
+
+
+def test_unknown_types_share_one_key() -> None:
+    source = MemorySource([CALLS])
+    source.append(CALLS, [event(START_MS + n, type=f"hostile.{n}") for n in range(300)])
+    source.append(CALLS, [event(START_MS + 400)])
+    source.finish()
+    source.start({}, None)
+    engine = replay_engine(SITE, source, lambda _: None)
+    engine.run_to_end()
+    assert engine.stats.events == {
+        (OTHER_TYPES, "accepted"): 300,
+        ("call.ended", "accepted"): 1,
+    }
+
+
+@pytest.mark.parametrize("tick_ms", [5_000, 7_000])
+@pytest.mark.parametrize("busy", [False, True])
+def test_keys_go_at_the_same_ticks_whatever_is_between(tick_ms: int, *, busy: bool) -> None:
+    time = SITE.config.time.model_copy(update={"tick": tick_ms})
+    config = SITE.config.model_copy(update={"time": time})
+    site = replace(SITE, config=config, indicators=(), rules=())
+    source = MemorySource([CALLS])
+    end = START_MS + HOUR
+    times = range(START_MS, end, tick_ms) if busy else (START_MS, end)
+    source.append(CALLS, [event(each) for each in times])
+    source.finish()
+    source.start({}, None)
+    engine = replay_engine(site, source, lambda _: None)
+    evicted: list[int] = []
+    evict = engine.judges.indicators.evict
+
+    def noting(pinned: Any) -> Any:
+        evicted.append(engine.judged)
+        return evict(pinned)
+
+    engine.judges.indicators.evict = noting  # type: ignore[method-assign]
+    engine.run_to_end()
+    grid = range(START_MS + 600_000, end, 600_000)
+    assert [tick for tick in evicted if START_MS + tick_ms < tick <= end] == [
+        -(-at // tick_ms) * tick_ms for at in grid
+    ] + [end] * (tick_ms == 5_000)
