@@ -15,21 +15,20 @@ import structlog
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.cluster import ClusterMetadata
 from kafka.errors import (
-    AuthorizationError,
     IllegalSaslStateError,
     IncompatibleBrokerVersion,
     KafkaConfigurationError,
     KafkaError,
-    SaslAuthenticationFailedError,
     UnsupportedCodecError,
     UnsupportedSaslMechanismError,
 )
 from kafka.net.compat import KafkaNetClient
-from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 
 from monitor.errors import MonitorError, SourceError, SourceUnavailable
 from monitor.source.base import Partition
+from monitor.source.kafka_tls import check_files
+from monitor.source.kafka_trouble import WatchedManager, explained, telling
 from monitor.source.settings import KafkaConnection
 
 log = structlog.get_logger(__name__)
@@ -39,12 +38,12 @@ Client = TypeVar("Client")
 REPEAT_S = 60.0
 """How long the client's chatter about one thing is kept back."""
 
+# A refused login or right is not among them: passwords, users, certificates and ACLs are changed at
+# the broker or in files of ours, which are read again at each attempt.
 _HOPELESS = (
-    AuthorizationError,
     IllegalSaslStateError,
     IncompatibleBrokerVersion,
     KafkaConfigurationError,
-    SaslAuthenticationFailedError,
     UnsupportedCodecError,
     UnsupportedSaslMechanismError,
 )
@@ -55,11 +54,12 @@ class Link:
 
     def __init__(self) -> None:
         self._client: KafkaNetClient | None = None
+        self._manager: WatchedManager | None = None
 
     def __call__(self, **configs: Any) -> KafkaNetClient:
         """kafka-python's ``kafka_client`` hook."""
         net = NetworkSelector(**configs)
-        manager = KafkaConnectionManager(net, **configs)
+        manager = self._manager = WatchedManager(net, **configs)
         # kafka-python 3.0.12 does not hand allow_auto_create_topics on to its metadata requests,
         # so that asking for a topic would create it.
         manager.cluster.config["allow_auto_create_topics"] = False
@@ -73,6 +73,11 @@ class Link:
             raise SourceUnavailable("the client was not built")
         return self._client.cluster
 
+    @property
+    def faults(self) -> list[BaseException]:
+        """Why connections ended lately, oldest first."""
+        return [] if self._manager is None else self._manager.faults
+
     def close(self) -> None:
         """End the network thread of a client that did not come to life."""
         if self._client is not None:
@@ -83,8 +88,8 @@ def open_consumer(connection: KafkaConnection, **options: Any) -> tuple[KafkaCon
     """A consumer that is connected, with ``options`` on top of the connection's.
 
     Raises:
-        SourceUnavailable: no broker answered within ``connect_timeout``.
-        SourceError: it never will: login, certificate file, version.
+        SourceUnavailable: no broker let us in within ``connect_timeout``, and why.
+        SourceError: none ever will: certificate file, secret that is not there, version.
     """
     return _open(KafkaConsumer, connection, options)
 
@@ -109,15 +114,24 @@ def _open(
     build: Callable[..., Client], connection: KafkaConnection, options: dict[str, Any]
 ) -> tuple[Client, Link]:
     bridge_client_log()
+    given = connection.options()
+    if connection.security.tls is not None:
+        check_files(connection.security.tls)
     link = Link()
     try:
-        return build(**{**connection.options(), **options}, kafka_client=link), link
+        return build(**{**given, **options}, kafka_client=link), link
     except KafkaError as fault:
         link.close()
-        # A broker that refuses a login may close the connection before its answer is read, and
-        # one that is spoken to without TLS closes it at once: both look like no broker at all.
-        hint = "" if connection.security.protocol == "PLAINTEXT" else " (if it runs: login, TLS)"
-        raise translate(fault, f"connecting to {connection.bootstrap}{hint}") from fault
+        doing = f"connecting to {connection.bootstrap}"
+        told = telling([fault, *link.faults], connection)
+        if told is None:
+            # A broker that refuses a login may close the connection before its answer is read, and
+            # one that is spoken to without TLS closes it at once: both look like no broker at all.
+            hint = " (if it runs: does that port want a login, or TLS?)"
+            raise translate(fault, doing + hint) from fault
+        kind = SourceError if isinstance(told, _HOPELESS) else SourceUnavailable
+        msg = f"{doing}: {explained(told, connection)}"
+        raise kind(msg) from fault
 
 
 class _ClientLog(logging.Handler):

@@ -173,9 +173,10 @@ def _tls_options(tls: Tls) -> dict[str, Any]:
         if path is None:
             continue
         if not path.is_file():  # the client would take it for a broker that does not answer
-            msg = f"{name.removeprefix('ssl_')}: there is no file {path}"
+            setting = name.removeprefix("ssl_").replace("file", "_file")
+            msg = f"security.tls.{setting}: there is no file {path}"
             raise SourceError(msg)
         options[name] = str(path)
-    if tls.key_password is not None:
-        options["ssl_password"] = tls.key_password.reveal()
+    if tls.cert_file is not None:  # without a password OpenSSL would ask at the terminal
+        options["ssl_password"] = "" if tls.key_password is None else tls.key_password.reveal()
     return options

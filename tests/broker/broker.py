@@ -22,6 +22,8 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
+from tests.broker.certificates import Authority
+
 HERE = Path(__file__).parent
 LIBS = HERE / "target" / "libs"
 CLASSES = LIBS / "broker.jsa"
@@ -39,13 +41,19 @@ _SERVER = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{plain},SASL_PLAINTEXT://127.0.0.1:{sasl},SSL://127.0.0.1:{ssl},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{plain},SASL_PLAINTEXT://127.0.0.1:{sasl},SSL://127.0.0.1:{ssl}
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL
+listeners={listeners},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners={listeners}
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL,MUTUAL:SSL
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
-sasl.enabled.mechanisms=SCRAM-SHA-256
+sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512
 listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config={login} required;
+listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config={login} required;
+listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config={login} required;
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config={login} required;
+listener.name.mutual.ssl.client.auth=required
+listener.name.mutual.ssl.truststore.type=PEM
+listener.name.mutual.ssl.truststore.location={folder}/authority/authority.pem
 ssl.keystore.type=PKCS12
 ssl.keystore.location={folder}/broker.p12
 ssl.keystore.password={store_password}
@@ -69,6 +77,15 @@ broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 """
 
+_LISTENERS = {
+    "PLAINTEXT": "plain",
+    "SASL_PLAINTEXT": "sasl",
+    "SSL": "ssl",
+    "SASL_SSL": "sasl_ssl",
+    "MUTUAL": "mutual",
+}
+"""Kafka's names of the listeners, and ours of their ports."""
+
 _LOG4J = """\
 rootLogger.level=WARN
 rootLogger.appenderRef.out.ref=OUT
@@ -85,7 +102,7 @@ class BrokerError(Exception):
 
 def missing_tools() -> str:
     """Why no broker can be started here; empty when everything is there."""
-    missing = [tool for tool in ("java", "keytool", "mvn") if shutil.which(tool) is None]
+    missing = [tool for tool in ("java", "keytool", "mvn", "openssl") if shutil.which(tool) is None]
     return f"{', '.join(missing)} not found" if missing else ""
 
 
@@ -118,6 +135,8 @@ class Broker:
         self.log_path = folder / "broker.log"
         self.certificate = folder / "broker.pem"
         """The broker's self-signed certificate: what a TLS client is to trust."""
+        self.authority: Authority
+        """Who signs certificates of clients; there once :meth:`format` is done."""
         self._classpath = f"{resolve_jars()}/*"
         self._process: subprocess.Popen[bytes] | None = None
         self._ports: dict[str, int] = {}
@@ -130,8 +149,18 @@ class Broker:
 
     @property
     def sasl(self) -> str:
-        """``host:port`` that wants SCRAM-SHA-256 as ``SCRAM_USER``."""
+        """``host:port`` that wants SCRAM-SHA-256 or -512 as ``SCRAM_USER``."""
         return f"127.0.0.1:{self._ports['sasl']}"
+
+    @property
+    def sasl_ssl(self) -> str:
+        """The same over TLS with :attr:`certificate`."""
+        return f"127.0.0.1:{self._ports['sasl_ssl']}"
+
+    @property
+    def mutual(self) -> str:
+        """``host:port`` that speaks TLS and wants a certificate of :attr:`authority`."""
+        return f"127.0.0.1:{self._ports['mutual']}"
 
     @property
     def ssl(self) -> str:
@@ -141,17 +170,25 @@ class Broker:
     def format(self) -> None:
         """Make configuration, certificate and an empty log; once in a broker's life."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._ports = free_ports(("plain", "sasl", "ssl", "controller"))
+        self._ports = free_ports((*_LISTENERS.values(), "controller"))
+        self.authority = Authority(self.folder / "authority")
         (self.folder / "log4j2.properties").write_text(_LOG4J)
         (self.folder / "server.properties").write_text(
             _SERVER.format(
-                folder=self.folder, login=LOGIN, store_password=STORE_PASSWORD, **self._ports
+                folder=self.folder,
+                login=LOGIN,
+                store_password=STORE_PASSWORD,
+                controller=self._ports["controller"],
+                listeners=",".join(
+                    f"{name}://127.0.0.1:{self._ports[port]}" for name, port in _LISTENERS.items()
+                ),
             )
         )
         self._make_certificate()
-        scram = f"SCRAM-SHA-256=[name={SCRAM_USER},password={SCRAM_PASSWORD}]"
+        user = f"[name={SCRAM_USER},password={SCRAM_PASSWORD}]"
+        scram = [part for m in ("256", "512") for part in ("-S", f"SCRAM-SHA-{m}={user}")]
         storage = ["kafka.tools.StorageTool", "format", "--standalone", "-t", CLUSTER_ID]
-        self._tool([*self._java("128M"), *storage, "-c", "server.properties", "-S", scram])
+        self._tool([*self._java("128M"), *storage, "-c", "server.properties", *scram])
 
     def start(self) -> None:
         """Start, and return when the broker answers; after a kill too (no second format).
@@ -187,7 +224,11 @@ class Broker:
         """
         deadline = time.monotonic() + READY_S
         while not self._answers():
-            if self._process is None or self._process.poll() is not None or time.monotonic() > deadline:
+            if (
+                self._process is None
+                or self._process.poll() is not None
+                or time.monotonic() > deadline
+            ):
                 self.kill()
                 msg = f"the broker did not start:\n{self.log_tail()}"
                 raise BrokerError(msg)

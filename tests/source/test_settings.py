@@ -121,7 +121,7 @@ def test_the_client_is_given_login_and_certificates(tmp_path: Path) -> None:
 
 
 def test_a_certificate_that_is_not_there_is_told_before_connecting(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"cafile: there is no file .*ca\.pem"):
+    with pytest.raises(SourceError, match=r"security.tls.ca_file: there is no file .*ca\.pem"):
         kafka(security={"tls": {"ca_file": tmp_path / "ca.pem"}}).options()
 
 
