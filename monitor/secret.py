@@ -18,7 +18,13 @@ from monitor.errors import SecretError
 class Secret(BaseModel):
     """A secret, from exactly one of three places."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        # As of a SecretStr itself: what stands here is never quoted, not even when it is wrong.
+        json_schema_extra={"writeOnly": True},
+    )
 
     value: SecretStr | None = None
     """The secret itself; better not in a file that is kept in version control."""

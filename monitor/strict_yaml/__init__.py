@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from monitor.errors import ConfigError, Problem
 from monitor.strict_yaml import nodes
 from monitor.strict_yaml.composer import compose
-from monitor.strict_yaml.faults import explain
+from monitor.strict_yaml.faults import discreet, explain
 from monitor.strict_yaml.nodes import Node
 from monitor.strict_yaml.syntax import Fault
 from monitor.strict_yaml.validate import validator
@@ -103,6 +103,7 @@ def _load(raw: bytes, path: Path, model: type[M]) -> Loaded[M]:
     if faults:
         raise _refused(path, faults, None)
     root, faults = compose(text.removeprefix("\ufeff"))
+    faults = [discreet(fault, model) for fault in faults]
     if root is None:
         raise _refused(path, faults, None)
     try:

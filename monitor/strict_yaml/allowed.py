@@ -49,6 +49,14 @@ class AllowedKeys:
                 return str(schema["description"])
         return ""
 
+    def is_secret(self, path: Path) -> bool:
+        """Whether ``path`` is, or lies within, what the model marks ``writeOnly``: never quoted."""
+        return any(
+            schema.get("writeOnly", False)
+            for length in range(1, len(path) + 1)
+            for schema in self._below(path[:length])
+        )
+
     def home_of(self, root: Node, path: Path, key: str) -> str:
         """Where ``key`` would be allowed, as a hint: deeper inside this mapping, or further up."""
         here = self._best(self._below(path), root.at(path))

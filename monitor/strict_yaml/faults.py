@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -155,6 +155,14 @@ def _strangeness(path: Path, detail: Mapping[str, Any], depth: int) -> int:
     return {"extra_forbidden": 3, "missing": 2}.get(kind, 1)
 
 
+def discreet(fault: Fault, model: type[BaseModel]) -> Fault:
+    """``fault`` of the text, without what it quotes where that may be part of a secret."""
+    if not AllowedKeys(model).is_secret(fault.path):
+        return fault
+    message = "this is not text to YAML, and not shown as it is secret"
+    return replace(fault, message=message, hint="put the whole text in quotes")
+
+
 class _Words:
     """Errors in words, for one file."""
 
@@ -166,6 +174,8 @@ class _Words:
         """The one fault that ``details``, all of the same place, make together."""
         detail = details[0]
         kind, loc = detail["type"], detail["loc"]
+        if self._allowed.is_secret(path):
+            return self._unquoted(path, details)
         if kind == "extra_forbidden":
             return self._unknown_key(path, str(loc[-1]))
         if loc[-1:] == ("[key]",):
@@ -175,6 +185,20 @@ class _Words:
         if all(each["type"] in _WANTED for each in details):
             return self._wrong_kind(path, [_WANTED[each["type"]] for each in details])
         return self._wrong_value(path, detail, detail.get("ctx", {}))
+
+    def _unquoted(self, path: Path, details: Sequence[Mapping[str, Any]]) -> Fault:
+        """A fault within a secret: neither its value nor a key, which may be the secret itself."""
+        detail = details[0]
+        if detail["type"] == "extra_forbidden" or detail["loc"][-1:] == ("[key]",):
+            where = path if detail["type"] == "extra_forbidden" else path[:-1]
+            known = ", ".join(self._allowed.at(self._root, where))
+            return self._fault(where, f"{_subject(where)} has a key that is none of {known}")
+        if all(each["type"] in _WANTED for each in details):
+            kinds = " or ".join(dict.fromkeys(_WANTED[each["type"]] for each in details))
+            known = ", ".join(self._allowed.at(self._root, path))
+            hint = f"one of {known}" if known else "put the whole text in quotes"
+            return self._fault(path, f"{_subject(path)} must be {kinds}", hint)
+        return self._said(path, detail, detail.get("ctx", {}))
 
     def _wrong_value(
         self, path: Path, detail: Mapping[str, Any], context: Mapping[str, Any]
