@@ -1,6 +1,7 @@
 """What each path of the exporter answers, without a socket.
 
-Owns paths, content negotiation, the token check. A request never changes anything.
+Owns paths, content negotiation, and who is answered: with a token whoever shows it, without one
+whoever asks for this machine by name. A request never changes anything.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from monitor.clock import Clock
 from monitor.exporter import status
 from monitor.exporter.collector import SnapshotCollector, registry, stalled, unready
-from monitor.exporter.settings import ExporterSettings
+from monitor.exporter.settings import ExporterSettings, is_loopback
 from monitor.snapshot import Board
 
 TEXT = "text/plain; charset=utf-8"
@@ -80,6 +81,8 @@ class Pages:
     def get(self, target: str, headers: Message) -> Answer:
         """The answer to ``GET target``."""
         path = _path(target)
+        if self._token is None and not _is_local(headers):
+            return _answer(421, b"only this machine is answered here; set a token\n", TEXT)
         if path not in OPEN_TO_ALL and not self._allowed(headers):
             return _answer(401, b"unauthorized\n", TEXT, **{"WWW-Authenticate": "Bearer"})
         page = self._pages.get(path)
@@ -90,6 +93,10 @@ class Pages:
     def method_not_allowed(self) -> Answer:
         """The answer to everything but GET and HEAD."""
         return _answer(405, b"method not allowed\n", TEXT, Allow="GET, HEAD")
+
+    def malformed(self, code: int) -> Answer:
+        """The answer to what is no request that we understand."""
+        return _answer(code, b"bad request\n", TEXT)
 
     def failed(self) -> Answer:
         """The answer when a page could not be made; why is in the log."""
@@ -130,6 +137,19 @@ class Pages:
         snapshot, now_ms = self._board.latest, self._clock.now_ms()
         reasons = unready(self._board, now_ms, self._stalled_after_ms)
         return _json(200, status.document(snapshot, now_ms, reasons))
+
+
+def _is_local(headers: Message) -> bool:
+    """The ``Host`` that was asked for is this machine, or none is named.
+
+    A browser here can be made to ask for a stranger's page name that leads to 127.0.0.1 (DNS
+    rebinding); that page must not read the answer.
+    """
+    named = [str(value) for value in headers.get_all("Host", [])]
+    try:
+        return all(is_loopback(urlsplit(f"//{host}").hostname or "") for host in named)
+    except ValueError:
+        return False
 
 
 def prefers_openmetrics(accept: str) -> bool:
@@ -186,5 +206,8 @@ def _answer(code: int, body: bytes, content_type: str, **headers: str) -> Answer
         "Content-Type": content_type,
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
+        # For the index page; on the others it costs nothing.
+        "Content-Security-Policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+        "Referrer-Policy": "no-referrer",
     }
     return Answer(code, body, shared | headers)

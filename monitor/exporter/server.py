@@ -224,5 +224,14 @@ class _Handler(BaseHTTPRequestHandler):
         if body:
             self.wfile.write(answer.body)
 
+    def send_error(
+        self,
+        code: int,
+        message: str | None = None,  # noqa: ARG002 - it quotes the request
+        explain: str | None = None,  # noqa: ARG002
+    ) -> None:
+        """Answer what is no HTTP with its status alone, and the headers of every other answer."""
+        self._answer(self.server.pages.malformed(code))
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's name
         """Keep scrapes out of the log."""
