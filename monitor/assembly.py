@@ -14,7 +14,7 @@ from monitor.config import Config
 from monitor.engine import Engine, Judges
 from monitor.events.catalogue import polars_dtype
 from monitor.events.decode import Decoder
-from monitor.events.phones import normalise
+from monitor.events.phones import is_e164, normalise
 from monitor.events.rejects import DeadLetters, FileDeadLetters
 from monitor.indicators.compile import IndicatorSet
 from monitor.numbers.desk import NumberDesk
@@ -44,7 +44,18 @@ def build_judges(
     indicators = IndicatorSet(
         site.indicators, tick_ms=tick_ms, limits=config.windows, covered_from=covered_from
     )
-    rules = RuleBook(site.rules, indicators, tick_ms=tick_ms, scope_day_ms=config.time.scope_day)
+    region = config.events.phones.region
+
+    def as_in_events(number: str) -> str:
+        return str(normalise(pl.Series([number]), region)[0])
+
+    rules = RuleBook(
+        site.rules,
+        indicators,
+        tick_ms=tick_ms,
+        scope_day_ms=config.time.scope_day,
+        normalise=as_in_events,
+    )
     decoder = Decoder(
         indicators.fields | rules.fields, indicators.types | rules.types, config.events
     )
@@ -52,12 +63,8 @@ def build_judges(
     if not answers:
         numbers = numbers.model_copy(update={"assume_applied": True})
     if desk is None:
-        region = config.events.phones.region
         desk = NumberDesk(
-            config.pools,
-            numbers,
-            tick_ms=tick_ms,
-            normalise=lambda number: str(normalise(pl.Series([number]), region)[0]),
+            config.pools, numbers, tick_ms=tick_ms, normalise=as_in_events, is_number=is_e164
         )
     else:
         desk.reconfigure(config.pools, numbers)

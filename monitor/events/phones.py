@@ -7,6 +7,7 @@ value that is E.164 already, the usual case, is not looked up at all.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 import phonenumbers
@@ -49,6 +50,16 @@ class Phones:
         if not phonenumbers.is_valid_number(number):
             return spelling
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def is_e164(text: str) -> bool:
+    """Whether ``text`` has the form of a full international number, such as +862150000007."""
+    return re.fullmatch(_E164, text) is not None
+
+
+def is_dialled(text: str) -> bool:
+    """Whether ``text`` is written like something one can dial: digits, with what goes between."""
+    return re.fullmatch(r"\+?[0-9]+", re.sub(r"[ ()./\-\xa0]", "", text)) is not None
 
 
 def normalise(values: pl.Series, default_region: str) -> pl.Series:

@@ -42,6 +42,10 @@ class Admission:
         """The one guard that holds for people too."""
         return guards.never(listed=number in self._never)
 
+    def knows(self, number: str) -> bool:
+        """Whether the number is listed or was seen in traffic."""
+        return number in self._book
+
     def verdict(
         self, number: str, tick: int, held: Iterable[str], *, joins: bool = True
     ) -> Verdict | None:

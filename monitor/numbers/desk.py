@@ -15,11 +15,12 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
-from monitor.decisions import Ack, ManualAction, Want
+from monitor.decisions import Ack, Cleared, ManualAction, Want
 from monitor.numbers.admission import Admission
+from monitor.numbers.causes import standing
 from monitor.numbers.guards import Verdict
 from monitor.numbers.ledger import DeskStep, Ledger
-from monitor.numbers.lifecycle import IN_SERVICE, Event, State, can
+from monitor.numbers.lifecycle import IN_SERVICE, Event, State
 from monitor.numbers.people import People
 from monitor.numbers.pools import PoolBook
 from monitor.numbers.record import Record, Timer
@@ -41,8 +42,12 @@ class NumberDesk:
         *,
         tick_ms: int,
         normalise: Callable[[str], str] = str,
+        is_number: Callable[[str], bool] = bool,
     ) -> None:
-        """``normalise`` turns a configured number into the form that events carry."""
+        """``normalise`` turns a configured number into the form that events carry.
+
+        ``is_number`` says whether a text that was never seen as a number may be one.
+        """
         self.book = PoolBook(pools, numbers_max=settings.numbers_max, normalise=normalise)
         self.unknown_acks = 0
         """Answers to commands that are not in flight: repeated, overtaken or not ours."""
@@ -50,7 +55,7 @@ class NumberDesk:
         self._tick_ms = tick_ms
         self._ledger = Ledger(settings)
         self._admission = Admission(self.book, settings, normalise)
-        self._people = People(self._ledger, self._admission)
+        self._people = People(self._ledger, self._admission, is_number)
         self._wishes = Wishes(self._ledger, self._admission)
         self._swept_ms = 0
         self._due_ms: int | None = None
@@ -72,6 +77,16 @@ class NumberDesk:
     def awaited(self) -> AbstractSet[str]:
         """Ids of the commands whose answer is awaited."""
         return self._ledger.awaited.keys()
+
+    @property
+    def waits_for(self) -> AbstractSet[str]:
+        """Rules by which some number is out until what they saw is cleared."""
+        return {
+            cause.rule
+            for number in self._ledger.held
+            for cause in self._ledger.records[number].causes
+            if cause.release == "cleared"
+        }
 
     def state(self, number: str) -> State:
         """Where the number stands; an unknown one is active."""
@@ -118,7 +133,7 @@ class NumberDesk:
         self,
         tick: int,
         wants: Sequence[Want],
-        cleared: Sequence[str],
+        cleared: Sequence[Cleared],
         acks: Sequence[Ack],
         manual: Sequence[ManualAction],
     ) -> DeskStep:
@@ -134,8 +149,8 @@ class NumberDesk:
             self._answer(ack, tick)
         for action in manual:
             self._people.act(action, tick)
-        for number in cleared:
-            self._clear(number, tick)
+        for each in cleared:
+            self._clear(each, tick)
         self._time(tick)
         self._wishes.grant(wants, tick)
         if out.changes or out.refusals or self._is_due(tick):
@@ -191,13 +206,19 @@ class NumberDesk:
         else:
             self._ledger.rejected(record, tick, ack.detail)
 
-    def _clear(self, number: str, tick: int) -> None:
-        record = self._ledger.records.get(number)
-        # A person's suspension, or one with a ttl for another cause, is not the flag's to end.
-        if record is None or record.release != "cleared" or record.owed:
+    def _clear(self, cleared: Cleared, tick: int) -> None:
+        """The cause that was undone is over; the number comes back when it was the last one."""
+        record = self._ledger.records.get(cleared.number)
+        if record is None or not any(cause.ended_by(cleared) for cause in record.causes):
             return
-        if can(record.state, Event.CLEARED):
-            self._ledger.resume(record, Event.CLEARED, tick, record.rule)
+        left = [cause for cause in record.causes if not cause.ended_by(cleared)]
+        left = standing(left, tick)
+        if not left:
+            self._ledger.resume(record, Event.CLEARED, tick, cleared.rule)
+            return
+        record.settle(left)
+        who = record.rule or "a person"
+        self._ledger.move(record, Event.CAUSE_OVER, tick, cleared.rule, f"still out for {who}")
 
     def _time(self, tick: int) -> None:
         if not self._ledger.out.changes and not self._is_due(tick):
@@ -215,8 +236,18 @@ class NumberDesk:
             ledger.back(record, tick)
         elif timer == "retried":
             ledger.resume(record, Event.RETRIED, tick, "time")
+        elif timer == "terms":
+            self._tell_terms(record, tick)
         else:
             ledger.resume(record, Event.TTL_OVER, tick, "time")
+
+    def _tell_terms(self, record: Record, tick: int) -> None:
+        """Tell telephony the end that the causes now have."""
+        if record.short and record.rule and self._admission.frozen_by:
+            record.retry_ms = tick + self._settings.retry_pause
+            return
+        event = Event.PROLONGED if record.short else Event.SHORTENED
+        self._ledger.suspend(record, event, tick, record.rule or "a person")
 
     # -- helpers ----------------------------------------------------------------------------
 

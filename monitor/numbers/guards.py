@@ -17,6 +17,7 @@ from monitor.units import Rate
 
 Guard = Literal[
     "never",
+    "not_a_number",
     "frozen",
     "table_full",
     "max_fraction",

@@ -8,7 +8,7 @@ happens is ``desk``'s.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from monitor.decisions import (
     Action,
@@ -22,10 +22,11 @@ from monitor.decisions import (
 from monitor.numbers.guards import Verdict
 from monitor.numbers.lifecycle import IN_SERVICE, Event, State, after
 from monitor.numbers.record import REMEMBERED_MAX, Record
+from monitor.numbers.requests import NOTHING_TO_DO, answer_id
 from monitor.numbers.settings import NumbersSettings
 from monitor.numbers.terms import pause_ms
 
-NOTHING_TO_DO: Final = "nothing_to_do"
+__all__ = ["NOTHING_TO_DO", "DeskStep", "Ledger"]
 
 
 @dataclass(slots=True)
@@ -66,7 +67,15 @@ class Ledger:
         record = self.records.pop(number)
         self.ordinal_floor = max(self.ordinal_floor, record.ordinal)
 
-    def move(self, record: Record, event: Event, tick: int, by: str, detail: str = "") -> None:
+    def move(
+        self,
+        record: Record,
+        event: Event,
+        tick: int,
+        by: str,
+        detail: str = "",
+        request: str = "",
+    ) -> None:
         """Take the transition that the table has for ``event``, with its audit row."""
         before, record.state = record.state, after(record.state, event)
         number = record.number
@@ -74,18 +83,27 @@ class Ledger:
         (self.wanted.add if record.state is State.WANTED else self.wanted.discard)(number)
         if before is not record.state:
             record.since_ms = tick
-        self.note(record, before, event.value, tick, by, detail)
+        self.note(record, before, event.value, tick, by, detail, request)
 
     def note(
-        self, record: Record, before: State, reason: str, tick: int, by: str, detail: str = ""
+        self,
+        record: Record,
+        before: State,
+        reason: str,
+        tick: int,
+        by: str,
+        detail: str = "",
+        request: str = "",
     ) -> None:
-        """An audit row about ``record`` as it stands now."""
+        """An audit row about ``record`` as it stands now; the answer to ``request`` where given."""
         record.changes += 1
         self.out.changes.append(
             NumberChange(
                 at_ms=tick,
                 # The tick too: a number that was forgotten counts its rows from one again.
-                id=derive_id("change", record.number, tick, record.changes),
+                id=answer_id(request)
+                if request
+                else derive_id("change", record.number, tick, record.changes),
                 number=record.number,
                 before=before.value,
                 after=record.state.value,
@@ -108,26 +126,37 @@ class Ledger:
         figures: Figures | None = None,
         evidence: Evidence | None = None,
         detail: str = "",
+        request: str = "",
     ) -> None:
         """Command a suspension on the record's terms (``until_ms``, ``rule``, ``episode``)."""
         record.ordinal += 1
         record.asked = 0
         record.owed = False
+        record.told_ms = record.until_ms
         self._send(record, derive_id(record.number, record.ordinal, "suspend"), tick)
-        self.move(record, event, tick, by, detail)
+        self.move(record, event, tick, by, detail, request)
         self._command(record, "suspend", event.value, tick, figures, evidence)
 
-    def resume(self, record: Record, event: Event, tick: int, by: str, detail: str = "") -> None:
-        """Command the end of a suspension."""
+    def resume(
+        self,
+        record: Record,
+        event: Event,
+        tick: int,
+        by: str,
+        detail: str = "",
+        *,
+        request: str = "",
+    ) -> None:
+        """Command the end of a suspension, whatever it was for."""
         parts: list[str | int] = [record.number, record.ordinal, "resume"]
         if record.asked:
             # Telephony has answered the first one for good and drops its id from then on.
             parts.append(record.asked)
         record.asked += 1
         record.owed = False
-        record.old_release = None
+        record.causes = []
         self._send(record, derive_id(*parts), tick)
-        self.move(record, event, tick, by, detail)
+        self.move(record, event, tick, by, detail, request)
         self._command(record, "resume", event.value, tick, None, None)
 
     def applied(self, record: Record, tick: int, by: str) -> None:
@@ -136,9 +165,10 @@ class Ledger:
         self._answered(record)
         record.rejections = 0
         if record.state is State.SUSPENDED:
-            record.old_release = None
-            self.close(record.closes)
-            record.closes = []
+            record.kept_ms = record.told_ms
+            if not record.short:  # else what came meanwhile is not in force yet
+                self.close(record.closes)
+                record.closes = []
         else:
             self.back(record, tick)
 
@@ -152,13 +182,14 @@ class Ledger:
         record.rejections += 1
         first, longest = self.settings.retry_pause, self.settings.retry_pause_max
         record.retry_ms = tick + pause_ms(record.rejections, first, longest)
-        if record.old_release is not None:
-            record.until_ms, record.release = record.old_until_ms, record.old_release
-            record.old_release = None
-        elif was is State.RESUMING:
+        if was is State.RESUMING:
             record.owed = True
+        elif record.state is State.SUSPENDED:
+            # What it is out for has not changed: telephony is asked again after the pause.
+            record.told_ms = record.kept_ms
         else:
-            record.until_ms, record.release = None, "time"
+            record.causes = []
+            record.until_ms = record.told_ms = record.kept_ms = None
 
     def back(self, record: Record, tick: int) -> None:
         """The number is in service again: its terms are over, what it grew by stays."""
@@ -166,7 +197,8 @@ class Ledger:
             record.level, record.next_level = record.next_level, None
         self._answered(record)
         record.clean_since_ms = tick
-        record.until_ms, record.release = None, "time"
+        record.until_ms = record.told_ms = record.kept_ms = None
+        record.causes = []
         record.rule = record.episode = record.route = ""
         record.closes, record.refused = [], []
         record.owed = False

@@ -9,7 +9,7 @@ Every state but ``active`` is left in bounded time:
 =============  ==========================================================================
 wanted         the breach is over, or a guard lets it through
 suspending     telephony answers, or its ttl, which runs from the command, is over
-suspended      its ttl is over, its flag is cleared, or a person resumes it
+suspended      the last of its causes is over or cleared, or a person resumes it
 resuming       telephony answers, or has let go by itself at ``until``
 =============  ==========================================================================
 
@@ -46,7 +46,13 @@ class Event(StrEnum):
     ADMITTED = "admitted"
     """The guards let the suspension through; the command is issued."""
     PROLONGED = "prolonged"
-    """A rule wants a suspended number out until it is cleared."""
+    """A cause that ends later came; telephony is told the new end."""
+    SHORTENED = "shortened"
+    """The cause that would have ended last is over; telephony is told the end of the others."""
+    JOINED = "joined"
+    """Another cause came, and telephony has nothing to be told now."""
+    CAUSE_OVER = "cause_over"
+    """A cause was cleared while others stand."""
     PERSON_SUSPENDS = "manual_suspend"
     PERSON_RESUMES = "manual_resume"
     APPLIED = "applied"
@@ -56,7 +62,7 @@ class Event(StrEnum):
     RETRIED = "retried"
     """A rejected resume is asked for again."""
     LET_GO = "let_go"
-    """Telephony did not confirm the resume, and has let go by itself at ``until``."""
+    """Telephony did not confirm what it was told, and has let go by itself at ``until``."""
 
 
 IN_SERVICE: Final = frozenset({State.ACTIVE, State.WANTED})
@@ -74,9 +80,15 @@ TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
     (State.SUSPENDING, Event.CLEARED): State.RESUMING,
     (State.SUSPENDING, Event.PERSON_RESUMES): State.RESUMING,
     (State.SUSPENDING, Event.PERSON_SUSPENDS): State.SUSPENDING,
+    (State.SUSPENDING, Event.PROLONGED): State.SUSPENDING,
+    (State.SUSPENDING, Event.JOINED): State.SUSPENDING,
+    (State.SUSPENDING, Event.CAUSE_OVER): State.SUSPENDING,
     # New terms for a suspended number are a command too: it stays out of service meanwhile, and
-    # a rejection leaves the terms as they were.
+    # after a rejection telephony is asked again.
     (State.SUSPENDED, Event.PROLONGED): State.SUSPENDED,
+    (State.SUSPENDED, Event.SHORTENED): State.SUSPENDED,
+    (State.SUSPENDED, Event.JOINED): State.SUSPENDED,
+    (State.SUSPENDED, Event.CAUSE_OVER): State.SUSPENDED,
     (State.SUSPENDED, Event.PERSON_SUSPENDS): State.SUSPENDED,
     (State.SUSPENDED, Event.APPLIED): State.SUSPENDED,
     (State.SUSPENDED, Event.REJECTED): State.SUSPENDED,

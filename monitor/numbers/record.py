@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
-from monitor.numbers.lifecycle import State
+from monitor.numbers.causes import Cause, later, leading
+from monitor.numbers.lifecycle import IN_SERVICE, State
 from monitor.numbers.terms import healed_level
 
-Release = Literal["time", "cleared", "person"]
-"""What ends a suspension beside its ttl: nothing, the flag's clearing, or a person alone."""
-Timer = Literal["let_go", "ttl_over", "retried"]
+Timer = Literal["let_go", "ttl_over", "retried", "terms"]
 
 REMEMBERED_MAX = 16  # refusals of one number that are not said twice
 
@@ -37,7 +36,13 @@ class Record:
     clean_since_ms: int = 0
     """When the number last came back into service."""
     until_ms: int | None = None
-    release: Release = "time"
+    """When the last of the causes ends; None: not by time."""
+    causes: list[Cause] = field(default_factory=list)
+    """Why it is out of service; empty once a resume is asked for."""
+    told_ms: int | None = None
+    """The end that telephony was last told, and has not rejected."""
+    kept_ms: int | None = None
+    """The end that telephony last confirmed: it stands again when a new one is rejected."""
     rule: str = ""
     episode: str = ""
     route: str = ""
@@ -52,9 +57,6 @@ class Record:
     retry_ms: int = 0
     rejections: int = 0
     """In a row."""
-    old_until_ms: int | None = None
-    old_release: Release | None = None
-    """Terms that stand again when new ones are rejected; None when none are under way."""
     refused: list[str] = field(default_factory=list)
     changes: int = 0
     """Audit rows so far."""
@@ -64,6 +66,7 @@ class Record:
         state = {item.name: getattr(self, item.name) for item in fields(self)}
         return state | {
             "state": str(self.state),
+            "causes": [cause.snapshot() for cause in self.causes],
             "closes": list(self.closes),
             "refused": list(self.refused),
         }
@@ -72,7 +75,20 @@ class Record:
     def restored(cls, state: dict[str, Any]) -> Record:
         """The record that :meth:`snapshot` was taken of."""
         lists = {"closes": list(state["closes"]), "refused": list(state["refused"])}
-        return cls(**(state | lists | {"state": State(state["state"])}))
+        causes = [Cause(**cause) for cause in state["causes"]]
+        return cls(**(state | lists | {"state": State(state["state"]), "causes": causes}))
+
+    @property
+    def short(self) -> bool:
+        """Telephony would let go before the last cause is over."""
+        return later(self.until_ms, self.told_ms)
+
+    def settle(self, causes: list[Cause]) -> None:
+        """Be out of service for ``causes``, of which there is one, from now on."""
+        self.causes = causes
+        lead = leading(causes)
+        self.until_ms = lead.until_ms
+        self.rule, self.episode, self.route = lead.rule, lead.episode, lead.route
 
     def healed(self, tick: int, heal_after_ms: int) -> int:
         """The level as of ``tick``, for a number in service."""
@@ -83,15 +99,34 @@ class Record:
         due: list[tuple[int, Timer]] = []
         if self.state is State.SUSPENDED and self.owed:
             due.append((self.retry_ms, "retried"))
-            if self.until_ms is not None:
-                due.append((self.until_ms, "let_go"))
-        elif self.until_ms is not None and self.state is State.RESUMING:
-            # The margin covers telephony's own clock; by then it has let go or never held.
-            due.append((max(self.until_ms, self.issued_ms) + ack_timeout_ms, "let_go"))
-        elif self.until_ms is not None:
-            due.append((self.until_ms, "ttl_over"))
+            if self.told_ms is not None:
+                due.append((self.told_ms, "let_go"))
+        elif self.state is State.RESUMING:
+            if self.told_ms is not None:
+                # The margin covers telephony's own clock; by then it has let go or never held.
+                due.append((max(self.told_ms, self.issued_ms) + ack_timeout_ms, "let_go"))
+        elif self.state not in IN_SERVICE:
+            due += self._ends()
         # Of two that are due at once, the nearer end comes first.
         return min(due, key=lambda item: (item[0], _ORDER[item[1]]), default=None)
 
+    def _ends(self) -> list[tuple[int, Timer]]:
+        """Of a number that is to be out: its end, and when telephony is to be told another."""
+        due: list[tuple[int, Timer]] = []
+        if self.until_ms is not None:
+            due.append((self.until_ms, "ttl_over"))
+        if self.told_ms == self.until_ms:
+            return due
+        if self.state is State.SUSPENDED and not self.command:
+            due.append((self.retry_ms, "terms"))
+            if self.short and self.told_ms is not None:
+                # It would not hear of a later end: at the one it knows the number comes back,
+                # and whatever still wants it out has to ask anew.
+                due.append((self.told_ms, "ttl_over"))
+        elif self.short and self.told_ms is not None:
+            # No answer yet; by now telephony would let go of what it was told.
+            due.append((max(self.told_ms, self.retry_ms), "terms"))
+        return due
 
-_ORDER: dict[Timer, int] = {"let_go": 0, "ttl_over": 1, "retried": 2}
+
+_ORDER: dict[Timer, int] = {"let_go": 0, "ttl_over": 1, "retried": 2, "terms": 3}

@@ -11,6 +11,7 @@ from typing import Final
 
 from monitor.decisions import Command, Want, derive_id, scope_text
 from monitor.numbers.admission import Admission
+from monitor.numbers.causes import Cause, Release, joined, standing
 from monitor.numbers.ledger import Ledger
 from monitor.numbers.lifecycle import IN_SERVICE, Event, State
 from monitor.numbers.record import Record
@@ -18,6 +19,9 @@ from monitor.numbers.terms import grown_ttl_ms
 
 SHADOWED_MAX: Final = 10_000
 """Beyond it a shadow command may be made twice, with one id; the store keeps one."""
+
+CLOSES_MAX: Final = 64
+"""Episodes of one number that wait for an answer of telephony to end; the newest."""
 
 
 class Wishes:
@@ -35,8 +39,11 @@ class Wishes:
         """Try every want; a wanted number that nobody wants any more is active again."""
         ledger = self._ledger
         ordered = sorted(wants, key=_urgency)
-        asked = {want.number for want in ordered if not want.shadow}
-        for number in sorted(ledger.wanted - asked):
+        asked: dict[str, list[Want]] = {}
+        for want in ordered:
+            if not want.shadow:
+                asked.setdefault(want.number, []).append(want)
+        for number in sorted(ledger.wanted - asked.keys()):
             record = ledger.records[number]
             ledger.move(record, Event.BREACH_OVER, tick, record.rule)
         self.shadow_waits = False
@@ -45,11 +52,11 @@ class Wishes:
                 self._shadow(want, tick)
         for want in ordered:
             if not want.shadow:
-                self._want(want, tick)
+                self._want(want, asked[want.number], tick)
         for want in ordered:
             self._close(want)
 
-    def _want(self, want: Want, tick: int) -> None:
+    def _want(self, want: Want, all_of_number: list[Want], tick: int) -> None:
         ledger, record = self._ledger, self._ledger.record(want.number)
         if record.state in IN_SERVICE:
             record.rule, record.episode, record.route = want.rule, want.episode, want.route
@@ -59,36 +66,60 @@ class Wishes:
                 return  # telephony has just rejected it, and people were told
             verdict = self._admission.verdict(want.number, tick, ledger.held)
             if verdict is None:
-                self._admit(record, want, tick)
+                self._admit(record, all_of_number, tick)
             else:
                 ledger.refuse(record, verdict, tick, cause=want.episode)
-        elif _prolongs(want, record) and self._may_prolong(record, tick):
-            self._prolong(record, want, tick)
+        elif self._may_join(want, record):
+            self._join(record, want, tick)
 
-    def _admit(self, record: Record, want: Want, tick: int) -> None:
+    def _admit(self, record: Record, wants: list[Want], tick: int) -> None:
+        """The number goes out for all that want it now, until the last of them is over."""
         healed = record.healed(tick, self._ledger.settings.heal_after)
         record.next_level = healed + 1
-        record.until_ms = self._until_ms(want, healed, tick)
-        record.release = "cleared" if want.ttl_ms is None else "time"
+        causes: list[Cause] = []
+        for want in wants:
+            causes = joined(causes, self._cause(want, healed, tick))
+        record.settle(causes)
         record.closes = []
-        self._admission.took(want.number, tick)
+        self._admission.took(record.number, tick)
+        shown = next((w for w in wants if w.episode == record.episode), wants[0])
         self._ledger.suspend(
-            record, Event.ADMITTED, tick, want.rule, figures=want.figures, evidence=want.evidence
+            record, Event.ADMITTED, tick, shown.rule, figures=shown.figures, evidence=shown.evidence
         )
 
-    def _may_prolong(self, record: Record, tick: int) -> bool:
+    def _may_join(self, want: Want, record: Record) -> bool:
         # No pool is asked: the number is out already.
-        busy = bool(record.command) or record.owed or record.retry_ms > tick
-        return not busy and not self._admission.frozen_by
+        out = record.state in (State.SUSPENDING, State.SUSPENDED)
+        return out and not _taken(want, record) and not self._admission.frozen_by
 
-    def _prolong(self, record: Record, want: Want, tick: int) -> None:
-        # Out for a while, and now flagged: its ttl must not bring it back.
-        record.rule, record.episode, record.route = want.rule, want.episode, want.route
-        record.old_until_ms, record.old_release = record.until_ms, record.release
-        record.until_ms, record.release = None, "cleared"
-        self._ledger.suspend(
-            record, Event.PROLONGED, tick, want.rule, figures=want.figures, evidence=want.evidence
-        )
+    def _join(self, record: Record, want: Want, tick: int) -> None:
+        """One more cause for a number that is out; telephony is told where it ends later."""
+        ledger, detail = self._ledger, ""
+        counted = any(cause.rule for cause in record.causes)
+        found = record.next_level or 0
+        if counted:
+            found = max(found - 1, 0)
+        else:
+            record.next_level = found + 1
+        if record.owed:
+            # It was to come back, and telephony would not have it: now it is not to.
+            record.owed = False
+            record.retry_ms = record.rejections = 0
+            detail = "the resume that telephony owed is withdrawn"
+        cause = self._cause(want, found, tick)
+        record.settle(joined(standing(record.causes, tick), cause))
+        if record.short and not record.command and record.retry_ms <= tick:
+            ledger.suspend(
+                record,
+                Event.PROLONGED,
+                tick,
+                want.rule,
+                figures=want.figures,
+                evidence=want.evidence,
+                detail=detail,
+            )
+        else:
+            ledger.move(record, Event.JOINED, tick, want.rule, detail)
 
     def _shadow(self, want: Want, tick: int) -> None:
         """Record what the rule would have done, once an episode; nothing changes by it."""
@@ -120,15 +151,26 @@ class Wishes:
         )
 
     def _close(self, want: Want) -> None:
-        """A number that makes no calls has no episodes: not the cause's alone, everyone's."""
+        """A number that makes no calls has no episodes: not the cause's alone, everyone's.
+
+        But one that would keep it out for longer, and was not taken in, goes on asking.
+        """
         record = self._ledger.records.get(want.number)
         if record is None or record.state in IN_SERVICE or record.state is State.RESUMING:
             return
-        if record.command:
+        if not want.shadow and not _taken(want, record) and _asks_more(want, record):
+            return
+        if record.command or record.short:
             if want.episode not in record.closes:
-                record.closes.append(want.episode)
-        elif not _prolongs(want, record):
+                record.closes = [*record.closes[1 - CLOSES_MAX :], want.episode]
+        else:
             self._ledger.close([want.episode])
+
+    def _cause(self, want: Want, level: int, tick: int) -> Cause:
+        until_ms = self._until_ms(want, level, tick)
+        release: Release = "cleared" if want.ttl_ms is None else "time"
+        scope = scope_text(want.scope)
+        return Cause(want.rule, scope, want.episode, want.route, until_ms, release)
 
     def _until_ms(self, want: Want, level: int, tick: int) -> int | None:
         if want.ttl_ms is None:
@@ -143,7 +185,11 @@ def _urgency(want: Want) -> tuple[bool, str, bool, str, str]:
     return (want.level != "crit", scope_text(want.scope), not forever, want.rule, want.episode)
 
 
-def _prolongs(want: Want, record: Record) -> bool:
-    """Whether the number is out for a while and the want would have it out until cleared."""
-    timed = record.until_ms is not None and record.state is State.SUSPENDED
-    return timed and want.ttl_ms is None and not want.shadow
+def _taken(want: Want, record: Record) -> bool:
+    """Whether this episode is among the causes already."""
+    return any(cause.episode == want.episode for cause in record.causes)
+
+
+def _asks_more(want: Want, record: Record) -> bool:
+    """Whether the number would come back too early for the want."""
+    return record.owed or (record.until_ms is not None and want.ttl_ms is None)

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from monitor.errors import ExpressionError
 from monitor.events.batch import DIMENSIONS
 from monitor.events.catalogue import EVENT_TYPES
+from monitor.events.phones import is_dialled
 from monitor.indicators.formula import formula
 from monitor.indicators.model import Indicator
 from monitor.rules.levels import EvidenceRule, Level, Raw, Sequential
@@ -69,6 +70,11 @@ def _words(rule: Rule, loc: Loc) -> Iterator[Fault]:
             if name not in rule.by:
                 message = f"the rule is by {', '.join(rule.by)} and cannot see '{name}'"
                 yield Fault((*loc, "except", index, name), message)
+        for value in entry.match.get("number", ()):
+            if not is_dialled(value):
+                hint = 'write it in quotes: "+8621…", or as people there dial it'
+                message = f"'{value}' is no telephone number"
+                yield Fault((*loc, "except", index, "number"), message, hint)
 
 
 def _event(rule: Rule, event: EventMatch, loc: Loc) -> Iterator[Fault]:

@@ -166,6 +166,7 @@ class Episodes:
     def _message(self, row: Row, level: Level) -> dict[str, str]:
         figures = row.figures
         values: dict[str, str | float | None] = {
+            **dict.fromkeys(self.rule.by, ""),  # a wave has no scope of its own
             **dict(row.scope),
             "value": figures.value,
             "hits": figures.hits,

@@ -7,7 +7,8 @@ the figures, the released rows and the numbers held.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,11 +16,12 @@ from typing import Any
 import polars as pl
 import structlog
 
-from monitor.decisions import Alert, Want, derive_id
+from monitor.decisions import Alert, Cleared, Want, derive_id
 from monitor.rules.episodes import Row, order_alert, order_want
 from monitor.rules.event_rule import EventRule
 from monitor.rules.figure_rule import FigureRule
 from monitor.rules.model import Rule
+from monitor.rules.parted import Parted, releasing
 from monitor.rules.ports import FigureSource
 from monitor.rules.standing import RuleStates, rule_standing, standing
 from monitor.rules.where import condition, fields_of
@@ -36,8 +38,8 @@ class RuleStep:
 
     alerts: list[Alert] = field(default_factory=list)
     wants: list[Want] = field(default_factory=list)
-    cleared: list[str] = field(default_factory=list)
-    """Numbers whose ``until`` event came."""
+    cleared: list[Cleared] = field(default_factory=list)
+    """What rules had suspended numbers for, and whose ``until`` event came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +62,26 @@ class RuleBook:
         *,
         tick_ms: int,
         scope_day_ms: int = SCOPE_DAY_MS,
+        normalise: Callable[[str], str] = str,
     ) -> None:
+        """``normalise`` turns a number in a rule into the form that events carry."""
         self.rules = tuple(rules)
         self._tick_ms = tick_ms
         self._figures: dict[str, FigureRule] = {}
         self._events: dict[str, EventRule] = {}
         self._orphans: list[_Orphan] = []
+        self._parted: list[Parted] = []
         for rule in rules:
             if rule.status == "off":
                 continue
             times = {"tick_ms": tick_ms, "scope_day_ms": scope_day_ms}
             if rule.event is not None:
-                events = EventRule(rule, condition(rule.event), tick_ms=tick_ms)
+                events = EventRule(
+                    rule, condition(rule.event), tick_ms=tick_ms, normalise=normalise
+                )
                 self._events[fingerprint(rule, "", **times)] = events
             else:
-                figures = FigureRule(rule, indicators, **times)
+                figures = FigureRule(rule, indicators, normalise=normalise, **times)
                 self._figures[fingerprint(rule, figures.definition, **times)] = figures
 
     @property
@@ -98,6 +105,8 @@ class RuleBook:
         """Keep the rows that rules on events look at, until their ticks."""
         for judge in self._events.values():
             judge.load(released)
+        for parted in self._parted:
+            parted.load(released)
 
     def step(self, tick: int, held: AbstractSet[str]) -> RuleStep:
         """Judge ``tick``, after the indicators' step; ticks ascend.
@@ -106,12 +115,18 @@ class RuleBook:
         gather evidence on them.
         """
         step = RuleStep(alerts=self._part_with_orphans(tick))
+        for parted in self._parted:
+            step.cleared += parted.step(tick)
         for events in self._events.values():
-            alerts, wants, cleared = events.step(tick, held)
+            in_force = events.rule.term.holds(tick)
+            alerts, wants, cleared = events.step(tick, held, in_force=in_force)
             step.alerts += alerts
             step.wants += wants
             step.cleared += cleared
         for figures in self._figures.values():
+            if not figures.rule.term.holds(tick):
+                step.alerts += figures.rest(tick)
+                continue
             alerts, wants = figures.step(tick, held)
             step.alerts += alerts
             step.wants += wants
@@ -123,6 +138,8 @@ class RuleBook:
     def next_event_tick(self, after: int) -> int | None:
         """The earliest tick after ``after`` at which time alone changes something, or None."""
         ticks = [judge.next_event_tick(after) for judge in self._judges().values()]
+        ticks += [rule.term.next_tick(after, self._tick_ms) for rule in self.rules]
+        ticks += [parted.next_event_tick(after) for parted in self._parted]
         if self._orphans:
             ticks.append((after // self._tick_ms + 1) * self._tick_ms)
         return min((tick for tick in ticks if tick is not None), default=None)
@@ -138,6 +155,17 @@ class RuleBook:
             if text is not None:
                 return events.close(text, tick, reason)
         return None
+
+    def still_heard(self) -> list[tuple[str, str]]:
+        """Rules that are gone whose suspensions still wait, with the event that ends them."""
+        return [(parted.rule, parted.until) for parted in self._parted]
+
+    def part_with(self, awaited: AbstractSet[str]) -> None:
+        """Of rules that are gone, listen on only for those in ``awaited``: numbers wait for them.
+
+        Called after :meth:`restore`, with :attr:`monitor.numbers.desk.NumberDesk.waits_for`.
+        """
+        self._parted = [parted for parted in self._parted if parted.rule in awaited]
 
     # --- keys -------------------------------------------------------------------------------------
 
@@ -172,6 +200,10 @@ class RuleBook:
             tuple(standings),
         )
 
+    def folded(self) -> Counter[str]:
+        """By rule, scopes that became part of a wave instead of an alert of their own."""
+        return Counter({judge.rule.id: judge.folded for judge in self._events.values()})
+
     # --- state ------------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, Any]:
@@ -183,10 +215,13 @@ class RuleBook:
                     "id": judge.rule.id,
                     "route": judge.rule.notify.route,
                     "shadow": judge.rule.shadow,
+                    "until": releasing(judge.rule),
+                    "by": list(judge.rule.by),
                     "state": judge.snapshot(),
                 }
                 for mark, judge in judges.items()
             },
+            "parted": [parted.snapshot() for parted in self._parted],
             "orphans": [
                 {
                     "rule": orphan.rule,
@@ -206,6 +241,7 @@ class RuleBook:
         """
         judges = self._judges()
         self._orphans = [_orphan(entry, entry["row"]) for entry in state["orphans"]]
+        self._listen_on(state)
         for mark, entry in state["rules"].items():
             if mark in judges:
                 judges[mark].restore(entry["state"])
@@ -213,6 +249,18 @@ class RuleBook:
             rows = [saved["row"] for saved in entry["state"]["rows"] if saved["row"]["episode"]]
             self._orphans += [_orphan({**entry, "rule": entry["id"]}, row) for row in rows]
         log.info("rules_restored", kept=len(set(judges) & set(state["rules"])), rules=len(judges))
+
+    def _listen_on(self, state: Mapping[str, Any]) -> None:
+        """Hear on for rules that no longer hear of what ends their suspensions."""
+        heard = {(judge.rule.id, releasing(judge.rule)) for judge in self._events.values()}
+        parted = [Parted.restored(each) for each in state["parted"]]
+        parted += [
+            Parted(entry["id"], entry["until"], tuple(entry["by"]))
+            for entry in state["rules"].values()
+            if entry["until"] is not None
+        ]
+        unique = {(each.rule, each.until, each.by): each for each in reversed(parted)}
+        self._parted = [unique[key] for key in sorted(unique) if (key[0], key[1]) not in heard]
 
     def _judges(self) -> dict[str, FigureRule | EventRule]:
         return {**self._figures, **self._events}

@@ -7,18 +7,21 @@ a number that is known to be flagged *and* out of service is not told of twice.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 import polars as pl
 
-from monitor.decisions import Alert, Evidence, Figures, Scope, Want, scope_text
+from monitor.decisions import Alert, Cleared, Evidence, Figures, Scope, Want, scope_text
 from monitor.rules.episodes import NEVER, Episodes, Row
 from monitor.rules.lifecycle import State
 from monitor.rules.model import Rule
+from monitor.rules.parted import releasing
 from monitor.rules.scopes import Exceptions
+from monitor.rules.wave import KEY, Wave
 
 MARKS_MAX = 200_000
 """Scopes remembered as having had their event; past it the oldest are forgotten."""
@@ -30,7 +33,14 @@ _ON, _UNTIL = "on", "until"
 class EventRule:
     """The state of one rule on an event."""
 
-    def __init__(self, rule: Rule, where: pl.Expr | None, *, tick_ms: int) -> None:
+    def __init__(
+        self,
+        rule: Rule,
+        where: pl.Expr | None,
+        *,
+        tick_ms: int,
+        normalise: Callable[[str], str] = str,
+    ) -> None:
         """``where`` is the rule's condition on ``on`` events, compiled; null counts as false."""
         if rule.event is None:
             msg = f"{rule.id} is not a rule on an event"
@@ -44,7 +54,9 @@ class EventRule:
         self._where = where
         self._tick_ms = tick_ms
         self._episodes = Episodes(rule)
-        self._exceptions = Exceptions(rule)
+        self._exceptions = Exceptions(rule, normalise)
+        self._wave = Wave(rule)
+        self._releases = releasing(rule) is not None
         self._level = next(name for name, _ in rule.levels.items())
         self._marked: dict[str, int] = {}
         """Scopes whose event came and is not undone, with the tick of the last one, in order."""
@@ -70,60 +82,100 @@ class EventRule:
         for tick, is_on, *values in rows.iter_rows():
             self._waiting.setdefault(tick, []).append((_ON if is_on else _UNTIL, values))
 
-    def step(self, tick: int, held: AbstractSet[str]) -> tuple[list[Alert], list[Want], list[str]]:
-        """Judge one tick: alerts, wants and numbers cleared, in no particular order.
+    def step(
+        self, tick: int, held: AbstractSet[str], *, in_force: bool = True
+    ) -> tuple[list[Alert], list[Want], list[Cleared]]:
+        """Judge one tick: alerts, wants and what was cleared, in no particular order.
 
-        What holds at the tick counts: of several events of one scope within it, the last.
+        What holds at the tick counts: of several events of one scope within it, the last. A rule
+        that is not in force hears of what is cleared, for the sake of its suspensions, and no more.
         """
-        alerts: list[Alert] = []
-        cleared: list[str] = []
+        alerts = [] if in_force else self._end_all(tick)
+        cleared: list[Cleared] = []
+        begun: dict[str, Scope] = {}
         last = {tuple(values): what for what, values in self._waiting.pop(tick, ())}
         for values, what in last.items():
             scope: Scope = tuple(zip(self.rule.by, values, strict=True))
-            if self._exceptions.match(scope):
-                continue
-            if what == _ON:
-                alert = self._begin(tick, scope, held)
-            else:
-                alert = self._undo(tick, scope)
-                cleared += [dict(scope)["number"]] if self._releases() else []
-            alerts += [] if alert is None else [alert]
+            text = scope_text(scope)
+            if what == _UNTIL:
+                # Of exceptions too: they may have been suspended before they were excepted.
+                alerts += self._undo(tick, text)
+                cleared += [Cleared(dict(scope)["number"], self.rule.id, text)] * self._releases
+            elif in_force and not self._exceptions.match(scope) and self._is_new(tick, scope, held):
+                begun[text] = scope
+        alerts += self._begin(tick, begun)
         alerts += self._expire(tick)
         wants: list[Want] = []
-        for row in self.rows.values():
-            again, want = self._episodes.repeat(row, tick), self._episodes.want(row)
-            alerts += [] if again is None else [again]
+        for key, row in self.rows.items():
+            again = self._episodes.repeat(row, tick)
+            alerts += [] if again is None else [self._worded(key, again)]
+            want = None if key == KEY else self._episodes.want(row)
             wants += [] if want is None else [want]
         return alerts, wants, cleared
 
-    def _begin(self, tick: int, scope: Scope, held: AbstractSet[str]) -> Alert | None:
+    def _is_new(self, tick: int, scope: Scope, held: AbstractSet[str]) -> bool:
+        """Whether the event begins an episode; marks the scope."""
         text = scope_text(scope)
         known = text in self._marked
         self._mark(text, tick)
-        if text in self.rows or (known and dict(scope).get("number") in held):
-            return None
-        row = Row(scope, State.FIRING, _SEEN, _EVIDENCE)
-        self._episodes.begin(row, tick, self._level)
-        self.rows[text] = row
-        return self._episodes.alert(row, tick, "breach")
+        return text not in self.rows and not (known and dict(scope).get("number") in held)
 
-    def _undo(self, tick: int, scope: Scope) -> Alert | None:
-        text = scope_text(scope)
+    def _begin(self, tick: int, begun: Mapping[str, Scope]) -> list[Alert]:
+        """Episodes of their own for scopes that had their event, or one for the wave they are."""
+        if not begun:
+            return []
+        if not self._wave.lets(tick, len(begun), len(self.rows)):
+            for text in begun:
+                self._wave.fold(text)
+            return self._tell_wave(tick)
+        alerts: list[Alert] = []
+        for text, scope in begun.items():
+            alerts += self._leave_wave(tick, text)
+            row = self.rows[text] = Row(scope, State.FIRING, _SEEN, _EVIDENCE)
+            self._episodes.begin(row, tick, self._level)
+            alerts.append(self._episodes.alert(row, tick, "breach"))
+        return alerts
+
+    def _tell_wave(self, tick: int) -> list[Alert]:
+        row = self.rows.get(KEY)
+        begins = row is None
+        if row is None:
+            row = self.rows[KEY] = self._wave.row()
+            self._episodes.begin(row, tick, self._level)
+        row.figures = self._wave.figures()
+        if not self._wave.grown():
+            return []
+        alert = self._episodes.alert(row, tick, "breach" if begins else "grown")
+        return [self._worded(KEY, alert)]
+
+    def _leave_wave(self, tick: int, text: str) -> list[Alert]:
+        """A scope of the wave is over, or tells its own story; the last one ends the wave."""
+        if text not in self._wave.folded:
+            return []
+        del self._wave.folded[text]
+        return [] if self._wave.folded else [self.close(KEY, tick, "recovered")]
+
+    def _worded(self, key: str, alert: Alert) -> Alert:
+        return self._wave.worded(alert) if key == KEY else alert
+
+    def _undo(self, tick: int, text: str) -> list[Alert]:
         self._marked.pop(text, None)
-        return self.close(text, tick, "cleared") if text in self.rows else None
+        alerts = self._leave_wave(tick, text)
+        return [*alerts, self.close(text, tick, "cleared")] if text in self.rows else alerts
 
-    def _releases(self) -> bool:
-        """Its suspensions wait for the event that undoes them."""
-        return self.rule.action is not None and self.rule.action.suspend.until == "cleared"
+    def _end_all(self, tick: int) -> list[Alert]:
+        self._marked.clear()
+        return [self.close(key, tick, "rule_over") for key in list(self.rows)]
 
     def _expire(self, tick: int) -> list[Alert]:
         """Without an event that undoes it, an episode ends when its time is over."""
         if self._event.until is not None:
             return []
-        over = [text for text in self.rows if tick >= self._ends(text)]
+        over = [text for text in self.rows if text != KEY and tick >= self._ends(text)]
         alerts = [self.close(text, tick, "recovered") for text in over]
-        for text in [text for text in self._marked if tick >= self._ends(text)]:
-            del self._marked[text]
+        while self._marked and tick >= self._ends(text := next(iter(self._marked))):
+            del self._marked[text]  # in order of their last events
+            alerts += self._leave_wave(tick, text)
         return alerts
 
     def _ends(self, text: str) -> int:
@@ -134,14 +186,25 @@ class EventRule:
         self._marked.pop(text, None)
         self._marked[text] = tick
         while len(self._marked) > MARKS_MAX:
-            del self._marked[next(iter(self._marked))]
+            oldest = next(iter(self._marked))
+            del self._marked[oldest]
+            self._wave.folded.pop(oldest, None)
             self.marks_dropped += 1
 
     # --- from outside -----------------------------------------------------------------------------
 
     def close(self, key: str, tick: int, reason: str) -> Alert:
         """End the episode of a scope that has one; the alert that says so."""
-        return self._episodes.alert(self.rows.pop(key), tick, reason, state="resolved")
+        alert = self._episodes.alert(self.rows.pop(key), tick, reason, state="resolved")
+        if key == KEY:
+            alert = self._wave.worded(alert)
+            self._wave.over()
+        return alert
+
+    @property
+    def folded(self) -> int:
+        """Scopes that became part of a wave, since construction."""
+        return self._wave.total
 
     def find(self, episode: str) -> str | None:
         """The scope text whose row has this episode."""
@@ -152,7 +215,8 @@ class EventRule:
         due = [tick for tick in self._waiting if tick > after]
         due += [row.repeat_at for row in self.rows.values() if row.repeat_at != NEVER]
         if self._event.until is None:
-            due += [self._ends(text) for text in self.rows]
+            due += [self._ends(text) for text in self.rows if text != KEY]
+            due += [self._ends(text) for text in itertools.islice(self._marked, 1)]
         if not due:
             return None
         return max(-(-min(due) // self._tick_ms), after // self._tick_ms + 1) * self._tick_ms
@@ -165,6 +229,7 @@ class EventRule:
         """Everything that a restart must not lose."""
         return {
             "rows": [{"key": key, "row": self.rows[key].snapshot()} for key in sorted(self.rows)],
+            "wave": self._wave.snapshot(),
             "marked": [[text, tick] for text, tick in self._marked.items()],
             "waiting": [
                 [tick, what, values]
@@ -177,6 +242,7 @@ class EventRule:
         """Take over what :meth:`snapshot` gave."""
         self.rows = {entry["key"]: Row.restore(entry["row"]) for entry in state["rows"]}
         self._marked = dict(state["marked"])
+        self._wave.restore(state["wave"])
         self._waiting = {}
         for tick, what, values in state["waiting"]:
             self._waiting.setdefault(tick, []).append((what, list(values)))

@@ -8,7 +8,7 @@ only the scopes that breach or that are not over yet.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -31,7 +31,13 @@ class FigureRule:
     """The state of one rule on an indicator."""
 
     def __init__(
-        self, rule: Rule, source: FigureSource, *, tick_ms: int, scope_day_ms: int
+        self,
+        rule: Rule,
+        source: FigureSource,
+        *,
+        tick_ms: int,
+        scope_day_ms: int,
+        normalise: Callable[[str], str] = str,
     ) -> None:
         if rule.indicator is None:
             msg = f"{rule.id} is not a rule on an indicator"
@@ -47,7 +53,7 @@ class FigureRule:
         ]
         self._episodes = Episodes(rule)
         self._walker = Walker(rule, self._episodes)
-        self._exceptions = Exceptions(rule)
+        self._exceptions = Exceptions(rule, normalise)
         self._numbers = NumberKeys(rule.by, self._keys)
         self._tick_ms = tick_ms
         self._known = np.zeros(0, dtype=np.bool_)
@@ -57,6 +63,8 @@ class FigureRule:
         """Positions of those that are covered."""
         self._covers_at: list[int] | None = None
         self._held: frozenset[str] = frozenset()
+        self._resting = False
+        """It was not in force at the last tick."""
 
     @property
     def definition(self) -> str:
@@ -115,12 +123,15 @@ class FigureRule:
             detector.feed(tick, ids[here], hits[here], of[here])
 
     def _changed(self, tick: int) -> Int64:
-        """Keys whose figures may have changed; all of them when a window begins to count."""
+        """Keys whose figures may have changed; all when a window, or the rule, begins to count."""
+        rested, self._resting = self._resting, False
         if len(self._windows) < len(self._views):
             covered = [tick >= at for at in self._coverage(tick)]
             if covered != self._covered:
                 self._cover(covered)
                 return self._keys.living()
+        if rested:
+            return self._keys.living()
         return _union([view.touched() for view in self._views])
 
     def _judge_keys(self, tick: int, changed: Int64) -> list[Alert]:
@@ -190,6 +201,21 @@ class FigureRule:
             for detector in self._detectors:
                 detector.reset(np.array([key], dtype=np.int64))
 
+    def rest(self, tick: int) -> list[Alert]:
+        """A tick at which the rule is not in force: nothing is judged, what fired is over."""
+        if self._resting:
+            return []
+        self._resting = True
+        alerts: list[Alert] = []
+        for key, row in list(self.rows.items()):
+            if row.episode:
+                alerts.append(self.close(key, tick, "rule_over"))
+            else:
+                self._end(key, row)
+        for detector in self._detectors:
+            detector.reset(detector.fed())
+        return alerts
+
     # --- from outside -----------------------------------------------------------------------------
 
     def close(self, key: int, tick: int, reason: str) -> Alert:
@@ -252,6 +278,7 @@ class FigureRule:
             "rows": [{"key": key, "row": self.rows[key].snapshot()} for key in sorted(self.rows)],
             "known": self._known.copy(),
             "covered": list(self._covered),
+            "resting": self._resting,
             "evidence": {
                 level.name: level.detector.snapshot()
                 for level in self._judge.levels
@@ -265,6 +292,7 @@ class FigureRule:
         self._known = state["known"].copy()
         self._cover(state["covered"])
         self._covers_at = None
+        self._resting = state["resting"]
         for level in self._judge.levels:
             if level.detector is not None:
                 level.detector.restore(state["evidence"][level.name])

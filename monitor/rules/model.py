@@ -7,7 +7,6 @@ Whether its indicator, scope and windows exist is ``monitor.rules.load``'s; what
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
@@ -27,7 +26,8 @@ from monitor.rules.fields import (
     later_blame,
 )
 from monitor.rules.levels import EvidenceRule, Level, Levels, Raw, Sequential, Wilson
-from monitor.units import DurationMs
+from monitor.rules.term import Moment, Term
+from monitor.units import DurationMs, Rate
 
 __all__ = [
     "EvidenceRule",
@@ -156,11 +156,16 @@ class Rule(Part):
     no_data: NoData | None = None
     except_: tuple[Except, ...] = Field(default=(), alias="except")
     notify: Notify = Notify()
+    wave: Rate | None = None
+    """Only for rules on events: more scopes than that (usually 30/10m) are one alert, and nothing
+    is suspended for them."""
     message: Messages = Field(default_factory=dict)
     action: Action | None = None
     jurisdiction: str = ""
-    effective_from: date | None = None
-    effective_to: date | None = None
+    effective_from: Moment | None = None
+    """In force from then on; a date is its midnight in UTC."""
+    effective_to: Moment | None = None
+    """In force before then, no more at it; its episodes end with reason ``rule_over``."""
     source: str = ""
     runbook: str = ""
     absent: Later = None
@@ -197,6 +202,15 @@ class Rule(Part):
             raise fault("a rule on an event fires at once; leave `pending` out")
 
     @model_validator(mode="after")
+    def _has_a_term(self) -> Self:
+        begin, end = self.effective_from, self.effective_to
+        if begin is not None and end is not None and begin >= end:
+            raise fault("effective_to is not after effective_from", "it would never be in force")
+        if self.wave is not None and self.event is None:
+            raise fault("wave is for rules on events", "leave it out")
+        return self
+
+    @model_validator(mode="after")
     def _acts(self) -> Self:
         if self.action is None:
             return self
@@ -215,6 +229,11 @@ class Rule(Part):
     def shadow(self) -> bool:
         """It decides and records, and nothing is sent."""
         return self.status == "shadow"
+
+    @property
+    def term(self) -> Term:
+        """From when to when it is in force."""
+        return Term(self.effective_from, self.effective_to)
 
     @property
     def window_keys(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ Owns the matching of scopes by their dimensions, and nothing about figures.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 
 import numpy as np
@@ -17,15 +18,26 @@ from monitor.rules.ports import Bool, Int64
 SEPARATOR = "\x1f"
 """Between the dimensions of a key, in the order of ``by``."""
 
+PHONES = frozenset({"number", "customer"})
+"""Dimensions whose values are telephone numbers, in one form in all events."""
+
 _NONE: Int64 = np.empty(0, dtype=np.int64)
 
 
 class Exceptions:
     """The ``except`` list of a rule."""
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: Rule, normalise: Callable[[str], str] = str) -> None:
+        """``normalise`` turns a number as people write it into the one that events carry."""
+
+        def known(dimension: str, value: str) -> str:
+            return normalise(value) if dimension in PHONES else value
+
         self._entries = [
-            {dimension: frozenset(values) for dimension, values in entry.match.items()}
+            {
+                dimension: frozenset(known(dimension, value) for value in values)
+                for dimension, values in entry.match.items()
+            }
             for entry in rule.except_
         ]
 

@@ -14,8 +14,12 @@ from monitor.windows.dedup import packed
 
 State = dict[str, Any]
 
-LAYOUT: Final = 2
-"""What :mod:`monitor.running.keep` writes. 2: the ids seen lately are packed in chunks."""
+LAYOUT: Final = 3
+"""What :mod:`monitor.running.keep` writes.
+
+2: the ids seen lately are packed in chunks. 3: numbers are out of service for a set of causes;
+rules know of waves, of their terms and of suspensions that outlast them.
+"""
 
 
 def upgraded(state: State) -> State:
@@ -41,4 +45,39 @@ def _packed_ids(state: State) -> State:
     return {**state, "engine": {**engine, "dedup": {**engine["dedup"], **blobs}}}
 
 
-_STEPS: Final[Mapping[int, Callable[[State], State]]] = {1: _packed_ids}
+def _causes(state: State) -> State:
+    """2 → 3."""
+    engine: Mapping[str, Any] = state["engine"]
+    ledger, rules = engine["desk"]["ledger"], engine["rules"]
+    records = [_with_causes(record) for record in ledger["records"]]
+    entries = {mark: _with_waves(entry) for mark, entry in rules["rules"].items()}
+    desk = {**engine["desk"], "ledger": {**ledger, "records": records}}
+    rules = {**rules, "rules": entries, "parted": []}
+    return {**state, "engine": {**engine, "desk": desk, "rules": rules}}
+
+
+def _with_causes(record: State) -> State:
+    """One cause, which was all that a number could have: its scope was not kept."""
+    gone = ("release", "old_until_ms", "old_release")
+    until_ms = record["until_ms"]
+    terms: State = {"causes": [], "told_ms": until_ms, "kept_ms": until_ms}
+    if record["old_release"] is not None:
+        terms["kept_ms"] = record["old_until_ms"]
+    out = record["state"] in {"suspending", "suspended"} and not record["owed"]
+    if out:
+        cause = {name: record[name] for name in ("rule", "episode", "route", "until_ms", "release")}
+        terms["causes"] = [{**cause, "scope": ""}]
+    return {**{k: v for k, v in record.items() if k not in gone}, **terms}
+
+
+def _with_waves(entry: State) -> State:
+    """Rules on events have marks; what ends their suspensions is known to the rules in force."""
+    state = entry["state"]
+    if "marked" in state:
+        state = {**state, "wave": {"folded": [], "recent": [], "told": 0}}
+    else:
+        state = {**state, "resting": False}
+    return {**entry, "until": None, "by": [], "state": state}
+
+
+_STEPS: Final[Mapping[int, Callable[[State], State]]] = {1: _packed_ids, 2: _causes}

@@ -54,6 +54,8 @@ def _take_over(parts: Parts, site: Site) -> None:
         answers=telephony.answers,
     )
     engine.replace(judges)
+    for rule, until in judges.rules.still_heard():
+        log.warning("rule_gone_numbers_wait", rule=rule, until=until)
     widen_pending(engine)
     parts.recorder.router = Router(config.delivery, telephony=telephony.channel is not None)
     parts.recorder.ack_timeout_ms = config.numbers.ack_timeout

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from monitor.decisions import Ack, Command, Evidence, Figures, ManualAction, Want
+from monitor.decisions import Ack, Cleared, Command, Evidence, Figures, ManualAction, Want
 from monitor.numbers.desk import NumberDesk
 from monitor.numbers.ledger import DeskStep
 from monitor.numbers.settings import NumbersSettings, PoolsSettings
@@ -46,6 +46,10 @@ def order(action: Any, number: str = "", **changes: Any) -> ManualAction:
     return replace(base, **changes)
 
 
+def clear(number: str, rule: str = "number-hangup") -> Cleared:
+    return Cleared(number, rule, f"number={number}")
+
+
 def applied(command: Command | str) -> Ack:
     return Ack(command if isinstance(command, str) else command.id, "applied", "", 0)
 
@@ -72,12 +76,13 @@ class Table:
         wants: Sequence[Want] = (),
         *,
         after: int = TICK_MS,
-        cleared: Sequence[str] = (),
+        cleared: Sequence[str | Cleared] = (),
         acks: Sequence[Ack] = (),
         manual: Sequence[ManualAction] = (),
     ) -> DeskStep:
         self.now += after
-        return self.desk.step(self.now, wants, cleared, acks, manual)
+        undone = [each if isinstance(each, Cleared) else clear(each) for each in cleared]
+        return self.desk.step(self.now, wants, undone, acks, manual)
 
     def until(self, until: int, wants: Sequence[Want] = ()) -> list[DeskStep]:
         """What every tick that the desk asks for decides, up to ``until`` inclusive."""

@@ -14,6 +14,7 @@ from tests.numbers.made import (
     TICK_MS,
     Table,
     applied,
+    clear,
     order,
     rejected,
     want,
@@ -320,7 +321,7 @@ def test_letting_go_is_waited_for_from_the_resume_when_that_comes_after_until() 
 
 
 def test_rejected_terms_lead_back_to_those_that_telephony_confirmed() -> None:
-    table = Table()
+    table = Table(retry_pause="2h", retry_pause_max="2h")
     command = table.suspended("1", ttl_ms=10 * MINUTE_MS)
     table.step(manual=[order("suspend", "1", ttl_ms=HOUR_MS)])
     (second,) = table.step(manual=[order("suspend", "1", id="x")]).commands
@@ -338,7 +339,7 @@ def test_a_flagged_number_comes_back_on_cleared_alone() -> None:
     assert command.until_ms is None
     assert table.desk.next_event_tick(table.now) is None
     assert table.step(after=30 * DAY_MS).commands == []
-    step = table.step(cleared=["2", "1"])
+    step = table.step(cleared=[clear("2", "number-flagged"), clear("1", "number-flagged")])
     (resume,) = step.commands
     assert (resume.reason, step.changes[0].by) == ("cleared", "number-flagged")
     assert table.step(cleared=["1"]).commands == []
@@ -378,7 +379,8 @@ def test_a_flag_takes_the_ttl_off_a_suspension() -> None:
     assert table.step([flag]).commands == []
     assert table.step([flag], acks=[applied(prolonged)]).closed == [("flag", "suspended")]
     assert table.until(table.now + DAY_MS) == []
-    assert [c.action for c in table.step(cleared=["1"]).commands] == ["resume"]
+    back = table.step(cleared=[clear("1", "number-flagged")])
+    assert [c.action for c in back.commands] == ["resume"]
 
 
 def test_rejected_new_terms_leave_the_old_ones() -> None:
@@ -390,7 +392,7 @@ def test_rejected_new_terms_leave_the_old_ones() -> None:
     assert [r.guard for r in said.refusals] == ["suspend_rejected"]
     assert said.commands == []
     assert table.desk.state("1") is State.SUSPENDED
-    assert table.step(cleared=["1"]).commands == []
+    assert table.step(cleared=[clear("1", "another-rule")]).commands == []
     assert command.until_ms is not None
     steps = table.until(command.until_ms, [flag])
     assert [c.reason for step in steps for c in step.commands] == ["ttl_over"]

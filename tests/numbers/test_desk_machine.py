@@ -11,13 +11,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from monitor.decisions import Ack, Command, ManualAction, Want
+from monitor.decisions import Ack, Cleared, Command, ManualAction, Want
 from monitor.numbers.desk import NumberDesk
 from monitor.numbers.guards import limit
 from monitor.numbers.ledger import DeskStep
 from monitor.numbers.lifecycle import IN_SERVICE, State
 from monitor.numbers.settings import NumbersSettings, PoolsSettings
-from tests.numbers.made import DAY_MS, MINUTE_MS, START_MS, TICK_MS, numbers, order, want
+from tests.numbers.made import DAY_MS, MINUTE_MS, START_MS, TICK_MS, clear, numbers, order, want
 
 A, B = numbers(21), numbers(4, "m")
 POOLS = PoolsSettings.model_validate(
@@ -114,7 +114,7 @@ class Desk(RuleBasedStateMachine):
 
     @rule(numbers=st.lists(NUMBER, max_size=4))
     def cleared(self, numbers: list[str]) -> None:
-        self._step(cleared=numbers)
+        self._step(cleared=[clear(number, "rule-flag") for number in numbers])
 
     @rule(
         action=st.sampled_from(["suspend", "resume", "freeze", "unfreeze"]),
@@ -183,7 +183,7 @@ class Desk(RuleBasedStateMachine):
         if not hasattr(self, "every"):
             return
         self.wants = []
-        self._step(cleared=KNOWN)
+        self._step(cleared=[clear(number, "rule-flag") for number in KNOWN])
         stuck = [n for n in KNOWN if self.every.state(n) not in IN_SERVICE]
         self._step(manual=[order("resume", n, id=f"end-{n}") for n in stuck])
         self._step(acks=[Ack(command.id, "applied", "", 0) for command in self.unanswered])
@@ -200,7 +200,7 @@ class Desk(RuleBasedStateMachine):
     def _step(
         self,
         *,
-        cleared: list[str] | None = None,
+        cleared: list[Cleared] | None = None,
         acks: list[Ack] | None = None,
         manual: list[ManualAction] | None = None,
         everyone: bool = False,
@@ -241,7 +241,10 @@ class Desk(RuleBasedStateMachine):
             assert command.number != A[5], "the never list"
             if command.reason in {"admitted", "prolonged"}:
                 assert not frozen
+            if command.reason == "admitted":
                 self.by_rule.add(command.number)
+            elif command.reason in {"prolonged", "shortened"}:
+                pass  # it was out already, by whoever's order
             else:
                 self.by_rule.discard(command.number)
         self.by_rule = {n for n in self.by_rule if self.every.state(n) not in IN_SERVICE}
