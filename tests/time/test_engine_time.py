@@ -126,10 +126,18 @@ def test_a_freeze_holds_for_every_tick_that_is_judged_after_it(
     # Three hours wait in the log; the freeze is taken before the first of them is judged.
     if frozen:
         bench.order("freeze")
-    bench.source.append(
-        CALLS,
-        [event(START_MS + 60_000 + 100 * n, hangup_by="customer", talk_s=3) for n in range(400)],
-    )
+    calls = [
+        event(
+            START_MS + 60_000 + 100 * n,
+            number=f"+86215000000{n % 6}",
+            hangup_by="customer" if n % 6 == 2 else "agent",
+            outcome="answered",
+            talk_s=3,
+            campaign="spring",
+        )
+        for n in range(400)
+    ]
+    bench.source.append(CALLS, calls)
     bench.clock.advance(3 * HOUR)
     bench.idle(150)
     assert bench.engine.judges.desk.frozen == frozen
