@@ -9,10 +9,7 @@ Positions are bytes: of the file, or of a followed path's log (``monitor.source.
 from __future__ import annotations
 
 import glob
-import gzip
-import io
 import threading
-import zlib
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -24,8 +21,10 @@ import structlog
 from monitor.clock import Clock, SystemClock
 from monitor.errors import SourceError, SourceUnavailable
 from monitor.source.base import Fetched, Partition, Standing
+from monitor.source.descriptors import open_max, spent
 from monitor.source.followed import FollowedFile
-from monitor.source.lines import LineReader, Lines, begins_line, read_at_of
+from monitor.source.lines import Lines
+from monitor.source.once import OnceFile
 from monitor.source.settings import FilesSettings
 
 log = structlog.get_logger(__name__)
@@ -34,8 +33,8 @@ FILES_MAX = 10_000
 LOOK_EVERY_S = 0.05
 """Pause between looks at files that gave nothing."""
 DISCOVER_EVERY_S = 1.0
-_COMPRESSION = 8
-"""Assumed, where only the compressed size is known; for fair shares, nothing else."""
+REST_AFTER_S = 60.0
+"""A file that gave nothing for so long is not kept open."""
 
 
 class _LogFile(Protocol):
@@ -49,7 +48,15 @@ class _LogFile(Protocol):
     @property
     def end(self) -> int: ...
 
+    @property
+    def resting(self) -> bool: ...
+
+    @property
+    def idle(self) -> bool: ...
+
     def take(self, limit: int) -> Lines: ...
+
+    def rest(self) -> None: ...
 
     def close(self) -> None: ...
 
@@ -62,6 +69,11 @@ class FileSource:
         self._clock = clock or SystemClock()
         self._files: dict[Partition, _LogFile] = {}
         self._wanted: dict[Partition, int] = {}
+        self._gave_s: dict[Partition, float] = {}
+        """When each file was last read with success."""
+        self._open = 0
+        self._open_max = open_max()
+        self._left_out = 0
         self._never = threading.Event()
         self._discover_after_s = 0.0
         self._started = False
@@ -119,13 +131,10 @@ class FileSource:
         ]
         left = [max(1, file.end - file.position) for _, file in turn]
         total = max(1, sum(left))
+        self._open = sum(not file.resting for file in self._files.values())
         fetched = []
         for (partition, file), share in zip(turn, left, strict=True):
-            try:
-                lines = file.take(max(1, max_records * share // total))
-            except OSError as fault:
-                msg = f"{partition.topic} cannot be read now: {fault.strerror or fault}"
-                raise SourceUnavailable(msg) from fault
+            lines = self._take_of(partition, file, max(1, max_records * share // total))
             if lines.values:
                 fetched.append(
                     Fetched(
@@ -139,18 +148,62 @@ class FileSource:
                 )
         return fetched
 
+    def _take_of(self, partition: Partition, file: _LogFile, limit: int) -> Lines:
+        """Lines of one file, which is closed again when it has been idle, or too many are open."""
+        rested = file.resting
+        try:
+            lines = file.take(limit)
+        except OSError as fault:
+            if isinstance(tired := spent(fault, Path(partition.topic)), SourceUnavailable):
+                raise tired from fault
+            msg = f"{partition.topic} cannot be read now: {fault.strerror or fault}"
+            raise SourceUnavailable(msg) from fault
+        self._open += rested - file.resting
+        now_s = self._clock.monotonic_s()
+        if lines.values or partition not in self._gave_s:
+            self._gave_s[partition] = now_s
+        quiet = file.idle and now_s - self._gave_s[partition] >= REST_AFTER_S
+        if not file.resting and (quiet or self._open > self._open_max):
+            file.rest()
+            self._open -= 1
+        return lines
+
     def _discover(self) -> None:
         """Take up files that are named or matched and not known yet."""
         self._discover_after_s = self._clock.monotonic_s() + DISCOVER_EVERY_S
-        for path in self._paths():
+        paths = self._paths()
+        new = [path for path in paths if Partition(path, 0) not in self._files]
+        if len(self._files) + len(new) > FILES_MAX:
+            self._forget_but(frozenset(paths))
+        # Those that were read before come first: their positions must not be lost.
+        new.sort(key=lambda path: (Partition(path, 0) not in self._wanted, path))
+        room = max(0, FILES_MAX - len(self._files))
+        if len(new) > room:
+            self._too_many(len(new) - room)
+        for path in new[:room]:
             partition = Partition(path, 0)
-            if partition in self._files:
-                continue
-            if len(self._files) >= FILES_MAX:
-                msg = f"more than {FILES_MAX} files; the pattern matches too much"
-                raise SourceError(msg)
-            self._files[partition] = self._open(path, self._wanted.get(partition))
+            self._files[partition] = file = self._opened(path, self._wanted.get(partition))
+            self._open += not file.resting
+            if self._open > self._open_max:
+                file.rest()
+                self._open -= 1
         self._files = dict(sorted(self._files.items()))
+
+    def _forget_but(self, paths: AbstractSet[str]) -> None:
+        """Let go of files that are gone and were read to their end."""
+        gone = [p for p, file in self._files.items() if p.topic not in paths and file.idle]
+        for partition in gone:
+            self._files.pop(partition).close()
+            self._gave_s.pop(partition, None)
+
+    def _too_many(self, count: int) -> None:
+        """Some files find no room: read once, that is an error; followed, the others go on."""
+        msg = f"more than {FILES_MAX} files; the pattern matches too much"
+        if not self._settings.follow:
+            raise SourceError(msg)
+        if count != self._left_out:
+            self._left_out = count
+            log.error("files_left_out", count=count, detail=msg)
 
     def _paths(self) -> list[str]:
         """Files as configured and as matched; not those that rotation has put beside another."""
@@ -170,62 +223,11 @@ class FileSource:
             found = {path for path in found if not path.startswith(marks)}
         return sorted(found)
 
-    def _open(self, path: str, position: int | None) -> _LogFile:
+    def _opened(self, path: str, position: int | None) -> _LogFile:
         if not self._settings.follow:
-            return _OnceFile(path, position, self._settings.max_line)
+            return OnceFile(path, position, self._settings.max_line)
         followed = FollowedFile(
             path, bookmarks=self._settings.bookmarks, max_line=self._settings.max_line
         )
         followed.start(position)
         return followed
-
-
-class _OnceFile:
-    """A file that does not change, plain or compressed."""
-
-    def __init__(self, path: str, position: int | None, max_line: int) -> None:
-        self.complete = not position
-        self._path = path
-        self._compressed = path.endswith(".gz")
-        try:
-            self._size = Path(path).stat().st_size
-            if self._compressed:
-                self._file: io.FileIO | gzip.GzipFile = gzip.open(path, "rb")  # noqa: SIM115 - kept
-            else:
-                self._file = Path(path).open("rb", buffering=0)  # noqa: SIM115 - kept
-        except OSError as fault:
-            msg = f"{path} cannot be read: {fault.strerror or fault}"
-            raise SourceError(msg) from fault
-        self._reader = LineReader(self._read_at, position or 0, max_line)
-        self._drained = False
-        if position and not begins_line(self._read_at, position):
-            self.close()
-            msg = f"{path} is not the file that was read before: no line begins at {position}"
-            raise SourceError(msg)
-
-    @property
-    def position(self) -> int:
-        return self._reader.at
-
-    @property
-    def end(self) -> int:
-        if self._drained:
-            return self._reader.at
-        size = self._size * _COMPRESSION if self._compressed else self._size
-        return max(size, self._reader.at + 1)
-
-    def take(self, limit: int) -> Lines:
-        before = self._reader.progress
-        lines = self._reader.take(limit, final=True)
-        self._drained = self._reader.progress == before
-        return lines
-
-    def _read_at(self, offset: int, size: int) -> bytes:
-        try:
-            return read_at_of(self._file)(offset, size)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as fault:
-            msg = f"{self._path} is damaged: {fault}"
-            raise SourceError(msg) from fault
-
-    def close(self) -> None:
-        self._file.close()

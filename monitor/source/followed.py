@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import io
 import os
 import re
 import zlib
@@ -23,11 +22,10 @@ import structlog
 
 from monitor.errors import SourceUnavailable
 from monitor.source.bookmarks import Bookmark, Generation, head_of
+from monitor.source.descriptors import OpenFile, opened, spent
 from monitor.source.lines import LineReader, Lines, ReadAt, begins_line, read_at_of
 
 log = structlog.get_logger(__name__)
-
-_File = io.FileIO | gzip.GzipFile
 
 SWITCHES_MAX = 100
 """Files that one call may go through."""
@@ -58,7 +56,7 @@ class _Current:
     """The file being read."""
 
     generation: Generation
-    file: _File
+    file: OpenFile
     reader: LineReader
 
     @property
@@ -89,6 +87,9 @@ class FollowedFile:
         """Size of the current file when it was last found to hold no further whole line."""
         self._waiting = False
         """There was no file to read when last looked."""
+        self._resting: tuple[int, ...] | None = None
+        """Device, inode, size and time of what stood at the path when our file was put to rest."""
+        self._rested_idle = False
 
     @property
     def position(self) -> int:
@@ -100,7 +101,8 @@ class FollowedFile:
         """The position, when all whole lines were handed out; else where the file ends."""
         current = self._current
         if current is None:
-            return self._position if self._waiting else self._position + 1
+            done = self._rested_idle if self._resting else self._waiting
+            return self._position if done else self._position + 1
         if current.size == self._idle_size:
             return current.position
         return max(current.generation.start + current.size, current.position + 1)
@@ -132,6 +134,8 @@ class FollowedFile:
         Raises:
             SourceUnavailable: the bookmark of a new file cannot be written.
         """
+        if self._resting and not self._wake():
+            return Lines(np.empty(0, np.int64), [])
         for _ in range(SWITCHES_MAX):
             current = self._current
             if current is None:
@@ -161,6 +165,41 @@ class FollowedFile:
     def close(self) -> None:
         """Close the file; calling it twice is fine."""
         self._close()
+
+    @property
+    def resting(self) -> bool:
+        """No descriptor is held."""
+        return self._current is None
+
+    @property
+    def idle(self) -> bool:
+        """All whole lines that are there were handed out."""
+        return self.position >= self.end
+
+    def rest(self) -> None:
+        """Let go of the descriptor until something changes at the path."""
+        if self._current is not None:
+            self._resting = self._there()  # before looking: what comes in between wakes it
+            self._rested_idle = self.idle
+            self._close()
+
+    def _wake(self) -> bool:
+        """Go on with the file that was put to rest; False while nothing has changed."""
+        if self._rested_idle and self._resting == self._there():
+            return False
+        found = None if self._last is None else self._find(self._last)
+        self._resting = None
+        opened_again = found is not None and self._open(found)
+        if not opened_again and not self._rested_idle:
+            self._lose()
+        return True
+
+    def _there(self) -> tuple[int, ...]:
+        """What tells one state of what stands at the path from another; zeros for nothing."""
+        with contextlib.suppress(OSError):
+            stat = os.stat(self._path)  # noqa: PTH116 - asked often, of many files
+            return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
+        return (0,)
 
     # Going from file to file
 
@@ -205,16 +244,19 @@ class FollowedFile:
     def _siblings(self) -> list[_Found]:
         """What rotation has made of former files of this path, the longest unwritten first."""
         marks = (f"{self._path.name}.", f"{self._path.name}-")
-        with contextlib.suppress(OSError):
+        try:
             names = [path for path in self._path.parent.iterdir() if path.name.startswith(marks)]
             found = [look for path in names[:SIBLINGS_MAX] if (look := _look(path)) is not None]
             return sorted(found, key=_age)
-        return []
+        except OSError as fault:
+            if (tired := spent(fault, self._path)) is not fault:
+                raise tired from fault
+            return []
 
     def _open(self, found: _Found) -> bool:
         """Make it the current file; false when it has changed again, or is too short."""
         try:
-            file = _opened(found.path)
+            file = opened(found.path)
         except OSError:
             return False
         generation = found.generation
@@ -279,11 +321,7 @@ class FollowedFile:
         log.error("file_lost_before_it_was_read", path=str(self._path), position=self._position)
 
 
-def _opened(path: Path) -> _File:
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb", buffering=0)
-
-
-def _reading(file: _File, head: str) -> ReadAt:
+def _reading(file: OpenFile, head: str) -> ReadAt:
     """Reads at an offset, and makes sure that it is still the file with this head."""
     plain = read_at_of(file)
     if isinstance(file, gzip.GzipFile):
@@ -309,7 +347,7 @@ def _reading(file: _File, head: str) -> ReadAt:
 def _look(path: Path) -> _Found | None:
     """The file with its first line; None when it is not there or has no whole line yet."""
     try:
-        with _opened(path) as file:
+        with opened(path) as file:
             head = head_of(read_at_of(file))
             stat = os.fstat(file.fileno())
     except (EOFError, OSError, zlib.error):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import itertools
 import os
@@ -11,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.clock import ManualClock
 from monitor.errors import SourceError, SourceUnavailable
+from monitor.source import descriptors, files
 from monitor.source.base import Partition, Source
 from monitor.source.files import FileSource
 from monitor.source.settings import FilesSettings
@@ -614,4 +617,129 @@ def test_a_followed_source_is_never_exhausted_and_waits_by_the_clock(tmp_path: P
     assert source.poll(1, 1.5) == []
     assert clock.monotonic_s() == pytest.approx(1.5)
     assert not source.exhausted()
+    source.close()
+
+
+def open_files(folder: Path) -> int:
+    """Descriptors of this process that are open on files of the folder."""
+    links = list(Path("/proc/self/fd").iterdir())
+    return sum(link.exists() and link.resolve().is_relative_to(folder) for link in links)
+
+
+@pytest.mark.parametrize("follow", [True, False])
+def test_more_files_than_may_be_open_are_all_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, follow: bool
+) -> None:
+    monkeypatch.setattr(descriptors, "OPEN_MAX", 3)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for n in range(20):
+        (folder / f"{n:02}.jsonl").write_bytes(b"".join(b"%d %d\n" % (n, k) for k in range(30)))
+    source = FileSource(files_settings(tmp_path, folder / "*.jsonl", follow=follow), ManualClock())
+    source.start({}, None)
+    got: list[bytes | None] = []
+    most = 0
+    while len(got) < 600:
+        got += [value for chunk in source.poll(40, 0.0) for value in chunk.values]
+        most = max(most, open_files(folder))
+    assert sorted(got, key=str) == sorted(
+        (b"%d %d" % (n, k) for n in range(20) for k in range(30)), key=str
+    )
+    assert most <= 4
+    drain(source)
+    assert at_end(source.standings())
+    source.close()
+    assert open_files(folder) == 0
+
+
+def test_an_idle_file_is_closed_and_goes_on_when_it_grows(tmp_path: Path) -> None:
+    folder, clock = tmp_path / "in", ManualClock()
+    folder.mkdir()
+    path = folder / "a.jsonl"
+    path.write_bytes(b"1\n")
+    source = FileSource(files_settings(tmp_path, path, follow=True), clock)
+    source.start({}, None)
+    assert drain(source) == [b"1"]
+    clock.advance(59_999)
+    source.poll(10, 0.0)
+    assert open_files(folder) == 1
+    clock.advance(1)
+    source.poll(10, 0.0)
+    assert open_files(folder) == 0
+    assert at_end(source.standings())
+    with path.open("ab") as file:
+        file.write(b"2\nhal")
+    assert drain(source) == [b"2"]
+    # At rest in the midst of a line, renamed, and gone on with; the next file begins after it.
+    clock.advance(60_000)
+    source.poll(10, 0.0)
+    assert open_files(folder) == 0
+    with path.open("ab") as file:
+        file.write(b"f\n3\n")
+    path.rename(folder / "a.jsonl.1")
+    path.write_bytes(b"4\n")
+    assert drain(source) == [b"half", b"3", b"4"]
+    source.close()
+
+
+def test_a_file_at_rest_that_is_truncated_and_as_long_again_is_noticed(tmp_path: Path) -> None:
+    clock, path = ManualClock(), tmp_path / "a.jsonl"
+    path.write_bytes(b"1\n")
+    source = FileSource(files_settings(tmp_path, path, follow=True), clock)
+    source.start({}, None)
+    assert drain(source) == [b"1"]
+    clock.advance(60_000)
+    source.poll(10, 0.0)
+    path.write_bytes(b"2\n")
+    os.utime(path, ns=(1, 1))
+    assert drain(source) == [b"2"]
+    source.close()
+
+
+def test_without_descriptors_a_file_is_not_taken_for_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"1\n")
+    source = FileSource(files_settings(tmp_path, path, follow=True), ManualClock())
+    source.start({}, None)
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refuse)
+        with pytest.raises(SourceUnavailable, match="ulimit"):
+            source.poll(10, 0.0)
+    assert drain(source) == [b"1"]
+    source.close()
+
+
+def test_files_beyond_the_bound_are_left_out_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "FILES_MAX", 2)
+    clock = ManualClock()
+    for name in "abc":
+        (tmp_path / f"{name}.jsonl").write_bytes(name.encode() + b"\n")
+    once = FileSource(files_settings(tmp_path, tmp_path / "*.jsonl", follow=False), clock)
+    with pytest.raises(SourceError, match="more than 2 files"):
+        once.start({}, None)
+    source = FileSource(files_settings(tmp_path, tmp_path / "*.jsonl", follow=True), clock)
+    with structlog.testing.capture_logs() as logs:
+        # One that was read before finds room first.
+        source.start({Partition(str(tmp_path / "c.jsonl"), 0): 0}, None)
+        assert drain(source) == [b"a", b"c"]
+        clock.advance(1_000)
+        source.poll(10, 0.0)
+    assert [each["count"] for each in logs if each["event"] == "files_left_out"] == [1]
+    # One that is gone makes room.
+    (tmp_path / "a.jsonl").unlink()
+    clock.advance(1_000)
+    got = []
+    for _ in range(3):
+        got += drain(source)
+        clock.advance(1_000)
+    assert got == [b"b"]
+    assert {Path(part.topic).name for part in source.standings()} == {"b.jsonl", "c.jsonl"}
     source.close()
