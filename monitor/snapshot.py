@@ -111,6 +111,8 @@ class RuleStanding:
     levels: tuple[RuleLevel, ...] = ()
     states: Mapping[str, int] = field(default_factory=dict)
     """Scopes by state: ``warming``, ``ok``, ``insufficient``, ``pending``, ``firing``, …"""
+    folded: int = 0
+    """Scopes that became part of a wave of events instead of an alert each, since (re)load."""
 
 
 @dataclass(frozen=True, slots=True)

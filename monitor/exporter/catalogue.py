@@ -132,6 +132,11 @@ RULE_THRESHOLD = _gauge(
 RULE_SCOPES = _gauge(
     "callcentre_rule_scopes", "Scopes of a rule, by the state they are in.", "rule", "state"
 )
+RULE_FOLDED = _counter(
+    "callcentre_rule_folded_scopes_total",
+    "Scopes whose event became part of a wave: one alert for all, and nothing suspended for it.",
+    "rule",
+)
 RULE_INFO = _gauge(
     "callcentre_rule_info",
     "Always 1: what a rule watches.",

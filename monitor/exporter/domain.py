@@ -67,7 +67,7 @@ def _indicators(snapshot: Snapshot) -> Iterator[Metric]:
 
 def _rules(snapshot: Snapshot) -> Iterator[Metric]:
     infos, thresholds = Rows(names.RULE_INFO), Rows(names.RULE_THRESHOLD)
-    scopes = Rows(names.RULE_SCOPES)
+    scopes, folded = Rows(names.RULE_SCOPES), Rows(names.RULE_FOLDED)
     for rule in snapshot.rules:
         scope = "+".join(rule.by)
         infos.add(1, rule.rule, rule.indicator, rule.window, scope, rule.status)
@@ -83,9 +83,12 @@ def _rules(snapshot: Snapshot) -> Iterator[Metric]:
             )
         for state, count in sorted(rule.states.items()):
             scopes.add(count, rule.rule, state)
+        if not rule.indicator:
+            folded.add(rule.folded, rule.rule)
     yield infos.metric
     yield thresholds.metric
     yield scopes.metric
+    yield folded.metric
 
 
 def _alerts(snapshot: Snapshot, rows_max: int) -> Iterator[Metric]:

@@ -25,6 +25,7 @@ from monitor.numbers.people import People
 from monitor.numbers.pools import PoolBook
 from monitor.numbers.record import Record, Timer
 from monitor.numbers.settings import NumbersSettings, PoolsSettings
+from monitor.numbers.summary import summed
 from monitor.numbers.wishes import Wishes
 from monitor.snapshot import NumberStanding
 
@@ -153,6 +154,7 @@ class NumberDesk:
             self._clear(each, tick)
         self._time(tick)
         self._wishes.grant(wants, tick)
+        out.refusals = summed(out.refusals)
         if out.changes or out.refusals or self._is_due(tick):
             self._find_due(tick)
         return out

@@ -187,6 +187,7 @@ class RuleBook:
         """Every rule with its scopes by state, and the episodes that are not over."""
         judges = self._judges().values()
         counts = {judge.rule.id: judge.counts() for judge in judges}
+        folded = self.folded()
         firing = [
             (judge.rule, row)
             for judge in judges
@@ -196,7 +197,9 @@ class RuleBook:
         standings = [standing(rule, row) for rule, row in firing]
         standings.sort(key=lambda alert: (alert.level != "crit", alert.since_ms, alert.episode))
         return RuleStates(
-            tuple(rule_standing(rule, counts.get(rule.id, {})) for rule in self.rules),
+            tuple(
+                rule_standing(rule, counts.get(rule.id, {}), folded[rule.id]) for rule in self.rules
+            ),
             tuple(standings),
         )
 

@@ -36,7 +36,7 @@ def standing(rule: Rule, row: Row) -> AlertStanding:
     )
 
 
-def rule_standing(rule: Rule, counts: Mapping[str, int]) -> RuleStanding:
+def rule_standing(rule: Rule, counts: Mapping[str, int], folded: int = 0) -> RuleStanding:
     """A rule with its scopes by state, every state named."""
     return RuleStanding(
         rule=rule.id,
@@ -50,4 +50,5 @@ def rule_standing(rule: Rule, counts: Mapping[str, int]) -> RuleStanding:
             if level.bound is not None
         ),
         states={str(state): counts.get(str(state), 0) for state in State},
+        folded=folded,
     )

@@ -241,6 +241,16 @@ def test_exceptions_match_on_all_the_dimensions_they_name() -> None:
     assert [dict(alert.scope)["number"] for alert in step.alerts] == ["+862150000008"]
 
 
+def test_a_rule_on_a_figure_is_judged_in_its_term_alone() -> None:
+    bench = Bench(rule(effective_from=T0 + 2 * TICK, effective_to=T0 + 4 * TICK))
+    assert bench.at(1, {N: (10, 20)}).alerts == []
+    began = bench.at(2)
+    assert [alert.reason for alert in began.alerts] == ["breach"], "what is bad already counts"
+    over = bench.at(4)
+    assert [(alert.state, alert.reason) for alert in over.alerts] == [("resolved", "rule_over")]
+    assert bench.at(5, {N: (10, 20)}).alerts == []
+
+
 def test_shadow_decides_the_same_and_says_so() -> None:
     acting = {"suspend": {"ttl": "30m", "backoff": "double", "ttl_max": "24h"}}
     bench = Bench(rule(status="shadow", action=acting))

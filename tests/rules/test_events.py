@@ -173,6 +173,17 @@ def test_exceptions_are_left_alone() -> None:
     assert at(mine, 2).cleared == [UNDONE], "it may have been suspended before it was excepted"
 
 
+def test_exceptions_may_be_written_as_people_write_numbers() -> None:
+    """``normalise`` is what makes pools and the never list the same."""
+    written = flag(**{"except": [{"number": ["021 5000 0007"]}]})
+    spelled = {"021 5000 0007": N}
+    mine = RuleBook(
+        (written,), FakeSource(), tick_ms=TICK, normalise=lambda text: spelled.get(text, text)
+    )
+    mine.load(rows((1, "number.flagged", N), (1, "number.flagged", "+1")))
+    assert [want.number for want in at(mine, 1).wants] == ["+1"]
+
+
 def test_without_an_until_it_ends_in_time_after_the_last_event() -> None:
     mine = book(
         flag(event={"on": "number.flagged"}, recovering={"for": "20s"}, action=None, notify={})
