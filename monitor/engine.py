@@ -36,6 +36,7 @@ from monitor.rules.evaluate import RuleBook
 from monitor.source.base import Fetched, Partition, Source
 from monitor.stats import OTHER_TYPES, Stats
 from monitor.windows.dedup import Dedup
+from monitor.windows.doubt import Doubt
 from monitor.windows.pending import Pending, aligned
 from monitor.windows.steady import SteadyTime
 from monitor.windows.watermark import NEVER, Floor, Watermarks
@@ -140,6 +141,7 @@ class Engine:
         self.watermarks = watermarks
         self.pending = Pending(tick_ms=pace.tick_ms)
         self.dedup = dedup
+        self.doubt = Doubt()
         self.dead_letters = dead_letters
         self.recorder = recorder
         self.clock = clock
@@ -326,6 +328,7 @@ class Engine:
             return None
         unique = self.dedup.apply(rows)
         self.stats.dedup_uncertain += unique.uncertain
+        self.doubt.load(unique.uncertain_ticks)
         for outcome, frame in (("accepted", unique.frame), ("duplicate", unique.duplicates)):
             for name, count in frame["type"].value_counts().iter_rows():
                 self.stats.events[name if name in EVENT_TYPES else OTHER_TYPES, outcome] += count
@@ -348,6 +351,7 @@ class Engine:
     def _next_tick(self, row_ticks: deque[int], until: int) -> int | None:
         """The next tick at which anything can change; quiet stretches are skipped."""
         after = self.judged
+        horizon_ms = self.judges.indicators.horizon_ms
         every, report = self.pace.evict_every_ms, self.pace.report_every_ms
         candidates = [
             row_ticks[0] if row_ticks else None,
@@ -355,6 +359,7 @@ class Engine:
             self.judges.indicators.next_event_tick(after),
             self.judges.rules.next_event_tick(after),
             self.judges.desk.next_event_tick(after),
+            self.doubt.next_event_tick(horizon_ms, self.pace.tick_ms),
             aligned(after - after % every + every, self.pace.tick_ms),
             None if report is None else after - after % report + report,
         ]
@@ -364,6 +369,7 @@ class Engine:
     def _tick(self, tick: int, outcome: Outcome) -> None:
         started = self.clock.monotonic_s()
         judges = self.judges
+        doubts = self.doubt.step(tick, judges.indicators.horizon_ms)
         if tick <= self.silent_until:
             while self._seen and self._seen[0][0] <= tick:
                 self._seen.popleft()
@@ -383,8 +389,11 @@ class Engine:
             judges.desk.observe(*self._seen.popleft())
         judges.indicators.step(tick)
         judged = judges.rules.step(tick, judges.desk.held)
-        decided = judges.desk.step(tick, judged.wants, judged.cleared, acks, manual)
+        decided = judges.desk.step(
+            tick, self.doubt.shadowed(judged.wants), judged.cleared, acks, manual
+        )
         ended = [judges.rules.close(episode, tick, why) for episode, why in decided.closed]
+        outcome.decisions += doubts
         outcome.decisions += judged.alerts
         outcome.decisions += [alert for alert in ended if alert is not None]
         outcome.decisions += decided.commands
@@ -429,6 +438,7 @@ class Engine:
             "watermarks": self.watermarks.snapshot(),
             "pending": self.pending.snapshot(),
             "dedup": self.dedup.snapshot(),
+            "doubt": self.doubt.snapshot(),
             "owners": self.owners.snapshot(),
             "indicators": self.judges.indicators.snapshot(),
             "rules": self.judges.rules.snapshot(),
@@ -441,6 +451,8 @@ class Engine:
         self.watermarks.restore(state["watermarks"])
         self.pending.restore(state["pending"])
         self.dedup.restore(state["dedup"])
+        if "doubt" in state:  # checkpoints of an older program have none
+            self.doubt.restore(state["doubt"])
         self.owners.restore(state["owners"])
         self.judges.indicators.restore(state["indicators"])
         self.judges.rules.restore(state["rules"])

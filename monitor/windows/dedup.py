@@ -27,6 +27,8 @@ class Unique:
     """The rows dropped: ``type`` alone, for the counters."""
     uncertain: int
     """Rows accepted while the table was full, whose copies may not be recognised."""
+    uncertain_ticks: list[int]
+    """Ticks that have such rows, ascending."""
 
 
 class Dedup:
@@ -52,27 +54,37 @@ class Dedup:
         """Drop rows whose id was seen; ``released`` is in order of tick."""
         frames: list[pl.DataFrame] = []
         dropped: list[pl.DataFrame] = []
-        uncertain = 0
+        uncertain, ticks = 0, set[int]()
         generations = released["tick"] // self._span_ms
         for generation in generations.unique(maintain_order=True).to_list():
             self._turn(generation)
             part = released.filter(generations == generation)
             ids = part["id"]
-            first = ids.is_first_distinct()
             known = self._known(ids)
+            first = ids.is_first_distinct()
             if known is not None:
                 first &= ~known
+            room = max(self._limit - len(self), 0)
+            if first.sum() > room:
+                # None that is not remembered is recognised, even beside its copy: whether both
+                # are released at once depends on how fast the log was read.
+                remembered = part.filter(first)["id"].head(room)
+                doubtful = ~ids.is_in(remembered.implode())
+                if known is not None:
+                    doubtful &= ~known
+                first |= doubtful
+                ticks.update(part.filter(doubtful)["tick"].to_list())
+                uncertain += int(doubtful.sum())
             kept = part if first.all() else part.filter(first)
             if kept.height != part.height:
                 dropped.append(part.filter(~first).select("type"))
-            room = self._limit - len(self)
-            self._current.add(kept["id"].head(max(room, 0)))
-            uncertain += max(kept.height - max(room, 0), 0)
+            self._current.add(part.filter(first)["id"].head(room))
             frames.append(kept)
         return Unique(
             frame=pl.concat(frames),
             duplicates=pl.concat(dropped) if dropped else released.select("type").clear(),
             uncertain=uncertain,
+            uncertain_ticks=sorted(ticks),
         )
 
     def snapshot(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import itertools
 from unittest.mock import patch
 
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.windows.dedup import Dedup, unpacked
@@ -38,6 +38,7 @@ ordered = st.lists(
 ).map(lambda rows: sorted(rows, key=lambda row: row[1]))
 
 
+@settings(deadline=None)
 @given(rows=ordered, cuts=st.lists(st.integers(0, 40), max_size=4))
 def test_equals_the_oracle_for_any_split(rows: list[tuple[str, int]], cuts: list[int]) -> None:
     with patch("monitor.windows.dedup.CHUNK_IDS", 3):
@@ -94,3 +95,14 @@ def test_a_snapshot_packs_what_came_since_the_last_alone() -> None:
     assert [len(unpacked(blob)) for blob in second] == [4, 4, 4, 1]
     assert all(a is b for a, b in zip(first[:2], second[:2], strict=True)), "not packed again"
     assert [unpacked(a).to_list() for a in third] == [unpacked(b).to_list() for b in second]
+
+
+def test_at_the_cap_batches_do_not_matter() -> None:
+    rows = [(name, 5) for name in "aabccdbdcae"] + [(name, 10) for name in "adz"]
+    whole = Dedup(lateness_ms=LATENESS, tick_ms=TICK, limit=2).apply(released(rows))
+    dedup = Dedup(lateness_ms=LATENESS, tick_ms=TICK, limit=2)
+    parts = [dedup.apply(released([row])) for row in rows]
+    kept = [name for part in parts for name in part.frame["id"].to_list()]
+    assert whole.frame["id"].to_list() == kept == list("abccddcedz")
+    assert whole.uncertain == sum(part.uncertain for part in parts) == 8
+    assert whole.uncertain_ticks == [5, 10]
