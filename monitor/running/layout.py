@@ -48,12 +48,14 @@ def _packed_ids(state: State) -> State:
 def _causes(state: State) -> State:
     """2 → 3."""
     engine: Mapping[str, Any] = state["engine"]
-    ledger, rules = engine["desk"]["ledger"], engine["rules"]
+    ledger = engine["desk"]["ledger"]
     records = [_with_causes(record) for record in ledger["records"]]
-    entries = {mark: _with_waves(entry) for mark, entry in rules["rules"].items()}
-    desk = {**engine["desk"], "ledger": {**ledger, "records": records}}
-    rules = {**rules, "rules": entries, "parted": []}
-    return {**state, "engine": {**engine, "desk": desk, "rules": rules}}
+    changed: State = {"desk": {**engine["desk"], "ledger": {**ledger, "records": records}}}
+    if "rules" in engine:  # what the store keeps of a state is the numbers alone
+        rules = engine["rules"]
+        entries = {mark: _with_waves(entry) for mark, entry in rules["rules"].items()}
+        changed["rules"] = {**rules, "rules": entries, "parted": []}
+    return {**state, "engine": {**engine, **changed}}
 
 
 def _with_causes(record: State) -> State:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from monitor.decisions import NumberChange
@@ -10,7 +12,7 @@ from monitor.numbers.requests import answer_id, in_words, was_refused
 from tests.numbers.made import START_MS, TICK_MS, Table, order
 
 
-def strict(**settings: object) -> Table:
+def strict(**settings: Any) -> Table:
     """A table whose desk takes only what begins with + for a number."""
     table = Table(**settings)
     table.desk = NumberDesk(

@@ -92,6 +92,46 @@ def test_a_run_goes_on_from_an_older_checkpoint(tmp_path: Path, layout: int) -> 
     assert dropped == COPIES + own
 
 
+def test_the_numbers_alone_are_read_as_well(tmp_path: Path) -> None:
+    """What the store keeps of a state, for when there is no checkpoint."""
+    state = load(tmp_path, 2)
+    engine = {name: state["engine"][name] for name in ("judged", "desk")}
+    found = upgraded({"layout": 2, "engine": engine})["engine"]
+    assert found["desk"] == upgraded(state)["engine"]["desk"]
+    assert set(found) == {"judged", "desk"}
+
+
+def test_a_suspension_of_layout_2_has_its_one_cause(tmp_path: Path) -> None:
+    (record,) = load(tmp_path, 2)["engine"]["desk"]["ledger"]["records"]
+    (mine,) = upgraded(load(tmp_path, 2))["engine"]["desk"]["ledger"]["records"]
+    assert record["state"] == "suspended"
+    assert [(c["rule"], c["until_ms"], c["release"]) for c in mine["causes"]] == [
+        (record["rule"], record["until_ms"], record["release"])
+    ]
+    assert (mine["told_ms"], mine["kept_ms"]) == (record["until_ms"], record["until_ms"])
+
+
+def test_terms_under_way_in_layout_2_fall_back_to_those_confirmed(tmp_path: Path) -> None:
+    state = load(tmp_path, 2)
+    (record,) = state["engine"]["desk"]["ledger"]["records"]
+    record.update(old_release="time", old_until_ms=record["until_ms"], until_ms=None)
+    record["release"] = "cleared"
+    (mine,) = upgraded(state)["engine"]["desk"]["ledger"]["records"]
+    assert (mine["told_ms"], mine["kept_ms"]) == (None, record["old_until_ms"])
+    assert [cause["release"] for cause in mine["causes"]] == ["cleared"]
+
+
+@pytest.mark.parametrize("owed", [True, False])
+def test_a_number_that_was_coming_back_in_layout_2_has_no_cause(
+    tmp_path: Path, *, owed: bool
+) -> None:
+    state = load(tmp_path, 2)
+    (record,) = state["engine"]["desk"]["ledger"]["records"]
+    record.update({"owed": True} if owed else {"state": "resuming"})
+    (mine,) = upgraded(state)["engine"]["desk"]["ledger"]["records"]
+    assert mine["causes"] == []
+
+
 def test_todays_layout_is_left_as_it_is(tmp_path: Path) -> None:
     state = upgraded(load(tmp_path, 1))
     assert state["layout"] == LAYOUT
