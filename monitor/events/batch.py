@@ -45,6 +45,7 @@ REJECT_REASONS = (
     "over_long_string",
     "bad_time",
     "out_of_range",
+    "not_allowed",
     "from_the_future",
     "too_late",
 )

@@ -48,6 +48,7 @@ class Decoder:
         self._strict = StrictDecoder(columns, heeded, settings.limits)
         self._phones = Phones(settings.phones)
         self._organisation = Organisation.of(settings.organisation)
+        self._allow = settings.allow
 
     def decode(self, fetched: Fetched) -> Decoded:
         """The rows of one batch, in offset order, and what was refused; never raises.
@@ -57,6 +58,9 @@ class Decoder:
         """
         records, rows = _present(fetched.values)
         frame, rejects = self._read(fetched, records, rows)
+        frame, uninvited = self._uninvited(fetched, frame)
+        if uninvited:
+            rejects = sorted([*rejects, *uninvited], key=lambda reject: reject.offset)
         at = frame[ROW].to_numpy()
         frame = frame.select(
             "id", "type", "time", pl.Series("offset", fetched.offsets[at]), *self._fields()
@@ -69,6 +73,25 @@ class Decoder:
             rejects=rejects,
             tombstones=len(fetched.values) - len(records),
         )
+
+    def _uninvited(
+        self, fetched: Fetched, frame: pl.DataFrame
+    ) -> tuple[pl.DataFrame, list[Reject]]:
+        """Without the rows of types that are not taken from this topic, and those as rejects."""
+        topic = fetched.partition.topic
+        types = sorted(kind for kind, topics in self._allow.items() if topic not in topics)
+        if not types:
+            return frame, []
+        refused = frame["type"].is_in(types)
+        if not refused.any():
+            return frame, []
+        rejects = []
+        for row, kind in frame.filter(refused).select(ROW, "type").iter_rows():
+            record = fetched.values[row] or b""
+            detail = f"{kind} is not taken from topic {topic} (events.allow)"
+            offset = int(fetched.offsets[row])
+            rejects.append(Reject(fetched.partition, offset, "not_allowed", detail, record))
+        return frame.filter(~refused), rejects
 
     def _fields(self) -> list[str]:
         return list(self._columns.schema)[3:]

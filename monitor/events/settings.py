@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import phonenumbers
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from monitor.events.catalogue import EVENT_TYPES
 from monitor.units import Size
 
 
@@ -76,6 +77,19 @@ class EventSettings(_Settings):
     dead_letters: DeadLetterFile = DeadLetterFile()
     organisation: dict[str, dict[str, tuple[str, ...]]] = {}
     """Team → group → agents."""
+    allow: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = {}
+    """Event type → the only topics (of a file source: paths) it is taken from, so that the right to
+    write to a topic says who may flag a number; elsewhere it is a dead letter, ``not_allowed``.
+    Types that are not named here are taken from every topic."""
+
+    @field_validator("allow")
+    @classmethod
+    def _known_types(cls, allow: dict[str, Any]) -> dict[str, Any]:
+        for name in allow:
+            if name not in EVENT_TYPES:
+                msg = f"there is no event type {name!r}"
+                raise ValueError(msg)
+        return allow
 
     @field_validator("organisation")
     @classmethod

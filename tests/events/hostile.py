@@ -14,6 +14,8 @@ CORPUS = Path(__file__).parent / "corpus"
 AT_MS = 1_795_309_200_000
 """2026-11-22T09:00:00+08:00, give or take a second."""
 ACCEPTED = "accepted"
+BY_TOPIC = {"not_allowed"}
+"""Decided by where a record stands, not by what it holds: tests/security."""
 BY_WATERMARK = frozenset({"from_the_future", "too_late"})
 """Well-formed: the decoder takes them, the watermark refuses them."""
 

@@ -34,7 +34,7 @@ _FIELDS = frozenset(FIELDS)
 _COLUMNS = columns_for(_FIELDS)
 _FAST = ColumnDecoder(_COLUMNS, _TYPES, _LIMITS)
 _STRICT = StrictDecoder(_COLUMNS, _TYPES, _LIMITS)
-_BATCH = {"accepted": 32, "refused": 12, "torn": 100}
+_BATCH = {"accepted": 50, "refused": 25, "torn": 250}
 """A record that polars refuses takes its neighbours along: small batches show it more of them, and
 most where the question is whether it takes what the strict reading refuses."""
 
