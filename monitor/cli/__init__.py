@@ -3,6 +3,7 @@
 Owns the entry point alone, and imports nothing heavy: from its first line on, ctrl-c is quiet.
 """
 
+import os
 import sys
 
 from monitor.cli.interrupts import INTERRUPTED, quick_end
@@ -10,6 +11,8 @@ from monitor.cli.interrupts import INTERRUPTED, quick_end
 
 def main() -> None:
     """Entry point of the console script; ends with the exit status of the command."""
+    # Customers' numbers are in what we write: nobody but owner and group, whatever the shell says.
+    os.umask(os.umask(0o077) | 0o007)
     try:
         with quick_end():
             from monitor.cli.root import start  # noqa: PLC0415 - what it needs takes a moment
