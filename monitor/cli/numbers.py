@@ -25,6 +25,7 @@ from monitor.cli.stream import say
 from monitor.clock import SystemClock
 from monitor.decisions import ManualAction, NumberChange, iso
 from monitor.events.phones import normalise
+from monitor.numbers.requests import answer_id, in_words, was_refused
 
 app = group("Outbound numbers: list, act, history.")
 
@@ -168,11 +169,15 @@ def _ask(
         store.requests.put(request)
         end_s = clock.monotonic_s() + wait_s
         while clock.monotonic_s() < end_s:
-            found = store.requests.find(request.id)
-            if found is not None and found.tick_ms is not None:
-                say(f"{what}: taken by the daemon as of {iso(found.tick_ms)}")
-                return
+            answer = store.history.change(answer_id(request.id))
+            if answer is not None:
+                say(f"{what}: {in_words(answer)}")
+                raise typer.Exit(1 if was_refused(answer) else 0)
             clock.wait(threading.Event(), _POLL_S)
+        taken = store.requests.find(request.id)
+    if taken is not None and taken.tick_ms is not None:
+        say(f"{what}: taken by the daemon as of {iso(taken.tick_ms)}, and not judged yet")
+        return
     if wait_s == 0:
         say(f"{what}: left for the daemon")
         return

@@ -63,6 +63,13 @@ class History:
             row = connection.execute(statement).first()
         return None if row is None else decode(row.kind, row.body)
 
+    def change(self, change_id: str) -> NumberChange | None:
+        """One row of a number's history by its id; None when there is none."""
+        statement = select(CHANGES.c.body).where(CHANGES.c.id == change_id)
+        with self._database.read() as connection:
+            body = connection.scalar(statement)
+        return None if body is None else from_text(body, NumberChange)
+
     def changes(
         self, *, number: str | None = None, since_ms: int | None = None, limit: int = 100
     ) -> list[NumberChange]:

@@ -6,12 +6,14 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
 from monitor.clock import SystemClock
 from monitor.decisions import ManualAction
-from monitor.store.store import Store
+from monitor.numbers.requests import REFUSED, answer_id
+from monitor.store.store import Recording, Store
 from tests.cli.conftest import Left
 from tests.cli.program import monitor
 from tests.daemon.folder import Folder
@@ -138,13 +140,23 @@ def test_a_number_without_history(left: Left) -> None:
 
 @contextmanager
 def daemon(left: Left) -> Iterator[list[ManualAction]]:
-    """One that takes requests and does nothing else; what it took."""
+    """One that takes requests, answers them, and does nothing else; what it took.
+
+    It refuses to resume, and never answers a freeze.
+    """
     taken: list[ManualAction] = []
     stop = threading.Event()
 
     def work(store: Store) -> None:
         while not stop.wait(0.01):
-            taken.extend(claimed.action for claimed in store.requests.claim(1_795_309_200_000))
+            for claimed in store.requests.claim(1_795_309_200_000):
+                action = claimed.action
+                taken.append(action)
+                answer = replace(change(), id=answer_id(action.id), number=action.number)
+                if action.action == "resume":
+                    answer = replace(answer, reason=REFUSED, detail="it is not known")
+                if action.number:
+                    store.record(Recording(changes=[answer]))
 
     with left.open() as store:
         thread = threading.Thread(target=work, args=(store,))
@@ -158,16 +170,17 @@ def daemon(left: Left) -> Iterator[list[ManualAction]]:
 
 def test_requests_reach_the_daemon(left: Left) -> None:
     with daemon(left) as taken:
-        for text, said in (
-            (f"suspend {NUMBER} --for 30m", f"suspend {NUMBER}"),
-            (f"suspend {NUMBER}", f"suspend {NUMBER}"),
-            (f"resume {NUMBER}", f"resume {NUMBER}"),
-            ("freeze", "freeze"),
-            ("freeze --off", "unfreeze"),
+        done_so = f"done: {NUMBER} is {change().after}"
+        waits = "taken by the daemon as of 2026-11-22T01:00:00Z, and not judged yet"
+        for text, said, status in (
+            (f"suspend {NUMBER} --for 30m", f"suspend {NUMBER}: {done_so}", 0),
+            (f"suspend {NUMBER}", f"suspend {NUMBER}: {done_so}", 0),
+            (f"resume {NUMBER}", f"resume {NUMBER}: refused: it is not known", 1),
+            ("freeze --wait 0.3", f"freeze: {waits}", 0),
+            ("freeze --off --wait 0.3", f"unfreeze: {waits}", 0),
         ):
             done = monitor("numbers", *text.split(), "--why", "李 asked")
-            assert (done.status, done.err) == (0, "")
-            assert done.out == f"{said}: taken by the daemon as of 2026-11-22T01:00:00Z\n"
+            assert (done.status, done.out, done.err) == (status, f"{said}\n", "")
     assert [(one.action, one.number, one.ttl_ms) for one in taken] == [
         ("suspend", NUMBER, 1_800_000),
         ("suspend", NUMBER, None),

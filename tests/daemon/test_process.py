@@ -127,7 +127,7 @@ def test_people_suspend_and_resume(living: Process) -> None:
     folder.call(number)
     done = monitor("numbers", "suspend", "+86 215 000 0007", "--why", "李 asked", "-c", folder.path)
     assert done.status == 0
-    assert done.out.startswith(f"suspend {number}: taken by the daemon as of 20")
+    assert done.out == f"suspend {number}: done: {number} is suspending\n"
     eventually(lambda: living.standing().get(number) == "suspended", "suspended by hand")
     shown = monitor("numbers", "list", "-c", folder.path).out
     assert f"{number}  suspended" in shown
@@ -275,6 +275,24 @@ def test_sighup_reads_the_configuration_again(folder: Folder) -> None:
         refused = eventually(lambda: running.logged("reload_refused")[1:], "refused again")
         assert refused[0]["detail"] == "restart to change time"
         assert running.status()["totals"]["reloads"] == {"ok": 1, "refused": 2}
+
+
+@pytest.mark.parametrize("status", ["off", "shadow"])
+def test_a_number_comes_back_when_its_rule_is_gone(folder: Folder, status: str) -> None:
+    """Across the reload, and across a restart after it."""
+    with process(folder) as running:
+        running.ready()
+        folder.flag()
+        eventually(lambda: running.standing().get(FLAGGED) == "suspended", "suspended")
+        folder.write(override={"rules": {"flagged": {"status": status}}})
+        running.send(signal.SIGHUP)
+        (said,) = eventually(lambda: running.logged("rule_gone_numbers_wait"), "it is said")
+        assert (said["rule"], said["until"]) == ("flagged", "number.cleared")
+        assert running.end() == 0
+        running.start().ready()
+        assert running.standing() == {FLAGGED: "suspended"}
+        folder.flag(kind="number.cleared")
+        eventually(lambda: running.standing() == {}, "back in service")
 
 
 def test_a_file_that_appears_later(folder: Folder) -> None:
