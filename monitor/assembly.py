@@ -56,9 +56,9 @@ def build_judges(
         scope_day_ms=config.time.scope_day,
         normalise=as_in_events,
     )
-    decoder = Decoder(
-        indicators.fields | rules.fields, indicators.types | rules.types, config.events
-    )
+    # A rule that is gone altogether may have left numbers that wait to be cleared.
+    types = indicators.types | rules.types | {"number.cleared"}
+    decoder = Decoder(indicators.fields | rules.fields, types, config.events)
     numbers = config.numbers
     if not answers:
         numbers = numbers.model_copy(update={"assume_applied": True})

@@ -96,8 +96,13 @@ class RuleBook:
 
     @property
     def types(self) -> frozenset[str]:
-        """Event types that the rules on events look at."""
-        return frozenset(name for judge in self._events.values() for name in judge.types)
+        """Event types that the rules on events look at.
+
+        Those that end what a rule did are among them when it is off too: its suspensions may wait.
+        """
+        ends = (rule.event.until for rule in self.rules if rule.event is not None)
+        looked_at = (name for judge in self._events.values() for name in judge.types)
+        return frozenset([*looked_at, *(name for name in ends if name is not None)])
 
     # --- a tick -----------------------------------------------------------------------------------
 
