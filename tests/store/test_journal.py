@@ -169,3 +169,10 @@ def test_too_many_waiting_requests_are_refused_and_claimed_ones_do_not_count(
 def test_a_stored_value_of_another_shape_is_an_error() -> None:
     with pytest.raises(StoreError, match="stored ManualAction cannot be read"):
         from_text("[]", ManualAction)
+
+
+def test_a_needless_floor_goes_unless_it_was_raised_since(store: Store) -> None:
+    low, high = FloorRow("calls", 0, 10, 100), FloorRow("calls", 0, 20, 300)
+    store.record(Recording(floors=[low, high]))
+    store.record(Recording(needless=[low, high._replace(floor_ms=200)]))
+    assert store.journal.floors() == [high]
