@@ -22,7 +22,7 @@ from monitor.decisions import Decision
 from monitor.store.settings import StoreSettings
 from monitor.store.store import Store
 from tests.cli.program import monitor
-from tests.daemon.folder import BAD, FLAGGED, GOOD, NUMBER, Folder, now_ms
+from tests.daemon.folder import BAD, FLAGGED, GOOD, NUMBER, RULES, Folder, now_ms
 from tests.daemon.running import PROGRAM, Process, eventually, process
 from tests.delivery.doubles import Server, http_server
 from tests.deploy.tools import free_port
@@ -277,14 +277,17 @@ def test_sighup_reads_the_configuration_again(folder: Folder) -> None:
         assert running.status()["totals"]["reloads"] == {"ok": 1, "refused": 2}
 
 
-@pytest.mark.parametrize("status", ["off", "shadow"])
+@pytest.mark.parametrize("status", ["off", "shadow", "removed"])
 def test_a_number_comes_back_when_its_rule_is_gone(folder: Folder, status: str) -> None:
     """Across the reload, and across a restart after it."""
     with process(folder) as running:
         running.ready()
         folder.flag()
         eventually(lambda: running.standing().get(FLAGGED) == "suspended", "suspended")
-        folder.write(override={"rules": {"flagged": {"status": status}}})
+        if status == "removed":
+            folder.write(None, {**RULES, "rules": RULES["rules"][1:]})
+        else:
+            folder.write(override={"rules": {"flagged": {"status": status}}})
         running.send(signal.SIGHUP)
         (said,) = eventually(lambda: running.logged("rule_gone_numbers_wait"), "it is said")
         assert (said["rule"], said["until"]) == ("flagged", "number.cleared")
