@@ -33,7 +33,7 @@ def test_no_file_of_the_daemon_is_open_to_others(tmp_path: Path) -> None:
         with folder.events.open("a") as file:
             file.write("no JSON\n")
         folder.flag(FLAGGED)
-        eventually(lambda: (tmp_path / "dead.jsonl").exists(), "a dead letter")
+        eventually((tmp_path / "dead.jsonl").exists, "a dead letter")
         eventually(lambda: any((tmp_path / "checkpoints").iterdir()), "a checkpoint")
         archive = tmp_path / "monitor.tar.zst"
         assert monitor("backup", archive, "-c", folder.path).status == 0

@@ -1,0 +1,256 @@
+"""Distinctive secrets in every setting that takes one, trouble of every kind, and then a search."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import httpx
+import pytest
+
+from tests.broker.certificates import Authority
+from tests.cli.program import Done, monitor
+from tests.daemon.folder import FLAGGED, Folder
+from tests.daemon.running import Process, eventually
+from tests.delivery.doubles import Answer, http_server
+from tests.deploy.tools import free_port
+from tests.security.secrets import secret_places
+
+MARK = "zq7Planted"
+"""In every secret, and in nothing else."""
+FORMS = ("value", "env", "file")
+
+
+class Planted:
+    """Secrets in one of the three forms; remembers where."""
+
+    def __init__(self, root: Path, form: str) -> None:
+        self.environ: dict[str, str] = {}
+        self.places: set[str] = set()
+        self.folder = root / "secrets"
+        self.folder.mkdir()
+        self._form = form
+
+    def secret(self, place: str, text: str) -> dict[str, str]:
+        """A ``Secret`` as it is written."""
+        self.places.add(place)
+        return {self._form: self._kept(text, self._form)}
+
+    def named(self, place: str, prefix: str, text: str) -> dict[str, str]:
+        """A setting that is only ever a name: ``<prefix>_env`` or ``<prefix>_file``."""
+        form = "file" if self._form == "file" else "env"
+        self.places |= {f"{place}.{prefix}_env", f"{place}.{prefix}_file"}
+        return {f"{prefix}_{form}": self._kept(text, form)}
+
+    def plain(self, place: str, text: str) -> str:
+        self.places.add(place)
+        return text
+
+    def _kept(self, text: str, form: str) -> str:
+        if form == "value":
+            return text
+        name = f"KEPT_{len(self.environ) + len(list(self.folder.iterdir()))}"
+        if form == "env":
+            self.environ[name] = text
+            return name
+        path = self.folder / name
+        path.write_text(f"{text}\n")
+        return str(path)
+
+
+def kafka(planted: Planted, place: str, port: int, root: Path) -> dict[str, Any]:
+    """A connection to a port where nobody listens, with everything that can be secret."""
+    pair = Authority(root / place).issue("client")
+    return {
+        "bootstrap": f"127.0.0.1:{port}",
+        "connect_timeout": "1s",
+        "security": {
+            "tls": {
+                **pair.tls(),
+                "key_password": planted.secret(
+                    f"{place}.security.tls.key_password", f"{MARK}-key-{place}"
+                ),
+            },
+            "sasl": {
+                "username": "monitor",
+                "password": planted.secret(
+                    f"{place}.security.sasl.password", f"{MARK}-sasl-{place}"
+                ),
+            },
+        },
+    }
+
+
+@pytest.fixture(autouse=True)
+def _openssl() -> None:
+    if shutil.which("openssl") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("openssl is not installed", pytrace=False)
+        pytest.skip("openssl is not installed")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMS)
+def test_no_secret_leaves_a_daemon_in_trouble(tmp_path: Path, form: str) -> None:
+    planted = Planted(tmp_path, form)
+    token = f"{MARK}-token-0123456789"
+    nobody = free_port()
+    with http_server() as receiver:
+        receiver.answers.extend([Answer(status=500)] * 1_000)
+        folder = Folder(
+            tmp_path,
+            exporter={"port": free_port(), **planted.named("exporter", "token", token)},
+            telephony={
+                "kind": "kafka",
+                "connection": kafka(planted, "telephony.connection", nobody, tmp_path),
+            },
+            delivery=_delivery(planted, receiver.url, nobody),
+            logs={"level": "debug"},
+        )
+        folder.write()
+        seen = _troubled(folder, planted, token)
+    everything = seen + _written(tmp_path, planted)
+    _search(everything)
+    assert b"delivery" in everything  # the search would find something
+    # The daemon of a Kafka source and a PostgreSQL store, neither of which is there.
+    other = tmp_path / "other"
+    other.mkdir()
+    away = Folder(
+        other,
+        source={"kind": "kafka", **kafka(planted, "source", nobody, other)},
+        store={
+            "url": planted.secret("store.url", f"postgresql://u:{MARK}-pg@127.0.0.1:{nobody}/calls")
+        },
+        exporter={"port": free_port()},
+        logs={"level": "debug"},
+    )
+    away.write()
+    _search(_away(away, planted) + _written(other, planted))
+    assert planted.places == secret_places(), "a setting that takes a secret is not planted here"
+
+
+def _delivery(planted: Planted, url: str, nobody: int) -> dict[str, Any]:
+    place = "delivery.receivers.*"
+    hook = f"{url}/hook/{MARK}-path?token={MARK}-query"
+    dead = f"http://user:{MARK}-user@127.0.0.1:{nobody}/{MARK}-path"
+    return {
+        "receivers": {
+            "hook": {
+                "type": "webhook",
+                "url": planted.plain(f"{place}.url", hook),
+                **planted.named(place, "secret", f"{MARK}-signature"),
+            },
+            "dead": {"type": "webhook", "url": dead},
+            "bent": {"type": "webhook", "url": f"http://{MARK}.invalid:1/"},
+            "manager": {"type": "alertmanager", "url": dead},
+        },
+        "routes": {"people": {"receivers": ["log", "hook", "dead", "bent", "manager"]}},
+        "backoff": {"base": "50ms", "max": "100ms"},
+        "drain": "0s",
+    }
+
+
+def _troubled(folder: Folder, planted: Planted, token: str) -> bytes:
+    """Run through all kinds of trouble; what was said on every way out but files."""
+    said: list[bytes] = []
+    bearer = {"Authorization": f"Bearer {token}"}
+    running = Process(folder).start(**planted.environ)
+    try:
+        eventually(lambda: running.get("/healthz"), "the exporter")
+        folder.flag(FLAGGED)
+        eventually(lambda: b"telephony" in running.log().encode(), "commands in trouble")
+        ready = eventually(
+            lambda: _shows(running.url, "/metrics", bearer, "monitor_deliveries_total"), "metrics"
+        )
+        said.append(ready)
+        wrong = {"Authorization": f"Bearer {token}x"}
+        for path in ("/status", "/readyz", "/", "/metrics"):
+            said += [_fetch(running.url + path, head) for head in (bearer, wrong, {})]
+        good = folder.path.read_text()
+        for spoilt in (good.replace("secrets", "nowhere"), good + "\nzzz: 1\n", good + "\n  ]"):
+            folder.path.write_text(spoilt)
+            before = _reloads(running)
+            running.send(signal.SIGHUP)
+            _reloaded(running, before)
+            said.append(_commands(folder, planted))
+        folder.path.write_text(good)
+        said.append(_commands(folder, planted))
+    finally:
+        running.end()
+    return b"\n".join(said)
+
+
+def _reloads(running: Process) -> int:
+    return len(running.logged("reload_refused")) + len(running.logged("reloaded"))
+
+
+def _reloaded(running: Process, before: int) -> None:
+    eventually(lambda: _reloads(running) > before, "a reload, refused or not")
+
+
+def _shows(url: str, path: str, headers: dict[str, str], text: str) -> bytes:
+    body = _fetch(url + path, headers)
+    return body if text.encode() in body else b""
+
+
+def _fetch(url: str, headers: dict[str, str]) -> bytes:
+    answer = httpx.get(url, headers=headers, timeout=10)
+    return repr(answer.headers).encode() + answer.content
+
+
+def _commands(folder: Folder, planted: Planted) -> bytes:
+    """Everything that people can ask."""
+    said = []
+    for command in ("check", "status", "alerts", "deliveries list", "numbers list"):
+        for more in ((), ("--json",)):
+            done = _asked(*command.split(), "-c", str(folder.path), *more, environ=planted.environ)
+            said.append(f"{done.out}{done.err}")
+    return "\n".join(said).encode()
+
+
+def _asked(*arguments: str, environ: dict[str, str]) -> Done:
+    with mock.patch.dict(os.environ, environ):
+        return monitor(*arguments)
+
+
+def _away(folder: Folder, planted: Planted) -> bytes:
+    """Start without a store: it says so, ends or waits; both are fine here."""
+    running = Process(folder).start(**planted.environ)
+    try:
+        eventually(
+            lambda: "postgresql://127.0.0.1" in running.log(),
+            "what is said of a store that is away",
+        )
+    finally:
+        running.end(signal.SIGTERM)
+    said = _commands(folder, planted)
+    # And with the store mended, the source.
+    folder.write(store={"path": str(folder.store), "checkpoints": str(folder.root / "ck")})
+    running = Process(folder).start(**planted.environ)
+    try:
+        eventually(lambda: running.unready().get("source"), "a source that is away")
+        said += json.dumps(running.status()).encode()
+        assert running.process is not None
+        assert running.process.poll() is None  # it keeps trying
+    finally:
+        running.end()
+    return said
+
+
+def _written(root: Path, planted: Planted) -> bytes:
+    """All files but the configuration and the secrets themselves."""
+    return b"\n".join(
+        path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.name != "config.yaml" and planted.folder not in path.parents
+    )
+
+
+def _search(everything: bytes) -> None:
+    at = everything.lower().find(MARK.lower().encode())
+    assert at < 0, everything[max(0, at - 300) : at + 100].decode(errors="replace")
