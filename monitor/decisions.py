@@ -64,6 +64,8 @@ class Figures:
     hits: float
     of: float
     window: str
+    kind: Literal["ratio", "mean", "count"] = "ratio"
+    """Of the indicator: how ``value`` is to be written."""
 
 
 @dataclass(frozen=True, slots=True)

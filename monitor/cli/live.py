@@ -177,11 +177,16 @@ def sentence(decision: Decision, zone: tzinfo | None = None) -> Text:
 
 
 def _share(figures: Figures | None) -> str:
-    """`` 46.4% (32/69)``; nothing where a single event decided."""
+    """`` 46.4% (32/69)``, a mean `` 4.2 (of 69)``, a count `` 8``; nothing for a single event."""
     if figures is None or figures.value is None or math.isnan(figures.value) or not figures.window:
         return ""
-    shown = f"{figures.value:.1%}" if figures.value <= 1 else f"{figures.value:.2f}"
-    return f" {shown} ({figures.hits:g}/{figures.of:g})"
+    match figures.kind:
+        case "ratio":
+            return f" {figures.value:.1%} ({figures.hits:g}/{figures.of:g})"
+        case "mean":
+            return f" {figures.value:.4g} (of {figures.of:g})"
+        case "count":
+            return f" {figures.value:g}"
 
 
 def _head(snapshot: Snapshot, zone: tzinfo | None) -> Text:

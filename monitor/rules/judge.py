@@ -241,7 +241,9 @@ class RuleJudge:
                 level.name: bool(judgement.cleared[index, position])
                 for index, level in enumerate(self.levels)
             },
-            figures=Figures(value, hits / view.scale_hits, of / view.scale_of, self.keys[chosen]),
+            figures=Figures(
+                value, hits / view.scale_hits, of / view.scale_of, self.keys[chosen], view.kind
+            ),
             evidence={
                 level.name: level.stands(verdicts[index], position)
                 for index, level in enumerate(self.levels)
