@@ -247,6 +247,7 @@ class StoreRecorder:
             if self.failing:
                 log.info("store_accepts_again")
                 self.failing = ""
+                self.wake()  # what was stored although the store said no is due, too
                 self.waiting()
 
 
