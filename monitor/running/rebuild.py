@@ -65,6 +65,8 @@ def close_orphans(parts: Parts) -> None:
     engine = parts.engine
     if not parts.progress.rebuilding or engine.judged <= engine.silent_until:
         return
+    if engine.judged < engine.promised:  # episodes of the last run may still begin again
+        return
     parts.progress.rebuilding = False
     known = {alert.episode for alert in engine.judges.rules.states().alerts}
     orphans = [

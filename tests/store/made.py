@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from monitor.decisions import (
@@ -109,3 +110,8 @@ def manual(action_id: str = "m1", **changes: Any) -> ManualAction:
         **changes,
     }
     return ManualAction(id=action_id, **made)
+
+
+def timeless(action: ManualAction) -> ManualAction:
+    """As it was asked for: without the end that the clock gave it when it was claimed."""
+    return replace(action, until_ms=None)

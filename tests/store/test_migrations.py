@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Connection, inspect, text
 
 from monitor.clock import ManualClock
-from monitor.decisions import Decision, ManualAction
+from monitor.decisions import Decision
 from monitor.errors import StoreError
 from monitor.store import store as opening
 from monitor.store.connect import connect
@@ -24,7 +24,7 @@ from monitor.store.postgres import WRITER_LOCK, PostgresDatabase
 from monitor.store.schema import MIGRATIONS, VERSION, prepare, stored_version
 from monitor.store.settings import StoreSettings
 from monitor.store.store import Recording, Store
-from tests.store.made import alert, change, command, manual, refusal
+from tests.store.made import alert, change, command, manual, refusal, timeless
 from tests.store.stores import open_store, settings_of, take_lease
 from tests.store.test_store import set_version
 
@@ -106,7 +106,7 @@ def test_all_that_an_old_store_holds_is_still_there(old: StoreSettings, clock: M
         }
         # And it goes on from there.
         assert store.record(Recording(decisions)) == []
-        waiting: list[ManualAction] = [c.action for c in store.requests.claim(100_000)]
+        waiting = [timeless(c.action) for c in store.requests.claim(100_000)]
         assert waiting == [manual("waiting")]
         assert [d.decision for d in store.outbox.in_flight("log")] == [suspend]
         (first,) = store.outbox.claim("telephony", limit=9)

@@ -11,7 +11,7 @@ from monitor.store.connect import connect
 from monitor.store.schema import META, VERSION, prepare, stored_version
 from monitor.store.settings import StoreSettings
 from monitor.store.store import Recording, Store
-from tests.store.made import alert, manual
+from tests.store.made import alert, manual, timeless
 from tests.store.stores import open_store
 
 
@@ -31,7 +31,7 @@ def test_the_command_line_reads_and_requests_beside_the_daemon(
     with Store.open(settings, clock, daemon=False) as other:
         assert other.history.alerts() == [alert()]
         other.requests.put(manual())
-    assert [claimed.action for claimed in store.requests.claim(5_000)] == [manual()]
+    assert [timeless(claim.action) for claim in store.requests.claim(5_000)] == [manual()]
 
 
 # --- versions -----------------------------------------------------------------------------------
