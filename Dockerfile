@@ -6,7 +6,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /src
 RUN python -m venv /opt/monitor
 COPY requirements.lock ./
-RUN /opt/monitor/bin/pip install --require-hashes -r requirements.lock
+RUN /opt/monitor/bin/pip install --require-hashes --no-deps -r requirements.lock
 COPY pyproject.toml README.md ./
 COPY monitor ./monitor
 COPY rules ./rules

@@ -47,12 +47,12 @@ $(VENV)/.venv:
 
 $(VENV)/.run: $(VENV)/.venv requirements.lock pyproject.toml
 	@echo "→ installing pinned dependencies (about a minute on a new machine)"
-	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --require-hashes --no-deps -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.venv requirements-dev.lock pyproject.toml
 	@echo "→ installing pinned dependencies for tests (about a minute on a new machine)"
-	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@$(PIP) install --require-hashes --no-deps -r requirements-dev.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.run

@@ -189,7 +189,7 @@ def test_the_image_does_not_run_as_root_and_is_watched() -> None:
     assert "HEALTHCHECK" in final
     assert "/healthz" in final
     assert len(set(re.findall(r"^FROM (\S+)", text, re.MULTILINE))) == 1
-    assert "--require-hashes -r requirements.lock" in text
+    assert "--require-hashes --no-deps -r requirements.lock" in text
     assert "--no-build-isolation" in text
 
 
