@@ -1,43 +1,118 @@
-"""A batch of records at once, by polars: the fast reading, which only ever accepts.
+"""A batch of records at once: the fast reading, which only ever accepts.
 
-Owns the schema, the vectorised checks and the splitting around records that polars refuses.
-Whatever is not plainly good is left to ``monitor.events.strict``; that both read every accepted
-record alike is a property test (tests/events/test_agreement.py).
+Owns which column comes of which field, and what of a batch is left to ``monitor.events.strict``.
+The loops over bytes are ``monitor.compiled.json_rows``; that both read every accepted record alike
+is a property test (tests/events/test_agreement.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from monitor.events import guards
+from monitor.compiled import json_rows
+from monitor.compiled.json_rows import NO_TIME, SLACK, read_rows
+from monitor.compiled.json_text import any_spelled, hash_of, utf8_rows
 from monitor.events.catalogue import FieldType, Kind, polars_dtype
+from monitor.events.phones import PHONE_FIELDS
 from monitor.events.settings import RecordLimits
-from monitor.events.times import column_ms, in_range, looks_integer
+from monitor.events.texts import Names, TextColumn, Texts
+from monitor.source.records import Records
 
 ENVELOPE = {"id": pl.String, "type": pl.String, "time": pl.Int64}
 """The columns that every frame begins with."""
 ROW = "__row"
-_CLOUD = "specversion"
-_NO_TIME = -1
-"""Out of range: a time is there, and it is for the strict decoder to say what it is."""
-_SPLIT = 8
-_FEW = 128
-"""So few records are not worth another try at once."""
-_SIEVE: Mapping[Kind, type] = {
-    Kind.SECONDS: float,
-    Kind.NUMBER: float,
-    Kind.INT: int,
-    Kind.BOOL: bool,
+BLOCK = 1_024
+"""Rows whose bytes, some 350 kB, stay in the cache while each column is made of them."""
+
+_KINDS: Mapping[Kind, int] = {
+    Kind.STRING: json_rows.TEXT,
+    Kind.ENUM: json_rows.TEXT,
+    Kind.SECONDS: json_rows.NUMBER,
+    Kind.NUMBER: json_rows.NUMBER,
+    Kind.INT: json_rows.INTEGER,
+    Kind.BOOL: json_rows.BOOLEAN,
+    Kind.TIME: json_rows.TIME,
 }
+_TEXTS = (json_rows.TEXT, json_rows.KEY)
+_GROUPS = (
+    _TEXTS,
+    (json_rows.NUMBER, json_rows.INTEGER, json_rows.BOOLEAN),
+    (json_rows.TIME,),
+)
+"""Kinds of fields that share an array of columns."""
+_ENVELOPE = (
+    FieldType("id", Kind.STRING, "", is_key=True),
+    FieldType("type", Kind.STRING, "", is_key=True),
+    FieldType("time", Kind.TIME, ""),
+)
+_CLOUD = FieldType("specversion", Kind.STRING, "a CloudEvent gives itself away")
+_UNIQUE = frozenset({"id", "customer", "call_id", "message_id", "conversation"})
+"""Hardly two rows have the same, so there is nothing to remember."""
 
 Int64 = npt.NDArray[np.int64]
-Read = tuple[pl.DataFrame, Int64]
-_Block = tuple[pl.DataFrame, guards.Joined, Int64]
+
+
+class Read(NamedTuple):
+    """What the fast reading makes of a batch."""
+
+    frame: pl.DataFrame
+    """``ROW`` Int64, each row's position in the batch, ascending; then the schema's columns."""
+    left: Int64
+    """Positions of the records that are left to the strict decoder."""
+    spelled: bool
+    """Some number or customer may be a telephone number that is not written as E.164."""
+
+
+class _Table(NamedTuple):
+    """Names found by their hash, as ``json_rows.field_of`` takes them."""
+
+    slots: Int64
+    places: Int64
+    text: npt.NDArray[np.uint8]
+    lengths: Int64
+
+    @classmethod
+    def of(cls, names: Sequence[str]) -> _Table:
+        size = 1 << (4 * len(names)).bit_length()
+        slots = np.full(size, -1, np.int64)
+        lengths = np.array([len(name.encode()) for name in names], np.int64)
+        places = np.cumsum(lengths) - lengths
+        text = np.frombuffer("".join(names).encode() + bytes(8), np.uint8)
+        for number, (at, length) in enumerate(zip(places, lengths, strict=True)):
+            slot = int(hash_of(text, at, length)) & (size - 1)
+            while slots[slot] >= 0:
+                slot = (slot + 1) & (size - 1)
+            slots[slot] = number
+        return cls(slots, places, text, lengths)
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Some rows as one array of bytes, few enough for the processor's cache."""
+
+    raw: npt.NDArray[np.uint8]
+    starts: Int64
+    ends: Int64
+
+    @classmethod
+    def of(cls, records: Sequence[bytes]) -> _Block:
+        """A copy of our own, for escapes are resolved in place."""
+        if isinstance(records, Records):
+            first, last = int(records.starts[0]), int(records.ends[-1])
+            raw = np.empty(last - first + SLACK, np.uint8)
+            raw[: last - first] = np.frombuffer(records.memory, np.uint8, last - first, first)
+            raw[last - first :] = 0
+            return cls(raw, records.starts - first, records.ends - first)
+        text = bytearray(b"\n").join((*records, bytes(SLACK)))
+        lengths = np.fromiter(map(len, records), np.int64, len(records))
+        ends = np.cumsum(lengths + 1) - 1
+        return cls(np.frombuffer(text, np.uint8), ends - lengths, ends)
 
 
 class ColumnDecoder:
@@ -47,136 +122,116 @@ class ColumnDecoder:
         self, columns: Sequence[FieldType], types: Collection[str], limits: RecordLimits
     ) -> None:
         self._limits = limits
-        self._fields = tuple(columns)
-        self._text_keys = ("id", "type", *(field.name for field in columns if field.is_text))
         self.schema: dict[str, type[pl.DataType]] = {
             **ENVELOPE,
             **{field.name: polars_dtype(field.name) for field in columns},
         }
-        # Times come as text or integers, so they are read as text; a CloudEvent gives itself away.
-        self._times = ["time", *(field.name for field in columns if field.kind is Kind.TIME)]
-        self._wire = self.schema | dict.fromkeys((*self._times, _CLOUD), pl.String)
-        sieve = [
-            (field.name, _SIEVE[field.kind] | None, None)
-            for field in columns
-            if field.kind in _SIEVE
+        self._wire = (*_ENVELOPE, *columns, _CLOUD)
+        kinds = [_kind(field) for field in self._wire]
+        self._slots = _slots(kinds)
+        self._sizes = tuple(sum(kind in group for kind in kinds) for group in _GROUPS)
+        self._table = tuple(_Table.of([field.name for field in self._wire]))
+        self._heeded = tuple(_Table.of(sorted(types)))
+        # Bytes, not characters: never fewer.
+        mosts = [limits.key_chars if each.is_key else limits.string_chars for each in self._wire]
+        self._fields = (
+            np.array(kinds, np.int64),
+            np.array([field.low for field in self._wire], np.float64),
+            np.array([field.high for field in self._wire], np.float64),
+            np.array(mosts, np.int64),
+            np.array(self._slots, np.int64),
+        )
+        self._phones = [
+            slot
+            for field, slot in zip(self._wire, self._slots, strict=True)
+            if field.name in PHONE_FIELDS
         ]
-        self._sieve = msgspec.json.Decoder(msgspec.defstruct("Sieve", sieve, gc=False))
-        self._typed = self._typing(types)
-        self._plain = self._checks()
+        self._texts: list[TextColumn] = [
+            Texts() if field.name in _UNIQUE else Names(field.values)
+            for field, kind in zip(self._wire, kinds, strict=True)
+            if kind in _TEXTS
+        ]
 
     def decode(self, records: Sequence[bytes]) -> Read:
-        """The rows read and the positions of the records that are left to the strict decoder.
-
-        The frame has ``ROW`` Int64, each row's position in ``records``, ascending, then the columns
-        of ``schema``.
-        """
-        limit = self._limits.record_bytes
-        # A newline inside a record would shift all rows after it; nothing is parsed beyond a limit.
-        fit = np.array([0 < len(one) <= limit and b"\n" not in one for one in records], np.bool_)
-        blocks = list(self._blocks(records, np.flatnonzero(fit)))
-        if len(blocks) == 1:
-            return self._check(*blocks[0], len(records))
-        rows = np.concatenate([rows for _, _, rows in blocks] or [np.empty(0, np.int64)])
-        empty = pl.DataFrame(schema=self._wire)
-        wire = pl.concat([empty, *(wire for wire, _, _ in blocks)])
-        return self._check(wire, guards.Joined(_pick(records, rows)), rows, len(records))
-
-    def _blocks(
-        self, records: Sequence[bytes], rows: Int64, *, is_sifted: bool = False
-    ) -> Iterator[_Block]:
-        """Read ``rows`` at once; where polars refuses one, sift first, then split around it.
-
-        Sifting finds what goes wrong in numbers, torn records and wrong types, in one pass;
-        splitting finds the rest. Blocks come in the order of their rows.
-        """
-        if not rows.size:
-            return
-        picked = _pick(records, rows)
-        joined = guards.Joined(picked)
-        wire = self._parse(joined)
-        if wire is not None:
-            yield wire, joined, rows
-        elif not is_sifted:
-            good = rows[np.fromiter(map(self._passes, picked), np.bool_, len(picked))]
-            yield from self._blocks(records, good, is_sifted=True)
-        elif len(rows) > _FEW:
-            for part in np.array_split(rows, _SPLIT):
-                yield from self._blocks(records, part, is_sifted=True)
-
-    def _parse(self, joined: guards.Joined) -> pl.DataFrame | None:
-        try:
-            wire = pl.read_ndjson(joined.text, schema=self._wire)
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
-            return None
-        # A row for a line, or the rows cannot be told apart: white space alone has none.
-        return wire if wire.height == joined.rows else None
-
-    def _passes(self, record: bytes) -> bool:
-        try:
-            self._sieve.decode(record)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return False
-        return True
-
-    def _check(self, wire: pl.DataFrame, joined: guards.Joined, rows: Int64, total: int) -> Read:
-        """The plainly good rows of what was parsed; all others of the ``total`` are left."""
-        typed = wire.select(self._typed)
-        plain = typed.select(self._plain).to_series().to_numpy(writable=True)
-        keys = guards.Keys(joined)
-        plain &= ~keys.kindly_read(self._text_keys, self._limits.depth)
-        for name in self._times:
-            digits = typed[f"__{name}"]
-            if digits.any():
-                plain &= ~digits.to_numpy() | keys.integer(name)
-        frame = typed.select(pl.Series(ROW, rows), *self.schema)
-        left = np.ones(total, np.bool_)
-        left[rows[plain]] = False
-        return frame if plain.all() else frame.filter(plain), np.flatnonzero(left)
-
-    def _typing(self, types: Collection[str]) -> list[pl.Expr]:
-        """From the wire's columns to the schema's, and beside them what the checks look at."""
-        heeded = pl.col("type").is_in(sorted(types))
-        typed = [_said("id"), _said("type"), pl.col(_CLOUD)]
-        for name in self._times:
-            said = pl.col(name) if name == "time" else pl.when(heeded).then(_said(name))
-            ms = pl.when(said.is_not_null()).then(column_ms(said).fill_null(_NO_TIME))
-            typed += [ms.alias(name), looks_integer(said).fill_null(False).alias(f"__{name}")]
-        for field in self._fields:
-            if field.kind is not Kind.TIME:
-                value = _said(field.name) if field.is_text else pl.col(field.name)
-                typed.append(pl.when(heeded).then(value).alias(field.name))
-        return typed
-
-    def _checks(self) -> pl.Expr:
-        """Whether a typed row is plainly good; false or null in doubt."""
-        limits = self._limits
-        checks = [
-            pl.col("id").is_not_null(),
-            pl.col("type").is_not_null(),
-            in_range(pl.col("time")),
-            pl.col(_CLOUD).is_null(),
-            pl.col("id", "type").str.len_bytes() <= limits.key_chars,
-        ]
-        for field in self._fields:
-            value = pl.col(field.name)
+        """Read what is plainly good."""
+        rows = len(records)
+        left = np.ones(rows, np.bool_)
+        _, numbers, times = self._sizes
+        values = np.full((numbers, rows), np.nan)
+        stamps = np.full((times, rows), NO_TIME, np.int64)
+        spelled = False
+        for first in range(0, rows, BLOCK):
+            block = slice(first, first + BLOCK)
+            spelled |= self._read(records[block], values[:, block], stamps[:, block], left[block])
+        columns = [pl.Series(ROW, np.arange(rows))]
+        for field, slot in zip(self._wire[:-1], self._slots, strict=False):
             if field.is_text:
-                # Bytes, not characters: cheaper, and never fewer.
-                most = limits.key_chars if field.is_key else limits.string_chars
-                checks.append((value.str.len_bytes() <= most).fill_null(True))
-            if field.values:
-                checks.append(value.is_in(field.values).fill_null(True))
-            if field.is_ranged:
-                checks.append(value.is_between(field.low, field.high).fill_null(True))
-            if field.kind is Kind.TIME:
-                checks.append(in_range(value).fill_null(True))
-        return pl.all_horizontal(checks).fill_null(False)
+                text = self._texts[slot].take()
+                if field.values:
+                    left |= ~text.is_in(_or_null(field.values), nulls_equal=True).to_numpy()
+                columns.append(text.alias(field.name))
+            elif field.kind is Kind.TIME:
+                columns.append(_times(field.name, stamps[slot]))
+            else:
+                number = pl.Series(field.name, values[slot], nan_to_null=True)
+                columns.append(number.cast(polars_dtype(field.name)))
+        frame = pl.DataFrame(columns)
+        frame = frame.filter(~left) if left.any() else frame
+        return Read(frame, np.flatnonzero(left), spelled)
+
+    def _read(
+        self,
+        records: Sequence[bytes],
+        values: npt.NDArray[np.float64],
+        stamps: Int64,
+        left: npt.NDArray[np.bool_],
+    ) -> bool:
+        """One block: numbers and times into their columns, texts to where theirs are made.
+
+        Returns:
+            Whether a telephone number may be spelled oddly.
+        """
+        block = _Block.of(records)
+        places = np.zeros((self._sizes[0], len(records)), np.int64)
+        lengths = np.full((self._sizes[0], len(records)), -1, np.int32)
+        # Nothing is parsed beyond a limit.
+        too_large = block.ends - block.starts > self._limits.record_bytes
+        ends = np.where(too_large, block.starts, block.ends)
+        if block.raw.max() >= 0x80:
+            not_utf8 = np.zeros(len(records), np.bool_)
+            utf8_rows(block.raw, block.starts, block.ends, not_utf8)
+            ends[not_utf8] = block.starts[not_utf8]
+        read_rows(
+            block.raw, block.starts, ends, self._table, self._heeded, self._fields,
+            self._limits.depth, places, lengths, values, stamps, left,
+        )  # fmt: skip
+        lengths[:, left] = -1
+        for text, at, length in zip(self._texts, places, lengths, strict=True):
+            text.add(block.raw, at, length)
+        return any(any_spelled(block.raw, places[slot], lengths[slot]) for slot in self._phones)
 
 
-def _said(name: str) -> pl.Expr:
-    """A text column, null where it is empty: an empty text says nothing."""
-    return pl.when(pl.col(name) != "").then(pl.col(name)).alias(name)
+def _kind(field: FieldType) -> int:
+    if field is _CLOUD:
+        return json_rows.CLOUD
+    return json_rows.KEY if field.is_key else _KINDS[field.kind]
 
 
-def _pick(records: Sequence[bytes], rows: Int64) -> Sequence[bytes]:
-    return records if len(rows) == len(records) else [records[row] for row in rows.tolist()]
+def _slots(kinds: Sequence[int]) -> list[int]:
+    """Where each field's values go among the columns of its kind."""
+    counts = dict.fromkeys((*_GROUPS, (json_rows.CLOUD,)), 0)
+    slots = []
+    for kind in kinds:
+        (group,) = (each for each in counts if kind in each)
+        slots.append(counts[group])
+        counts[group] += 1
+    return slots
+
+
+def _or_null(values: Sequence[str]) -> pl.Series:
+    return pl.Series([*values, None], dtype=pl.String).implode()
+
+
+def _times(name: str, ms: Int64) -> pl.Series:
+    times, absent = pl.Series(name, ms), ms == NO_TIME
+    return times.set(pl.Series(absent), None) if absent.any() else times

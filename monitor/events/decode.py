@@ -57,7 +57,7 @@ class Decoder:
         in ``monitor.events.batch``, fields in the order of the catalogue.
         """
         records, rows = _present(fetched.values)
-        frame, rejects = self._read(fetched, records, rows)
+        frame, rejects, spelled = self._read(fetched, records, rows)
         frame, uninvited = self._uninvited(fetched, frame)
         if uninvited:
             rejects = sorted([*rejects, *uninvited], key=lambda reject: reject.offset)
@@ -67,7 +67,7 @@ class Decoder:
         )
         return Decoded(
             partition=fetched.partition,
-            frame=self._organisation.apply(self._phones.apply(frame)),
+            frame=self._organisation.apply(self._phones.apply(frame) if spelled else frame),
             timestamps=pl.Series("timestamp", fetched.timestamps[at], dtype=pl.Int64),
             append_time=fetched.append_time,
             rejects=rejects,
@@ -98,10 +98,11 @@ class Decoder:
 
     def _read(
         self, fetched: Fetched, records: Sequence[bytes], rows: Int64
-    ) -> tuple[pl.DataFrame, list[Reject]]:
-        """The frame with ``ROW``, the position in ``fetched``, and the refused."""
-        frame, left = self._columns.decode(records)
-        frame = frame.with_columns(pl.Series(ROW, rows[frame[ROW].to_numpy()]))
+    ) -> tuple[pl.DataFrame, list[Reject], bool]:
+        """The frame with ``ROW``, the position in ``fetched``; the refused; odd spellings."""
+        frame, left, spelled = self._columns.decode(records)
+        if len(records) != len(fetched.values):
+            frame = frame.with_columns(pl.Series(ROW, rows[frame[ROW].to_numpy()]))
         taken: list[tuple[object, ...]] = []
         rejects: list[Reject] = []
         for position in left.tolist():
@@ -117,14 +118,14 @@ class Decoder:
         if taken:
             strict = pl.DataFrame(taken, schema=frame.schema, orient="row", strict=True)
             frame = pl.concat([frame, strict]).sort(ROW)
-        return frame, rejects
+        return frame, rejects, spelled or bool(taken)
 
 
 def _present(values: Sequence[bytes | None]) -> tuple[Sequence[bytes], Int64]:
     """The records that are not tombstones, and where they stood."""
+    if None not in values:
+        return values, np.arange(len(values))  # type: ignore[return-value]  # none of them is None
     records = [value for value in values if value is not None]
-    if len(records) == len(values):
-        return records, np.arange(len(values))
     return records, np.array(
         [row for row, value in enumerate(values) if value is not None], np.int64
     )

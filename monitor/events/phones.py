@@ -18,7 +18,7 @@ from monitor.events.settings import PhoneSettings
 # Digits with what people put between them; anything else is an opaque id.
 _SPELLING = r"^[+(]?[0-9][0-9 ()./\-\x{a0}]{3,30}$"
 _E164 = r"^\+[1-9][0-9]{6,14}$"
-_COLUMNS = ("number", "customer")
+PHONE_FIELDS = ("number", "customer")
 
 
 class Phones:
@@ -30,7 +30,7 @@ class Phones:
 
     def apply(self, frame: pl.DataFrame) -> pl.DataFrame:
         """``frame`` with ``number`` and ``customer`` normalised, all else untouched."""
-        changed = [self.column(frame[name]) for name in _COLUMNS]
+        changed = [self.column(frame[name]) for name in PHONE_FIELDS]
         return frame.with_columns(column for column in changed if column is not None)
 
     def column(self, values: pl.Series) -> pl.Series | None:

@@ -17,7 +17,6 @@ from bisect import bisect_right
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import structlog
 
 from monitor.errors import SourceUnavailable
@@ -135,7 +134,7 @@ class FollowedFile:
             SourceUnavailable: the bookmark of a new file cannot be written.
         """
         if self._resting and not self._wake():
-            return Lines(np.empty(0, np.int64), [])
+            return Lines.none()
         for _ in range(SWITCHES_MAX):
             current = self._current
             if current is None:
@@ -160,7 +159,7 @@ class FollowedFile:
             self._idle_size = current.size if idle and not lines.values else -1
             return Lines(lines.starts + current.generation.start, lines.values)
         self._waiting = self._current is None
-        return Lines(np.empty(0, np.int64), [])
+        return Lines.none()
 
     def close(self) -> None:
         """Close the file; calling it twice is fine."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.source.base import Int64
+from monitor.source.records import Records
 
 BLOCK_BYTES_MIN = 64 * 2**10
 BLOCK_BYTES_MAX = 4 * 2**20
@@ -58,10 +59,17 @@ class Lines:
 
     starts: Int64
     """Offset of each line's first byte."""
-    values: list[bytes]
+    values: Records
+
+    @classmethod
+    def none(cls) -> Lines:
+        """No lines."""
+        nowhere = np.empty(0, np.int64)
+        return cls(nowhere, Records(b"", nowhere, nowhere))
 
 
-_NONE = Lines(np.empty(0, np.int64), [])
+_NONE = Lines.none()
+_NEWLINE, _RETURN, _SPACE = b"\n\r "
 
 
 class LineReader:
@@ -93,8 +101,8 @@ class LineReader:
         ``final``: nothing will be appended, so that what stands behind the last ``\n`` is a line.
         """
         if not self._scanned and self._fill(limit):
-            *lines, rest = self._buffer.split(b"\n", limit)
-            return self._emit(lines, [len(line) + 1 for line in lines], rest)
+            ends = np.flatnonzero(np.frombuffer(self._buffer, np.uint8) == _NEWLINE)[:limit]
+            return self._emit(self._buffer, ends, int(ends[-1]) + 1)
         if self._scanned or len(self._buffer) > self._max_line:
             return self._pass_over(final=final)
         return self._rest() if final else _NONE
@@ -124,27 +132,31 @@ class LineReader:
                 return self._rest() if final else _NONE
             end = more.find(b"\n")
             if end >= 0:
-                return self._emit([head], [self.read_to + end + 1 - self.at], b"")
+                return self._emit(head, np.array([len(head)]), self.read_to + end + 1 - self.at)
             self._scanned += len(more)
         return _NONE
 
     def _rest(self) -> Lines:
         """What stands behind the last newline, as a line."""
         length = self.read_to - self.at
-        return self._emit([self._buffer], [length], b"") if length else _NONE
+        return self._emit(self._buffer, np.array([len(self._buffer)]), length) if length else _NONE
 
-    def _emit(self, lines: list[bytes], lengths: list[int], rest: bytes) -> Lines:
-        """Hand ``lines`` out; ``lengths`` count every byte up to the next line's first."""
-        ends = self.at + np.cumsum(np.array(lengths, np.int64))
-        starts = np.concatenate(([self.at], ends[:-1])).astype(np.int64)
-        at_beginning, self.at = self.at == 0, int(ends[-1])
-        self._buffer, self._scanned = rest, 0
-        if at_beginning:
-            lines[0] = lines[0].removeprefix(_BOM)
-        values = [line[:-1] if line.endswith(b"\r") else line for line in lines]
-        if max(lengths) > self._max_line:
-            values = [value[: self._max_line] for value in values]
-        kept = [index for index, value in enumerate(values) if value and not value.isspace()]
-        if len(kept) == len(values):
-            return Lines(starts, values)
-        return Lines(starts[kept], [values[index] for index in kept])
+    def _emit(self, memory: bytes, ends: Int64, taken: int) -> Lines:
+        """Hand out the lines that end there in ``memory``; ``taken`` bytes of the file are done."""
+        starts = np.concatenate(([0], ends[:-1] + 1))
+        places, at_beginning = self.at + starts, self.at == 0
+        self.at += taken
+        self._buffer, self._scanned = memory[taken:], 0
+        if at_beginning and memory.startswith(_BOM):
+            starts[0] = min(len(_BOM), ends[0])
+        raw = np.frombuffer(memory, np.uint8)
+        # An empty line would look at what stands before it, which is no line's.
+        ends = ends - ((raw[np.maximum(ends, 1) - 1] == _RETURN) & (ends > starts))
+        ends = np.minimum(ends, starts + self._max_line)
+        values = Records(memory, starts, ends)
+        suspicious = np.flatnonzero((ends == starts) | (raw[starts % len(raw)] <= _SPACE))
+        blank = [row for row in suspicious.tolist() if not values[row] or values[row].isspace()]
+        if not blank:
+            return Lines(places, values)
+        kept = np.delete(np.arange(len(starts)), blank)
+        return Lines(places[kept], values.chosen(kept))

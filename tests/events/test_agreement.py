@@ -25,7 +25,7 @@ STRICT = StrictDecoder(COLUMNS, TYPES, LIMITS)
 
 def check(records: Sequence[bytes]) -> int:
     """Hold the promise for a batch; returns how many the columns accepted."""
-    frame, left = FAST.decode(records)
+    frame, left, _ = FAST.decode(records)
     rows = frame[ROW].to_list()
     assert sorted([*rows, *left.tolist()]) == list(range(len(records)))
     for row, *values in frame.iter_rows():
@@ -174,7 +174,7 @@ def test_the_first_of_duplicate_keys_wins_in_large_records(keys: int) -> None:
         '"agent":"second"}'
     ).encode()
     limits = RecordLimits(record_bytes="100kB")
-    frame, _ = ColumnDecoder(COLUMNS, TYPES, limits).decode([record] * 50)
+    frame, *_ = ColumnDecoder(COLUMNS, TYPES, limits).decode([record] * 50)
     assert frame["agent"].to_list() == ["first"] * 50
     verdict = StrictDecoder(COLUMNS, TYPES, limits).decode(record)
     assert not isinstance(verdict, Fault)

@@ -123,7 +123,7 @@ def _kind(record: bytes, verdict: object) -> str:
 
 
 def _agree(records: Sequence[bytes], verdicts: Sequence[Any]) -> int:
-    frame, left = _FAST.decode(records)
+    frame, left, _ = _FAST.decode(records)
     rows = frame[ROW].to_list()
     assert sorted([*rows, *left.tolist()]) == list(range(len(records))), records
     for row, *values in frame.iter_rows():
