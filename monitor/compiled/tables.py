@@ -79,3 +79,60 @@ def pack(raw: Any, places: Any, sizes: Any, packed: Any) -> None:
         for offset in range(sizes[row]):
             packed[to + offset] = raw[at + offset]
         to += sizes[row]
+
+
+@compiled
+def add_ids(
+    low: Any, high: Any, slots: Any, before: Any, room: int, first: Any, found_no_room: Any
+) -> int:
+    """Remember ids that are in neither table; returns how many were new and found room.
+
+    Args:
+        low, high: the two halves of each id's 128 bits, never both 0.
+        slots: the table, shape ``(size, 2)``, a power of two; zeros where free.
+        before: another one, which is only looked at.
+        room: how many more may be remembered.
+        first: by row, whether the id was in neither; of two new rows alike the first alone.
+        found_no_room: by row, that it was new and is not remembered.
+    """
+    added = 0
+    mask = np.uint64(len(slots) - 1)
+    mask_before = np.uint64(len(before) - 1)
+    for row in range(len(low)):
+        one, two = low[row], high[row]
+        slot = one & mask_before
+        while before[slot, 0] != 0 or before[slot, 1] != 0:
+            if before[slot, 0] == one and before[slot, 1] == two:
+                break
+            slot = (slot + np.uint64(1)) & mask_before
+        known = before[slot, 0] != 0 or before[slot, 1] != 0
+        if not known:
+            slot = one & mask
+            while slots[slot, 0] != 0 or slots[slot, 1] != 0:
+                if slots[slot, 0] == one and slots[slot, 1] == two:
+                    known = True
+                    break
+                slot = (slot + np.uint64(1)) & mask
+        first[row] = not known
+        if known:
+            continue
+        if added < room:
+            slots[slot, 0], slots[slot, 1] = one, two
+            added += 1
+        else:
+            found_no_room[row] = True
+    return added
+
+
+@compiled
+def move_ids(old: Any, slots: Any) -> None:
+    """Put all ids of a table into a larger one."""
+    mask = np.uint64(len(slots) - 1)
+    for row in range(len(old)):
+        one, two = old[row, 0], old[row, 1]
+        if one == 0 and two == 0:
+            continue
+        slot = one & mask
+        while slots[slot, 0] != 0 or slots[slot, 1] != 0:
+            slot = (slot + np.uint64(1)) & mask
+        slots[slot, 0], slots[slot, 1] = one, two

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 UInt64 = npt.NDArray[np.uint64]
+Int64 = npt.NDArray[np.int64]
 
 CHUNK_ROWS = 65_536
 SEQ = "__seq"
@@ -31,19 +32,23 @@ class _Chunk:
         self.frame = frame
         self.blob = blob
         self._key = key
-        hashes = frame[key].hash().to_numpy()
-        self._order = np.argsort(hashes, kind="stable")
-        self._hashes = hashes[self._order]
+        self._index: tuple[UInt64, Int64] | None = None
+        """Hashes, ascending, and their rows; made when somebody asks: feedback is rare."""
 
     def near(self, hashes: UInt64) -> pl.DataFrame | None:
         """The rows whose key has one of the ``hashes``, in order; None where there is none."""
-        first = np.searchsorted(self._hashes, hashes, side="left")
-        count = np.searchsorted(self._hashes, hashes, side="right") - first
+        if self._index is None:
+            own = self.frame[self._key].hash().to_numpy()
+            order = np.argsort(own, kind="stable")
+            self._index = own[order], order
+        own, order = self._index
+        first = np.searchsorted(own, hashes, side="left")
+        count = np.searchsorted(own, hashes, side="right") - first
         hit = np.flatnonzero(count)
         if not hit.size:
             return None
         rows = np.concatenate([np.arange(first[i], first[i] + count[i]) for i in hit.tolist()])
-        return self.frame[np.sort(self._order[rows])]
+        return self.frame[np.sort(order[rows])]
 
     def to_blob(self) -> bytes:
         if self.blob is None:

@@ -8,14 +8,24 @@ depend on batches.
 from __future__ import annotations
 
 import io
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
+
+from monitor.compiled.tables import add_ids, move_ids
+
+UInt64 = npt.NDArray[np.uint64]
 
 CHUNK_IDS = 32_768
 """Ids of a sealed chunk: packed once, and the same blob in every checkpoint from then on."""
+_SLOTS_AT_FIRST = 2**12
+_SEEDS = secrets.randbits(64), secrets.randbits(64)
+"""Nobody outside can make ids that are taken for one another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +69,16 @@ class Dedup:
         for generation in generations.unique(maintain_order=True).to_list():
             self._turn(generation)
             part = released.filter(generations == generation)
-            ids = part["id"]
-            known = self._known(ids)
-            first = ids.is_first_distinct()
-            if known is not None:
-                first &= ~known
             room = max(self._limit - len(self), 0)
-            if first.sum() > room:
-                # None that is not remembered is recognised, even beside its copy: whether both
-                # are released at once depends on how fast the log was read.
-                remembered = part.filter(first)["id"].head(room)
-                doubtful = ~ids.is_in(remembered.implode())
-                if known is not None:
-                    doubtful &= ~known
-                first |= doubtful
+            first, doubtful = self._current.add(part["id"], self._previous, room)
+            # None that is not remembered is recognised, even beside its copy: whether both are
+            # released at once depends on how fast the log was read.
+            if doubtful.any():
                 ticks.update(part.filter(doubtful)["tick"].to_list())
                 uncertain += int(doubtful.sum())
             kept = part if first.all() else part.filter(first)
             if kept.height != part.height:
                 dropped.append(part.filter(~first).select("type"))
-            self._current.add(part.filter(first)["id"].head(room))
             frames.append(kept)
         return Unique(
             frame=pl.concat(frames),
@@ -108,26 +108,24 @@ class Dedup:
         self._current = _Ids()
         self._generation = generation
 
-    def _known(self, ids: pl.Series) -> pl.Series | None:
-        """Which ids were seen in an earlier release; None when none was (the usual case)."""
-        names = ids.to_list()
-        current, previous = self._current.names, self._previous.names
-        if current.isdisjoint(names) and previous.isdisjoint(names):
-            return None
-        return pl.Series([name in current or name in previous for name in names], dtype=pl.Boolean)
-
 
 class _Ids:
-    """The ids of one generation: a set to ask, and the order they came in to write down."""
+    """The ids of one generation: a table to ask, and the order they came in to write down.
+
+    The table holds 128 bits of each, by two hashes with seeds of this process: that two ids of ten
+    million share them has odds of 1 : 2⁸². Nothing of it is written down.
+    """
 
     def __init__(self, blobs: Iterable[bytes] = ()) -> None:
-        self.names: set[str] = set()
+        self._table = np.zeros((_SLOTS_AT_FIRST, 2), np.uint64)
+        self._size = 0
         self._sealed: list[bytes] = []
         self._open: list[pl.Series] = []
         self._open_size = 0
+        nothing = np.zeros((1, 2), np.uint64)
         for blob in blobs:
             ids = unpacked(blob)
-            self.names.update(ids.to_list())
+            self._remember(ids, nothing, len(ids))
             if len(ids) == CHUNK_IDS:
                 self._sealed.append(blob)
             else:
@@ -135,13 +133,33 @@ class _Ids:
                 self._open_size += len(ids)
 
     def __len__(self) -> int:
-        return len(self.names)
+        return self._size
 
-    def add(self, ids: pl.Series) -> None:
-        """Remember ids that are not among these yet."""
-        self.names.update(ids.to_list())
-        self._open.append(ids)
-        self._open_size += len(ids)
+    def add(self, ids: pl.Series, before: _Ids, room: int) -> tuple[pl.Series, pl.Series]:
+        """Remember at most ``room`` ids that are neither among these nor ``before``.
+
+        Returns:
+            Which rows have an id that was not remembered, of copies among them the first; and
+            which of those found no room, and so would each of their copies.
+        """
+        first, doubtful = self._remember(ids, before._table, room)
+        new = first & ~doubtful
+        if new.any():
+            self._open.append(ids if new.all() else ids.filter(new))
+            self._open_size += int(new.sum())
+        return first, doubtful
+
+    def _remember(self, ids: pl.Series, before: UInt64, room: int) -> tuple[pl.Series, pl.Series]:
+        wanted = 2 * (self._size + min(len(ids), room))
+        if wanted > len(self._table):
+            larger = np.zeros((1 << (2 * wanted).bit_length(), 2), np.uint64)
+            move_ids(self._table, larger)
+            self._table = larger
+        low, high = (ids.hash(seed).to_numpy(writable=True) for seed in _SEEDS)
+        low[(low == 0) & (high == 0)] = 1  # both 0 stands for a free place
+        first, doubtful = np.zeros(len(ids), np.bool_), np.zeros(len(ids), np.bool_)
+        self._size += add_ids(low, high, self._table, before, room, first, doubtful)
+        return pl.Series(first), pl.Series(doubtful)
 
     def blobs(self) -> list[bytes]:
         """All ids, packed."""

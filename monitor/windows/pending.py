@@ -10,9 +10,12 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from monitor.source.base import Partition
+
+_BITS = 63
 
 
 def aligned(ms: int, tick_ms: int) -> int:
@@ -44,26 +47,23 @@ class Pending:
 
         The order is (eff, time, topic, partition, offset); ``partitions`` is indexed by ``src``.
         """
-        if not self._frames:
+        taken, kept = [], []
+        for frame in self._frames:
+            due = frame["eff"] < until_ms
+            if due.all():
+                taken.append(frame)
+            elif due.any():
+                taken.append(frame.filter(due))
+                kept.append(frame.filter(~due))
+            else:
+                kept.append(frame)
+        self._frames = kept
+        if not taken:
             return None
         # Diagonal: after a reload, rows read before it lack the new rules' columns.
-        rows = pl.concat(self._frames, how="diagonal") if len(self._frames) > 1 else self._frames[0]
-        due = pl.col("eff") < until_ms
-        taken, kept = rows.filter(due), rows.filter(~due)
-        self._frames = [kept] if kept.height else []
-        if not taken.height:
-            return None
-        ranks = [0] * len(partitions)
-        for rank, index in enumerate(sorted(range(len(partitions)), key=partitions.__getitem__)):
-            ranks[index] = rank
-        return (
-            taken.with_columns(
-                pl.Series("rank", ranks, dtype=pl.UInt32).gather(taken["src"]),
-                tick=pl.col("eff") - pl.col("eff") % self.tick_ms + self.tick_ms,
-            )
-            .sort("eff", "time", "rank", "offset")
-            .drop("rank")
-        )
+        rows = pl.concat(taken, how="diagonal", rechunk=True) if len(taken) > 1 else taken[0]
+        tick = pl.col("eff") - pl.col("eff") % self.tick_ms + self.tick_ms
+        return rows[_in_order(rows, partitions)].with_columns(tick=tick)
 
     def snapshot(self) -> dict[str, Any]:
         """State for a checkpoint; rows as one Arrow file."""
@@ -76,3 +76,27 @@ class Pending:
         """Take over what :meth:`snapshot` gave."""
         self.latest = state["latest"]
         self._frames = [pl.read_ipc(io.BytesIO(state["rows"]))] if state["rows"] else []
+
+
+def _in_order(rows: pl.DataFrame, partitions: Sequence[Partition]) -> pl.Series:
+    """Where the rows stand that come first, second, … by (eff, time, topic, partition, offset).
+
+    The rows of one partition stand in the order of their offsets, so their place says the rest.
+    All of it fits into one number nearly always; sorting that is several times as fast.
+    """
+    rank = np.empty(len(partitions), np.int64)
+    rank[sorted(range(len(partitions)), key=partitions.__getitem__)] = np.arange(len(partitions))
+    eff, time = rows["eff"].to_numpy(), rows["time"].to_numpy()
+    early = eff - time
+    parts = (
+        (eff - eff.min(), int(eff.max() - eff.min())),
+        (early.max() - early, int(early.max() - early.min())),
+        (rank[rows["src"].to_numpy()], len(partitions) - 1),
+        (np.arange(len(eff)), len(eff) - 1),
+    )
+    if sum(most.bit_length() for _, most in parts) > _BITS:
+        return pl.Series(np.lexsort([part for part, _ in reversed(parts)]))
+    packed = np.zeros(len(eff), np.int64)
+    for part, most in parts:
+        packed = packed << most.bit_length() | part
+    return pl.Series(np.argsort(packed))
