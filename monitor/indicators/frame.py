@@ -28,6 +28,7 @@ class Frame:
         self._released = released
         self._codes: dict[str, tuple[list[str], Int64]] = {}
         self._values: dict[Counter, Int64] = {}
+        self._tables: dict[tuple[Counter, ...], Int64] = {}
         self.times = released["time"].to_numpy()
         self.tick_of_row = released["tick"].to_numpy()
         self.ticks, tick_index = np.unique(self.tick_of_row, return_inverse=True)
@@ -64,6 +65,15 @@ class Frame:
         if counter not in self._values:
             self._values[counter] = self._value(counter)
         return self._values[counter]
+
+    def table(self, counters: tuple[Counter, ...]) -> Int64:
+        """The values of several counters, shape (counters, rows)."""
+        if counters not in self._tables:
+            values = [self.value(counter) for counter in counters]
+            self._tables[counters] = np.array(values, dtype=np.int64).reshape(
+                len(counters), len(self.times)
+            )
+        return self._tables[counters]
 
     def _value(self, counter: Counter) -> Int64:
         mask = self._masks[counter.sets[0]]

@@ -9,13 +9,19 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from monitor.compiled.groups import add_up
 from monitor.indicators.formula import ENTITY_OF, Counter, Rows
 from monitor.indicators.frame import Frame
 from monitor.indicators.loaded import Groups, LocalKeys, PairLoad, ScopeLoad, StateLoad
 from monitor.indicators.plan import Layout
-from monitor.windows.arrays import Int64, column
+from monitor.windows.arrays import Bool, Int64, column
+from monitor.windows.extremes import NONE
 
 _PACKED_MAX = 2**62
+_SPREAD_MAX = 16
+_SPREAD_LEAST = 2**12
+"""A table with a place for each group that there could be may have so many for each row, and so
+many whatever the rows; beyond that the groups are sorted."""
 
 
 def load_scope(frame: Frame, layout: Layout) -> ScopeLoad:
@@ -24,8 +30,8 @@ def load_scope(frame: Frame, layout: Layout) -> ScopeLoad:
     looked_at = frame.any_of(layout.by_rows)
     attributed = keys.of_row >= 0
     unattributed = int((looked_at & ~attributed).sum())
-    chosen = np.flatnonzero(looked_at & attributed)
-    rows = _group(frame, layout, chosen, keys.of_row) if len(chosen) else None
+    chosen = looked_at & attributed
+    rows = _group(frame, layout, chosen, keys.of_row) if chosen.any() else None
     pairs = {
         place: found
         for place, counter in enumerate(layout.distinct)
@@ -40,29 +46,25 @@ def load_scope(frame: Frame, layout: Layout) -> ScopeLoad:
     return ScopeLoad(keys, rows, pairs, states, unattributed)
 
 
-def _group(frame: Frame, layout: Layout, chosen: Int64, codes: Int64) -> Groups:
-    codes, ticks, times = codes[chosen], frame.tick_index[chosen], frame.times[chosen]
-    grains = times - times % layout.grain_ms
+def _group(frame: Frame, layout: Layout, chosen: Bool, codes: Int64) -> Groups:
+    """The chosen rows by tick, key and grain."""
     # A row is older than its tick by at most the lateness, so this stays small.
-    lag = (frame.tick_of_row[chosen] - grains) // layout.grain_ms
-    columns = {"packed": _pack(_pack(ticks, codes), lag), "first": np.arange(len(chosen))}
-    operations = [pl.col("first").first(), pl.len().cast(pl.Int64).alias("rows")]
-    for counter in (*layout.additive, *layout.extreme):
-        name = f"figure {len(columns)}"
-        columns[name] = frame.value(counter)[chosen]
-        operations.append(pl.col(name).sum() if counter.is_additive else pl.col(name).max())
-    names = list(columns)[2:]
-    grouped = pl.DataFrame(columns).group_by("packed").agg(operations).sort("packed")
-    first = grouped["first"].to_numpy()
-    values = np.zeros((len(first), layout.columns), dtype=np.int64)
-    values[:, 0] = grouped["rows"].to_numpy()
-    for place, name in enumerate(names[: len(layout.additive)], 1):
-        values[:, place] = grouped[name].to_numpy()
-    extremes = np.empty((len(first), len(layout.extreme)), dtype=np.int64)
-    for place, name in enumerate(names[len(layout.additive) :]):
-        extremes[:, place] = grouped[name].to_numpy()
-    found = {"code": codes[first], "grain": grains[first], "values": values, "extremes": extremes}
-    return Groups.of(frame.ticks[ticks[first]], found)
+    lag = frame.tick_of_row // layout.grain_ms - frame.times // layout.grain_ms
+    group = _pack(_pack(frame.tick_index, np.where(chosen, codes, 0)), lag)
+    groups = int(group.max()) + 1
+    if groups > _SPREAD_MAX * len(group) + _SPREAD_LEAST:
+        names, group = np.unique(group, return_inverse=True)
+        groups = len(names)
+    sums = np.zeros((groups, layout.columns), dtype=np.int64)
+    tops = np.full((groups, len(layout.extreme)), NONE, dtype=np.int64)
+    first = np.zeros(groups, dtype=np.int64)
+    added, most = frame.table(layout.additive), frame.table(layout.extreme)
+    add_up(chosen, group, added, most, sums, tops, first)
+    there = np.flatnonzero(sums[:, 0])
+    row = first[there]
+    grain = frame.times[row] - frame.times[row] % layout.grain_ms
+    found = {"code": codes[row], "grain": grain, "values": sums[there], "extremes": tops[there]}
+    return Groups.of(frame.tick_of_row[row], found)
 
 
 def _pack(major: Int64, minor: Int64) -> Int64:
