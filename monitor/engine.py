@@ -27,11 +27,11 @@ from monitor.decisions import (
     Refusal,
 )
 from monitor.events.batch import Decoded, Reject
-from monitor.events.catalogue import EVENT_TYPES
+from monitor.events.catalogue import CALL_TYPES, EVENT_TYPES
 from monitor.events.enrich import Owners
 from monitor.events.rejects import DeadLetters
 from monitor.indicators.compile import IndicatorSet
-from monitor.numbers.desk import NumberDesk
+from monitor.numbers.desk import SWEEP_MS, NumberDesk
 from monitor.rules.evaluate import RuleBook
 from monitor.source.base import Fetched, Partition, Source
 from monitor.stats import OTHER_TYPES, Stats
@@ -42,6 +42,9 @@ from monitor.windows.steady import SteadyTime
 from monitor.windows.watermark import NEVER, Floor, Watermarks
 
 log = structlog.get_logger(__name__)
+
+PLACES_LOOKED_AT = 5_000
+"""Rows of a load in which agents are looked for, with where they belong: it is for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,16 +340,15 @@ class Engine:
     def _load(self, rows: pl.DataFrame) -> None:
         self.judges.indicators.load(rows)
         self.judges.rules.load(rows)
-        seen = (
-            rows.filter(pl.col("type").str.starts_with("call.") & pl.col("number").is_not_null())
-            .group_by("number", "campaign")
-            .agg(pl.col("tick").min())
-            .sort("tick", "number", "campaign")
-        )
-        places = rows.select("agent", "group", "team").drop_nulls().unique("agent", keep="last")
+        # The first time in each hour, in the order of the log; being told again changes nothing.
+        calls = rows.filter(pl.col("type").is_in(CALL_TYPES) & pl.col("number").is_not_null())
+        seen = calls.select("tick", "number", "campaign", hour=pl.col("tick") // SWEEP_MS)
+        once = seen.unique(["hour", "number", "campaign"], keep="first", maintain_order=True)
+        self._seen.extend(once.drop("hour").iter_rows())
         if len(self.places) < self.pace.max_places:
+            some = rows.gather_every(rows.height // PLACES_LOOKED_AT + 1)
+            places = some.select("agent", "group", "team").drop_nulls().unique("agent", keep="last")
             self.places.update((agent, (group, team)) for agent, group, team in places.iter_rows())
-        self._seen.extend(seen.select("tick", "number", "campaign").iter_rows())
 
     def _next_tick(self, row_ticks: deque[int], until: int) -> int | None:
         """The next tick at which anything can change; quiet stretches are skipped."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter as Tally
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -84,7 +85,7 @@ class IndicatorSet:
         """The last tick that was stepped to."""
         return self._tick
 
-    @property
+    @cached_property
     def horizon_ms(self) -> int:
         """How far before a tick rows can matter: the longest window, and the oldest state in it."""
         return max((view.horizon_ms for view in self._views.values()), default=0)

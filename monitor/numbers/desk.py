@@ -30,6 +30,7 @@ from monitor.numbers.wishes import Wishes
 from monitor.snapshot import NumberStanding
 
 SWEEP_MS: Final = 3_600_000
+"""Numbers are noted as seen by the hour, and forgotten at the hour."""
 """Numbers that are no longer seen are looked for at aligned multiples of it."""
 
 
@@ -126,9 +127,13 @@ class NumberDesk:
     # -- what happens -----------------------------------------------------------------------
 
     def observe(self, tick: int, number: str, campaign: str | None) -> None:
-        """Note that ``number`` was seen in traffic that ``tick`` judges."""
-        self._sweep(tick)
-        self.book.join(number, campaign, tick)
+        """Note that ``number`` was seen in traffic that ``tick`` judges.
+
+        Told once an hour or at every tick, it comes to the same: what is noted is the hour.
+        """
+        if tick >= self._swept_ms + SWEEP_MS:
+            self._sweep(tick)
+        self.book.join(number, campaign, tick - tick % SWEEP_MS + SWEEP_MS)
 
     def step(
         self,

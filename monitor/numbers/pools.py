@@ -80,9 +80,12 @@ class PoolBook:
 
         Returns false when the book is full and the number is not in it.
         """
+        pools = self._seen.get(number)
+        if pools is not None and campaign in pools and len(pools) == 1:  # nearly always
+            pools[campaign] = tick
+            return True
         if number in self._listed:
             return True
-        pools = self._seen.get(number)
         if pools is None:
             if len(self) >= self._numbers_max:
                 self.overflowed += 1
@@ -146,7 +149,10 @@ class PoolBook:
     def _enter(self, pools: dict[str, int], pool: str, tick: int) -> None:
         if pool not in pools:
             if len(pools) >= CAMPAIGNS_PER_NUMBER_MAX:
-                self._leave(pools, min(pools, key=lambda name: (pools[name], name)))
+                oldest = min(pools, key=lambda name: (pools[name], name))
+                if pools[oldest] >= tick:  # or two would put each other out, once a batch
+                    return
+                self._leave(pools, oldest)
             self._sizes[pool] += 1
         pools[pool] = tick
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.decisions import Ack, derive_id
 from monitor.numbers.lifecycle import State
@@ -455,6 +457,28 @@ def test_the_sweep_does_not_depend_on_which_ticks_were_judged() -> None:
 
     every = list(range(START_MS + TICK_MS, START_MS + 4 * HOUR_MS, TICK_MS))
     assert run(every) == run([]) == run(every[::7])
+
+
+@given(st.lists(st.tuples(st.integers(0, 900), st.integers(0, 18)), max_size=60), st.data())
+def test_being_told_of_a_number_again_within_the_hour_changes_nothing(
+    seen: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    """The engine tells of a number once in each hour of a load, however much a load holds."""
+    ticks = sorted((START_MS + minute * MINUTE_MS, f"c{campaign}") for minute, campaign in seen)
+
+    def run(told: list[tuple[int, str]]) -> object:
+        table = Table(seen_for="2h")
+        for tick, campaign in told:
+            table.desk.observe(tick, "1", campaign)
+        return table.desk.book.snapshot()
+
+    first, known = list[tuple[int, str]](), set[tuple[int, str]]()
+    for tick, campaign in ticks:
+        again = (tick // HOUR_MS, campaign) in known
+        known.add((tick // HOUR_MS, campaign))
+        if not again or data.draw(st.booleans()):
+            first.append((tick, campaign))
+    assert run(first) == run(ticks)
 
 
 def test_a_full_book_refuses_a_number_it_does_not_know() -> None:
