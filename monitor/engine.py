@@ -333,7 +333,7 @@ class Engine:
         self.stats.dedup_uncertain += unique.uncertain
         self.doubt.load(unique.uncertain_ticks)
         for outcome, frame in (("accepted", unique.frame), ("duplicate", unique.duplicates)):
-            for name, count in frame["type"].value_counts().iter_rows():
+            for name, count in frame["type"].value_counts().iter_rows() if frame.height else ():
                 self.stats.events[name if name in EVENT_TYPES else OTHER_TYPES, outcome] += count
         return self.owners.apply(unique.frame) if unique.frame.height else None
 
@@ -341,13 +341,16 @@ class Engine:
         self.judges.indicators.load(rows)
         self.judges.rules.load(rows)
         # The first time in each hour, in the order of the log; being told again changes nothing.
-        calls = rows.filter(pl.col("type").is_in(CALL_TYPES) & pl.col("number").is_not_null())
-        seen = calls.select("tick", "number", "campaign", hour=pl.col("tick") // SWEEP_MS)
-        once = seen.unique(["hour", "number", "campaign"], keep="first", maintain_order=True)
+        calls = rows.select("type", "tick", "number", "campaign", hour=pl.col("tick") // SWEEP_MS)
+        seen = calls.filter(pl.col("type").is_in(CALL_TYPES) & pl.col("number").is_not_null())
+        named = seen.select("tick", "number", "campaign", "hour")
+        once = named.unique(["hour", "number", "campaign"], keep="first", maintain_order=True)
         self._seen.extend(once.drop("hour").iter_rows())
         if len(self.places) < self.pace.max_places:
-            some = rows.gather_every(rows.height // PLACES_LOOKED_AT + 1)
-            places = some.select("agent", "group", "team").drop_nulls().unique("agent", keep="last")
+            some = rows.select("agent", "group", "team").gather_every(
+                rows.height // PLACES_LOOKED_AT + 1
+            )
+            places = some.drop_nulls().unique("agent", keep="last")
             self.places.update((agent, (group, team)) for agent, group, team in places.iter_rows())
 
     def _next_tick(self, row_ticks: deque[int], until: int) -> int | None:

@@ -132,14 +132,10 @@ def unescape(raw: Any, at: int, length: int, is_key: bool) -> int:
 
 
 @compiled
-def digits(raw: Any, at: int, count: int) -> int:
-    """The number that ``count`` digits say; -1 when some are none."""
-    value = 0
-    for place in range(at, at + count):
-        if not _ZERO <= raw[place] <= _NINE:
-            return -1
-        value = value * 10 + (int(raw[place]) - _ZERO)
-    return value
+def two_digits(raw: Any, at: int) -> int:
+    """The number that two digits say; more than 99 when some is none."""
+    ten, one = np.int64(raw[at]) - _ZERO, np.int64(raw[at + 1]) - _ZERO
+    return ten * 10 + one if 0 <= ten <= 9 and 0 <= one <= 9 else 10_000
 
 
 @compiled
@@ -152,12 +148,16 @@ def rfc3339_ms(raw: Any, at: int, length: int) -> int:
         return -1
     if raw[at + 13] != 58 or raw[at + 16] != 58:
         return -1
-    year, month, day = digits(raw, at, 4), digits(raw, at + 5, 2), digits(raw, at + 8, 2)
-    hour, minute = digits(raw, at + 11, 2), digits(raw, at + 14, 2)
-    second = digits(raw, at + 17, 2)
-    if year < 1970 or not 1 <= month <= 12 or day < 1:
+    year = two_digits(raw, at) * 100 + two_digits(raw, at + 2)
+    month, day = two_digits(raw, at + 5), two_digits(raw, at + 8)
+    hour, minute, second = (
+        two_digits(raw, at + 11),
+        two_digits(raw, at + 14),
+        two_digits(raw, at + 17),
+    )
+    if not 1970 <= year <= 9999 or not 1 <= month <= 12 or day < 1:
         return -1
-    if not 0 <= hour <= 23 or not 0 <= minute <= 59 or not 0 <= second <= 59:
+    if hour > 23 or minute > 59 or second > 59:
         return -1
     is_leap = (year % 4 == 0 and year % 100 != 0) or year % 400 == 0
     leap_day = 1 if is_leap and month == 2 else 0
@@ -198,8 +198,8 @@ def offset_minutes(raw: Any, at: int, length: int) -> int:
         return 0
     if length != 6 or raw[at + 3] != 58 or (raw[at] != 43 and raw[at] != 45):
         return _NO_OFFSET
-    hour, minute = digits(raw, at + 1, 2), digits(raw, at + 4, 2)
-    if not 0 <= hour <= 23 or not 0 <= minute <= 59:
+    hour, minute = two_digits(raw, at + 1), two_digits(raw, at + 4)
+    if hour > 23 or minute > 59:
         return _NO_OFFSET
     offset = hour * 60 + minute
     return -offset if raw[at] == 45 else offset

@@ -83,7 +83,9 @@ class CallLog:
 
     def add(self, said: pl.DataFrame) -> None:
         """Append the rows that have a key; ``SEQ`` ascends."""
-        rows = said.select(*self._schema).filter(pl.col(self._key).is_not_null())
+        rows = said.select(*self._schema)
+        if rows[self._key].null_count():
+            rows = rows.filter(pl.col(self._key).is_not_null())
         if rows.is_empty():
             return
         if not self._keep_all and self.rows > 2 * self._folded + CHUNK_ROWS:

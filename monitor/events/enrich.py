@@ -72,13 +72,16 @@ class Owners:
             *DIMENSIONS,
             (is_call.cum_sum() - is_call + self._seq).cast(pl.Int64).alias(SEQ),
         ).with_row_index(ROW)
-        said = placed.filter(is_call)
+        calls = placed.select(is_call).to_series()
+        said = placed if calls.all() else placed.filter(calls)
         self._calls.add(said)
         self._owners.add(said)
         self._numbers.update(said["number"].drop_nulls().unique().to_list())
         self._seq += said.height
         lacking = pl.any_horizontal(pl.col(DIMENSIONS).is_null())
-        asking = placed.filter(pl.col("type").is_in(FEEDBACK_TYPES) & lacking)
+        is_feedback = pl.col("type").is_in(FEEDBACK_TYPES)
+        told = placed.head(0) if calls.all() else placed.filter(is_feedback)
+        asking = told.filter(lacking)
         filled = released if asking.is_empty() else self._fill(released, asking)
         self._calls.forget(self._seq - self._limits.calls)
         return filled

@@ -89,6 +89,7 @@ class Names:
         """Read the numbers as names while the table still knows them."""
         numbers = np.concatenate(self._found) if self._found else np.zeros(0, np.int32)
         self._found = []
+        self._texts = self._texts.rechunk()  # several times as fast to take from
         self._pieces.append(self._texts.gather(pl.Series(numbers.view(np.uint32))))
 
     def _number(self, raw: Bytes, places: Int64, lengths: Int32) -> Int32:
