@@ -134,7 +134,7 @@ def unescape(raw: Any, at: int, length: int, is_key: bool) -> int:
 @compiled
 def two_digits(raw: Any, at: int) -> int:
     """The number that two digits say; more than 99 when some is none."""
-    ten, one = np.int64(raw[at]) - _ZERO, np.int64(raw[at + 1]) - _ZERO
+    ten, one = int(raw[at]) - _ZERO, int(raw[at + 1]) - _ZERO
     return ten * 10 + one if 0 <= ten <= 9 and 0 <= one <= 9 else 10_000
 
 

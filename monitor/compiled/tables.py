@@ -136,3 +136,32 @@ def move_ids(old: Any, slots: Any) -> None:
         while slots[slot, 0] != 0 or slots[slot, 1] != 0:
             slot = (slot + np.uint64(1)) & mask
         slots[slot, 0], slots[slot, 1] = one, two
+
+
+@compiled
+def number_ids(low: Any, high: Any, slots: Any, found: Any, first: Any) -> int:
+    """Give every id a number, in the order they come; returns how many there are.
+
+    Args:
+        low, high: the two halves of each id's 128 bits.
+        slots: numbers by hash, -1 where free; a power of two, and more than there are rows.
+        found: by row, its number.
+        first: by number, the first of its rows.
+    """
+    mask = np.uint64(len(slots) - 1)
+    given = 0
+    for row in range(len(low)):
+        slot = low[row] & mask
+        while True:
+            number = slots[slot]
+            if number < 0:
+                number = given
+                slots[slot] = number
+                first[number] = row
+                given += 1
+                break
+            if low[first[number]] == low[row] and high[first[number]] == high[row]:
+                break
+            slot = (slot + np.uint64(1)) & mask
+        found[row] = number
+    return given

@@ -15,6 +15,7 @@ from monitor.indicators.formula import SCALE, Counter, Rows
 from monitor.indicators.predicate import passes
 from monitor.windows.arrays import Bool, Int64, column
 from monitor.windows.extremes import NONE
+from monitor.windows.ids import coded
 
 
 class Frame:
@@ -51,9 +52,8 @@ class Frame:
             values = self._released[field]
             if values.dtype != pl.String:
                 values = values.cast(pl.String)
-            names = values.unique().drop_nulls().sort()
-            codes = values.cast(pl.Enum(names)).to_physical().cast(pl.Int64).fill_null(-1)
-            self._codes[field] = names.to_list(), codes.to_numpy()
+            names, codes = coded(values)
+            self._codes[field] = names.to_list(), codes
         return self._codes[field]
 
     def value(self, counter: Counter) -> Int64:

@@ -8,7 +8,6 @@ depend on batches.
 from __future__ import annotations
 
 import io
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,14 +17,13 @@ import numpy.typing as npt
 import polars as pl
 
 from monitor.compiled.tables import add_ids, move_ids
+from monitor.windows.ids import halves
 
 UInt64 = npt.NDArray[np.uint64]
 
 CHUNK_IDS = 32_768
 """Ids of a sealed chunk: packed once, and the same blob in every checkpoint from then on."""
 _SLOTS_AT_FIRST = 2**12
-_SEEDS = secrets.randbits(64), secrets.randbits(64)
-"""Nobody outside can make ids that are taken for one another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +110,7 @@ class Dedup:
 class _Ids:
     """The ids of one generation: a table to ask, and the order they came in to write down.
 
-    The table holds 128 bits of each, by two hashes with seeds of this process: that two ids of ten
-    million share them has odds of 1 : 2⁸². Nothing of it is written down.
+    The table holds 128 bits of each (``monitor.windows.ids``). Nothing of it is written down.
     """
 
     def __init__(self, blobs: Iterable[bytes] = ()) -> None:
@@ -155,8 +152,7 @@ class _Ids:
             larger = np.zeros((1 << (2 * wanted).bit_length(), 2), np.uint64)
             move_ids(self._table, larger)
             self._table = larger
-        low, high = (ids.hash(seed).to_numpy(writable=True) for seed in _SEEDS)
-        low[(low == 0) & (high == 0)] = 1  # both 0 stands for a free place
+        low, high = halves(ids)
         first, doubtful = np.zeros(len(ids), np.bool_), np.zeros(len(ids), np.bool_)
         self._size += add_ids(low, high, self._table, before, room, first, doubtful)
         return pl.Series(first), pl.Series(doubtful)

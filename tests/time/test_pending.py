@@ -17,7 +17,8 @@ rows = st.lists(
     ).map(lambda r: (max(r[0], r[1]), r[1], r[2], r[3])),
     unique_by=lambda r: (r[2], r[3]),
     max_size=30,
-)
+).map(lambda rows: sorted(rows, key=lambda r: r[3]))
+"""As they are read: the rows of one partition in the order of their offsets."""
 
 
 def frame(items: list[Row]) -> pl.DataFrame:
@@ -53,3 +54,14 @@ def test_nothing_due_is_none() -> None:
     pending.add(frame([(10, 10, 0, 0)]))
     assert pending.release(10, PARTITIONS) is None
     assert len(pending) == 1
+
+
+@given(rows, st.integers(0, 2**40))
+def test_times_far_apart_are_ordered_too(items: list[Row], lag: int) -> None:
+    """So far apart that eff, time, partition and place do not fit into one number."""
+    far = [(r[0] * 2**30, r[0] * 2**30 - r[1] * lag, r[2], r[3]) for r in items]
+    pending = Pending(tick_ms=5)
+    pending.add(frame(far))
+    released = pending.release(2**62, PARTITIONS)
+    got = [] if released is None else released.select(frame([]).columns).rows()
+    assert got == sorted(far, key=lambda r: (r[0], r[1], PARTITIONS[r[2]], r[3]))
