@@ -11,6 +11,11 @@ COPY pyproject.toml README.md ./
 COPY monitor ./monitor
 COPY rules ./rules
 RUN /opt/monitor/bin/pip install --no-deps --no-build-isolation .
+# Compiled for any processor of the architecture, for it is not known where the image will run; the
+# same setting below makes the daemon take what was compiled here.
+ENV NUMBA_CPU_NAME=generic
+WORKDIR /
+RUN /opt/monitor/bin/python -m monitor.warm
 
 FROM python:3.11.13-slim-bookworm
 RUN groupadd --gid 10001 monitor \
@@ -18,7 +23,7 @@ RUN groupadd --gid 10001 monitor \
       --shell /usr/sbin/nologin monitor \
  && chmod 0750 /var/lib/monitor
 COPY --from=build /opt/monitor /opt/monitor
-ENV PATH=/opt/monitor/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/opt/monitor/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 NUMBA_CPU_NAME=generic
 # By number, so that an orchestrator can see that it is not root.
 USER 10001:10001
 WORKDIR /var/lib/monitor

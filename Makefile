@@ -37,7 +37,7 @@ lock: ## pin again (needs uv); names no registry
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --group build --group dev --extra postgres -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean: ## remove the environment and what the demo wrote
-	rm -rf $(VENV) var .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) var monitor/compiled/__pycache__ .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(VENV)/.venv:
 	@echo "→ virtual environment in $(VENV)"
@@ -49,10 +49,14 @@ $(VENV)/.run: $(VENV)/.venv requirements.lock pyproject.toml
 	@echo "→ installing pinned dependencies (about a minute on a new machine)"
 	@$(PIP) install --require-hashes --no-deps -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@echo "→ compiling the loops (some ten seconds, once)"
+	@$(BIN)/python -m monitor.warm
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.venv requirements-dev.lock pyproject.toml
 	@echo "→ installing pinned dependencies for tests (about a minute on a new machine)"
 	@$(PIP) install --require-hashes --no-deps -r requirements-dev.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@echo "→ compiling the loops (some ten seconds, once)"
+	@$(BIN)/python -m monitor.warm
 	@touch $@ $(VENV)/.run

@@ -47,8 +47,13 @@ def _kept() -> Path:
     return Path(tempfile.gettempdir()) / f"callcentre-monitor-{os.getuid()}-{_sources()}"
 
 
+def kept() -> str:
+    """Where compiled code is kept: ``NUMBA_CACHE_DIR``, or a folder of ours."""
+    return str(numba.config.CACHE_DIR)  # type: ignore[attr-defined]  # numba declares no types
+
+
 if not os.environ.get("NUMBA_CACHE_DIR"):
-    numba.config.CACHE_DIR = str(_kept())  # type: ignore[attr-defined]  # numba declares no types
+    numba.config.CACHE_DIR = str(_kept())  # type: ignore[attr-defined]
 
 
 def compiled(function: F) -> F:

@@ -115,6 +115,17 @@ class _Block:
         return cls(np.frombuffer(text, np.uint8), ends - lengths, ends)
 
 
+class _Found(NamedTuple):
+    """What a block holds besides texts."""
+
+    numbers: npt.NDArray[np.float64]
+    """Shape (fields, rows), booleans among them; NaN for null."""
+    times: Int64
+    """Likewise; ``NO_TIME`` for null."""
+    left: npt.NDArray[np.bool_]
+    spelled: bool
+
+
 class ColumnDecoder:
     """Reads what is plainly good out of a batch, for a given set of columns."""
 
@@ -141,6 +152,12 @@ class ColumnDecoder:
             np.array(mosts, np.int64),
             np.array(self._slots, np.int64),
         )
+        self._nothing = _Found(
+            np.zeros((self._sizes[1], 0)),
+            np.zeros((self._sizes[2], 0), np.int64),
+            np.zeros(0, np.bool_),
+            spelled=False,
+        )
         self._phones = [
             slot
             for field, slot in zip(self._wire, self._slots, strict=True)
@@ -155,14 +172,12 @@ class ColumnDecoder:
     def decode(self, records: Sequence[bytes]) -> Read:
         """Read what is plainly good."""
         rows = len(records)
-        left = np.ones(rows, np.bool_)
-        _, numbers, times = self._sizes
-        values = np.full((numbers, rows), np.nan)
-        stamps = np.full((times, rows), NO_TIME, np.int64)
-        spelled = False
-        for first in range(0, rows, BLOCK):
-            block = slice(first, first + BLOCK)
-            spelled |= self._read(records[block], values[:, block], stamps[:, block], left[block])
+        found = [
+            self._read(records[first : first + BLOCK]) for first in range(0, max(rows, 1), BLOCK)
+        ]
+        numbers, times, lefts, spelled = zip(*found, strict=True)
+        values, stamps = np.concatenate(numbers, axis=1), np.concatenate(times, axis=1)
+        left = np.concatenate(lefts)
         columns = [pl.Series(ROW, np.arange(rows))]
         for field, slot in zip(self._wire[:-1], self._slots, strict=False):
             if field.is_text:
@@ -177,23 +192,18 @@ class ColumnDecoder:
                 columns.append(number.cast(polars_dtype(field.name)))
         frame = pl.DataFrame(columns)
         frame = frame.filter(~left) if left.any() else frame
-        return Read(frame, np.flatnonzero(left), spelled)
+        return Read(frame, np.flatnonzero(left), any(spelled))
 
-    def _read(
-        self,
-        records: Sequence[bytes],
-        values: npt.NDArray[np.float64],
-        stamps: Int64,
-        left: npt.NDArray[np.bool_],
-    ) -> bool:
-        """One block: numbers and times into their columns, texts to where theirs are made.
-
-        Returns:
-            Whether a telephone number may be spelled oddly.
-        """
-        block = _Block.of(records)
-        places = np.zeros((self._sizes[0], len(records)), np.int64)
-        lengths = np.full((self._sizes[0], len(records)), -1, np.int32)
+    def _read(self, records: Sequence[bytes]) -> _Found:
+        """One block; its texts go where their columns are made."""
+        if not records:
+            return self._nothing
+        block, (texts, numbers, times) = _Block.of(records), self._sizes
+        places = np.zeros((texts, len(records)), np.int64)
+        lengths = np.full((texts, len(records)), -1, np.int32)
+        values = np.full((numbers, len(records)), np.nan)
+        stamps = np.full((times, len(records)), NO_TIME, np.int64)
+        left = np.ones(len(records), np.bool_)
         # Nothing is parsed beyond a limit.
         too_large = block.ends - block.starts > self._limits.record_bytes
         ends = np.where(too_large, block.starts, block.ends)
@@ -208,7 +218,8 @@ class ColumnDecoder:
         lengths[:, left] = -1
         for text, at, length in zip(self._texts, places, lengths, strict=True):
             text.add(block.raw, at, length)
-        return any(any_spelled(block.raw, places[slot], lengths[slot]) for slot in self._phones)
+        spelled = any(any_spelled(block.raw, places[slot], lengths[slot]) for slot in self._phones)
+        return _Found(values, stamps, left, spelled)
 
 
 def _kind(field: FieldType) -> int:

@@ -1,0 +1,72 @@
+"""Compiles what the engine runs, before it has to: ``python -m monitor.warm``.
+
+Owns a small replay that goes through every compiled loop. What is compiled is kept beside the
+source (``monitor.compiled``), so this takes some ten seconds once, and a moment after that.
+"""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+import numpy as np
+
+from monitor import compiled, logs
+from monitor.replay import replay_engine
+from monitor.site import load_site
+from monitor.source.base import Fetched, Partition
+from monitor.source.memory import MemorySource
+from monitor.source.records import Records
+
+_LINES = 3_000
+"""So many that tables of ids and names grow."""
+_AT_MS = 1_795_309_200_000
+_PARTITION = Partition("warm", 0)
+
+
+def warm() -> None:
+    """Go once through every compiled loop."""
+    site = load_site(None)
+    source = MemorySource([_PARTITION])
+    lines = [_line(number) for number in range(_LINES)]
+    source.append(_PARTITION, lines)
+    source.finish()
+    source.start({}, None)
+    engine = replay_engine(site, source, lambda _decision: None)
+    engine.run_to_end()
+    text = b"\n".join(lines)
+    ends = np.flatnonzero(np.frombuffer(text + b"\n", np.uint8) == ord("\n"))
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    records = Records(text, starts, ends)
+    offsets = np.arange(len(records))
+    engine.judges.decoder.decode(
+        Fetched(
+            _PARTITION, offsets, offsets, append_time=False, values=records, next_position=_LINES
+        )
+    )
+
+
+def _line(number: int) -> bytes:
+    event = {
+        "id": f"warm-{number}",
+        "type": "call.ended",
+        "time": _AT_MS + number,
+        "number": "+862150000007",
+        "agent": f"王芳-{number}",
+        "outcome": "answered",
+        "talk_s": 12.5,
+        "more": {"nested": [1, "two"]},
+    }
+    return msgspec.json.encode(event)
+
+
+def main() -> None:
+    """The command: compile, and say how long it took."""
+    logs.configure(level="warning")
+    began = time.perf_counter()
+    warm()
+    print(f"compiled in {time.perf_counter() - began:.1f} s, kept in {compiled.kept()}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""What is compiled beforehand is all that is compiled."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from pathlib import Path
+from typing import Any
+
+from monitor import compiled
+from monitor.clock import SystemClock
+from monitor.replay import replay_engine
+from monitor.simulate.pacing import to_file
+from monitor.simulate.simulation import simulate
+from monitor.site import load_site
+from monitor.source.files import FileSource
+from monitor.source.settings import FilesSettings
+from monitor.warm import warm
+
+
+def signatures() -> dict[str, int]:
+    """How many times each function was compiled, for how many kinds of arguments."""
+    found: dict[str, int] = {}
+    for module in pkgutil.iter_modules(compiled.__path__):
+        members: dict[str, Any] = vars(importlib.import_module(f"monitor.compiled.{module.name}"))
+        for name, member in members.items():
+            if hasattr(member, "signatures"):
+                found[f"{module.name}.{name}"] = len(member.signatures)
+    return found
+
+
+def test_traffic_finds_everything_compiled(tmp_path: Path) -> None:
+    warm()
+    before = signatures()
+    assert sum(before.values()) > 10
+    file = tmp_path / "events.jsonl"
+    to_file(
+        simulate(
+            "number-going-bad", start_ms=1_795_309_200_000, duration_ms=300_000, rate=20.0, seed=1
+        ),
+        file,
+    )
+    source = FileSource(FilesSettings(kind="files", paths=(str(file),)), SystemClock())
+    engine = replay_engine(load_site(None), source, lambda _decision: None)
+    source.start({}, None)
+    engine.run_to_end()
+    source.close()
+    assert sum(engine.stats.records.values()) > 5_000
+    assert signatures() == before
