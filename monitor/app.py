@@ -21,6 +21,7 @@ from monitor.delivery.build import open_channels
 from monitor.delivery.routes import Router
 from monitor.delivery.worker import DeliveryWorker
 from monitor.engine import Engine, Pace
+from monitor.events.ahead import ReadAhead
 from monitor.events.enrich import Owners
 from monitor.exporter.server import ExporterServer
 from monitor.indicators.compile import BEGINNING
@@ -201,8 +202,9 @@ def build_engine(
 ) -> Engine:
     """The engine of a live daemon, not started."""
     config = site.config
-    return Engine(
-        source=open_source(config, clock),
+    source = ReadAhead(open_source(config, clock), clock)
+    engine = Engine(
+        source=source,
         judges=build_judges(site, covered_from=BEGINNING, answers=answers),
         owners=Owners(config.events.owners),
         watermarks=Watermarks(config.time.tolerances()),
@@ -215,6 +217,8 @@ def build_engine(
         stats=stats,
         pace=Pace(tick_ms=config.time.tick, max_pending_rows=config.limits.pending_rows),
     )
+    source.decoder = lambda: engine.judges.decoder
+    return engine
 
 
 def directories(config: Config) -> dict[str, Path]:

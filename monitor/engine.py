@@ -26,7 +26,8 @@ from monitor.decisions import (
     NumberChange,
     Refusal,
 )
-from monitor.events.batch import Decoded, Reject
+from monitor.events.ahead import Decodes, decoded_by
+from monitor.events.batch import Reject
 from monitor.events.catalogue import CALL_TYPES, EVENT_TYPES
 from monitor.events.enrich import Owners
 from monitor.events.rejects import DeadLetters
@@ -81,14 +82,6 @@ class Recorder(Protocol):
 
     def inputs(self, tick: int) -> list[Input]:
         """New acknowledgements and manual actions, journaled as of ``tick`` or later."""
-        ...
-
-
-class Decodes(Protocol):
-    """Bytes to columns, with dimensions completed from configuration."""
-
-    def decode(self, fetched: Fetched) -> Decoded:
-        """Never raises for what a record holds."""
         ...
 
 
@@ -241,7 +234,7 @@ class Engine:
     # --- reading --------------------------------------------------------------------------------
 
     def _take(self, fetched: Fetched) -> None:
-        decoded = self.judges.decoder.decode(fetched)
+        decoded = decoded_by(self.judges.decoder, fetched)
         placed = self.watermarks.place(
             decoded,
             wall_ms=self._latest_ms(),

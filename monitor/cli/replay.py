@@ -24,6 +24,7 @@ from monitor.clock import SystemClock
 from monitor.decisions import Decision, iso
 from monitor.engine import Engine
 from monitor.errors import UsageError
+from monitor.events.ahead import ReadAhead
 from monitor.recorder import (
     journaled_end,
     journaled_floors,
@@ -113,7 +114,8 @@ def replay(
     _span(files, since, until)
     site = load_site(config_path(config), packs=rules)
     _whole_ticks(site, indicators_every)
-    source = _source(site, files, kafka=kafka, until=until)
+    clock = SystemClock()
+    source = ReadAhead(_source(site, files, kafka=kafka, until=until), clock)
     as_json = output == "json" or (output is None and not sys.stdout.isatty())
     printer = _json_printer if as_json else _table_printer()
     past = None if journal is None else _past(site, journal)
@@ -128,7 +130,7 @@ def replay(
     if indicators_every is not None:
         every_ms = indicators_every
         engine.on_tick = lambda tick: None if tick % every_ms else report()
-    clock = SystemClock()
+    source.decoder = lambda: engine.judges.decoder
     started_s = clock.monotonic_s()
     source.start({}, None if since is None else _ms(since))
     try:

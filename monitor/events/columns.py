@@ -7,6 +7,7 @@ is a property test (tests/events/test_agreement.py).
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -133,6 +134,7 @@ class ColumnDecoder:
         self, columns: Sequence[FieldType], types: Collection[str], limits: RecordLimits
     ) -> None:
         self._limits = limits
+        self._turn = threading.Lock()
         self.schema: dict[str, type[pl.DataType]] = {
             **ENVELOPE,
             **{field.name: polars_dtype(field.name) for field in columns},
@@ -170,7 +172,11 @@ class ColumnDecoder:
         ]
 
     def decode(self, records: Sequence[bytes]) -> Read:
-        """Read what is plainly good."""
+        """Read what is plainly good; one thread at a time."""
+        with self._turn:
+            return self._decode(records)
+
+    def _decode(self, records: Sequence[bytes]) -> Read:
         rows = len(records)
         found = [
             self._read(records[first : first + BLOCK]) for first in range(0, max(rows, 1), BLOCK)
