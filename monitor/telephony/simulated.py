@@ -10,11 +10,14 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
+import structlog
 from kafka import KafkaProducer
+from kafka.errors import KafkaError
 
 from monitor.clock import Clock
 from monitor.decisions import Ack, iso
@@ -22,11 +25,15 @@ from monitor.errors import MonitorError
 from monitor.events.times import NotATimeError, read_time
 from monitor.source.base import Partition
 from monitor.source.kafka import KafkaSource
-from monitor.source.kafka_client import open_producer
+from monitor.source.kafka_client import open_producer, translate
 from monitor.source.settings import KafkaConnection, KafkaSettings
 from monitor.telephony.settings import TelephonySettings
 
+log = structlog.get_logger(__name__)
+
 KNOWN_COMMANDS_MAX = 100_000
+_ANSWER_MS = 10_000
+"""How long the broker may take to confirm an answer, before a new connection is tried."""
 _PARTITION = Partition("simulated", 0)
 
 
@@ -169,41 +176,69 @@ class KafkaSimulator:
         self._settings = settings
         self._source = KafkaSource(KafkaSettings.of(connection, settings.commands))
         self._connection = connection
+        self._started = False
         self._producer: KafkaProducer | None = None
+        self._owed: list[Ack] = []
+        """Answers that the broker has not confirmed yet, in their order."""
 
     def step(self, timeout_s: float) -> int:
         """Read commands, answer what is due; the number of answers sent.
 
         Raises:
-            MonitorError: the broker does not answer.
+            MonitorError: the broker does not answer; what is owed is sent by a later step.
         """
-        if self._producer is None:
+        if not self._started:
             self._source.start({}, None)
-            self._producer, _ = open_producer(self._connection, metrics_enabled=False)
+            self._started = True
         for chunk in self._source.poll(1_000, timeout_s):
             for value in chunk.values:
                 self.simulator.take(value or b"")
-        answers = self.simulator.answers()
-        for ack in answers:
-            record = {"command_id": ack.command_id, "status": ack.status, "detail": ack.detail}
-            body = msgspec.json.encode(record | {"at": iso(ack.at_ms)})
-            self._producer.send(self._settings.acks, body, key=ack.command_id.encode())
-        if answers:
-            self._producer.flush(timeout=30)
-        return len(answers)
+        self._owed += self.simulator.answers()
+        sent = len(self._owed)
+        if sent:
+            self._send_owed()
+        return sent
 
     def run(self, stop: threading.Event, clock: Clock) -> None:
         """Step until ``stop``; an absent broker is waited for."""
         while not stop.is_set():
             try:
                 self.step(0.1)
-            except MonitorError:
+            except MonitorError as fault:
+                log.warning("simulated_telephony_cut_off", detail=str(fault))
                 clock.wait(stop, 1.0)
         self.close()
 
     def close(self) -> None:
         """Leave the broker; calling it twice is fine."""
         self._source.close()
-        if self._producer is not None:
-            self._producer.close(timeout=10)
-            self._producer = None
+        self._drop_producer()
+
+    def _send_owed(self) -> None:
+        try:
+            if self._producer is None:
+                self._producer, _ = open_producer(
+                    self._connection,
+                    delivery_timeout_ms=_ANSWER_MS,
+                    max_block_ms=_ANSWER_MS,
+                    metrics_enabled=False,
+                    request_timeout_ms=_ANSWER_MS // 2,
+                )
+            sent = [self._send(self._producer, ack) for ack in self._owed]
+            for each in sent:
+                each.get(timeout=_ANSWER_MS / 1000)
+        except KafkaError as fault:
+            self._drop_producer()
+            raise translate(fault, "answering") from fault
+        self._owed = []
+
+    def _send(self, producer: KafkaProducer, ack: Ack) -> Any:
+        record = {"command_id": ack.command_id, "status": ack.status, "detail": ack.detail}
+        body = msgspec.json.encode(record | {"at": iso(ack.at_ms)})
+        return producer.send(self._settings.acks, body, key=ack.command_id.encode())
+
+    def _drop_producer(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with suppress(KafkaError):  # what is on its way has to expire, or it would not close
+                producer.close(timeout=_ANSWER_MS / 1000 + 1)

@@ -70,15 +70,31 @@ def restart_store(world: World) -> None:
     world.server.start()
 
 
-def cut_store(world: World) -> None:
-    """The network swallows everything between the daemons and the store."""
+def hold_store(world: World) -> None:
+    """What daemons and store say to each other comes 3 s late."""
+    world.store_proxy.hold()
+    world.pause_s(3)
+    world.store_proxy.pass_on()
+
+
+def lose_store(world: World) -> None:
+    """Nothing that daemons and store say to each other arrives; then the connections are dead."""
     world.store_proxy.swallow()
     world.pause_s(3)
     world.store_proxy.pass_on()
 
 
-def cut_brokers(world: World) -> None:
-    """The network swallows everything between clients and brokers."""
+def hold_brokers(world: World) -> None:
+    """What clients and brokers say to each other comes 3 s late."""
+    for proxy in world.trio.proxies:
+        proxy.hold()
+    world.pause_s(3)
+    for proxy in world.trio.proxies:
+        proxy.pass_on()
+
+
+def lose_brokers(world: World) -> None:
+    """Nothing that clients and brokers say arrives; then the connections are dead."""
     for proxy in world.trio.proxies:
         proxy.swallow()
     world.pause_s(3)
@@ -98,8 +114,10 @@ FAULTS: Mapping[str, tuple[Fault, int]] = {
     "kill -9, one broker of three": (bounce_broker, 2),
     "leaders moved": (move_leaders, 1),
     "PostgreSQL crashed and restarted": (restart_store, 1),
-    "network to PostgreSQL cut 3 s": (cut_store, 1),
-    "network to Kafka cut 3 s": (cut_brokers, 1),
+    "network to PostgreSQL holds all back for 3 s": (hold_store, 1),
+    "network to PostgreSQL loses all for 3 s": (lose_store, 1),
+    "network to Kafka holds all back for 3 s": (hold_brokers, 1),
+    "network to Kafka loses all for 3 s": (lose_brokers, 1),
     "webhook answers 503 for 4 s": (failing_receiver, 1),
 }
 """Name, what it does, and how often beside the others."""

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from monitor.clock import SystemClock
+from monitor.clock import ManualClock, SystemClock
 from monitor.decisions import Ack
-from monitor.errors import DeliveryError
+from monitor.errors import DeliveryError, SourceUnavailable
 from monitor.events.batch import Reject
 from monitor.source.base import Partition
 from monitor.source.kafka import KafkaSource
@@ -333,6 +333,51 @@ def test_the_simulated_system_answers_over_kafka_and_knows_again_what_is_blocked
     running.join(30)
     telephony.channel.close()
     telephony.acks.close()
+
+
+def test_what_the_simulated_system_could_not_answer_is_answered_once_the_broker_is_back(
+    kafka: Cluster, own_broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.telephony.simulated._ANSWER_MS", 3_000)
+    desk = Desk(kafka)
+    acks = kafka.create_topic(f"acks.{next(_names)}")
+    configured = desk.settings.model_copy(update={"acks": acks})
+    clock = ManualClock(1_795_338_000_000)
+    simulated = TelephonySimulator(clock, answers_after_ms=1)
+    simulator = KafkaSimulator(simulated, configured, desk.connection)
+    channel = desk.channel()
+
+    def step() -> int:
+        return simulator.step(0.05)
+
+    def taken(*ids: str) -> None:
+        for each in ids:
+            channel.send(command(each), NUMBER, each)
+        wait_until(lambda: not step() and len(simulated._due) == len(ids))
+        clock.advance(1)
+
+    taken("c0")
+    assert step() == 1
+    taken("c1", "c2")
+    own_broker.pause()
+    try:
+        with pytest.raises(SourceUnavailable, match="answering"):
+            step()
+        assert simulated.blocked() == {NUMBER: None}
+    finally:
+        own_broker.resume()
+
+    def answered() -> bool:
+        with contextlib.suppress(SourceUnavailable):
+            return step() == 2
+        return False
+
+    wait_until(answered)
+    assert step() == 0
+    answers = [json.loads(record.value) for record in committed(kafka, acks)]
+    assert [answer["command_id"] for answer in answers[-2:]] == ["c1", "c2"]
+    simulator.close()
+    desk.close()
 
 
 # Dead letters.
