@@ -35,6 +35,8 @@ class Request:
     path: str
     headers: dict[str, str]
     body: bytes
+    status: int
+    """What it is answered with, should the answer arrive."""
 
 
 @dataclass
@@ -68,8 +70,9 @@ def http_server() -> Iterator[Server]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            server.requests.append(Request(self.path, dict(self.headers), body))
             answer = server.answers.popleft() if server.answers else Answer()
+            request = Request(self.path, dict(self.headers), body, answer.status)
+            server.requests.append(request)
             server.closing.wait(answer.delay_s)
             if answer.cut:
                 self.close_connection = True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -21,24 +22,25 @@ from tests.soak.world import world
 RESULT = Path(__file__).parent / "result.json"
 
 
-def soak(*, seconds: float, rate: int, every_s: float, seed: int) -> Verdict:
-    """One soak, from the first broker to the verdict."""
+def soak(*, seconds: float, rate: int, every_s: float, seed: int, folder: Path) -> Verdict:
+    """One soak in ``folder``, from the first broker to the verdict."""
     binaries = programs()
     assert binaries is not None, "PostgreSQL is not installed"
     server = Server(binaries)
-    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        try:
-            server.create()
-            server.start()
-            databases = Databases(server.url, server)
-            with (
-                databases.fresh() as url,
-                world(Path(folder), databases, url, rate=rate, seed=seed) as running,
-            ):
-                faults = go_wrong(running, seconds=seconds, every_s=every_s, seed=seed)
-                return judge(running, seconds=seconds, rate=rate, seed=seed, faults=faults)
-        finally:
-            server.remove()
+    verdict = Verdict(seconds, rate, seed)
+    try:
+        server.create()
+        server.start()
+        databases = Databases(server.url, server)
+        with (
+            databases.fresh() as url,
+            world(folder, databases, url, rate=rate, seed=seed) as running,
+        ):
+            faults = go_wrong(running, seconds=seconds, every_s=every_s, seed=seed)
+            verdict.faults = dict(sorted(faults.items()))
+            return judge(running, verdict)
+    finally:
+        server.remove()
 
 
 def main() -> int:
@@ -51,11 +53,17 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="write result.json and the docs")
     given = parser.parse_args()
     logs.configure(level="info")
-    verdict = soak(seconds=given.seconds, rate=given.rate, every_s=given.every, seed=given.seed)
+    folder = Path(tempfile.mkdtemp(prefix="soak-"))
+    sys.stderr.write(f"in {folder}, which stays there unless all is well\n")
+    verdict = soak(
+        seconds=given.seconds, rate=given.rate, every_s=given.every, seed=given.seed, folder=folder
+    )
     sys.stdout.write(json.dumps(verdict.plain(), indent=1) + "\n")
     if given.keep:
         RESULT.write_text(json.dumps(verdict.plain(), indent=1) + "\n", encoding="utf-8")
         write(verdict)
+    if verdict.good:
+        shutil.rmtree(folder)
     return 0 if verdict.good else 1
 
 

@@ -19,34 +19,50 @@ def write(verdict: Verdict) -> None:
     PAGE.write_text(f"{before}{BEGIN}\n{table(verdict)}{END}{after}", encoding="utf-8")
 
 
+OUTCOMES = (
+    ("decisions lost", "decisions_lost"),
+    ("decisions that an undisturbed run does not make", "decisions_invented"),
+    ("decisions with other figures than undisturbed", "decisions_with_wrong_figures"),
+    ("commands twice on the topic", "commands_repeated"),
+    ("commands missing there", "commands_missing"),
+    ("commands there that nobody decided", "commands_unknown"),
+    ("numbers whose commands came in another order", "commands_out_of_order"),
+    ("alerts that the webhook never took", "alerts_unheard"),
+    ("requests there under an id that nobody decided", "alerts_unknown"),
+    ("ids there with more than one text", "alerts_changed"),
+    ("rules and scopes whose alerts came in another order", "alerts_out_of_order"),
+    ("deliveries given up", "parked"),
+    ("events that the producer gave up", "events_given_up"),
+    ("daemons that ended by themselves", "daemons_fallen"),
+)
+"""What must be 0, in words."""
+
+
 def table(verdict: Verdict) -> str:
     """Faults, then outcome."""
     where = describe()
-    how = (
+    run = (
         f"{verdict.seconds:.0f} s at {verdict.rate:,} events/s (seed {verdict.seed}), "
         f"{where['cpu']}, {where['cores']} cores, commit {where['commit']}: "
-        f"{verdict.events:,} events, {verdict.decisions:,} decisions, "
-        f"{verdict.commands:,} commands, {verdict.starts} starts of daemons."
+        f"{verdict.events:,} events on the topic ({verdict.events_per_s:,} a second), "
+        f"{verdict.decisions:,} decisions, {verdict.starts} starts of work by a daemon."
     )
-    outcomes = (
-        ("decisions lost", verdict.lost_decisions, "0"),
-        ("decisions that an undisturbed run does not make", verdict.invented_decisions, "0"),
-        ("decisions with other figures than undisturbed", verdict.wrong_figures, "0"),
-        ("commands twice on the topic", verdict.commands_repeated, "0"),
-        ("commands missing there", verdict.commands_missing, "0"),
-        ("commands there that nobody decided", verdict.commands_unknown, "0"),
-        ("alerts that the webhook never got", verdict.alerts_unheard, "0"),
-        (
-            "alerts it got again, with the same id",
-            verdict.alerts_repeated,
-            f"{verdict.repeats_allowed} (in flight at a crash)",
-        ),
-        ("deliveries given up", verdict.parked, "0"),
-        ("seconds to catch up after the last event", verdict.catch_up_s, ""),
+    repeats = (
+        f"| alerts that the webhook took again, with the same id | {verdict.alerts_repeated} "
+        f"| {verdict.repeats_allowed} (under way when something broke off) |"
     )
-    lines = [how, "", "| fault | times |", "|---|---:|"]
-    lines += [f"| {name} | {times} |" for name, times in verdict.faults.items()]
-    lines += ["", "| outcome | count | may be |", "|---|---:|---:|"]
-    lines += [f"| {name} | {count:g} | {may} |" for name, count, may in outcomes]
-    lines.append("")
+    raw = (
+        f"Counted raw at the receivers: {verdict.commands_on_topic:,} records on the commands' "
+        f"topic for {verdict.commands:,} commands ({verdict.commands_stale} were over before they "
+        f"could be sent); {verdict.requests:,} requests at the webhook for {verdict.alerts:,} "
+        f"alerts, of which it refused {verdict.requests_refused:,}."
+    )
+    lines = [
+        *(run, "", "| fault | times |", "|---|---:|"),
+        *(f"| {name} | {times} |" for name, times in sorted(verdict.faults.items())),
+        *("", "| outcome | count | may be |", "|---|---:|---:|"),
+        *(f"| {words} | {getattr(verdict, name)} | 0 |" for words, name in OUTCOMES),
+        *(repeats, f"| seconds to catch up after the last event | {verdict.catch_up_s:g} | |"),
+        *("", raw, ""),
+    ]
     return "\n".join(lines)

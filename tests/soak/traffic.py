@@ -1,7 +1,7 @@
 """Calls by the thousand a second, of which some numbers' go badly for a while.
 
 Owns the producer. What could not be sent is sent again by the client; what it gives up on is
-counted and was never on the topic.
+counted, and may be on the topic or not.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import threading
 
-from kafka import KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from monitor.clock import SystemClock
 
@@ -25,7 +25,12 @@ class Traffic:
 
     def __init__(self, bootstrap: str, topic: str, *, rate: int, seed: int) -> None:
         self.sent = 0
-        self.failed = 0
+        self.given_up = 0
+        self.took_s = 0.0
+        """For how long it has been calling, once it is stopped."""
+        self.fault: BaseException | None = None
+        """Why it ended before it was told to."""
+        self._bootstrap = bootstrap
         self._topic = topic
         self._rate = rate
         self._random = random.Random(seed)
@@ -39,7 +44,8 @@ class Traffic:
             linger_ms=20,
             batch_size=128 * 1024,
             max_block_ms=120_000,
-            delivery_timeout_ms=600_000,
+            delivery_timeout_ms=240_000,
+            reconnect_backoff_max_ms=1_000,
         )
         self._thread = threading.Thread(target=self._run, name="traffic", daemon=True)
 
@@ -55,8 +61,27 @@ class Traffic:
         self._producer.flush(timeout=300)
         self._producer.close(timeout=60)
 
+    def on_topic(self) -> int:
+        """How many records the topic holds, by its offsets."""
+        consumer = KafkaConsumer(bootstrap_servers=self._bootstrap)
+        try:
+            parts = [
+                TopicPartition(self._topic, n) for n in consumer.partitions_for_topic(self._topic)
+            ]
+            begins, ends = consumer.beginning_offsets(parts), consumer.end_offsets(parts)
+            return sum(ends[part] - begins[part] for part in parts)
+        finally:
+            consumer.close()
+
     def _run(self) -> None:
         started_s = self._clock.monotonic_s()
+        try:
+            self._call_on(started_s)
+        except BaseException as fault:  # noqa: BLE001 - whoever stops it is to know
+            self.fault = fault
+        self.took_s = self._clock.monotonic_s() - started_s
+
+    def _call_on(self, started_s: float) -> None:
         phase = -1
         while not self._clock.wait(self._stop, SLICE_S):
             elapsed_s = self._clock.monotonic_s() - started_s
@@ -83,8 +108,8 @@ class Traffic:
         future = self._producer.send(
             self._topic, event.encode(), key=b"%d" % number, timestamp_ms=now_ms
         )
-        future.add_errback(self._count_failure)
+        future.add_errback(self._count_given_up)
         self.sent += 1
 
-    def _count_failure(self, _error: BaseException) -> None:
-        self.failed += 1
+    def _count_given_up(self, _error: BaseException) -> None:
+        self.given_up += 1

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +11,9 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from monitor.clock import SystemClock
+from monitor.errors import StoreError
+from monitor.store.settings import StoreSettings
+from monitor.store.store import Store
 from tests.delivery.doubles import Answer, Server, http_server
 from tests.e2e.daemons import Daemon, Group, running, telephony
 from tests.postgres import Databases
@@ -20,7 +21,10 @@ from tests.postgres import Server as Postgres
 from tests.soak.cluster import Trio, trio
 from tests.soak.traffic import Traffic
 from tests.store.proxy import Proxy, proxied
+from tests.store.stores import settings_of
 
+IN_FLIGHT = 32
+"""Deliveries of one receiver that are under way at most: a lane's batch."""
 PREFIX = "soak-"
 PARTITIONS = 6
 PACK = Path(__file__).parent / "pack"
@@ -70,10 +74,53 @@ class World:
     hook: Server
     traffic: Traffic
     bounced: int = 0
+    repeats_allowed: int = 0
+    """Deliveries that were under way when something broke off."""
+    fell: list[str] = field(default_factory=list)
+    """Daemons that ended and were not killed: folder and exit status."""
     _never: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def pause_s(self, seconds: float) -> None:
         self.clock.wait(self._never, seconds)
+
+    def kill(self, daemon: Daemon) -> None:
+        """kill -9, and what that leaves under way."""
+        self._look_at(daemon)
+        daemon.kill()
+        self.may_repeat(self.in_flight())
+
+    def check(self) -> None:
+        """There is traffic still.
+
+        Raises:
+            RuntimeError: there is none.
+        """
+        if self.traffic.fault is not None:
+            raise RuntimeError("traffic has ended") from self.traffic.fault
+
+    def stop_daemons(self) -> None:
+        """In peace."""
+        for daemon in self.group.daemons:
+            self._look_at(daemon)
+            daemon.stop()
+
+    def may_repeat(self, deliveries: int) -> None:
+        """So many deliveries may come in twice."""
+        with self._lock:
+            self.repeats_allowed += deliveries
+
+    def in_flight(self) -> int:
+        """Deliveries to the webhook that are under way, as the store has it."""
+        try:
+            with Store.open(self.store_settings(), self.clock, daemon=False) as store:
+                return store.outbox.counts().get(("hook", "sending"), 0)
+        except StoreError:
+            return IN_FLIGHT
+
+    def store_settings(self) -> StoreSettings:
+        """Of the store, past the proxy."""
+        return settings_of(self.group.daemons[0].folder, self.url)
 
     def refuse(self, *, seconds: float) -> None:
         """The receiver says no for a while."""
@@ -84,18 +131,15 @@ class World:
             self.pause_s(0.02)
         self.hook.answers.clear()
 
-    def heard(self) -> Counter[str]:
-        """How often each decision came in at the receiver, raw."""
-        found: Counter[str] = Counter()
-        for request in list(self.hook.requests):
-            body = json.loads(request.body)
-            if "id" in body:
-                found[body["id"]] += 1
-        return found
-
     def starts(self) -> int:
-        """How often a daemon was started, in all."""
+        """How often a daemon began to work, in all."""
         return sum(each.log().count('"event": "started"') for each in self.group.daemons)
+
+    def _look_at(self, daemon: Daemon) -> None:
+        status = daemon.poll()
+        if status is not None:
+            with self._lock:
+                self.fell.append(f"{daemon.folder.name}: {status}")
 
 
 @contextmanager
