@@ -73,6 +73,10 @@ class StoreError(MonitorError):
     """Raised when the store cannot be read or written."""
 
 
+class StoreAway(StoreError):  # noqa: N818 - a state of the world, not a fault of ours
+    """Raised when a database on the network does not answer, or takes nothing, for now."""
+
+
 class StoreRefused(StoreError):  # noqa: N818 - what the database did, not a fault of ours
     """Raised when the database lets us in by no means: login, name, rights. A person must act."""
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 import structlog
 
 from monitor.clock import Clock
-from monitor.errors import LeaseLost, StoreError
+from monitor.errors import LeaseLost, StoreAway, StoreError
 from monitor.snapshot import Board
 from monitor.store.lease import Lease
 from monitor.store.settings import StoreSettings
@@ -51,11 +51,19 @@ Work = Callable[[threading.Event, int], None]
 """Works until the event is set, as the holder of the lease with this token."""
 
 
+AGAIN_S = 1.0
+"""Before a daemon whose turn was broken off stands by again: another one may be luckier."""
+
+
 def take_turns(settings: StoreSettings, clock: Clock, stop: Stop, board: Board, work: Work) -> None:
     """Stand by, work, and stand by again, until ``stop`` is set.
 
+    A database that goes away while work begins ends the turn and not the daemon: there may be no
+    other one, and nobody to start this one again.
+
     Raises:
-        StoreError: the address is wrong, or what ``work`` raises but ``LeaseLost``.
+        StoreError: the address is wrong, or what ``work`` raises but ``LeaseLost``; ``StoreAway``
+            only once ``stop`` is set.
     """
     lease = Lease(settings, clock)
     try:
@@ -65,12 +73,20 @@ def take_turns(settings: StoreSettings, clock: Clock, stop: Stop, board: Board, 
             if token is None:
                 return
             board.work()
+            broken_off = False
             with stop.tied() as over, lease.kept(on_lost=over.set):
                 try:
                     work(over, token)
                 except LeaseLost as error:
                     log.warning("turn_over", detail=str(error))
+                except StoreAway as error:
+                    if stop.is_set():
+                        raise
+                    log.warning("turn_broken_off", detail=str(error))
+                    broken_off = True
             with suppress(StoreError):  # it runs out by itself
                 lease.release()
+            if broken_off:
+                clock.wait(stop, AGAIN_S)
     finally:
         lease.close()

@@ -19,7 +19,7 @@ from typing import Any, Final
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 
-from monitor.errors import SecretError, StoreError, StoreRefused
+from monitor.errors import SecretError, StoreAway, StoreError, StoreRefused
 from monitor.store.database import Database
 from monitor.store.settings import StoreSettings
 
@@ -52,6 +52,8 @@ _PLAIN = {
 }
 _FOR_GOOD = frozenset({"28000", "28P01", "3D000", "42501"})
 """What stays so until a person does something about it."""
+_PASSING = frozenset({"08", "53", "57", "58"})
+"""Classes of what heals: connections, resources, operators, the system around it."""
 
 _SAID = (
     ("password authentication failed", "28P01"),
@@ -113,7 +115,9 @@ def plain(error: BaseException, name: str) -> StoreError:
     meaning = _PLAIN.get(state or "")
     if meaning is None and primary is None:
         meaning = "it does not answer"
-    kind = StoreRefused if state in _FOR_GOOD else StoreError
+    kind = StoreAway if meaning is not None or (state or "")[:2] in _PASSING else StoreError
+    if state in _FOR_GOOD:
+        kind = StoreRefused
     detail = said if meaning is None else f"{meaning} ({said})"
     return kind(f"store {name}: {detail}")
 

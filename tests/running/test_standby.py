@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitor.clock import SystemClock
-from monitor.errors import LeaseLost, StoreError
+from monitor.errors import LeaseLost, StoreAway, StoreError
 from monitor.running.standby import Stop, take_turns
 from monitor.snapshot import Board
 from monitor.store.settings import LeaseSettings, StoreSettings
@@ -119,6 +119,30 @@ def test_work_that_fails_ends_it_and_lets_the_lease_go(settings: StoreSettings) 
         assert isinstance(turns.failure, StoreError)
     with taking_turns(settings) as next_one:
         eventually(lambda: next_one.tokens == [2], "the next one need not wait for it to run out")
+
+
+def test_a_database_that_goes_away_ends_the_turn_and_not_the_daemon(
+    settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.running.standby.AGAIN_S", 0.05)
+
+    def away_at_first(token: int) -> None:
+        if token < 3:
+            raise StoreAway("it does not answer")
+
+    with taking_turns(settings, away_at_first) as turns:
+        eventually(lambda: turns.tokens == [1, 2, 3], "a third turn")
+    assert turns.failure is None
+
+
+def test_a_database_that_is_away_when_told_to_stop_is_said(settings: StoreSettings) -> None:
+    def away_at_the_end(_token: int) -> None:
+        turns.stop.wait(60)
+        raise StoreAway("10 outcomes could not be stored")
+
+    with taking_turns(settings, away_at_the_end) as turns:
+        eventually(lambda: turns.tokens, "it works")
+    assert isinstance(turns.failure, StoreAway)
 
 
 def test_told_to_stop_while_standing_by(settings: StoreSettings) -> None:

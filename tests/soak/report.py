@@ -27,10 +27,10 @@ OUTCOMES = (
     ("commands missing there", "commands_missing"),
     ("commands there that nobody decided", "commands_unknown"),
     ("numbers whose commands came in another order", "commands_out_of_order"),
-    ("alerts that the webhook never took", "alerts_unheard"),
-    ("requests there under an id that nobody decided", "alerts_unknown"),
-    ("ids there with more than one text", "alerts_changed"),
-    ("rules and scopes whose alerts came in another order", "alerts_out_of_order"),
+    ("notices that the webhook never took", "notices_unheard"),
+    ("requests there under an id that nobody decided", "notices_unknown"),
+    ("ids there with more than one text", "notices_changed"),
+    ("rules and scopes whose notices came in another order", "notices_out_of_order"),
     ("deliveries given up", "parked"),
     ("events that the producer gave up", "events_given_up"),
     ("daemons that ended by themselves", "daemons_fallen"),
@@ -48,14 +48,14 @@ def table(verdict: Verdict) -> str:
         f"{verdict.decisions:,} decisions, {verdict.starts} starts of work by a daemon."
     )
     repeats = (
-        f"| alerts that the webhook took again, with the same id | {verdict.alerts_repeated} "
+        f"| notices that the webhook took again, with the same id | {verdict.notices_repeated} "
         f"| {verdict.repeats_allowed} (under way when something broke off) |"
     )
     raw = (
         f"Counted raw at the receivers: {verdict.commands_on_topic:,} records on the commands' "
         f"topic for {verdict.commands:,} commands ({verdict.commands_stale} were over before they "
-        f"could be sent); {verdict.requests:,} requests at the webhook for {verdict.alerts:,} "
-        f"alerts, of which it refused {verdict.requests_refused:,}."
+        f"could be sent); {verdict.requests:,} requests at the webhook for {verdict.notices:,} "
+        f"notices (alerts, refusals of guards), of which it refused {verdict.requests_refused:,}."
     )
     lines = [
         *(run, "", "| fault | times |", "|---|---:|"),

@@ -9,7 +9,7 @@ import pytest
 from tests.soak.report import OUTCOMES, table
 from tests.soak.verdict import ZERO, Verdict, out_of_order
 
-WELL = Verdict(seconds=10, rate=100, seed=1, events=1_000, events_per_s=100, alerts_repeated=3)
+WELL = Verdict(seconds=10, rate=100, seed=1, events=1_000, events_per_s=100, notices_repeated=3)
 WELL.repeats_allowed = 3
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from monitor.decisions import iso
+from monitor.decisions import Decision, iso
 from monitor.store.schema import OUTBOX
 from monitor.store.store import Store
 from tests.e2e.daemons import commands, wait
@@ -57,15 +57,16 @@ class Verdict:
     commands_missing: int = 0
     commands_unknown: int = 0
     commands_out_of_order: int = 0
-    alerts: int = 0
+    notices: int = 0
+    """Alerts, and refusals of guards."""
     requests: int = 0
     """At the webhook, raw."""
     requests_refused: int = 0
-    alerts_unheard: int = 0
-    alerts_unknown: int = 0
-    alerts_changed: int = 0
-    alerts_out_of_order: int = 0
-    alerts_repeated: int = 0
+    notices_unheard: int = 0
+    notices_unknown: int = 0
+    notices_changed: int = 0
+    notices_out_of_order: int = 0
+    notices_repeated: int = 0
     repeats_allowed: int = 0
     parked: int = 0
     catch_up_s: float = 0.0
@@ -77,7 +78,7 @@ class Verdict:
         """Nothing lost, nothing twice where it may not be, nothing wrong, and all of the load."""
         return (
             not any(asdict(self)[name] for name in ZERO)
-            and self.alerts_repeated <= self.repeats_allowed
+            and self.notices_repeated <= self.repeats_allowed
             and self.events_per_s >= RATE_KEPT * self.rate
         )
 
@@ -103,10 +104,10 @@ ZERO = (
     "commands_missing",
     "commands_unknown",
     "commands_out_of_order",
-    "alerts_unheard",
-    "alerts_unknown",
-    "alerts_changed",
-    "alerts_out_of_order",
+    "notices_unheard",
+    "notices_unknown",
+    "notices_changed",
+    "notices_out_of_order",
     "parked",
 )
 """What must not be."""
@@ -131,7 +132,7 @@ def judge(world: World, verdict: Verdict) -> Verdict:
     expected = _replay(world.group.daemons[0].folder / "config.yaml", world.url, judged_to_ms)
     _compare(verdict, stored, expected)
     _commands(verdict, world, expected, stale)
-    _alerts(verdict, world, expected)
+    _notices(verdict, world, expected)
     return verdict
 
 
@@ -154,9 +155,13 @@ _OPEN = {"queued", "retry", "sending"}
 
 def _stored(store: Store) -> dict[str, dict[str, Any]]:
     """Decisions of the live runs, by id."""
-    history = store.history
-    rows = (*history.alerts(limit=10**6), *history.commands(limit=10**6))
-    return {each.id: each.to_json() for each in (*rows, *history.refusals(limit=10**6))}
+    history, all_of_them = store.history, 10**6
+    decisions: list[Decision] = [
+        *history.alerts(limit=all_of_them),
+        *history.commands(limit=all_of_them),
+        *history.refusals(limit=all_of_them),
+    ]
+    return {each.id: each.to_json() for each in decisions}
 
 
 def _in_state(store: Store, state: str) -> set[str]:
@@ -188,28 +193,29 @@ def _commands(
     verdict.count("commands_out_of_order", out_of_order(sent, numbers))
 
 
-def _alerts(verdict: Verdict, world: World, expected: Mapping[str, dict[str, Any]]) -> None:
-    scopes = {
-        i: f"{each['rule']} {each['scope']}" for i, each in expected.items() if _is_alert(each)
-    }
+def _notices(verdict: Verdict, world: World, expected: Mapping[str, dict[str, Any]]) -> None:
+    keys = {i: _key(each) for i, each in expected.items() if each["kind"] != "command"}
     requests = list(world.hook.requests)
     taken = [each for each in requests if each.status == 200]
     bodies: dict[str, set[bytes]] = defaultdict(set)
     for each in requests:
         bodies[each.headers["X-Monitor-Delivery"]].add(each.body)
     heard = Counter(each.headers["X-Monitor-Delivery"] for each in taken)
-    verdict.alerts, verdict.requests = len(scopes), len(requests)
+    verdict.notices, verdict.requests = len(keys), len(requests)
     verdict.requests_refused = len(requests) - len(taken)
-    verdict.count("alerts_unheard", scopes.keys() - heard.keys())
-    verdict.count("alerts_unknown", bodies.keys() - scopes.keys())
-    verdict.count("alerts_changed", (i for i, each in bodies.items() if len(each) > 1))
-    verdict.count("alerts_out_of_order", out_of_order(heard, scopes))
-    verdict.alerts_repeated = len(taken) - len(heard)
+    verdict.count("notices_unheard", keys.keys() - heard.keys())
+    verdict.count("notices_unknown", bodies.keys() - keys.keys())
+    verdict.count("notices_changed", (i for i, each in bodies.items() if len(each) > 1))
+    verdict.count("notices_out_of_order", out_of_order(heard, keys))
+    verdict.notices_repeated = len(taken) - len(heard)
     verdict.repeats_allowed = world.repeats_allowed
 
 
-def _is_alert(decision: Mapping[str, Any]) -> bool:
-    return decision["kind"] == "alert"
+def _key(decision: Mapping[str, Any]) -> str:
+    """What notices have in common that must come in their order."""
+    if decision["kind"] == "alert":
+        return f"{decision['rule']} {decision['scope']}"
+    return str(decision["number"])
 
 
 def out_of_order(heard: Iterable[str], keys: Mapping[str, str]) -> set[str]:

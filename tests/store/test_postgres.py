@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from monitor.clock import ManualClock, SystemClock
 from monitor.decisions import ManualAction
-from monitor.errors import LeaseLost, StoreError
+from monitor.errors import LeaseLost, StoreAway, StoreError
 from monitor.store.journal import NewEntry
 from monitor.store.label import LONGEST, fitting
 from monitor.store.lease import Lease
@@ -86,9 +86,9 @@ def test_a_server_that_restarts_costs_one_refusal_and_nothing_that_was_kept(
     for mode in ("fast", "immediate"):
         own_postgres.stop(mode)
         try:
-            with pytest.raises(StoreError, match=r"^store postgresql://127\.0\.0\.1:\d+/"):
+            with pytest.raises(StoreAway, match=r"^store postgresql://127\.0\.0\.1:\d+/"):
                 store.record(Recording([command()]))
-            with pytest.raises(StoreError, match="it does not answer"):
+            with pytest.raises(StoreAway, match="it does not answer"):
                 store.history.alerts()
         finally:
             own_postgres.start()

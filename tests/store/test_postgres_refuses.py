@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import make_url
 
 from monitor.clock import ManualClock
-from monitor.errors import StoreError
+from monitor.errors import StoreAway, StoreError, StoreRefused
 from monitor.secret import Secret
 from monitor.store.settings import StoreSettings
 from monitor.store.store import Recording, Store
@@ -24,9 +24,10 @@ def settings(tmp_path: Path, database_url: str) -> StoreSettings:
     return settings_of(tmp_path, database_url)
 
 
-def refusal_of(settings: StoreSettings) -> str:
+def refusal_of(settings: StoreSettings, kind: type[StoreError] = StoreError) -> str:
     with pytest.raises(StoreError) as refused:
         Store.open(settings, ManualClock(), daemon=False)
+    assert type(refused.value) is kind
     assert "secret" not in str(refused.value)
     assert "\n" not in str(refused.value)
     return str(refused.value)
@@ -34,17 +35,20 @@ def refusal_of(settings: StoreSettings) -> str:
 
 def test_the_login_is_refused(settings: StoreSettings) -> None:
     assert "the login was refused: look at user and password" in refusal_of(
-        at(settings, password="wrong")
+        at(settings, password="wrong"), StoreRefused
     )
-    assert "the login was refused" in refusal_of(at(settings, username="nobody"))
+    assert "the login was refused" in refusal_of(at(settings, username="nobody"), StoreRefused)
 
 
 def test_there_is_no_such_database(settings: StoreSettings) -> None:
-    assert "there is no such database: create it first" in refusal_of(at(settings, database="no"))
+    assert "there is no such database: create it first" in refusal_of(
+        at(settings, database="no"), StoreRefused
+    )
 
 
 def test_nobody_listens(settings: StoreSettings) -> None:
-    assert "127.0.0.1:1/x: it does not answer" in refusal_of(at(settings, port=1, database="x"))
+    nowhere = at(settings, port=1, database="x")
+    assert "127.0.0.1:1/x: it does not answer" in refusal_of(nowhere, StoreAway)
 
 
 def test_the_command_line_comes_before_any_daemon(settings: StoreSettings) -> None:
