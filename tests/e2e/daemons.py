@@ -31,7 +31,7 @@ from tests.store.stores import settings_of
 CLOCK = SystemClock()
 
 
-def wait(what: str, met: Callable[[], Any], seconds: float = 120.0) -> Any:
+def wait(what: str, met: Callable[[], Any], seconds: float = 120.0, every_s: float = 0.1) -> Any:
     """The first true value of ``met``."""
     end = CLOCK.monotonic_s() + seconds
     pause = threading.Event()
@@ -39,7 +39,7 @@ def wait(what: str, met: Callable[[], Any], seconds: float = 120.0) -> Any:
         found = met()
         if found:
             return found
-        pause.wait(0.1)
+        pause.wait(every_s)
     pytest.fail(f"not within {seconds:.0f} s: {what}")
 
 
@@ -224,6 +224,16 @@ def records(bootstrap: str, topic: str) -> list[Any]:
             for batch in consumer.poll(timeout_ms=500).values():
                 found += batch
         return found
+    finally:
+        consumer.close()
+
+
+def end_of(bootstrap: str, topic: str) -> int:
+    """Where a topic with one partition ends: records, markers and what was aborted, all of it."""
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap)
+    try:
+        end: int = consumer.end_offsets([TopicPartition(topic, 0)])[TopicPartition(topic, 0)]
+        return end
     finally:
         consumer.close()
 

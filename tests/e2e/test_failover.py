@@ -14,15 +14,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kafka import KafkaProducer
+from sqlalchemy import select
 
 from monitor.simulate.pacing import deliver
 from monitor.simulate.scenarios import SCENARIOS
 from monitor.simulate.simulation import Simulation, simulate
 from monitor.simulate.sinks import KafkaSink
 from monitor.source.settings import KafkaConnection
+from monitor.store.schema import CHANGES, DECISIONS, EPISODES, OUTBOX
+from monitor.store.store import Store
 from tests.broker.broker import Cluster
 from tests.e2e.daemons import (
     CLOCK,
@@ -31,6 +35,7 @@ from tests.e2e.daemons import (
     commands,
     config,
     decided,
+    end_of,
     judged,
     ordered,
     running,
@@ -42,6 +47,7 @@ from tests.e2e.daemons import (
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres, pytest.mark.slow]
 
 SPAN_MS = 3_500_000
+PAUSE_S = 30.0
 # Suspensions outlast the test, so that those decided on past events are still worth sending.
 LASTING = """\
 override:
@@ -122,6 +128,52 @@ def test_the_active_one_is_killed_or_paused_again_and_again(
     ids = sorted(c["command_id"] for c in commands(kafka.bootstrap, mine))
     assert sorted(c["command_id"] for c in sent) == ids
     assert decided(group.daemons[0], end_ms) == decided(alone, end_ms)
+
+
+def test_the_active_one_sleeps_for_half_a_minute_in_the_midst_of_its_commands(
+    kafka: Cluster, hour: tuple[str, Simulation], tmp_path: Path, database_url: str
+) -> None:
+    prefix, simulation = hour
+    expected = set(simulation.truth.should_suspend)
+    group = group_of(tmp_path, prefix, kafka.bootstrap, database_url, 2)
+    with started(group), telephony(prefix, kafka.bootstrap):
+        active = group.somebody_active()
+        judged(active, simulation.truth.start_ms)
+        with active.store() as store:
+            wait("something is decided", lambda: store.history.commands(limit=1), every_s=0.002)
+            active.pause()
+            paused_s = CLOCK.monotonic_s()
+            other = group.taken_over_from(active)
+            judged(other, simulation.truth.end_ms)
+            ordered(kafka.bootstrap, prefix, expected)
+            wait("nothing waits", lambda: not any(_open(store)))
+            CLOCK.wait(threading.Event(), PAUSE_S - (CLOCK.monotonic_s() - paused_s))
+            topic_ends, before = end_of(kafka.bootstrap, prefix + "commands"), rows(store)
+            slept = len(active.log())
+            active.go_on()
+            wait("the old one stands by", lambda: '"standing_by"' in active.log()[slept:])
+            said = active.log()[slept:]
+            assert any(f'"event": "{how}"' in said for how in ("lease_lost", "turn_over"))
+            assert group.active() is other
+            assert end_of(kafka.bootstrap, prefix + "commands") == topic_ends
+            assert rows(store) == before
+    sent = commands(kafka.bootstrap, prefix)
+    assert Counter(c["number"] for c in sent) == dict.fromkeys(expected, 1)
+
+
+def _open(store: Store) -> Iterator[int]:
+    for (_, state), count in store.outbox.counts().items():
+        if state != "parked":
+            yield count
+
+
+def rows(store: Store) -> dict[str, list[Any]]:
+    """All that is written about decisions: what was decided, of which numbers, and sent how."""
+    with store._database.read() as connection:
+        return {
+            table.name: connection.execute(select(table).order_by(*table.primary_key)).all()
+            for table in (DECISIONS, CHANGES, OUTBOX, EPISODES)
+        }
 
 
 def test_how_long_nobody_decides(kafka: Cluster, tmp_path: Path, database_url: str) -> None:

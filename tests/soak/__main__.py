@@ -51,10 +51,13 @@ def main() -> int:
     parser.add_argument("--every", type=float, default=4.0, help="seconds between faults")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", action="store_true", help="write result.json and the docs")
+    parser.add_argument(
+        "--folder", type=Path, help="to run in, and to keep; else it is kept if bad"
+    )
     given = parser.parse_args()
     logs.configure(level="info")
-    folder = Path(tempfile.mkdtemp(prefix="soak-"))
-    sys.stderr.write(f"in {folder}, which stays there unless all is well\n")
+    folder = given.folder or Path(tempfile.mkdtemp(prefix="soak-"))
+    sys.stderr.write(f"in {folder}\n")
     verdict = soak(
         seconds=given.seconds, rate=given.rate, every_s=given.every, seed=given.seed, folder=folder
     )
@@ -62,7 +65,7 @@ def main() -> int:
     if given.keep:
         RESULT.write_text(json.dumps(verdict.plain(), indent=1) + "\n", encoding="utf-8")
         write(verdict)
-    if verdict.good:
+    if verdict.good and given.folder is None:
         shutil.rmtree(folder)
     return 0 if verdict.good else 1
 

@@ -1,4 +1,4 @@
-"""Calls by the thousand a second, of which some numbers' go badly for a while.
+"""Calls by the thousand a second. Some numbers go badly for a while; events come late or twice.
 
 Owns the producer. What could not be sent is sent again by the client; what it gives up on is
 counted, and may be on the topic or not.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections import deque
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
@@ -15,8 +16,11 @@ from monitor.clock import SystemClock
 
 NUMBERS = 400
 TEAMS = 4
-PHASE_S = 20
-"""How long a number stays as good or bad as it is."""
+BAD = 60
+"""So many numbers are bad at a time; each second the longest bad gives way to another."""
+AGAIN, LATE = 0.005, 0.01
+"""Shares of events that come twice, and that come up to ``LATE_MS`` after their time."""
+LATE_MS = 5_000
 SLICE_S = 0.05
 
 
@@ -36,7 +40,8 @@ class Traffic:
         self._random = random.Random(seed)
         self._clock = SystemClock()
         self._stop = threading.Event()
-        self._bad: set[int] = set()
+        self._bad: deque[int] = deque(maxlen=BAD)
+        self._turned = 0
         self._producer = KafkaProducer(
             bootstrap_servers=bootstrap,
             acks="all",
@@ -82,12 +87,11 @@ class Traffic:
         self.took_s = self._clock.monotonic_s() - started_s
 
     def _call_on(self, started_s: float) -> None:
-        phase = -1
         while not self._clock.wait(self._stop, SLICE_S):
             elapsed_s = self._clock.monotonic_s() - started_s
-            if int(elapsed_s / PHASE_S) != phase:
-                phase = int(elapsed_s / PHASE_S)
-                self._bad = set(self._random.sample(range(NUMBERS), NUMBERS // 20))
+            while self._turned < BAD + elapsed_s:
+                self._turned += 1
+                self._bad.append(self._random.randrange(NUMBERS))
             now_ms = self._clock.now_ms()
             for _ in range(min(int(elapsed_s * self._rate) - self.sent, self._rate)):
                 self._call(now_ms)
@@ -97,19 +101,21 @@ class Traffic:
         number = int(draw() * NUMBERS)
         short = draw() < (0.7 if number in self._bad else 0.1)
         talk_s = draw() * 25 if short else 30 + draw() * 200
+        time_ms = now_ms - int(draw() * (LATE_MS if draw() < LATE else 400))
         event = (
-            f'{{"id":"s-{self.sent}","type":"call.ended","time":{now_ms - int(draw() * 400)},'
+            f'{{"id":"s-{self.sent}","type":"call.ended","time":{time_ms},'
             f'"number":"+8621500{number:05}","customer":"c-{int(draw() * 1e8):08}",'
             f'"agent":"agent-{number % 100:04}","team":"team-{number % TEAMS}",'
             f'"campaign":"campaign-{number % 12}","call_id":"k-{self.sent}",'
             f'"direction":"outbound","outcome":"answered","talk_s":{talk_s:.1f},'
             f'"hangup_by":"{"customer" if short else "agent"}"}}'
-        )
-        future = self._producer.send(
-            self._topic, event.encode(), key=b"%d" % number, timestamp_ms=now_ms
-        )
-        future.add_errback(self._count_given_up)
-        self.sent += 1
+        ).encode()
+        for _ in range(2 if draw() < AGAIN else 1):
+            future = self._producer.send(
+                self._topic, event, key=b"%d" % number, timestamp_ms=now_ms
+            )
+            future.add_errback(self._count_given_up)
+            self.sent += 1
 
     def _count_given_up(self, _error: BaseException) -> None:
         self.given_up += 1

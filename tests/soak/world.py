@@ -56,7 +56,7 @@ delivery:
 rules_dir: {rules}
 packs: [{pack}]
 pools: {{defaults: {{max_fraction: 50%}}}}
-numbers: {{ack_timeout: 10s}}
+numbers: {{ack_timeout: 10s, rate: 10000/10m}}
 """
 
 
