@@ -51,9 +51,7 @@ def main() -> int:
     parser.add_argument("--every", type=float, default=4.0, help="seconds between faults")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", action="store_true", help="write result.json and the docs")
-    parser.add_argument(
-        "--folder", type=Path, help="to run in, and to keep; else it is kept if bad"
-    )
+    parser.add_argument("--folder", type=Path, help="to run in, and to keep")
     given = parser.parse_args()
     logs.configure(level="info")
     folder = given.folder or Path(tempfile.mkdtemp(prefix="soak-"))

@@ -34,7 +34,7 @@ version: 1
 source: {{kind: kafka, bootstrap: "{bootstrap}", topics: [{prefix}calls]}}
 store:
   url: {{value: "{url}"}}
-  lease: {{duration: 3s, renew: 500ms, poll: 200ms}}
+  lease: {{duration: 2s, renew: 400ms, poll: 200ms}}
   connect_timeout: 2s
   statement_timeout: 5s
 dead_letters: {{topic: {prefix}dead}}
