@@ -14,6 +14,9 @@ import numpy.typing as npt
 OVERFLOW = -1
 """The id of every key that found the table full."""
 
+OTHER = "\x1eother"
+"""The name of the bucket that stands for all of these; no key has a control character in it."""
+
 
 class KeyTable:
     """A bounded two-way table between strings and ids ``0 … size-1``."""
@@ -22,6 +25,9 @@ class KeyTable:
         self.limit = limit
         self.overflowed = 0
         """Keys refused because the table was full, since construction."""
+        self.other: int | None = None
+        """The id of the bucket, while there is one. It is no key: it is not among the living, is
+        found by no name, and has room beyond ``limit``."""
         self._ids: dict[str, int] = {}
         self._names: list[str | None] = []
         self._free: list[int] = []
@@ -46,6 +52,12 @@ class KeyTable:
             found = known.get(name)
             ids[position] = self._add(name) if found is None else found
         return ids
+
+    def bucket(self) -> int:
+        """The id of the bucket for what found the table full, made when there is none."""
+        if self.other is None:
+            self.other = self._take_id(OTHER)
+        return self.other
 
     def find(self, name: str) -> int | None:
         """The id of ``name``, or None when it is not in the table."""
@@ -73,7 +85,10 @@ class KeyTable:
     def release(self, keys: Iterable[int]) -> None:
         """Forget ``keys``; their ids are given out again, smallest first."""
         for key in keys:
-            del self._ids[self.name(key)]
+            if key == self.other:
+                self.other = None
+            else:
+                del self._ids[self.name(key)]
             self._names[key] = None
             self._free.append(key)
         self._free.sort(reverse=True)
@@ -86,6 +101,7 @@ class KeyTable:
         """Replace the table by one that :meth:`snapshot` gave."""
         self._names = list(names)
         self._ids = {name: key for key, name in enumerate(self._names) if name is not None}
+        self.other = self._ids.pop(OTHER, None)
         self._free = [key for key, name in enumerate(self._names) if name is None]
         self._free.sort(reverse=True)
 
@@ -93,11 +109,15 @@ class KeyTable:
         if len(self._ids) >= self.limit:
             self.overflowed += 1
             return OVERFLOW
+        key = self._ids[name] = self._take_id(name)
+        return key
+
+    def _take_id(self, name: str) -> int:
+        """The smallest free id, which is ``name``'s from now on."""
         if self._free:
             key = self._free.pop()
             self._names[key] = name
         else:
             key = len(self._names)
             self._names.append(name)
-        self._ids[name] = key
         return key

@@ -86,7 +86,9 @@ def picture(
 def _total(engine: Engine) -> None:
     """Bring up to date the totals that the parts keep themselves."""
     stats, indicators = engine.stats, engine.judges.indicators
-    stats.key_overflow = Counter({"+".join(by): n for by, n in indicators.overflowed().items()})
+    stats.key_overflow = Counter(
+        {("+".join(by), table): n for (by, table), n in indicators.overflowed().items()}
+    )
     stats.unknown_types = sum(n for (name, _), n in stats.events.items() if name not in EVENT_TYPES)
 
 

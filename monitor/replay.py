@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from monitor.assembly import build_judges
 from monitor.clock import Clock, SystemClock
@@ -113,26 +114,31 @@ def indicator_lines(engine: Engine, *, empty: bool = False) -> Iterator[dict[str
     """One line for each indicator, scope and window, as of the last judged tick.
 
     Scopes come in the order of their text; those with nothing in the window are left out unless
-    ``empty``.
+    ``empty``. The last one may be the bucket of all keys that found the table full: it alone has a
+    ``bucket``, and its key is shown as ``other``.
     """
     at = iso(engine.judged)
     for view in engine.judges.indicators.views():
-        ids = view.keys.living()
+        ids, bucket = view.keys.living(), view.other
+        if bucket is not None:
+            ids = np.append(ids, bucket)
         hits, of = view.figures(ids)
         rows = zip(
             view.keys.names(ids.tolist()), ids.tolist(), hits.tolist(), of.tolist(), strict=True
         )
-        for _, key, raw_hits, raw_of in sorted(rows):
+        for _, key, raw_hits, raw_of in sorted(rows, key=lambda row: (row[1] == bucket, row)):
             nothing = raw_hits == 0 and (raw_of == 0 or view.kind == "count")
             if nothing and not empty:
                 continue
             top, bottom = raw_hits / view.scale_hits, raw_of / view.scale_of
             value = top if view.kind == "count" else top / bottom if bottom else None
+            is_bucket = key == bucket
             yield {
                 "at": at,
                 "kind": "indicator",
                 "indicator": view.indicator.id,
-                "scope": dict(view.scope(key)),
+                "scope": dict.fromkeys(view.by, "other") if is_bucket else dict(view.scope(key)),
+                **({"bucket": "other"} if is_bucket else {}),
                 "window": view.window,
                 "hits": _plain(top),
                 "of": _plain(bottom),

@@ -56,6 +56,9 @@ class IndicatorFigures:
     """The log seen covers the window; until then the figures are warming and not judged."""
     dropped: int = 0
     """Keys with figures that the cap left out."""
+    other: tuple[float, float] | None = None
+    """``hits`` and ``of`` of all keys together that found the scope's key table full; None: no key
+    did, or the indicator is not counted for them."""
 
     def __post_init__(self) -> None:
         """Freeze the arrays: the picture is shared between threads."""
@@ -325,6 +328,11 @@ class FiguresView(Protocol):
         """The scope's key table."""
         ...
 
+    @property
+    def other(self) -> int | None:
+        """The id of the bucket of keys that found the table full, which is not among ``keys``."""
+        ...
+
     def figures(self, ids: Int64) -> tuple[Int64, Int64]:
         """Hits and of, fixed point, at the last step."""
         ...
@@ -363,7 +371,13 @@ def capture(
         of=of[rows],
         covered=view.covered(tick),
         dropped=len(ids) - len(rows),
+        other=None if view.other is None else _bucket(view, view.other),
     )
+
+
+def _bucket(view: FiguresView, other: int) -> tuple[float, float]:
+    hits, of = view.figures(np.array([other], dtype=np.int64))
+    return float(hits[0] / view.scale_hits), float(of[0] / view.scale_of)
 
 
 def excess(hits: Float64, of: Float64, info: IndicatorInfo) -> Float64:

@@ -52,8 +52,8 @@ class Stats:
     """Accepted while the id table was full."""
     unknown_types: int = 0
     tombstones: int = 0
-    key_overflow: Counter[str] = field(default_factory=Counter)
-    """Rows left out because the key table was full, by scope."""
+    key_overflow: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Rows that found a table full, by scope and what the table holds."""
     alerts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     """Alert transitions, by (rule, level, state)."""
     commands: Counter[tuple[str, str]] = field(default_factory=Counter)

@@ -214,9 +214,10 @@ def _table_printer() -> Callable[[Decision | dict[str, Any]], None]:
         if isinstance(what, dict):
             value = what["value"]
             shown = "–" if value is None else f"{value:.4g}"
+            scope = "(all others)" if "bucket" in what else ", ".join(what["scope"].values())
             out.print(
                 f"{stamp_of(what['at'], now_ms=now_ms)}  {_padded(what['indicator'], 22)}"
-                f" {_padded(', '.join(what['scope'].values()), 16)} {what['window']:<4}"
+                f" {_padded(scope, 16)} {what['window']:<4}"
                 f" {shown:>8}  ({what['hits']:g}/{what['of']:g})"
             )
         else:

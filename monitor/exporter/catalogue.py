@@ -15,6 +15,9 @@ from monitor.events.batch import DIMENSIONS
 
 PRIVATE_DIMENSIONS = frozenset({"customer"})
 """Never a label: personal data, and without bound."""
+BUCKET, OTHER = "bucket", "other"
+"""A label, and its one value: the series of all keys together that found their scope's table full.
+Its key is shown as ``other`` too; a real key of that name has no such label."""
 LABEL_DIMENSIONS = tuple(name for name in DIMENSIONS if name not in PRIVATE_DIMENSIONS)
 
 
@@ -213,7 +216,10 @@ UNKNOWN_TYPES = _counter("monitor_unknown_type_records_total", "Records of a typ
 TOMBSTONES = _counter("monitor_tombstones_total", "Null records.")
 REJECTS = _counter("monitor_rejects_total", "Records that went to the dead letters.", "reason")
 KEY_OVERFLOW = _counter(
-    "monitor_key_overflow_rows_total", "Rows left out because a key table was full.", "scope"
+    "monitor_key_overflow_rows_total",
+    "Rows that found a scope's table full. Of keys: counted in its bucket; else left out.",
+    "scope",
+    "table",
 )
 PARTITION_LAG = _gauge(
     "monitor_partition_lag_records", "Records not yet read.", "topic", "partition"

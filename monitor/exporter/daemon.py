@@ -86,7 +86,7 @@ def _input(snapshot: Snapshot) -> Iterator[Metric]:
     yield single(names.UNKNOWN_TYPES, stats.unknown_types)
     yield single(names.TOMBSTONES, stats.tombstones)
     yield counted(names.REJECTS, stats.rejects, REJECT_REASONS)
-    yield counted(names.KEY_OVERFLOW, stats.key_overflow, snapshot.keys)
+    yield counted(names.KEY_OVERFLOW, stats.key_overflow)
 
 
 def _partitions(snapshot: Snapshot, now_ms: int) -> Iterator[Metric]:

@@ -37,6 +37,11 @@ dimension's own label with the key:
 callcentre_indicator_ratio{indicator="hangup_rate", window="30m", scope="team", team="team-1"}
 ```
 
+Keys that find the scope's table full (`limits.keys_per_scope`) are counted together, in one more
+series: its key is `other`, and it alone carries `bucket="other"`, so a team that is really called
+`other` is another series. No rule judges it, and an indicator that counts different values has
+none. With it sums are whole whatever overflows; `{bucket=""}` leaves it out.
+
 To aggregate over keys, divide sums; never average ratios:
 
 ```promql

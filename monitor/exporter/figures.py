@@ -67,16 +67,19 @@ def collect(snapshot: Snapshot, scopes: Iterable[str], series_max: int) -> Itera
 def _add(families: _Families, figures: IndicatorFigures, series_max: int) -> None:
     per_key = SERIES_PER_KEY[figures.kind]
     room = max(0, series_max - families.series) // per_key
-    shown = min(len(figures.names), room)
+    bucket = figures.other if room else None
+    shown = min(len(figures.names), room - (bucket is not None))
     dropped = figures.dropped + len(figures.names) - shown
-    families.series += shown * per_key
-    families.cut += dropped * per_key
+    families.series += (shown + (bucket is not None)) * per_key
+    families.cut += (dropped + (bucket is not figures.other)) * per_key
 
     scope = figures.by[0]
     shared = (figures.indicator, figures.window, scope)
     families.covered.add(float(figures.covered), *shared)
     families.dropped.add(dropped, *shared)
     _add_rows(families, figures, shared, shown)
+    if bucket is not None:
+        _add_bucket(families, figures, shared, bucket)
 
 
 def _add_rows(
@@ -106,3 +109,23 @@ def _add_rows(
         hits_of.add_sample(hits_name, labels, hits)
         if not is_count:
             of_of.add_sample(of_name, labels, of)
+
+
+def _add_bucket(
+    families: _Families,
+    figures: IndicatorFigures,
+    shared: tuple[str, str, str],
+    bucket: tuple[float, float],
+) -> None:
+    """The keys that are not watched one by one, as one; it comes with the scope's first series."""
+    indicator, window, scope = shared
+    hits, of = bucket
+    labels = {"indicator": indicator, "window": window, "scope": scope, scope: names.OTHER}
+    labels[names.BUCKET] = names.OTHER
+    family = families.ratio if figures.kind == "ratio" else families.value
+    if figures.kind == "count" or of:
+        value = hits if figures.kind == "count" else hits / of
+        family.metric.add_sample(family.spec.name, labels, value)
+    families.hits.metric.add_sample(families.hits.spec.name, labels, hits)
+    if figures.kind != "count":
+        families.of.metric.add_sample(families.of.spec.name, labels, of)

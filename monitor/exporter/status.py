@@ -90,6 +90,7 @@ def _totals(snapshot: Snapshot) -> dict[str, Any]:
         "records": dict(sorted(dict(stats.records).items())),
         "rejects": dict(sorted(dict(stats.rejects).items())),
         "late": stats.late,
+        "overflow": _joined({key: n for key, n in dict(stats.key_overflow).items() if n}),
         "ticks": stats.ticks,
         "commands": _joined(dict(stats.commands)),
         "refusals": dict(sorted(dict(stats.refusals).items())),

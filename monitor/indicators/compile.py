@@ -20,7 +20,7 @@ from monitor.indicators.frame import Frame
 from monitor.indicators.grouping import any_state, load_scope
 from monitor.indicators.model import Indicator
 from monitor.indicators.plan import By, make_plan
-from monitor.indicators.scope import ScopeState
+from monitor.indicators.scope import ScopeState, TableName
 from monitor.indicators.view import View
 from monitor.keys import KeyTable
 from monitor.windows.limits import WindowLimits
@@ -169,9 +169,19 @@ class IndicatorSet:
         """The key table of every scope."""
         return {by: scope.keys for by, scope in self._scopes.items()}
 
-    def overflowed(self) -> Tally[By]:
-        """Rows left out because a table was full, by scope."""
-        return Tally({by: scope.left_out() for by, scope in self._scopes.items()})
+    def overflowed(self) -> Tally[tuple[By, TableName]]:
+        """Rows that found a table full, by scope and what the table holds.
+
+        Those that found the ``keys`` full count in the scope's bucket (:attr:`View.other`), the
+        others are left out of the figures that need the table.
+        """
+        return Tally(
+            {
+                (by, table): rows
+                for by, scope in self._scopes.items()
+                for table, rows in scope.beyond().items()
+            }
+        )
 
     def unattributed(self) -> Tally[By]:
         """Rows left out because a dimension was null, by scope."""

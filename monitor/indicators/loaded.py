@@ -211,8 +211,11 @@ class ScopeLoad:
         """The next tick has been applied."""
         self._position += 1
 
-    def rows(self, tick: int, table: KeyTable) -> tuple[TickRows | None, int]:
-        """The rows of ``tick``, None when there are none; how many found ``table`` full."""
+    def rows(self, tick: int, table: KeyTable, *, bucket: bool) -> tuple[TickRows | None, int]:
+        """The rows of ``tick``, None when there are none; how many found ``table`` full.
+
+        These come as rows of the table's bucket, or without ``bucket`` not at all.
+        """
         rows = None if self._rows is None else self._rows.take(tick)
         by_key = None if self._sums is None else self._sums.take(tick)
         if rows is None or by_key is None:
@@ -220,15 +223,20 @@ class ScopeLoad:
         ids, sums = self.keys.resolve(by_key["place"], table), by_key["sums"]
         keys = self.keys.ids(rows["place"])
         full = ids == OVERFLOW
-        left_out = 0
+        beyond = 0
         if np.count_nonzero(full):
-            left_out = int(sums[full, 0].sum())
-            ids, sums = ids[~full], sums[~full]
-            rows = {name: each[keys != OVERFLOW] for name, each in rows.items()}
-            keys = keys[keys != OVERFLOW]
+            beyond = int(sums[full, 0].sum())
+            own, of_all = ids[~full], sums[full].sum(axis=0, keepdims=True)
+            if bucket:
+                other = table.bucket()
+                keys = np.where(keys == OVERFLOW, other, keys)
+                ids, sums = np.append(own, other), np.concatenate([sums[~full], of_all])
+            else:
+                rows = {name: each[keys != OVERFLOW] for name, each in rows.items()}
+                ids, sums, keys = own, sums[~full], keys[keys != OVERFLOW]
         if len(ids) == 0:
-            return None, left_out
-        return TickRows(keys, rows["grain"], rows["values"], rows["extremes"], ids, sums), left_out
+            return None, beyond
+        return TickRows(keys, rows["grain"], rows["values"], rows["extremes"], ids, sums), beyond
 
 
 def _sums(rows: Groups) -> Groups:

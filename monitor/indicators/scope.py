@@ -9,19 +9,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Set as AbstractSet
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from monitor.indicators.loaded import ScopeLoad
 from monitor.indicators.plan import Layout, ScopePlan
 from monitor.indicators.window import make_windows
-from monitor.keys import KeyTable
+from monitor.keys import OVERFLOW, KeyTable
 from monitor.windows.arrays import Bool, Int64
 from monitor.windows.distinct import DistinctPairs
 from monitor.windows.limits import WindowLimits
 from monitor.windows.rows import TickRows
 from monitor.windows.spans import StateSpans
+
+TableName = Literal["keys", "pairs", "entities"]
 
 Told = tuple[list[str], Int64, Int64, Bool]
 """Entities, times, keys and matches of state events, in order."""
@@ -35,6 +37,9 @@ class ScopeState:
     ) -> None:
         self.layout = Layout.of(plan)
         self.keys = KeyTable(limits.pairs_max if len(plan.by) > 1 else limits.keys_max)
+        self._bucket = len(plan.by) == 1
+        """Rows of keys that find the table full count in one bucket, ``keys.other``; those of pairs
+        do not: nobody is shown pairs, and the bucket of each of their dimensions has the rows."""
         self._table, self.windows = make_windows(plan, self.layout, limits, covered_from)
         windows = list(self.windows.values())
         self.distinct = {
@@ -53,7 +58,7 @@ class ScopeState:
             for counter in self.layout.seconds
         }
         self.overflowed = 0
-        """Rows left out because the key table was full."""
+        """Rows whose key found the table full: in the bucket, if at all."""
         self.unattributed = 0
         """Rows left out because a dimension was null."""
         self.rows: TickRows | None = None
@@ -84,10 +89,14 @@ class ScopeState:
         """The earliest tick whose rows have not been applied."""
         return self._loads[0].next_tick if self._loads else None
 
-    def left_out(self) -> int:
-        """Rows left out because some table was full."""
-        pairs = sum(table.overflowed for table in self.distinct.values())
-        return self.overflowed + pairs + sum(table.overflowed for table in self.spans.values())
+    def beyond(self) -> dict[TableName, int]:
+        """Rows that found a table full, by what it holds."""
+        rows: dict[TableName, int] = {"keys": self.overflowed}
+        if self.distinct:
+            rows["pairs"] = sum(table.overflowed for table in self.distinct.values())
+        if self.spans:
+            rows["entities"] = sum(table.overflowed for table in self.spans.values())
+        return rows
 
     def step(self, tick: int) -> None:
         """Apply everything up to ``tick``."""
@@ -102,8 +111,8 @@ class ScopeState:
         load = self._loads[0] if self.next_load() == tick else None
         told: dict[int, Told] = {}
         if load is not None:
-            self.rows, left_out = load.rows(tick, self.keys)
-            self.overflowed += left_out
+            self.rows, beyond = load.rows(tick, self.keys, bucket=self._bucket)
+            self.overflowed += beyond
             told = self._told(load, tick)
         self._table.room(self.keys.size)
         for window in self.windows.values():
@@ -128,7 +137,13 @@ class ScopeState:
             if taken is not None:
                 keys = taken["place"].copy()
                 named = keys >= 0
-                keys[named] = load.keys.resolve(keys[named], self.keys)
+                ids = load.keys.resolve(keys[named], self.keys)
+                full = ids == OVERFLOW
+                if np.count_nonzero(full):
+                    self.overflowed += int(np.count_nonzero(full))
+                    if self._bucket:
+                        ids = np.where(full, self.keys.bucket(), ids)
+                keys[named] = ids
                 entities = [state.names[index] for index in taken["entity"].tolist()]
                 told[place] = entities, taken["time"], keys, taken["match"] > 0
         return told
@@ -177,7 +192,9 @@ class ScopeState:
             window.extremes.closing.begin(tick)
         alive[sorted(pinned)] = True
         living = self.keys.living()
-        gone = living[~alive[living]]
+        if self.keys.other is not None:
+            living = np.append(living, self.keys.other)
+        gone = np.sort(living[~alive[living]])
         if len(gone):
             self.keys.release(gone.tolist())
             for load in self._loads:

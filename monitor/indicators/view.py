@@ -66,13 +66,26 @@ class View:
         """Dimensions and values of a living key."""
         return tuple(zip(self.by, self.keys.name(key).split(SEPARATOR), strict=True))
 
+    @property
+    def other(self) -> int | None:
+        """The id of the bucket of all keys that found the table full; None: there is none.
+
+        Its figures are for people: :meth:`touched`, :meth:`fresh` and :meth:`closed` leave it out,
+        so no rule ever judges it. Different values are not counted for it, as it would fill the
+        table of pairs that the known keys need; so an indicator made of them has none.
+        """
+        counters = (self.hits, self.of)
+        distinct = any(each is not None and each.operation == "distinct" for each in counters)
+        return None if distinct else self.keys.other
+
     def touched(self) -> Int64:
         """Ids whose rows in the window changed at the last step, ascending and unique.
 
         Rows entered, left, or accrued; an id may stand here though this indicator's figures are as
         they were, because all indicators of the scope share its rows.
         """
-        return self._state.sums.touched()
+        ids, other = self._state.sums.touched(), self.keys.other
+        return ids if other is None else ids[ids != other]
 
     def figures(self, ids: Int64) -> tuple[Int64, Int64]:
         """(hits, of) in fixed point at the last step, each of the shape of ``ids``."""
@@ -104,6 +117,8 @@ class View:
         if of_column is not None:
             of = rows.sums[of_column]
             news |= of != 0
+        if self.keys.other is not None:
+            news &= ids != self.keys.other
         return ids[news], hits[news], of[news]
 
     def covered(self, tick: int) -> bool:
@@ -140,7 +155,9 @@ class View:
         total = closing.total()
         if closing.start is None or total is None or tick > closing.final:
             return None
-        ids, _ = total
+        ids, other = total[0], self.keys.other
+        if other is not None:
+            ids = ids[ids != other]
         hits = self._closed_at(self.hits, ids, closing.start)
         of = np.ones(len(ids), dtype=np.int64)
         if self.of is not None:

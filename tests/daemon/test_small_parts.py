@@ -16,12 +16,12 @@ import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from monitor import logs
 from monitor.clock import ManualClock, SystemClock
 from monitor.decisions import NumberChange, derive_id, iso, scope_text
-from monitor.keys import OVERFLOW, KeyTable
+from monitor.keys import OTHER, OVERFLOW, KeyTable
 from monitor.logs import mask
 from monitor.stats import Timing
 from tests.store.made import alert, command, refusal
@@ -96,6 +96,24 @@ class Keys(RuleBasedStateMachine):
         super().__init__()
         self.table = KeyTable(6)
         self.known: dict[str, int] = {}
+        self.bucket: int | None = None
+
+    def free(self) -> int:
+        """The smallest id that nobody has; the bucket's is one more than the limit has."""
+        return min(set(range(9)) - {*self.known.values(), self.bucket})
+
+    @rule()
+    def overflow(self) -> None:
+        expected = self.free() if self.bucket is None else self.bucket
+        assert self.table.bucket() == expected
+        self.bucket = expected
+
+    @precondition(lambda self: self.bucket is not None)
+    @rule()
+    def empty(self) -> None:
+        assert self.bucket is not None
+        self.table.release([self.bucket])
+        self.bucket = None
 
     @rule(names=st.lists(st.sampled_from("abcdefghij"), unique=True, max_size=5))
     def intern(self, names: list[str]) -> None:
@@ -103,7 +121,7 @@ class Keys(RuleBasedStateMachine):
             if name in self.known:
                 assert key == self.known[name]
             elif len(self.known) < 6:
-                assert key == min(set(range(7)) - set(self.known.values()))
+                assert key == self.free()
                 self.known[name] = key
             else:
                 assert key == OVERFLOW
@@ -122,6 +140,8 @@ class Keys(RuleBasedStateMachine):
     @invariant()
     def same(self) -> None:
         assert len(self.table) == len(self.known)
+        assert self.table.other == self.bucket
+        assert self.table.find(OTHER) is None
         assert self.table.living().tolist() == sorted(self.known.values())
         assert self.table.living().dtype == np.int64
         assert all(self.table.name(key) == name for name, key in self.known.items())

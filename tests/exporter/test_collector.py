@@ -20,7 +20,14 @@ from monitor.exporter.catalogue import CATALOGUE, Kind, MetricSpec
 from monitor.exporter.collector import SnapshotCollector, registry, stalled, unready
 from monitor.exporter.families import Rows, histogram
 from monitor.exporter.settings import ExporterSettings
-from monitor.snapshot import AlertStanding, Board, IndicatorFigures, Snapshot, Unready
+from monitor.snapshot import (
+    AlertStanding,
+    Board,
+    FigureKind,
+    IndicatorFigures,
+    Snapshot,
+    Unready,
+)
 from monitor.stats import Stats, Timing
 from tests.exporter import sample
 
@@ -117,6 +124,40 @@ def test_a_mean_and_a_count_are_not_called_ratios() -> None:
     assert value(found, "callcentre_indicator_hits", indicator="redials", **shared) == 8
     assert series(found, "callcentre_indicator_of") == 1
     assert value(found, "monitor_exporter_indicator_series") == 5
+
+
+def other_of(kind: FigureKind, bucket: tuple[float, float]) -> IndicatorFigures:
+    one = np.ones(1)
+    by, keys = ("team",), ("other",)
+    return IndicatorFigures("x", kind, by, "30m", keys, one, one, dropped=2, other=bucket)
+
+
+def test_keys_beyond_the_limit_are_a_series_apart() -> None:
+    """A team that is called "other" is not taken for them."""
+    shared = {"indicator": "x", "window": "30m", "scope": "team", "team": "other"}
+    found = scrape(replace(sample.snapshot(NOW), figures=(other_of("ratio", (1.0, 4.0)),)))
+    assert value(found, "callcentre_indicator_ratio", **shared) == 1
+    assert value(found, "callcentre_indicator_ratio", **shared, bucket="other") == 0.25
+    assert value(found, "callcentre_indicator_hits", **shared, bucket="other") == 1
+    assert value(found, "callcentre_indicator_of", **shared, bucket="other") == 4
+    assert value(found, "monitor_exporter_indicator_series") == 6
+    found = scrape(replace(sample.snapshot(NOW), figures=(other_of("count", (3.0, 1.0)),)))
+    assert value(found, "callcentre_indicator_value", **shared, bucket="other") == 3
+    assert series(found, "callcentre_indicator_of") == 0
+    found = scrape(replace(sample.snapshot(NOW), figures=(other_of("mean", (0.0, 0.0)),)))
+    assert series(found, "callcentre_indicator_value") == 1, "a mean of nothing is absent"
+    assert value(found, "callcentre_indicator_of", **shared, bucket="other") == 0
+
+
+@pytest.mark.parametrize(("series_max", "keys", "buckets"), [(6, 1, 1), (5, 0, 1), (2, 0, 0)])
+def test_the_cap_on_series_holds_with_it(series_max: int, keys: int, buckets: int) -> None:
+    shown = replace(sample.snapshot(NOW), figures=(other_of("ratio", (1.0, 4.0)),))
+    found = scrape(shown, ExporterSettings(series_max=series_max))
+    of = [labels for name, labels in found if name == "callcentre_indicator_of"]
+    in_buckets = sum("bucket" in dict(labels) for labels in of)
+    assert (len(of) - in_buckets, in_buckets) == (keys, buckets)
+    assert value(found, "monitor_exporter_indicator_series") == 3 * (keys + buckets)
+    assert value(found, "monitor_exporter_dropped_series") == 3 * (2 + 2 - keys - buckets)
 
 
 def test_customers_and_pairs_are_never_shown() -> None:
@@ -300,7 +341,8 @@ def test_labels_are_the_catalogues() -> None:
             wanted, scoped = labels[name]
             extra = {key for key, _ in pairs} - wanted
             assert wanted <= {key for key, _ in pairs}
-            assert extra <= (set(names.LABEL_DIMENSIONS) if scoped else set())
+            figure = {names.BUCKET} if name.startswith("callcentre_indicator_") else set()
+            assert extra <= (figure | set(names.LABEL_DIMENSIONS) if scoped else set())
 
 
 def test_openmetrics_parses_strictly_and_says_the_same() -> None:

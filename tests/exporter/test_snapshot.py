@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.keys import KeyTable
+from monitor.keys import OTHER, KeyTable
 from monitor.snapshot import (
     Board,
     FigureKind,
@@ -32,6 +32,7 @@ class FakeView:
     window: str = "30m"
     scale_hits: int = 1
     scale_of: int = 1
+    other: int | None = None
 
     def figures(self, ids: Int64) -> tuple[Int64, Int64]:
         rows = [self.rows[name] for name in self.keys.names(ids.tolist())]
@@ -62,6 +63,16 @@ def test_without_a_cut_every_key_is_there_by_name() -> None:
     assert np.isnan(shown.values[0])
     assert shown.values[1] == 0.25
     assert (shown.dropped, shown.covered) == (0, True)
+
+
+def test_the_bucket_is_no_key_and_stands_apart() -> None:
+    view = view_of({"a": (1, 4)})
+    assert capture(view, LOWER, tick=0, keys_max=9).other is None
+    view.other = view.keys.bucket()
+    view.rows[OTHER] = (3_000, 6)
+    view.scale_hits = 1_000
+    shown = capture(view, LOWER, tick=0, keys_max=9)
+    assert (shown.names, shown.other) == (("a",), (3.0, 6.0))
 
 
 def test_covered_is_asked_for_the_tick() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from monitor.events.catalogue import columns_for, polars_dtype
@@ -80,3 +81,17 @@ def shown(
         for key, one, other in zip(ids.tolist(), hits.tolist(), of.tolist(), strict=True)
         if one or (other and view.of is not None) or (other and view.kind == "mean")
     }
+
+
+def beyond(figures: IndicatorSet) -> Mapping[tuple[tuple[str, ...], str], int]:
+    """Rows that found a table full, by scope and table; of those that some row did."""
+    return {place: rows for place, rows in figures.overflowed().items() if rows}
+
+
+def bucket(figures: IndicatorSet, indicator: str, by: str, window: str) -> tuple[int, int] | None:
+    """(hits, of) of the keys that found the table full; None where there is no such bucket."""
+    view = figures.view(indicator, (by,), window)
+    if view.other is None:
+        return None
+    hits, of = view.figures(np.array([view.other]))
+    return int(hits[0]), int(of[0])

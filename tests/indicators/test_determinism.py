@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 
 from monitor.indicators.compile import IndicatorSet
 from monitor.windows.limits import WindowLimits
-from tests.indicators.made import T0, TICK, Row, load, made, row, shown
+from tests.indicators.made import T0, TICK, Row, beyond, load, made, row, shown
 from tests.indicators.test_oracle import (
     LATENESS,
     LIMITS,
@@ -111,7 +111,7 @@ def test_a_full_table_counts_what_it_leaves_out_and_takes_new_keys_after_evictio
     figures.step(T0 + TICK)
     # Names of one tick get their ids in their order, whichever row came first.
     assert counts(figures) == {("+1",): (1, 1), ("+2",): (2, 1)}
-    assert figures.overflowed() == {("number",): 2}, "rows, not keys"
+    assert beyond(figures) == {(("number",), "keys"): 2}, "rows, not keys"
 
     #  T0        +5 s  …  +60 s  +65 s: lo = +5 s, the pane [T0, +5 s) has left
     load(figures, [row(T0 + 61_000, number="+3")])
@@ -119,7 +119,7 @@ def test_a_full_table_counts_what_it_leaves_out_and_takes_new_keys_after_evictio
     assert figures.evict({}) == {}
     figures.step(T0 + 65_000)
     assert counts(figures) == {}
-    assert figures.overflowed() == {("number",): 3}, "the pane left at the tick that was full"
+    assert beyond(figures) == {(("number",), "keys"): 3}, "the pane left at the tick that was full"
     assert figures.evict({("number",): {1}}) == {("number",): [0]}
     load(figures, [row(T0 + 66_000, number="+3")])
     figures.step(T0 + 70_000)
@@ -155,7 +155,7 @@ def test_a_name_that_was_refused_may_find_room_later_in_the_same_load() -> None:
     )
     figures.step(T0 + TICK)
     figures.step(T0 + 300_000)
-    assert figures.evict({}) == {("number",): [0]}
+    assert figures.evict({}) == {("number",): [0, 1]}, "and the bucket"
     figures.step(T0 + 605_000)
     assert counts(figures) == {("+2",): (1, 1)}
-    assert figures.overflowed() == {("number",): 1}
+    assert beyond(figures) == {(("number",), "keys"): 1}

@@ -9,7 +9,7 @@ import pytest
 
 from monitor.indicators.compile import IndicatorSet
 from monitor.windows.limits import WindowLimits
-from tests.indicators.made import T0, TICK, Row, load, made, row, run, shown
+from tests.indicators.made import T0, TICK, Row, beyond, load, made, row, run, shown
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 
@@ -335,7 +335,7 @@ def test_states_that_are_over_are_forgotten_and_open_ones_hold_their_keys() -> N
     figures = made(SIGNED_IN, limits=WindowLimits(lateness_ms=0, entities_max=1))
     load(figures, [state(T0, "ready"), state(T0 + 1, "ready", agent="b")])
     assert seconds(figures, T0 + TICK) == {"a": 5.0}
-    assert figures.overflowed() == {("agent",): 1, ("team",): 1}
+    assert beyond(figures) == {(("agent",), "entities"): 1, (("team",), "entities"): 1}
     assert figures.evict({}) == {("agent",): [1]}, "b was left out, a is open"
     run(figures, T0 + DAY)
     assert figures.evict({}) == {}, "the day is not over"
@@ -343,7 +343,7 @@ def test_states_that_are_over_are_forgotten_and_open_ones_hold_their_keys() -> N
     assert figures.evict({}) == {("agent",): [0], ("team",): [0]}
     load(figures, [state(T0 + 2 * DAY, "ready", agent="b")])
     assert seconds(figures, T0 + 2 * DAY + TICK) == {"b": 5.0}
-    assert figures.overflowed() == {("agent",): 1, ("team",): 1}
+    assert beyond(figures) == {(("agent",), "entities"): 1, (("team",), "entities"): 1}
 
 
 # --- the smallest, the largest, the different -----------------------------------------------------
@@ -403,7 +403,7 @@ def test_a_pair_beyond_the_limit_is_counted_and_left_out() -> None:
     )
     figures.step(T0 + TICK)
     assert shown(figures, "customers", "number", "1m") == {("+1",): (2, 1)}
-    assert figures.overflowed() == {("number",): 1}
+    assert beyond(figures) == {(("number",), "pairs"): 1}
     figures.step(T0 + 65_000)
     figures.evict({})
     load(figures, [row(T0 + 66_000, number="+1", customer="c")])

@@ -186,9 +186,14 @@ def _bounds() -> list[Json]:
             unit="percentunit",
         ),
         graph(
-            "Rows without a key 键满丢弃",
-            "Left out because a key table was full. 因键表已满而未计。",
-            [query(f"sum by (scope) (rate(monitor_key_overflow_rows_total{_EACH}))", "{{scope}}")],
+            "Rows beyond a full table 超出上限的行",
+            "Keys are counted together as other; the rest is left out. 键计入 other,其余未计。",
+            [
+                query(
+                    f"sum by (scope, table) (rate(monitor_key_overflow_rows_total{_EACH}))",
+                    "{{scope}} {{table}}",
+                )
+            ],
             unit="cps",
         ),
         graph(
