@@ -26,7 +26,7 @@ from monitor.numbers.pools import PoolBook
 from monitor.numbers.record import Record, Timer
 from monitor.numbers.settings import NumbersSettings, PoolsSettings
 from monitor.numbers.summary import summed
-from monitor.numbers.wishes import Wishes
+from monitor.numbers.wishes import Wishes, asking
 from monitor.snapshot import NumberStanding
 
 SWEEP_MS: Final = 3_600_000
@@ -150,6 +150,7 @@ class NumberDesk:
         self._sweep(tick)
         ledger = self._ledger
         out = ledger.out = DeskStep()
+        ledger.asking = asking(wants)
         self._admission.begin()
         for ack in acks:
             self._answer(ack, tick)

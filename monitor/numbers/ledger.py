@@ -52,6 +52,8 @@ class Ledger:
         self.wanted: set[str] = set()
         self.awaited: dict[str, str] = {}
         """Number by the id of its command in flight."""
+        self.asking: dict[str, set[str]] = {}
+        """Episodes that want a number out at the step under way, by number."""
         self.ordinal_floor = 0
         """No record starts below it, so that no id is ever made twice."""
 
@@ -213,15 +215,22 @@ class Ledger:
                 self.out.closed.append((episode, "suspended"))
 
     def refuse(self, record: Record, verdict: Verdict, tick: int, cause: str) -> None:
-        """Tell people, once per number, cause (an episode, a command) and guard."""
+        """Tell people, once per number, cause (an episode, a command) and guard.
+
+        Once, until the number has been out and is back. Whoever still asks is remembered however
+        many there are; of the others the newest are.
+        """
         key = f"{cause}\x1f{verdict.guard}"
         if key in record.refused:
             return
-        record.refused = [*record.refused[1 - REMEMBERED_MAX :], key]
+        asking = self.asking.get(record.number, ())
+        over = [each for each in record.refused if each.partition("\x1f")[0] not in asking]
+        gone = set(over[: max(0, len(over) + 1 - REMEMBERED_MAX)])
+        record.refused = [*(each for each in record.refused if each not in gone), key]
         self.out.refusals.append(
             Refusal(
                 at_ms=tick,
-                id=derive_id("refusal", record.number, cause, verdict.guard),
+                id=derive_id("refusal", record.number, cause, verdict.guard, tick),
                 number=record.number,
                 guard=verdict.guard,
                 detail=verdict.detail,

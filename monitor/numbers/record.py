@@ -15,7 +15,8 @@ from monitor.numbers.terms import healed_level
 
 Timer = Literal["let_go", "ttl_over", "retried", "terms"]
 
-REMEMBERED_MAX = 16  # refusals of one number that are not said twice
+REMEMBERED_MAX = 16
+"""Refusals of one number that are not said twice, beyond those of whoever asks now."""
 
 
 @dataclass(slots=True)

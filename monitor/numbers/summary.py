@@ -22,9 +22,13 @@ _Kind = tuple[str, str, str]
 def summed(refusals: Sequence[Refusal]) -> list[Refusal]:
     """``refusals`` of one tick, with those of a kind that are too many as one.
 
-    The one stands where the first of them stood; its ``number`` and ``episode`` are empty.
+    The one stands where the first of them stood; its ``episode`` is empty, and so is its ``number``
+    unless all are of that one.
     """
     sizes = Counter(_kind(refusal) for refusal in refusals)
+    numbers: dict[_Kind, set[str]] = {}
+    for refusal in refusals:
+        numbers.setdefault(_kind(refusal), set()).add(refusal.number)
     told: list[Refusal] = []
     done: set[_Kind] = set()
     for refusal in refusals:
@@ -33,7 +37,7 @@ def summed(refusals: Sequence[Refusal]) -> list[Refusal]:
             told.append(refusal)
         elif kind not in done:
             done.add(kind)
-            told.append(_all(refusal, sizes[kind]))
+            told.append(_all(refusal, sizes[kind], len(numbers[kind])))
     return told
 
 
@@ -41,11 +45,12 @@ def _kind(refusal: Refusal) -> _Kind:
     return refusal.rule, refusal.guard, refusal.pool
 
 
-def _all(first: Refusal, size: int) -> Refusal:
+def _all(first: Refusal, size: int, numbers: int) -> Refusal:
+    many = f"{numbers} numbers, {first.number} among them" if numbers > 1 else f"{size} times"
     return replace(
         first,
         id=derive_id("refusals", first.at_ms, *_kind(first)),
-        number="",
+        number="" if numbers > 1 else first.number,
         episode="",
-        detail=f"{size} numbers, {first.number} among them: {first.detail}",
+        detail=f"{many}: {first.detail}",
     )

@@ -179,6 +179,15 @@ class Wishes:
         return tick + grown_ttl_ms(want.ttl_ms, want.backoff, level, most)
 
 
+def asking(wants: Sequence[Want]) -> dict[str, set[str]]:
+    """The episodes that want a number out, by number; shadow rules ask for nothing."""
+    episodes: dict[str, set[str]] = {}
+    for want in wants:
+        if not want.shadow:
+            episodes.setdefault(want.number, set()).add(want.episode)
+    return episodes
+
+
 def _urgency(want: Want) -> tuple[bool, str, bool, str, str]:
     """Severity, then scope; of equals the one without a ttl, for the other is part of it."""
     forever = want.ttl_ms is None

@@ -93,11 +93,7 @@ def _compared(
     judged_to: int,
 ) -> Iterator[str]:
     """The same, with the same ids, in the same order."""
-    first: dict[str, str] = {}  # of equal ids the store keeps the first: a refusal said again
-    for row in expected:
-        if row.at_ms <= judged_to:
-            first.setdefault(row.id, _text(row))
-    wanted = list(first.items())
+    wanted = [(row.id, _text(row)) for row in expected if row.at_ms <= judged_to]
     found = [(row.id, _text(row)) for row in kept]
     if found == wanted:
         return

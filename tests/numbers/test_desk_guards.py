@@ -95,7 +95,34 @@ def test_one_refusal_per_number_episode_and_guard() -> None:
     assert [len(refusals) for refusals in said] == [1, 0, 1, 0]
     frozen = table.step([want("1", episode="a")], manual=[order("freeze")]).refusals
     assert [(r.guard, r.episode) for r in frozen] == [("frozen", "a")]
-    assert frozen[0].id == derive_id("refusal", "1", "a", "frozen")
+    assert frozen[0].id == derive_id("refusal", "1", "a", "frozen", table.now)
+
+
+def test_what_is_refused_anew_is_another_refusal() -> None:
+    """The number was out and is back: whoever asks again is told again, under an id of its own."""
+    table = Table(pools={"a": {"numbers": ["1", "2"]}})
+    frozen = [order("freeze")]
+    (first,) = table.step([want("1", episode="a")], manual=frozen).refusals
+    (out,) = table.step([want("1", episode="a")], manual=[order("suspend", "1")]).commands
+    (back,) = table.step(manual=[order("resume", "1")]).commands
+    table.step(acks=[applied(out), applied(back)])
+    (second,) = table.step([want("1", episode="a")]).refusals
+    assert (first.guard, first.episode) == (second.guard, second.episode) == ("frozen", "a")
+    assert first.id != second.id
+
+
+def test_however_many_ask_nobody_is_told_of_the_same_at_each_tick() -> None:
+    """A rule by number and customer may have many episodes of one number."""
+    table = Table()
+    wants = [want("1", episode=f"with customer {index:02}") for index in range(40)]
+    said = table.step(wants, manual=[order("freeze")]).refusals
+    assert [(refusal.number, refusal.detail.split(":")[0]) for refusal in said] == [
+        ("1", "40 times")
+    ]
+    assert table.step(wants).refusals == []
+    # The memory is of those that ask: whoever has stopped for long enough is news again.
+    assert len(table.step([want("1", episode=f"new {i}") for i in range(20)]).refusals) == 1
+    assert len(table.desk.snapshot()["ledger"]["records"][0]["refused"]) <= 20 + 16
 
 
 def test_a_freeze_stops_rules_but_neither_resumes_nor_people() -> None:
