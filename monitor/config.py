@@ -67,13 +67,14 @@ class LimitsSection(_Section):
     """``limits:``: what bounds memory; each limit has a metric."""
 
     keys_per_scope: int = Field(200_000, ge=100, le=10_000_000)
-    """Rows of any further key are counted and left out."""
+    """Rows of any further key are counted together, and not judged."""
     pairs_per_measure: int = Field(1_000_000, ge=100, le=50_000_000)
     """(key, value) pairs of one ``distinct``."""
     ids: int = Field(5_000_000, ge=1_000, le=100_000_000)
     """Event ids remembered against duplicates."""
     pending_rows: int = Field(1_000_000, ge=10_000, le=50_000_000)
-    """Rows read and not yet due; past half of it partitions that are far ahead wait."""
+    """Rows read and not yet due; past half of it partitions that are far ahead wait, past all of it
+    all but the slowest."""
 
 
 class CheckpointSection(_Section):

@@ -94,7 +94,8 @@ class Pace:
     poll_timeout_s: float = 0.2
     max_pending_rows: int = 1_000_000
     ahead_ms: int = 60_000
-    """Past half of ``max_pending_rows``, partitions further ahead than this are not polled."""
+    """Past half of ``max_pending_rows``, partitions further ahead than this are not polled; past
+    the whole of it, all but the slowest."""
     evict_every_ms: int = 600_000
     max_places: int = 20_000
     report_every_ms: int | None = None
@@ -269,9 +270,11 @@ class Engine:
         self.dead_letters.put(rejects)
 
     def _too_far_ahead(self) -> frozenset[Partition]:
-        if len(self.pending) < self.pace.max_pending_rows // 2:
+        most, waiting = self.pace.max_pending_rows, len(self.pending)
+        if waiting < most // 2:
             return frozenset()
-        return self.watermarks.ahead(self.pace.ahead_ms)
+        # The slowest is never among them: it alone can make the others' rows due.
+        return self.watermarks.ahead(self.pace.ahead_ms if waiting < most else 0)
 
     def _latest_ms(self) -> int | None:
         """The time that records are compared with: what was judged once is not the future."""

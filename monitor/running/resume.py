@@ -33,6 +33,8 @@ from monitor.windows.watermark import NEVER
 log = structlog.get_logger(__name__)
 
 RECONNECT_S = 1.0
+REFUSED_PAGE = 1_000
+"""Journal entries about refused records that are in memory at once; each is of one poll."""
 
 
 def load_state(checkpoints: CheckpointStore) -> dict[str, Any] | None:
@@ -87,7 +89,7 @@ def resume(parts: Parts, standing: Standing, state: Mapping[str, Any] | None) ->
         acks = {Partition(topic, number): at for topic, number, at in state["acks"]}
     else:
         rebuild(parts)
-    _read_journal(parts, after_ms=max(engine.judged, engine.silent_until))
+    _read_journal(parts, positions, after_ms=max(engine.judged, engine.silent_until))
     parts.telephony.acks.restore(acks)
     since_ms = None if state is not None else _horizon_ms(parts)
     if not _start_source(parts, standing, positions, since_ms=since_ms):
@@ -124,14 +126,21 @@ def _restore(parts: Parts, state: Mapping[str, Any]) -> dict[Partition, int]:
     return positions
 
 
-def _read_journal(parts: Parts, *, after_ms: int) -> None:
+def _read_journal(parts: Parts, positions: Mapping[Partition, int], *, after_ms: int) -> None:
     """Give the engine what the earlier run took in after ``after_ms``."""
     engine, journal = parts.engine, parts.store.journal
     entries = journal.read(parts.progress.journal_seq)
-    # All of them: a checkpoint made while the log is read again is younger than the refusals of
-    # records that it has not come to.
-    refused = journaled_refusals(journal.read(kind="refused"))
-    engine.watermarks.expect(journaled_floors(journal.floors()), refused)
+    engine.watermarks.expect(journaled_floors(journal.floors()), [])
+    # Of all times: a checkpoint made while the log is read again is younger than the refusals of
+    # records that it has not come to. But what was read before it is not read again.
+    seq, page = 0, journal.read(kind="refused", limit=REFUSED_PAGE)
+    while page:
+        refused = journaled_refusals(page)
+        engine.watermarks.expect(
+            [], [each for each in refused if each[1] >= positions.get(each[0], 0)]
+        )
+        seq = page[-1].seq
+        page = journal.read(seq, kind="refused", limit=REFUSED_PAGE)
     tick_ms = engine.pace.tick_ms
     left = (entry for entry in entries if entry.tick_ms > after_ms)
     engine.expect(

@@ -14,7 +14,7 @@ class WindowLimits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     keys_max: int = Field(default=200_000, ge=1)
-    """Living keys per scope; rows of any further key are counted and left out."""
+    """Living keys per scope; rows of any further key go to one bucket."""
     pairs_max: int = Field(default=1_000_000, ge=1)
     """(key, value) pairs per ``distinct`` measure and scope."""
     entities_max: int = Field(default=100_000, ge=1)

@@ -42,7 +42,8 @@ class Track:
     trial: Trial | None = None
     """The floor of the last silence, while it is not known whether it matters."""
     floors: Expected = field(default_factory=Expected)
-    refused: set[int] = field(default_factory=set)
+    refused: Int64 = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """Offsets that the wall clock refused when they were first read, ascending."""
 
     def ahead(self, decoded: Decoded, wall_ms: int | None, limit_ms: int) -> tuple[Bool, list[int]]:
         """Which rows claim a time too far ahead, and the offsets that the wall clock refused.
@@ -56,8 +57,9 @@ class Track:
         if decoded.append_time:
             return times > decoded.timestamps.to_numpy() + limit_ms, []
         ahead = np.zeros(len(times), dtype=np.bool_)
-        if self.refused:
-            ahead |= np.isin(offsets, np.fromiter(self.refused, dtype=np.int64))
+        if len(self.refused) and len(offsets):
+            first, last = np.searchsorted(self.refused, [offsets[0], offsets[-1] + 1])
+            ahead |= np.isin(offsets, self.refused[first:last])
         by_clock: list[int] = []
         if wall_ms is not None:
             fresh = (times > wall_ms + limit_ms) & ~ahead

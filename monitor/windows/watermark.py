@@ -73,8 +73,12 @@ class Watermarks:
             self._first_known |= floor.floor_ms == NEVER
         for partition, theirs in sorted(by_partition.items()):
             self._track(partition).floors.add(theirs)
+        offsets: dict[Partition, list[int]] = {}
         for partition, offset in refused:
-            self._track(partition).refused.add(offset)
+            offsets.setdefault(partition, []).append(offset)
+        for partition, found in sorted(offsets.items()):
+            track = self._track(partition)
+            track.refused = np.union1d(track.refused, np.array(found, dtype=np.int64))
 
     def place(
         self,

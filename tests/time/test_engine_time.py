@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from monitor.decisions import Command, ManualAction
-from monitor.engine import Engine
+from monitor.engine import Engine, Pace
 from monitor.errors import SourceUnavailable
 from monitor.replay import replay_engine
+from monitor.source.base import Fetched, Partition
 from monitor.source.memory import MemorySource
 from monitor.stats import OTHER_TYPES
 from tests.e2e.live import Durable, SteppedClock, live_engine, nervous_site, run_replay
@@ -194,3 +196,38 @@ def test_keys_go_at_the_same_ticks_whatever_is_between(tick_ms: int, *, busy: bo
     assert [tick for tick in evicted if START_MS + tick_ms < tick <= end] == [
         -(-at // tick_ms) * tick_ms for at in grid
     ] + [end] * (tick_ms == 5_000)
+
+
+class Stuck(MemorySource):
+    """A source of which one partition has records and gives none."""
+
+    stuck: Partition | None = None
+
+    def poll(
+        self, max_records: int, timeout_s: float, skip: AbstractSet[Partition] = frozenset()
+    ) -> list[Fetched]:
+        held = {self.stuck} if self.stuck is not None else set()
+        return super().poll(max_records, timeout_s, frozenset({*skip, *held}))
+
+
+def test_rows_that_wait_are_bounded_while_one_partition_keeps_the_others_waiting() -> None:
+    """However close in time they lie: past the limit only the slowest partition is read."""
+    slow, fast = PARTITIONS[:2]
+    source, durable, clock = Stuck([slow, fast]), Durable(), SteppedClock(START_MS)
+    source.append(slow, [event(START_MS)])
+    source.append(fast, [event(START_MS + i, id=f"f{i}") for i in range(1, 4_999)])
+    engine = live_engine(SITE, source, durable, clock, random.Random(1))
+    engine.pace = Pace(max_poll_records=100, max_pending_rows=1_000)
+    engine.step()
+    source.stuck = slow
+    source.append(slow, [event(START_MS + 1, id="s1")])
+    for _ in range(40):
+        engine.step()
+    assert 1_000 <= len(engine.pending) <= 1_100
+    source.stuck = None
+    for second in range(200):
+        clock.advance(1_000 if second > 100 else 0)
+        engine.step()
+    assert len(engine.pending) == 0
+    assert engine.stats.events["call.ended", "accepted"] == 5_000
+    assert engine.stats.late == 0

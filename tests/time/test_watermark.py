@@ -136,6 +136,18 @@ def test_a_clock_ahead_is_refused_beyond_max_ahead_only_and_journaled() -> None:
     assert replayed.refused_by_clock == []
 
 
+def test_refusals_of_other_records_do_not_matter() -> None:
+    #   offsets 0 … 4 are read in two batches; 1, 3 and some that never come were refused
+    marks = Watermarks(SETTINGS)
+    marks.expect([], [(P0, 3), (P0, 900)])
+    marks.expect([], [(P0, 1), (P0, 3), (P0, -7)])
+    first = place(marks, decoded([15_000, 15_001, 15_002]), wall_ms=None)
+    assert first.frame["time"].to_list() == [15_000, 15_002]
+    second = place(marks, decoded([15_003, 15_004], offset=3), wall_ms=None)
+    assert second.frame["time"].to_list() == [15_004]
+    assert place(marks, decoded([]), wall_ms=None).rejects == []
+
+
 def test_a_broker_stamp_caps_what_a_record_may_claim() -> None:
     marks = Watermarks(SETTINGS)
     place(marks, decoded([14_000], stamps=[10_000]))
