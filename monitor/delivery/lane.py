@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import structlog
 
 from monitor.clock import Clock
-from monitor.decisions import Command
+from monitor.decisions import Command, derive_id
 from monitor.delivery.channels.base import Channel
 from monitor.delivery.pacing import Pacer
 from monitor.delivery.people import Digest
 from monitor.delivery.retry import pause_ms
 from monitor.errors import DeliveryError, LeaseLost, StoreError
+from monitor.store.folded import Span
 from monitor.store.outbox import Delivery, Outbox, Settled
 
 log = structlog.get_logger(__name__)
@@ -73,6 +74,8 @@ class Lane:
         self._failures = 0
         self._paused_until_s = 0.0
         self._repost_at_s = 0.0
+        self._span: Span | None = None
+        """Folded deliveries of a digest that has been tried and is not settled."""
 
     def step(self, deadline_s: float | None = None) -> int:
         """Do what is due; returns the milliseconds until there may be more, 0 for at once.
@@ -140,18 +143,19 @@ class Lane:
         if self.channel.repost_ms is None:
             return IDLE_MS
         if now_s >= self._repost_at_s:
+            folded = self._outbox.folded.span(self.receiver)
             self.channel.repost()
+            if folded is not None:  # what they told of stands as it does now
+                self._outbox.folded.settle(self.receiver, folded.last, "sent", "repost")
             self._failures = 0
             self._repost_at_s = now_s + self.channel.repost_ms / 1000
         return _ms(self._repost_at_s - now_s)
 
     def _deliver(self, deadline_s: float | None) -> int:
-        due_ms = self._outbox.next_due_ms(self.receiver)
-        if due_ms is None:
-            return IDLE_MS
-        now_ms = self._clock.now_ms()
-        if due_ms > now_ms:
-            return min(IDLE_MS, due_ms - now_ms)
+        due_ms, now_ms = self._outbox.next_due_ms(self.receiver), self._clock.now_ms()
+        folded = self._outbox.folded.span(self.receiver) if self.channel.takes_digests else None
+        if folded is None and (due_ms is None or due_ms > now_ms):
+            return IDLE_MS if due_ms is None else min(IDLE_MS, due_ms - now_ms)
         wait_ms = self._pacer.wait_ms(self._clock.monotonic_s())
         if wait_ms > 0:
             return wait_ms
@@ -163,6 +167,9 @@ class Lane:
             )
             if late:
                 self._attempt_late(late)
+                return self._pause_left_ms()
+            if folded is not None:
+                self._tell_folded(folded)
                 return self._pause_left_ms()
         mark = self.channel.prepare()
         room = self._pacer.room(self._clock.monotonic_s())
@@ -216,21 +223,42 @@ class Lane:
         if len(late) == 1:
             self._outbox.settle([self._attempt(late[0], "")])
             return
-        digest = Digest.of([delivery.decision for delivery in late])
+        failure = self._hand_over(Digest.of([delivery.decision for delivery in late]))
+        if failure is None:
+            self._outbox.settle(Settled(delivery.seq, "sent", "digest") for delivery in late)
+        else:
+            self._outbox.settle(self._failed_late(late, failure))
+
+    def _tell_folded(self, span: Span) -> None:
+        """Tell what found the queue full as one; the same ones again until that is settled."""
+        span = self._span = span if self._span is None else self._span
+        name = derive_id("folded", self.receiver, *span)
+        folded = self._outbox.folded
+        digest = Digest.summed(name, "too_many", folded.decisions(self.receiver, span))
+        failure = self._hand_over(digest) if digest.count else None
+        if failure is not None:
+            self._count(failure.reason)
+            self._log_failure(failure, digest=digest.count)
+            if failure.retry:
+                self._pause(failure)
+                return
+        ending = ("sent", "digest") if failure is None else ("parked", failure.reason)
+        folded.settle(self.receiver, span.last, *ending)
+        self._span = None
+
+    def _hand_over(self, digest: Digest) -> DeliveryError | None:
+        """Send a digest; what went wrong, or None."""
         self._pacer.took(self._clock.monotonic_s())
         try:
             self.channel.send_digest(digest)
         except DeliveryError as error:
-            failure = error
+            return error
         except Exception as error:
             log.exception("channel_failed", receiver=self.receiver, id=digest.id)
-            failure = DeliveryError(type(error).__name__, retry=True, reason="internal")
-        else:
-            self._failures = 0
-            self._count("digest")
-            self._outbox.settle(Settled(delivery.seq, "sent", "digest") for delivery in late)
-            return
-        self._outbox.settle(self._failed_late(late, failure))
+            return DeliveryError(type(error).__name__, retry=True, reason="internal")
+        self._failures = 0
+        self._count("digest")
+        return None
 
     def _too_late(self, delivery: Delivery) -> bool:
         """A suspension that is over by itself; telling telephony now would begin a new one."""

@@ -5,10 +5,10 @@ Owns the masking and the digest. Every channel but telephony's sends what is mad
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from monitor.decisions import Alert, Command, Decision, derive_id, iso, scope_text
 from monitor.logs import mask
@@ -19,31 +19,56 @@ _SHOWN_IN_DIGEST = 100
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """Notifications that come too late to be sent one by one."""
+    """Notifications that are not sent one by one."""
 
     id: str
-    decisions: tuple[Decision, ...]
+    why: Literal["late", "too_many"]
+    """They come too late, or more of them waited than ``delivery.waiting_max``."""
+    counts: Mapping[tuple[str, str, str], int]
+    """How many by what, rule and level; not empty."""
+    from_ms: int
+    to_ms: int
+    newest: tuple[Decision, ...]
+    """The last of them, in full."""
 
     @classmethod
     def of(cls, decisions: Sequence[Decision]) -> Digest:
-        """A digest whose id follows from what is in it."""
-        return cls(derive_id("digest", *(d.id for d in decisions)), tuple(decisions))
+        """Of late ones; the id follows from what is in it."""
+        return cls.summed(derive_id("digest", *(d.id for d in decisions)), "late", decisions)
+
+    @classmethod
+    def summed(
+        cls, name: str, why: Literal["late", "too_many"], decisions: Iterable[Decision]
+    ) -> Digest:
+        """Of at least one decision; however many there are, a few are held at a time."""
+        counts: Counter[tuple[str, str, str]] = Counter()
+        newest: deque[Decision] = deque(maxlen=_SHOWN_IN_DIGEST)
+        from_ms, to_ms = 2**62, 0
+        for decision in decisions:
+            counts[_heading(decision)] += 1
+            newest.append(decision)
+            from_ms, to_ms = min(from_ms, decision.at_ms), max(to_ms, decision.at_ms)
+        return cls(name, why, counts, from_ms, to_ms, tuple(newest))
+
+    @property
+    def count(self) -> int:
+        """How many are in it."""
+        return sum(self.counts.values())
 
     def to_json(self) -> dict[str, Any]:
         """How many of what, and the newest of them in full, masked."""
-        counts = Counter(_heading(decision) for decision in self.decisions)
-        ticks = [decision.at_ms for decision in self.decisions]
         return {
             "kind": "digest",
             "id": self.id,
-            "from": iso(min(ticks)),
-            "to": iso(max(ticks)),
-            "count": len(self.decisions),
+            "why": self.why,
+            "from": iso(self.from_ms),
+            "to": iso(self.to_ms),
+            "count": self.count,
             "counts": [
                 {"what": what, "rule": rule, "level": level, "count": count}
-                for (what, rule, level), count in sorted(counts.items())
+                for (what, rule, level), count in sorted(self.counts.items())
             ],
-            "newest": [for_people(decision) for decision in self.decisions[-_SHOWN_IN_DIGEST:]],
+            "newest": [for_people(decision) for decision in self.newest],
         }
 
 

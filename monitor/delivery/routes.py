@@ -7,9 +7,10 @@ carries it out.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import UnionType
 
 from monitor.decisions import Alert, Command, Decision, Refusal, derive_id, scope_text
-from monitor.delivery.settings import LOG, TELEPHONY, DeliverySettings
+from monitor.delivery.settings import LOG, TELEPHONY, AlertmanagerReceiver, DeliverySettings
 from monitor.store.outbox import PlannedDelivery
 
 
@@ -23,6 +24,12 @@ class Router:
         self._refusals = settings.refusals
         self._routes = {name: tuple(route.receivers) for name, route in settings.routes.items()}
         self._telephony = (TELEPHONY,) if telephony else ()
+        self._waiting_max = settings.waiting_max
+        # An Alertmanager is told again and again what fires, but of a refusal only once.
+        self._folds: dict[str, type | UnionType] = {
+            name: Alert if isinstance(receiver, AlertmanagerReceiver) else Decision
+            for name, receiver in settings.known_receivers().items()
+        }
         self.routes = frozenset(self._routes)
         """Names that rules may use; an unknown or empty one means the default receivers."""
 
@@ -33,11 +40,18 @@ class Router:
         """
         key = order_key(decision)
         names = dict.fromkeys(self.receivers(decision))
-        return [PlannedDelivery(decision.id, receiver, key) for receiver in names]
+        return [
+            PlannedDelivery(decision.id, receiver, key, self._folds_at(receiver, decision))
+            for receiver in names
+        ]
 
     def plan_all(self, decisions: Sequence[Decision]) -> list[PlannedDelivery]:
         """The plans of several decisions, in order."""
         return [delivery for decision in decisions for delivery in self.plan(decision)]
+
+    def _folds_at(self, receiver: str, decision: Decision) -> int | None:
+        folds = receiver in self._folds and isinstance(decision, self._folds[receiver])
+        return self._waiting_max if folds else None
 
     def receivers(self, decision: Decision) -> tuple[str, ...]:
         """Names of the receivers of a decision; one may be named twice."""

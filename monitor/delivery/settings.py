@@ -131,6 +131,9 @@ class DeliverySettings(_Model):
     """Deliveries that failed for so long are parked."""
     max_attempts: Annotated[int, Field(gt=0)] = 200
     backoff: Backoff = Backoff()
+    waiting_max: Annotated[int, Field(ge=100, le=10_000_000)] = 100_000
+    """Deliveries to one receiver that wait one by one; notifications beyond it are told in one
+    digest, commands to telephony never are."""
     drain: DurationMs = 5_000
     """How long stopping may take to send what is due."""
 

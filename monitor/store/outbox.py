@@ -6,6 +6,8 @@ Owns the states of a delivery and who may be sent next; sending is ``monitor.del
        ▲                 │
        └──release── ◀────┼──▶ retry ──claim──▶ sending
 
+    folded ──▶ sent · parked        (too many wait for the receiver: ``monitor.store.folded``)
+
 For one receiver and order key (a number, say) a later delivery is never claimed before every
 earlier one is sent, or given up (parked, stale). A crash leaves rows in ``sending``, with the mark
 set before the attempt; :meth:`Outbox.in_flight` hands them back at the next start.
@@ -34,14 +36,15 @@ from monitor.clock import Clock
 from monitor.decisions import Decision
 from monitor.store.codec import decode
 from monitor.store.database import Database, in_chunks, insert_if_absent
+from monitor.store.folded import Folded, Room
 from monitor.store.parked import Parked
 from monitor.store.schema import DECISIONS, OUTBOX
 
-State = Literal["queued", "sending", "retry", "sent", "parked", "stale"]
+State = Literal["queued", "sending", "retry", "sent", "parked", "stale", "folded"]
 Ending = Literal["sent", "retry", "parked", "stale"]
 
 _UNSENT: tuple[State, ...] = ("queued", "retry")
-_COUNTED: tuple[State, ...] = ("queued", "sending", "retry", "parked", "stale")
+_COUNTED: tuple[State, ...] = ("queued", "sending", "retry", "parked", "stale", "folded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,9 @@ class PlannedDelivery:
     receiver: str
     order_key: str
     """Deliveries of one receiver and key arrive in the order they were decided."""
+    folds_at: int | None = None
+    """With so many waiting for the receiver it is told of this one later, together with others of
+    that kind; None: it always waits by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,8 @@ class Outbox:
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self.parked = Parked(database, clock)
+        self.folded = Folded(database, clock)
+        self.room = Room()
         self._database = database
         self._clock = clock
 
@@ -242,29 +250,35 @@ def enqueue(
     connection: Connection,
     plans: Sequence[PlannedDelivery],
     decisions: Mapping[str, tuple[str, int]],
+    room: Room,
     *,
     now_ms: int,
 ) -> None:
     """Queue the plans of new ``decisions`` (id → kind and tick); the others are left out."""
-    rows = [
-        {
-            "decision": plan.decision,
-            "receiver": plan.receiver,
-            "kind": decisions[plan.decision][0],
-            "order_key": plan.order_key,
-            "at_ms": decisions[plan.decision][1],
-            "created_ms": now_ms,
-            "due_ms": now_ms,
-            "open": True,
-            "state": "queued",
-            "attempts": 0,
-            "mark": "",
-            "last_error": "",
-            "updated_ms": now_ms,
-        }
-        for plan in plans
-        if plan.decision in decisions
-    ]
+    rows = []
+    room.begin()
+    for plan in plans:
+        if plan.decision not in decisions:
+            continue
+        kind, at_ms = decisions[plan.decision]
+        waits = plan.folds_at is None or room.take(connection, plan.receiver, plan.folds_at)
+        rows.append(
+            {
+                "decision": plan.decision,
+                "receiver": plan.receiver,
+                "kind": kind,
+                "order_key": plan.order_key,
+                "at_ms": at_ms,
+                "created_ms": now_ms,
+                "due_ms": now_ms,
+                "open": waits,
+                "state": "queued" if waits else "folded",
+                "attempts": 0,
+                "mark": "",
+                "last_error": "",
+                "updated_ms": now_ms,
+            }
+        )
     insert_if_absent(connection, OUTBOX, rows, key="seq")
 
 

@@ -128,7 +128,7 @@ class Store:
         with self._database.write() as connection:
             new = _insert_decisions(connection, recording.decisions)
             known = {decision.id: (kind_of(decision), decision.at_ms) for decision in new}
-            enqueue(connection, recording.deliveries, known, now_ms=now_ms)
+            enqueue(connection, recording.deliveries, known, self.outbox.room, now_ms=now_ms)
             follow(connection, [d for d in new if isinstance(d, Alert)], now_ms=now_ms)
             changes = [
                 {"id": row.id, "at_ms": row.at_ms, "number": row.number, "body": to_text(row)}

@@ -60,8 +60,8 @@ class Bench:
     def count(self, result: str) -> None:
         self.counts[result] += 1
 
-    def queue(self, *decisions: Decision, key: str = "") -> list[str]:
-        plan = [PlannedDelivery(d.id, "r", key or d.id) for d in decisions]
+    def queue(self, *decisions: Decision, key: str = "", folds_at: int | None = None) -> list[str]:
+        plan = [PlannedDelivery(d.id, "r", key or d.id, folds_at) for d in decisions]
         self.store.record(Recording(decisions, plan))
         return [decision.id for decision in decisions]
 
@@ -277,7 +277,7 @@ def test_late_notifications_join_one_digest_and_the_fresh_follow(
     fresh = bench.queue(*some(2))
     assert bench.run() == IDLE_MS
     (digest,) = channel.digests
-    assert [d.id for d in digest.decisions] == late
+    assert [d.id for d in digest.newest] == late
     assert channel.sent == fresh
     assert bench.states() == {}
     assert bench.counts == {"digest": 1, "ok": 2}
@@ -332,7 +332,7 @@ def test_a_digest_that_fails_stays_together(
     clock.advance(1_998)
     bench.run()
     (digest,) = channel.digests
-    assert [d.id for d in digest.decisions] == late
+    assert [d.id for d in digest.newest] == late
     assert len(set(channel.attempts)) == 1  # the same id each time
 
 
@@ -341,6 +341,70 @@ def test_a_digest_that_is_refused_is_parked(store: Store, clock: ManualClock) ->
     bench.queue(*some(3, age_ms=11 * MINUTE_MS))
     assert bench.run() == IDLE_MS
     assert bench.states() == {"parked": 3}
+
+
+# --- too many ------------------------------------------------------------------------------------
+
+
+def test_what_found_the_queue_full_is_told_as_one_after_the_others(
+    store: Store, clock: ManualClock
+) -> None:
+    channel = Digesting([broken()])
+    bench = Bench(store, clock, channel)
+    bench.queue(*some(150), folds_at=10)
+    assert bench.run() == 999
+    assert bench.states() == {"folded": 140, "queued": 9, "retry": 1}
+    clock.advance(999)
+    assert bench.run() == IDLE_MS
+    assert len(channel.sent) == 10
+    (digest,) = channel.digests
+    assert (digest.why, digest.count, len(digest.newest)) == ("too_many", 140, 100)
+    assert digest.to_json()["counts"] == [
+        {"what": "refusal max_fraction", "rule": "number-hangup", "level": "", "count": 140}
+    ]
+    assert bench.states() == {}
+    assert bench.counts == {"timeout": 1, "ok": 10, "digest": 1}
+
+
+def test_a_digest_of_many_that_fails_is_sent_again_under_its_id(
+    store: Store, clock: ManualClock
+) -> None:
+    channel = Digesting([None, broken(), ZeroDivisionError("ours")])
+    bench = Bench(store, clock, channel)
+    bench.queue(*some(4), folds_at=1)
+    assert bench.run() == 999
+    bench.queue(*some(3, age_ms=5), folds_at=0)
+    clock.advance(999)
+    assert bench.run() == 1_998
+    clock.advance(1_998)
+    bench.run()
+    assert [digest.count for digest in channel.digests] == [3, 3]
+    assert len(set(channel.attempts)) == 3, "one delivery, and two digests: each its own id"
+    assert channel.attempts[1:4] == [channel.digests[0].id] * 3
+    assert bench.states() == {}
+
+
+def test_a_digest_of_many_that_is_refused_is_parked(store: Store, clock: ManualClock) -> None:
+    bench = Bench(store, clock, Digesting([None, broken("status_4xx", retry=False)]))
+    bench.queue(*some(4), folds_at=1)
+    assert bench.run() == IDLE_MS
+    assert bench.states() == {"parked": 3}
+    assert {each.reason for each in store.outbox.parked.entries(limit=9)} == {"status_4xx"}
+
+
+def test_who_is_told_again_what_holds_needs_no_digest(store: Store, clock: ManualClock) -> None:
+    channel = Scripted([None, broken()])
+    channel.repost_ms = MINUTE_MS
+    bench = Bench(store, clock, channel)
+    bench.run()
+    bench.queue(*some(4), folds_at=0)
+    clock.advance(MINUTE_MS)
+    assert bench.run() == 999
+    assert bench.states() == {"folded": 4}, "it was not told"
+    clock.advance(999)
+    bench.run()
+    assert (channel.reposts, channel.sent, channel.digests) == (2, [], [])
+    assert bench.states() == {}
 
 
 @pytest.mark.parametrize(("left_ms", "stale"), [(-1, True), (0, True), (1, False)])

@@ -51,7 +51,26 @@ def test_each_decision_goes_where_it_belongs(decision: Decision, receivers: list
 
 def test_without_telephony_commands_are_only_told() -> None:
     router = Router(SETTINGS, telephony=False)
-    assert router.plan(command()) == [PlannedDelivery(command().id, "log", NUMBER)]
+    assert router.plan(command()) == [PlannedDelivery(command().id, "log", NUMBER, 100_000)]
+
+
+@pytest.mark.parametrize(
+    ("decision", "folds"),
+    [
+        (alert(route="supervisors"), {"log": True, "hook": True}),
+        (alert(route="operations"), {"am": True}),
+        (refusal(), {"am": False}),
+        (refusal(route="supervisors"), {"log": True, "hook": True}),
+        (command(), {"telephony": False, "log": True}),
+    ],
+)
+def test_whom_it_is_enough_to_tell_of_many_at_once(
+    decision: Decision, folds: dict[str, bool]
+) -> None:
+    """Telephony must have each command, and an Alertmanager hears of a refusal but once."""
+    plan = ROUTER.plan(decision)
+    assert {each.receiver: each.folds_at is not None for each in plan} == folds
+    assert {each.folds_at for each in plan} <= {None, SETTINGS.waiting_max}
 
 
 def test_a_router_knows_its_routes_and_plans_many() -> None:

@@ -82,7 +82,7 @@ def test_a_digest_arrives_as_one(server: Server, channel: WebhookChannel) -> Non
     channel.send_digest(digest)
     (request,) = server.requests
     assert json.loads(request.body)["kind"] == "digest"
-    assert json.loads(request.body)["newest"] == [for_people(d) for d in digest.decisions]
+    assert json.loads(request.body)["newest"] == [for_people(d) for d in digest.newest]
     assert request.headers["Idempotency-Key"] == digest.id
 
 

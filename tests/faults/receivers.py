@@ -109,8 +109,8 @@ class DigestChannel(ShakyChannel):
     def send_digest(self, digest: Digest) -> None:
         """Take several, or none, or all and seem not to have."""
         self._before()
-        ids = tuple(decision.id for decision in digest.decisions)
-        for decision in digest.decisions:
+        ids = tuple(decision.id for decision in digest.newest)
+        for decision in digest.newest:
             self._auditor.arrived(decision.id, self._name)
             self._heard.arrivals.append((decision.id, str(decision.to_json())))
         self._heard.digests.setdefault(digest.id, ids)

@@ -51,7 +51,7 @@ class LogChannel(Channel):
             for row in summary["counts"]
         )
         self._log.warning(
-            "late_notifications",
+            "late_notifications" if digest.why == "late" else "too_many_notifications",
             count=summary["count"],
             what="; ".join(counts),
             since=summary["from"],
