@@ -11,6 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says how busy the machine is, not whether it is right.
+settings.register_profile("monitor", deadline=None)
+settings.load_profile("monitor")
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # for ``from tests.… import …``
 

@@ -242,8 +242,10 @@ class Lane:
             if failure.retry:
                 self._pause(failure)
                 return
-        ending = ("sent", "digest") if failure is None else ("parked", failure.reason)
-        folded.settle(self.receiver, span.last, *ending)
+        if failure is None:
+            folded.settle(self.receiver, span.last, "sent", "digest")
+        else:
+            folded.settle(self.receiver, span.last, "parked", failure.reason)
         self._span = None
 
     def _hand_over(self, digest: Digest) -> DeliveryError | None:

@@ -171,7 +171,7 @@ def rows(store: Store) -> dict[str, list[Any]]:
     """All that is written about decisions: what was decided, of which numbers, and sent how."""
     with store._database.read() as connection:
         return {
-            table.name: connection.execute(select(table).order_by(*table.primary_key)).all()
+            table.name: list(connection.execute(select(table).order_by(*table.primary_key)))
             for table in (DECISIONS, CHANGES, OUTBOX, EPISODES)
         }
 

@@ -10,7 +10,7 @@ from monitor.clock import ManualClock
 from monitor.decisions import Decision
 from monitor.store import folded as module
 from monitor.store.folded import Span
-from monitor.store.outbox import PlannedDelivery, Settled
+from monitor.store.outbox import Ending, PlannedDelivery, Settled
 from monitor.store.store import Recording, Store
 from tests.store.made import alert, command, refusal
 
@@ -77,9 +77,10 @@ def test_they_are_told_after_what_came_before_them(store: Store, clock: ManualCl
     record(store, some(0, 5))
     assert store.outbox.folded.span("hook") is None, "an earlier one has not been tried"
     claimed = store.outbox.claim("hook", limit=9)
+    endings: tuple[Ending, ...] = ("sent", "parked", "retry")
     store.outbox.settle(
         Settled(delivery.seq, ending, due_ms=clock.now_ms() + 10_000)
-        for delivery, ending in zip(claimed, ("sent", "parked", "retry"), strict=True)
+        for delivery, ending in zip(claimed, endings, strict=True)
     )
     # One that keeps failing, perhaps for its own sake, does not hold them up.
     assert store.outbox.folded.span("hook") == Span(4, 5)
