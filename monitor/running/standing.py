@@ -128,12 +128,8 @@ class Standing:
         return Queue("store", self._parts.recorder.behind, BACKLOG_MAX)
 
     def _outbox(self) -> Queue:
-        outbox = self._parts.store.outbox
-        counts = outbox.counts()
-        waiting = sum(n for (_, state), n in counts.items() if state in {"queued", "retry"})
-        oldest = max(outbox.oldest_age_ms().values(), default=None)
-        since_ms = None if oldest is None else self._parts.clock.now_ms() - oldest
-        return Queue("outbox", waiting, OUTBOX_MANY, since_ms)
+        waiting = self._parts.store.outbox.waiting()
+        return Queue("outbox", waiting.count, OUTBOX_MANY, waiting.oldest_ms)
 
 
 def _places(site: Site) -> dict[str, tuple[str, str]]:

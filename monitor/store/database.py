@@ -11,12 +11,14 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table
+from sqlalchemy import Connection, Engine, Insert, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.sql.dml import ReturningInsert
 
 from monitor.errors import StoreError
 
@@ -112,7 +114,7 @@ def insert_if_absent(
     """Insert the rows whose ``key`` is not in the table yet; returns the keys that were new."""
     if not rows:
         return set()
-    statement = _insert(connection, table).on_conflict_do_nothing().returning(table.c[key])
+    statement = _insert_if_absent(connection.dialect.name, table, key)
     return set(connection.scalars(statement, list(rows)))
 
 
@@ -129,20 +131,28 @@ def upsert(
     """
     if not rows:
         return
+    connection.execute(_upsert(connection.dialect.name, table, larger), list(rows))
+
+
+# Making a statement takes longer than running it for a few rows.
+
+
+@cache
+def _insert_if_absent(dialect: str, table: Table, key: str) -> ReturningInsert[Any]:
+    return _insert(dialect, table).on_conflict_do_nothing().returning(table.c[key])
+
+
+@cache
+def _upsert(dialect: str, table: Table, larger: str | None) -> Insert:
     keys = [column.name for column in table.primary_key]
-    statement = _insert(connection, table)
+    statement = _insert(dialect, table)
     changed = {c.name: statement.excluded[c.name] for c in table.c if c.name not in keys}
     where = None if larger is None else statement.excluded[larger] > table.c[larger]
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=keys, set_=changed, where=where),
-        list(rows),
-    )
+    return statement.on_conflict_do_update(index_elements=keys, set_=changed, where=where)
 
 
-def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    if connection.dialect.name == "sqlite":
-        return sqlite.insert(table)
-    return postgresql.insert(table)
+def _insert(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 def in_chunks(values: Sequence[_T]) -> Iterator[Sequence[_T]]:

@@ -11,7 +11,16 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Integer,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from monitor.clock import Clock
 from monitor.decisions import ManualAction
@@ -24,6 +33,17 @@ Kind = Literal["floor", "manual", "ack", "reload", "refused", "organisation", "j
 
 _JUDGED_TO = "judged_to_ms"
 _REQUEST = "request:"
+
+# Statements that are asked at every tick are made once: making one takes longer than running it.
+_OF_KEY = select(JOURNAL.c.seq).where(JOURNAL.c.key == bindparam("of"))
+_LAST_SEQ = select(func.max(JOURNAL.c.seq))
+_KNOWN_JUDGED_TO = select(META.c.value).where(META.c.name == _JUDGED_TO)
+_REQUESTED = (
+    select(REQUESTS.c.seq, REQUESTS.c.body)
+    .where(REQUESTS.c.tick_ms.is_(None))
+    .order_by(REQUESTS.c.seq)
+    .limit(bindparam("limit", type_=Integer))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +114,7 @@ class Journal:
     def holds(self, key: str) -> bool:
         """Whether an entry with this key is there."""
         with self._database.read() as connection:
-            return connection.scalar(select(JOURNAL.c.seq).where(JOURNAL.c.key == key)) is not None
+            return connection.scalar(_OF_KEY, {"of": key}) is not None
 
     def withdraw(self, keys: Sequence[str]) -> None:
         """Take entries back that nothing was decided by; keys that are not there are left out.
@@ -118,7 +138,7 @@ class Journal:
     def last_seq(self) -> int:
         """The largest sequence number in the journal; 0 when it is empty."""
         with self._database.read() as connection:
-            return connection.scalar(select(func.max(JOURNAL.c.seq))) or 0
+            return connection.scalar(_LAST_SEQ) or 0
 
     def floors(self) -> list[FloorRow]:
         """All floors, by topic, partition and position."""
@@ -130,7 +150,7 @@ class Journal:
     def judged_to_ms(self) -> int | None:
         """The last tick whose outcome is recorded; None before the first."""
         with self._database.read() as connection:
-            value = connection.scalar(select(META.c.value).where(META.c.name == _JUDGED_TO))
+            value = connection.scalar(_KNOWN_JUDGED_TO)
         return None if value is None else int(value)
 
 
@@ -165,18 +185,12 @@ class Requests:
         the wall time at which it ends, counted from now. What was taken by a call
         that failed while it was being committed is handed out by the next one.
         """
-        statement = (
-            select(REQUESTS.c.seq, REQUESTS.c.body)
-            .where(REQUESTS.c.tick_ms.is_(None))
-            .order_by(REQUESTS.c.seq)
-            .limit(limit)
-        )
         with self._database.read() as connection:
             claimed = _taken(connection, self._unsure)
-            waiting = connection.execute(statement.limit(1)).first() is not None
+            waiting = connection.execute(_REQUESTED, {"limit": 1}).first() is not None
         if waiting:  # the usual case costs no write
             with self._database.write() as connection:
-                rows = connection.execute(statement).all()
+                rows = connection.execute(_REQUESTED, {"limit": limit}).all()
                 self._unsure |= {row.seq for row in rows}
                 now_ms = self._clock.now_ms()
                 claimed += [_take(connection, row.seq, row.body, tick_ms, now_ms) for row in rows]
@@ -261,6 +275,6 @@ def drop_floors(connection: Connection, floors: Iterable[FloorRow]) -> None:
 
 def note_judged_to(connection: Connection, tick_ms: int) -> None:
     """Remember the last judged tick; an earlier one changes nothing."""
-    known = connection.scalar(select(META.c.value).where(META.c.name == _JUDGED_TO))
+    known = connection.scalar(_KNOWN_JUDGED_TO)
     if known is None or int(known) < tick_ms:
         upsert(connection, META, [{"name": _JUDGED_TO, "value": str(tick_ms)}])

@@ -20,11 +20,16 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
+    Integer,
     Row,
     Select,
+    Text,
+    Update,
     and_,
+    bindparam,
     case,
     func,
     select,
@@ -40,11 +45,7 @@ from monitor.store.folded import Folded, Room
 from monitor.store.parked import Parked
 from monitor.store.schema import DECISIONS, OUTBOX
 
-State = Literal["queued", "sending", "retry", "sent", "parked", "stale", "folded"]
 Ending = Literal["sent", "retry", "parked", "stale"]
-
-_UNSENT: tuple[State, ...] = ("queued", "retry")
-_COUNTED: tuple[State, ...] = ("queued", "sending", "retry", "parked", "stale", "folded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,16 @@ class Settled:
     """When to try again, for ``retry``: wall time, ms."""
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Deliveries that are not over."""
+
+    count: int
+    """Without those that are being sent."""
+    oldest_ms: int | None
+    """Wall time at which the oldest was recorded, being sent or not; None when there is none."""
+
+
 class Outbox:
     """The outbox of one store; any thread may use it."""
 
@@ -113,34 +124,23 @@ class Outbox:
         With ``fresh_since_ms`` what was decided before it (event time) is left to
         :meth:`claim_late`.
         """
-        now_ms = self._clock.now_ms()
-        statement = _ready(receiver).where(OUTBOX.c.due_ms <= now_ms)
-        if fresh_since_ms is not None:
-            statement = statement.where(OUTBOX.c.at_ms >= fresh_since_ms)
-        return self._take(statement.limit(limit), mark)
+        asked: dict[str, object] = {"to": receiver, "limit": limit}
+        if fresh_since_ms is None:
+            return self._take(_CLAIM, asked, mark)
+        return self._take(_CLAIM_FRESH, asked | {"since_ms": fresh_since_ms}, mark)
 
     def claim_late(self, receiver: str, *, before_ms: int, limit: int) -> list[Delivery]:
         """Take due deliveries decided before ``before_ms`` (event time), to be sent as one.
 
         Several of one order key may be among them, in order; none overtakes one that is not.
         """
-        now_ms = self._clock.now_ms()
-        late = and_(OUTBOX.c.at_ms < before_ms, OUTBOX.c.due_ms <= now_ms)
-        earlier = OUTBOX.alias("earlier")
-        joins = and_(
-            earlier.c.state != "sending",
-            earlier.c.at_ms < before_ms,
-            earlier.c.due_ms <= now_ms,
-        )
-        blocked = _earlier_open(earlier).where(~joins).exists()
-        statement = _unsent(receiver).where(late, ~blocked).order_by(OUTBOX.c.seq).limit(limit)
-        return self._take(statement, "")
+        asked = {"to": receiver, "limit": limit, "before_ms": before_ms}
+        return self._take(_CLAIM_LATE, asked, "")
 
     def next_due_ms(self, receiver: str) -> int | None:
         """Wall time at which the next delivery may be claimed; None when none waits."""
-        statement = _ready(receiver).with_only_columns(OUTBOX.c.due_ms).limit(1)
         with self._database.read() as connection:
-            return connection.scalar(statement)
+            return connection.scalar(_NEXT_DUE, {"to": receiver})
 
     def settle(self, outcomes: Iterable[Settled]) -> None:
         """Record how attempts ended, in one transaction; only what is ``sending`` changes."""
@@ -153,33 +153,23 @@ class Outbox:
             return
         with self._database.write() as connection:
             for (state, error, due_ms), seqs in alike.items():
-                values: dict[str, Any] = {
-                    "state": state,
-                    "open": state == "retry",
-                    "last_error": error,
-                    "updated_ms": now_ms,
-                }
+                values = {"state": state, "last_error": error, "updated_ms": now_ms}
                 if state == "retry":
-                    values["due_ms"] = due_ms
-                _change(connection, seqs, values)
+                    _change(connection, _AGAIN, seqs, values | {"due_ms": due_ms})
+                else:
+                    _change(connection, _OVER, seqs, values)
 
     def release(self, seqs: Sequence[int]) -> None:
         """Put back what was claimed and not tried."""
         if not seqs:
             return
         with self._database.write() as connection:
-            _change(connection, seqs, {"state": "queued", "attempts": OUTBOX.c.attempts - 1})
+            _change(connection, _RELEASED, seqs, {})
 
     def in_flight(self, receiver: str) -> list[Delivery]:
         """What a crash left in ``sending``, with its mark, in order. Ask before claiming."""
-        statement = (
-            _rows()
-            .where(OUTBOX.c.open == true(), OUTBOX.c.receiver == receiver)
-            .where(OUTBOX.c.state == "sending")
-            .order_by(OUTBOX.c.seq)
-        )
         with self._database.read() as connection:
-            return [_delivery(row) for row in connection.execute(statement)]
+            return [_delivery(row) for row in connection.execute(_IN_FLIGHT, {"to": receiver})]
 
     def abandon(self, known: Sequence[str]) -> dict[str, int]:
         """Park what waits for receivers that are gone from the settings; how many, by name."""
@@ -198,52 +188,35 @@ class Outbox:
 
     def counts(self) -> dict[tuple[str, str], int]:
         """Deliveries by (receiver, state), all but the sent ones, which are history."""
-        statement = (
-            select(OUTBOX.c.receiver, OUTBOX.c.state, func.count())
-            .where(OUTBOX.c.state.in_(_COUNTED))
-            .group_by(OUTBOX.c.receiver, OUTBOX.c.state)
-            .order_by(OUTBOX.c.receiver, OUTBOX.c.state)
-        )
         with self._database.read() as connection:
-            return {(row[0], row[1]): row[2] for row in connection.execute(statement)}
+            return {(row[0], row[1]): row[2] for row in connection.execute(_COUNTS)}
 
-    def oldest_age_ms(self) -> dict[str, int]:
-        """How long the oldest open delivery of each receiver has waited, ms."""
-        statement = (
-            select(OUTBOX.c.receiver, func.min(OUTBOX.c.created_ms))
-            .where(OUTBOX.c.state.in_((*_UNSENT, "sending")))
-            .group_by(OUTBOX.c.receiver)
-            .order_by(OUTBOX.c.receiver)
-        )
+    def waiting(self) -> Waiting:
+        """What is not over yet."""
+        with self._database.read() as connection:
+            count, oldest_ms = connection.execute(_WAITING).one()
+        return Waiting(count, oldest_ms)
+
+    def _take(self, statement: Select[Any], asked: Mapping[str, Any], mark: str) -> list[Delivery]:
         now_ms = self._clock.now_ms()
-        with self._database.read() as connection:
-            rows = connection.execute(statement).all()
-        return {row[0]: max(0, now_ms - row[1]) for row in rows}
-
-    def _take(self, statement: Select[Any], mark: str) -> list[Delivery]:
-        values = {
-            "state": "sending",
-            "attempts": OUTBOX.c.attempts + 1,
-            "mark": case((OUTBOX.c.mark == "", mark), else_=OUTBOX.c.mark),
-            "updated_ms": self._clock.now_ms(),
-        }
         with self._database.write() as connection:
-            seqs = list(connection.scalars(statement))
+            seqs = list(connection.scalars(statement, {**asked, "now_ms": now_ms}))
             for chunk in in_chunks(seqs):
-                connection.execute(update(OUTBOX).where(OUTBOX.c.seq.in_(chunk)).values(values))
+                connection.execute(_TAKEN, {"seqs": chunk, "new_mark": mark, "updated_ms": now_ms})
         # They are ours now, and are read without keeping writers waiting.
         taken: dict[int, Delivery] = {}
         with self._database.read() as connection:
             for chunk in in_chunks(seqs):
-                rows = connection.execute(_rows().where(OUTBOX.c.seq.in_(chunk)))
+                rows = connection.execute(_OURS, {"seqs": chunk})
                 taken.update((row.seq, _delivery(row)) for row in rows)
         return [taken[seq] for seq in seqs]
 
 
-def _change(connection: Connection, seqs: Sequence[int], values: Mapping[str, Any]) -> None:
+def _change(
+    connection: Connection, change: Update, seqs: Sequence[int], values: Mapping[str, Any]
+) -> None:
     for chunk in in_chunks(seqs):
-        statement = update(OUTBOX).where(OUTBOX.c.seq.in_(chunk), OUTBOX.c.state == "sending")
-        connection.execute(statement.values(values))
+        connection.execute(change, {**values, "seqs": chunk})
 
 
 def enqueue(
@@ -282,20 +255,6 @@ def enqueue(
     insert_if_absent(connection, OUTBOX, rows, key="seq")
 
 
-def _unsent(receiver: str) -> Select[Any]:
-    return select(OUTBOX.c.seq).where(
-        OUTBOX.c.open == true(),
-        OUTBOX.c.receiver == receiver,
-        OUTBOX.c.state != "sending",
-    )
-
-
-def _ready(receiver: str) -> Select[Any]:
-    """What nothing earlier of its key holds back, the longest due first."""
-    blocked = _earlier_open(OUTBOX.alias("earlier")).exists()
-    return _unsent(receiver).where(~blocked).order_by(OUTBOX.c.due_ms, OUTBOX.c.seq)
-
-
 def _earlier_open(earlier: Any) -> Select[Any]:
     same: ColumnElement[bool] = and_(
         earlier.c.open == true(),
@@ -306,8 +265,67 @@ def _earlier_open(earlier: Any) -> Select[Any]:
     return select(earlier.c.seq).where(same).correlate(OUTBOX)
 
 
-def _rows() -> Select[Any]:
-    return select(OUTBOX, DECISIONS.c.body).join(DECISIONS, DECISIONS.c.id == OUTBOX.c.decision)
+# Statements are made once: making one takes longer than running it on a short table.
+_TO = bindparam("to", type_=OUTBOX.c.receiver.type)
+_NOW_MS = bindparam("now_ms", type_=BigInteger)
+_BEFORE_MS = bindparam("before_ms", type_=BigInteger)
+_LIMIT = bindparam("limit", type_=Integer)
+_THESE = OUTBOX.c.seq.in_(bindparam("seqs", expanding=True))
+_EARLIER = OUTBOX.alias("earlier")
+
+_UNSENT = select(OUTBOX.c.seq).where(
+    OUTBOX.c.open == true(),
+    OUTBOX.c.receiver == _TO,
+    OUTBOX.c.state != "sending",
+)
+_READY = _UNSENT.where(~_earlier_open(_EARLIER).exists()).order_by(OUTBOX.c.due_ms, OUTBOX.c.seq)
+"""What nothing earlier of its key holds back, the longest due first."""
+_NEXT_DUE = _READY.with_only_columns(OUTBOX.c.due_ms).limit(1)
+_CLAIM = _READY.where(OUTBOX.c.due_ms <= _NOW_MS).limit(_LIMIT)
+_SINCE = OUTBOX.c.at_ms >= bindparam("since_ms", type_=BigInteger)
+_CLAIM_FRESH = _CLAIM.where(_SINCE)
+_JOINS = and_(
+    _EARLIER.c.state != "sending",
+    _EARLIER.c.at_ms < _BEFORE_MS,
+    _EARLIER.c.due_ms <= _NOW_MS,
+)
+_CLAIM_LATE = (
+    _UNSENT.where(OUTBOX.c.at_ms < _BEFORE_MS, OUTBOX.c.due_ms <= _NOW_MS)
+    .where(~_earlier_open(_EARLIER).where(~_JOINS).exists())
+    .order_by(OUTBOX.c.seq)
+    .limit(_LIMIT)
+)
+_TAKEN = (
+    update(OUTBOX)
+    .where(_THESE)
+    .values(
+        state="sending",
+        attempts=OUTBOX.c.attempts + 1,
+        mark=case((OUTBOX.c.mark == "", bindparam("new_mark", type_=Text)), else_=OUTBOX.c.mark),
+    )
+)
+
+_SENDING = update(OUTBOX).where(_THESE, OUTBOX.c.state == "sending")
+_OVER = _SENDING.values(open=False)
+_AGAIN = _SENDING.values(open=True)
+_RELEASED = _SENDING.values(state="queued", attempts=OUTBOX.c.attempts - 1)
+
+_ROWS = select(OUTBOX, DECISIONS.c.body).join(DECISIONS, DECISIONS.c.id == OUTBOX.c.decision)
+_OURS = _ROWS.where(_THESE)
+_IN_FLIGHT = (
+    _ROWS.where(OUTBOX.c.open == true(), OUTBOX.c.receiver == _TO)
+    .where(OUTBOX.c.state == "sending")
+    .order_by(OUTBOX.c.seq)
+)
+_COUNTS = (
+    select(OUTBOX.c.receiver, OUTBOX.c.state, func.count())
+    .where(OUTBOX.c.state.in_(("queued", "sending", "retry", "parked", "stale", "folded")))
+    .group_by(OUTBOX.c.receiver, OUTBOX.c.state)
+    .order_by(OUTBOX.c.receiver, OUTBOX.c.state)
+)
+_WAITING = select(
+    func.count(case((OUTBOX.c.state != "sending", 1))), func.min(OUTBOX.c.created_ms)
+).where(OUTBOX.c.open == true())
 
 
 def _delivery(row: Row[Any]) -> Delivery:

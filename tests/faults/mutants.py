@@ -11,7 +11,6 @@ from typing import Any
 from unittest import mock
 
 import msgspec
-from sqlalchemy import Select
 
 from monitor.decisions import Command
 from monitor.delivery.channels.commands import CommandsChannel
@@ -113,10 +112,14 @@ def forgets_ids() -> AbstractContextManager[object]:
 def overtakes() -> AbstractContextManager[object]:
     """What is due is sent, whatever was decided earlier about the same."""
 
-    def ready(receiver: str) -> Select[Any]:
-        return outbox._unsent(receiver).order_by(OUTBOX.c.due_ms, OUTBOX.c.seq)
-
-    return mock.patch.object(outbox, "_ready", ready)
+    due = outbox._UNSENT.order_by(OUTBOX.c.due_ms, OUTBOX.c.seq)
+    ready = due.where(OUTBOX.c.due_ms <= outbox._NOW_MS).limit(outbox._LIMIT)
+    return mock.patch.multiple(
+        outbox,
+        _NEXT_DUE=due.with_only_columns(OUTBOX.c.due_ms).limit(1),
+        _CLAIM=ready,
+        _CLAIM_FRESH=ready.where(outbox._SINCE),
+    )
 
 
 def warms_anew() -> AbstractContextManager[object]:

@@ -86,8 +86,9 @@ def with_answers(site: Site, sent: Sequence[Sent], seed: int) -> Expected:
     engine.recorder = Listener(expected, random.Random(f"answers {seed}"), tick_ms)
     for batch in source.poll(1_000_000, 0.0):
         engine._take(batch)
-    first_ms = sent[0].at_ms - sent[0].at_ms % tick_ms
-    for tick in range(first_ms - 120 * tick_ms, engine.pending.latest + 2 * tick_ms, tick_ms):
+    first_ms = min(int(frame["eff"].min()) for frame in engine.pending._frames)  # type: ignore[arg-type]
+    first = first_ms - first_ms % tick_ms + tick_ms
+    for tick in range(first, engine.pending.latest + 2 * tick_ms, tick_ms):
         engine._judge_until(tick)
     return expected
 

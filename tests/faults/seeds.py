@@ -6,6 +6,8 @@ Owns which kind of run a seed is, its directory, and the report of what came of 
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ from pathlib import Path
 import structlog
 
 from tests.faults.chance import Fault
+from tests.faults.once import once_for_all_lives
 from tests.faults.reference import with_answers
 from tests.faults.schedule import play
 from tests.faults.sites import EXACT
@@ -55,10 +58,10 @@ def run_seed(seed: int, *, without: frozenset[Fault] = frozenset()) -> Report:
     exact = kind == "exact"
     sent = traffic(seed, exact=exact)
     expected = with_answers(EXACT, sent, seed) if exact else None
-    with _quiet(), tempfile.TemporaryDirectory(dir=_SHM if _SHM.is_dir() else None) as name:
+    with _quiet(), once_for_all_lives(), _directory() as directory:
         played = play(
             seed,
-            Path(name),
+            directory,
             sent,
             kind=kind,
             inputs=[] if expected is None else expected.inputs,
@@ -70,6 +73,19 @@ def run_seed(seed: int, *, without: frozenset[Fault] = frozenset()) -> Report:
             found, decided = [*played.stuck, f"no undisturbed run: {error}"], 0
     chance = played.world.chance
     return Report(seed, found, chance.struck, chance.lines, played.deaths, decided)
+
+
+@contextmanager
+def _directory() -> Iterator[Path]:
+    """An empty one, by the same name for each seed of a process: see ``once_for_all_lives``."""
+    base = _SHM if _SHM.is_dir() else Path(tempfile.gettempdir())
+    directory = base / f"monitor-faults-{os.getpid()}"
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(mode=0o700)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory)
 
 
 @contextmanager

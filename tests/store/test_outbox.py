@@ -22,7 +22,7 @@ from sqlalchemy import delete
 
 from monitor.clock import ManualClock
 from monitor.decisions import Decision
-from monitor.store.outbox import Delivery, Ending, PlannedDelivery, Settled
+from monitor.store.outbox import Delivery, Ending, PlannedDelivery, Settled, Waiting
 from monitor.store.schema import DECISIONS, OUTBOX
 from monitor.store.settings import StoreSettings
 from monitor.store.store import Recording, Store
@@ -152,7 +152,13 @@ def test_counts_and_age_show_what_waits_and_what_was_given_up(
         ("log", "retry"): 1,
         ("log", "stale"): 1,
     }
-    assert store.outbox.oldest_age_ms() == {"hook": 50, "log": 750}
+    assert store.outbox.waiting() == Waiting(3, oldest_ms=clock.now_ms() - 750)
+    store.outbox.claim("log", limit=9)
+    assert store.outbox.waiting() == Waiting(1, oldest_ms=clock.now_ms() - 750), "one is sent"
+
+
+def test_nothing_waits(store: Store) -> None:
+    assert store.outbox.waiting() == Waiting(0, oldest_ms=None)
 
 
 def test_deliveries_of_a_receiver_that_is_gone_are_parked(store: Store, queue: Queue) -> None:
