@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from bench import job
-from bench.throughput import _run
+from bench.throughput import replay
 from monitor import logs
 from monitor.engine import Engine
 from monitor.replay import replay_engine
@@ -34,13 +34,14 @@ def main() -> None:
     """Measure and print."""
     numbers = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     logs.configure(level="warning")
-    job.NUMBERS = numbers
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
-        size = job.Job("recovery", events=numbers * EVENTS_PER_NUMBER, density=DENSITY)
+        size = job.Job(
+            "recovery", events=numbers * EVENTS_PER_NUMBER, density=DENSITY, numbers=numbers
+        )
         job.write_events(size, folder / "events.jsonl")
         site = load_site(None, packs=[job.write_pack(folder / "pack")])
-        run, engine = _run(site, folder / "events.jsonl")
+        run, engine = replay(site, folder / "events.jsonl")
         print(f"{numbers:,} numbers, {run.events:,} events, {run.ticks} ticks")
         _measure(site, engine, Checkpoints(folder))
 

@@ -145,10 +145,10 @@ def _measure(
     runs = []
     for number in range(rounds):
         tell(f"{name}: replay, {number + 1} of {rounds}")
-        runs.append(_run(site, file)[0])
+        runs.append(replay(site, file)[0])
     tell(f"{name}: replay with a stop-watch")
     watch = StopWatch()
-    timed, engine = _run(site, file, watch)
+    timed, engine = replay(site, file, watch)
     watch.cpu_s[ENGINE] = timed.cpu_s - sum(watch.cpu_s.values())
     started = time.perf_counter()
     written = Checkpoints(file.parent).save(engine.snapshot())
@@ -168,7 +168,8 @@ def _measure(
     return result, engine
 
 
-def _run(site: Site, file: Path, watch: StopWatch | None = None) -> tuple[Run, Engine]:
+def replay(site: Site, file: Path, watch: StopWatch | None = None) -> tuple[Run, Engine]:
+    """One replay of ``file`` on a fresh engine, which is given back as it stands at the end."""
     source = FileSource(FilesSettings(kind="files", paths=(str(file),)), SystemClock())
     decisions: list[object] = []
     engine = replay_engine(site, source, decisions.append)
