@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.job import Job, event_lines, write_pack
+from bench.job import DISORDER_MS, Job, event_lines, write_pack
 from bench.report import Report, arguments, tell
 from monitor import app, logs
 from monitor.running import standing
@@ -190,7 +190,8 @@ def _traffic(path: Path, seconds: float) -> Iterator[None]:
 def _append(path: Path, chunks: list[bytes], start_s: float, over: threading.Event) -> None:
     with path.open("ab", buffering=0) as file:
         for number, chunk in enumerate(chunks):
-            due = start_s + (number + 1) * CHUNK_S
+            # In the order of arrival the events are this much later than they happened, on average.
+            due = start_s + (number + 1) * CHUNK_S + DISORDER_MS / 2_000
             if over.wait(max(0.0, due - time.time())):
                 return
             file.write(chunk)

@@ -80,7 +80,7 @@ class KeyTable:
 
     def living(self) -> npt.NDArray[np.int64]:
         """All ids in use, ascending, shape ``(len(self),)``."""
-        return np.array(sorted(self._ids.values()), dtype=np.int64)
+        return np.delete(np.arange(len(self._names), dtype=np.int64), self._free)
 
     def release(self, keys: Iterable[int]) -> None:
         """Forget ``keys``; their ids are given out again, smallest first."""

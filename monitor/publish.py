@@ -20,6 +20,7 @@ from monitor.snapshot import (
     IndicatorFigures,
     IndicatorInfo,
     KeyCount,
+    Living,
     PartitionStanding,
     Queue,
     Snapshot,
@@ -41,12 +42,46 @@ class Around:
     """Group and team by agent, from the organisation table."""
 
 
+class Shots:
+    """The figures of the last tick, taken once however often they are published."""
+
+    def __init__(self) -> None:
+        self._of: tuple[object, ...] = ()
+        self._taken: tuple[IndicatorFigures, ...] = ()
+
+    def take(
+        self, engine: Engine, infos: Mapping[str, IndicatorInfo], settings: ExporterSettings
+    ) -> tuple[IndicatorFigures, ...]:
+        """Single scopes that are exported; pairs would show who is called."""
+        of = (engine.judges, engine.judged, settings)
+        if of != self._of:
+            views = [
+                view
+                for view in engine.judges.indicators.views()
+                if len(view.by) == 1 and view.by[0] in settings.scopes
+            ]
+            living = {id(view.keys): Living(view.keys) for view in views}
+            self._taken = tuple(
+                capture(
+                    view,
+                    infos[view.indicator.id],
+                    tick=engine.judged,
+                    keys_max=settings.keys_max,
+                    living=living[id(view.keys)],
+                )
+                for view in views
+            )
+            self._of = of
+        return self._taken
+
+
 def picture(
     engine: Engine,
     indicators: Sequence[Indicator],
     settings: ExporterSettings,
     *,
     around: Around,
+    shots: Shots,
     pending_limit: int,
     keys_limit: int,
 ) -> Snapshot:
@@ -64,7 +99,7 @@ def picture(
         at_ms=None if engine.watermarks.engine == NEVER else engine.watermarks.engine,
         tick_ms=engine.judged if judged else None,
         indicators=tuple(infos.values()),
-        figures=tuple(_figures(engine, infos, settings)) if judged else (),
+        figures=shots.take(engine, infos, settings) if judged else (),
         rules=rules.rules,
         alerts=rules.alerts,
         numbers=judges.desk.counts(),
@@ -101,17 +136,6 @@ def _info(indicator: Indicator) -> IndicatorInfo:
         of_class=indicator.class_ or "",
         target=None if indicator.target is None else float(indicator.target),
     )
-
-
-def _figures(
-    engine: Engine, infos: Mapping[str, IndicatorInfo], settings: ExporterSettings
-) -> list[IndicatorFigures]:
-    """Single scopes that are exported; pairs would show who is called."""
-    return [
-        capture(view, infos[view.indicator.id], tick=engine.judged, keys_max=settings.keys_max)
-        for view in engine.judges.indicators.views()
-        if len(view.by) == 1 and view.by[0] in settings.scopes
-    ]
 
 
 def _keys(engine: Engine, limit: int) -> dict[str, KeyCount]:

@@ -20,6 +20,7 @@ from monitor.stats import Stats
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
 FigureKind = Literal["ratio", "mean", "count"]
 Better = Literal["lower", "higher"]
 
@@ -342,31 +343,56 @@ class FiguresView(Protocol):
         ...
 
 
+class Living:
+    """The keys of one table at one tick: read and sorted once for all its views."""
+
+    def __init__(self, keys: Names) -> None:
+        self.keys = keys
+        self.ids = keys.living()
+        self._by_name: tuple[Int64, tuple[str, ...]] | None = None
+
+    def by_name(self) -> tuple[Int64, tuple[str, ...]]:
+        """Positions in :attr:`ids` in ascending order of name, and the names."""
+        if self._by_name is None:
+            self._by_name = self.sorted(np.arange(len(self.ids)))
+        return self._by_name
+
+    def sorted(self, chosen: Int64) -> tuple[Int64, tuple[str, ...]]:
+        """The same of some positions only."""
+        names = self.keys.names(self.ids[chosen].tolist())
+        order = sorted(range(len(names)), key=names.__getitem__)
+        return chosen[order], tuple(names[index] for index in order)
+
+
 def capture(
-    view: FiguresView, info: IndicatorInfo, *, tick: int, keys_max: int
+    view: FiguresView,
+    info: IndicatorInfo,
+    *,
+    tick: int,
+    keys_max: int,
+    living: Living | None = None,
 ) -> IndicatorFigures:
     """The figures of one view at ``tick``, at most ``keys_max`` keys, the worst kept.
 
     Kept are the keys with the largest :func:`excess`; keys that have nothing in the window go
     first. Rows come in ascending order of name, so that the set alone decides what is shown.
+    ``living`` is of the view's table, where somebody has it.
     """
-    ids = view.keys.living()
+    living = Living(view.keys) if living is None else living
+    ids = living.ids
     raw_hits, raw_of = view.figures(ids)
     hits, of = raw_hits / view.scale_hits, raw_of / view.scale_of
-    chosen = np.arange(len(ids))
     if len(ids) > keys_max:
         empty = (raw_hits == 0) & ((raw_of == 0) | (view.kind == "count"))
-        order = np.lexsort((ids, -excess(hits, of, info), empty))
-        chosen = order[:keys_max]
-    names = view.keys.names(ids[chosen].tolist())
-    by_name = sorted(range(len(names)), key=names.__getitem__)
-    rows = chosen[by_name]
+        rows, names = living.sorted(_worst(excess(hits, of, info), empty, keys_max))
+    else:
+        rows, names = living.by_name()
     return IndicatorFigures(
         indicator=info.id,
         kind=view.kind,
         by=view.by,
         window=view.window,
-        names=tuple(names[index] for index in by_name),
+        names=names,
         hits=hits[rows],
         of=of[rows],
         covered=view.covered(tick),
@@ -378,6 +404,14 @@ def capture(
 def _bucket(view: FiguresView, other: int) -> tuple[float, float]:
     hits, of = view.figures(np.array([other], dtype=np.int64))
     return float(hits[0] / view.scale_hits), float(of[0] / view.scale_of)
+
+
+def _worst(excess: Float64, empty: Bool, keys_max: int) -> Int64:
+    """Positions of the largest ``excess``, those that are ``empty`` last, ties by position."""
+    ranks = np.where(empty, np.inf, -excess)
+    bound = np.partition(ranks, keys_max - 1)[keys_max - 1]
+    near = np.flatnonzero(ranks <= bound)
+    return near[np.argsort(ranks[near], kind="stable")[:keys_max]]
 
 
 def excess(hits: Float64, of: Float64, info: IndicatorInfo) -> Float64:

@@ -45,7 +45,7 @@ def stalled(snapshot: Snapshot | None, now_ms: int, stalled_after_ms: int) -> bo
 
 
 class SnapshotCollector(Collector):
-    """All metrics of the catalogue, from the newest snapshot."""
+    """All metrics of the catalogue but the figures, from the newest snapshot."""
 
     def __init__(self, board: Board, settings: ExporterSettings, clock: Clock) -> None:
         self._board = board

@@ -16,11 +16,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from prometheus_client import exposition
-from prometheus_client.openmetrics import exposition as openmetrics
 
 from monitor.clock import Clock
 from monitor.exporter import status
-from monitor.exporter.collector import SnapshotCollector, registry, stalled, unready
+from monitor.exporter.collector import SnapshotCollector, stalled, unready
+from monitor.exporter.exposition import Exposition
 from monitor.exporter.settings import ExporterSettings, is_loopback
 from monitor.snapshot import Board
 
@@ -66,7 +66,7 @@ class Pages:
         token: str | None,
     ) -> None:
         self._board = board
-        self._registry = registry(collector)
+        self._exposition = Exposition(board, collector, settings)
         self._stalled_after_ms = settings.stalled_after
         self._clock = clock
         self._token = token
@@ -111,10 +111,7 @@ class Pages:
 
     def _metrics(self, headers: Message) -> Answer:
         wants_open = prefers_openmetrics(_all(headers, "Accept"))
-        if wants_open:
-            body: bytes = openmetrics.generate_latest(self._registry)  # type: ignore[no-untyped-call]
-        else:
-            body = exposition.generate_latest(self._registry)
+        body = self._exposition.text(openmetrics_format=wants_open)
         answer_type = METRICS_OPEN if wants_open else METRICS_TEXT
         vary = {"Vary": "Accept, Accept-Encoding"}
         if len(body) >= GZIP_BYTES_MIN and accepts_gzip(_all(headers, "Accept-Encoding")):

@@ -12,7 +12,7 @@ from dataclasses import replace
 import structlog
 
 from monitor.errors import CheckpointError, LeaseLost, StoreError
-from monitor.publish import Around, picture
+from monitor.publish import Around, Shots, picture
 from monitor.recorder import BACKLOG_MAX
 from monitor.running.parts import Parts, begun
 from monitor.site import Site
@@ -33,6 +33,7 @@ class Standing:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._around = Around(unready=(Unready("restoring"),))
+        self._shots = Shots()
         self._unavailable = ""
         self._refused: dict[str, str] = {}
         """What the disk refuses just now, apart from decisions, and why."""
@@ -118,6 +119,7 @@ class Standing:
                 parts.site.indicators,
                 parts.site.config.exporter,
                 around=self._around,
+                shots=self._shots,
                 pending_limit=parts.site.config.limits.pending_rows,
                 keys_limit=parts.site.config.limits.keys_per_scope,
             )

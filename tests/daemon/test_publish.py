@@ -9,7 +9,7 @@ from monitor.clock import ManualClock
 from monitor.config import Config
 from monitor.engine import Engine
 from monitor.exporter.settings import ExporterSettings
-from monitor.publish import Around, picture
+from monitor.publish import Around, Shots, _info, picture
 from monitor.recorder import ReplayRecorder
 from monitor.replay import Past, replay_engine
 from monitor.site import load_site
@@ -56,6 +56,7 @@ def taken(engine: Engine, settings: ExporterSettings | None = None, **around: ob
         tuple({view.indicator.id: view.indicator for view in views}.values()),
         settings or ExporterSettings(),
         around=Around(**around),  # type: ignore[arg-type]
+        shots=Shots(),
         pending_limit=77,
         keys_limit=88,
     )
@@ -137,6 +138,21 @@ def test_a_picture_is_not_the_engine_s_own_memory(engine: Engine) -> None:
     assert [f.hits.tolist() for f in shown.figures] == before
 
 
+def test_figures_are_taken_once_a_tick(engine: Engine) -> None:
+    engine.run_to_end()
+    shots, settings = Shots(), ExporterSettings()
+    views = engine.judges.indicators.views()
+    infos = {view.indicator.id: _info(view.indicator) for view in views}
+    first = shots.take(engine, infos, settings)
+    assert shots.take(engine, infos, settings) is first
+    assert {id(f.names) for f in first if f.by == ("team",)} == {id(first[-1].names)}
+    engine._judge_until(engine.judged + 60_000)
+    later = shots.take(engine, infos, settings)
+    assert later is not first
+    assert [f.hits.tolist() for f in later if f.window == "10s"] == [[0.0, 0.0], [0.0, 0.0]]
+    assert shots.take(engine, infos, ExporterSettings(scopes=())) == ()
+
+
 def test_the_shipped_pack_shows_titles_targets_and_classes() -> None:
     source = MemorySource([CALLS])
     source.start({}, None)
@@ -147,6 +163,7 @@ def test_the_shipped_pack_shows_titles_targets_and_classes() -> None:
         site.indicators,
         Config().exporter,
         around=Around(),
+        shots=Shots(),
         pending_limit=1,
         keys_limit=1,
     )
