@@ -57,6 +57,21 @@ def run_duckdb(file: Path) -> tuple[float, Figures]:
     return cpu_s, {team: (int(effective), int(talk)) for team, effective, talk in rows}
 
 
+def team_windows(file: Path) -> dict[str, dict[str, list[int]]]:
+    """All six figures of the teams over half an hour: by the window's end in ms, by team."""
+    database = duckdb.connect(config={"threads": 1})
+    database.execute(_load(file))
+    pane_ms, panes = _WINDOWS[0]
+    database.execute(_window("team", pane_ms, panes))
+    found: dict[str, dict[str, list[int]]] = {}
+    columns = ", ".join(_MEASURES)
+    rows = database.execute(f'select pane, key, {columns} from "team {pane_ms}"').fetchall()  # noqa: S608 - our own names
+    for pane, team, *sums in rows:
+        found.setdefault(str((pane + 1) * pane_ms), {})[team] = [int(each) for each in sums]
+    database.close()
+    return found
+
+
 def _load(file: Path) -> str:
     columns = ", ".join(f"'{name}': '{kind}'" for name, kind in _COLUMNS.items())
     return f"""

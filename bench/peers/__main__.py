@@ -1,0 +1,250 @@
+"""The same job by others, beside ours: DuckDB, Flink SQL, Bytewax, Quix Streams.
+
+``python -m bench.peers [NAME …]``. Each runs over the first so many events of one file (Quix over a
+topic of Apache Kafka with the same events), twice: few and many. Its rate is what lies between,
+events to time, so that no start counts. Its figures of the teams must be DuckDB's. Theirs and ours
+compute six measures in five scopes over 30 minutes by 30 s; ours also 24 hours, order, duplicates
+and ten rules. Interpreter of the peers: ``BENCH_PEERS_PYTHON``, else the one of ``make peers``.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ["POLARS_MAX_THREADS"] = "1"  # read when polars is imported
+
+import itertools
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kafka import KafkaProducer
+
+from bench import point
+from bench.duck import run_duckdb, team_windows
+from bench.job import Job, write_events, write_pack
+from bench.report import Report, arguments, tell
+from tests.broker.broker import Broker, Cluster
+
+JOBS = (Job("20 000/s", 800_000, 20_000), Job("200/s", 300_000, 200))
+PYTHON = Path(__file__).parents[2] / ".venv" / "peers" / "bin" / "python"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One of the others."""
+
+    name: str
+    few: int
+    many: int
+    """Events of its two runs."""
+    environ: tuple[tuple[str, str], ...] = ()
+    wanted: float = 0.0
+    """So many times its rate ours has to be."""
+    kafka: bool = False
+
+    @property
+    def title(self) -> str:
+        """With what sets it apart from the same peer otherwise."""
+        return " ".join([self.name, *(value for _, value in self.environ)])
+
+
+PEERS = (
+    Peer("flink", 50_000, 250_000, wanted=10.0),
+    Peer("bytewax", 10_000, 60_000, wanted=20.0),
+    Peer("bytewax", 1_000, 6_000, (("BENCH_BYTEWAX", "sliding"),), wanted=20.0),
+    Peer("quix", 5_000, 25_000, wanted=20.0, kafka=True),
+    Peer("quix", 1_000, 3_000, (("BENCH_QUIX", "hopping"),), wanted=20.0, kafka=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A rate, and how many figures were compared with DuckDB's."""
+
+    name: str
+    events: int
+    rate: float
+    cpu_rate: float
+    version: str = ""
+    compared: int = 0
+    wanted: float = 0.0
+
+
+def main() -> None:
+    """Measure all that are named, or all, at both densities."""
+    parser = arguments("bench.peers", __doc__)
+    parser.add_argument("peers", nargs="*", metavar="NAME", help=", ".join(p.name for p in PEERS))
+    parser.add_argument("--rounds", type=int, default=3, help="of ours and DuckDB's")
+    given = parser.parse_args()
+    report = Report("peers", given)
+    chosen = [peer for peer in PEERS if not given.peers or peer.name in given.peers]
+    found: dict[str, list[Measured]] = {}
+    with tempfile.TemporaryDirectory(prefix="bench-") as name, _cluster(chosen, name) as kafka:
+        for job in JOBS:
+            folder = Path(name) / str(job.density)
+            folder.mkdir()
+            part = 10 if given.quick else 1
+            found[job.name] = [
+                *_ours(Job(job.name, job.events // part, job.density), folder, given.rounds),
+                *(_peer(peer, folder, 4 if given.quick else 1, kafka) for peer in chosen),
+            ]
+    head = ["", *(f"{job.name}: {text}" for job in JOBS for text in _HEAD)]
+    rows = [
+        [
+            here[0].name,
+            *(
+                cell
+                for each, job in zip(here, JOBS, strict=True)
+                for cell in _cells(each, found[job.name][0])
+            ),
+        ]
+        for here in zip(*found.values(), strict=True)
+    ]
+    report.table(head, rows)
+    report.keep({"jobs": {name: [asdict(each) for each in all_] for name, all_ in found.items()}})
+
+
+_HEAD = ("events/s", "a CPU s", "ours ×", "checked")
+
+
+def _cells(each: Measured, ours: Measured) -> list[str]:
+    times = ours.rate / each.rate
+    mark = "" if not each.wanted else " ≥" if times >= each.wanted else " <"
+    limit = f"{mark} {each.wanted:g}" if mark else ""
+    return [
+        f"{each.rate:,.0f}",
+        f"{each.cpu_rate:,.0f}",
+        f"{times:,.2f}{limit}" if times < 10 else f"{times:,.0f}{limit}",
+        str(each.compared) if each.compared else "–",
+    ]
+
+
+def _ours(job: Job, folder: Path, rounds: int) -> Iterator[Measured]:
+    """Our replay, and DuckDB's batch; one thread each."""
+    file = folder / "events.jsonl"
+    tell(f"{job.name}: writing {job.events:,} events")
+    write_events(job, file)
+    pack = write_pack(folder / "pack")
+    tell(f"{job.name}: ours, and DuckDB")
+    runs = [point.run(file, pack) for _ in range(rounds)]
+    seconds, cpu = [run.seconds for run in runs], [run.cpu_s for run in runs]
+    yield Measured(
+        "ours", job.events, job.events / statistics.median(seconds), job.events / min(cpu)
+    )
+    walls, cpus = [], []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        cpus.append(run_duckdb(file)[0])
+        walls.append(time.perf_counter() - started)
+    yield Measured(
+        "DuckDB, batch", job.events, job.events / statistics.median(walls), job.events / min(cpus)
+    )
+
+
+def _peer(peer: Peer, folder: Path, part: int, kafka: Cluster | None) -> Measured:
+    seconds, cpu_s, compared, version = [], [], 0, ""
+    for count in (peer.few // part, peer.many // part):
+        tell(f"{folder.name}/s: {peer.title}, {count:,} events")
+        file = folder / f"first-{count}.jsonl"
+        with (folder / "events.jsonl").open("rb") as lines, file.open("wb") as out:
+            out.writelines(itertools.islice(lines, count))
+        where = _topic(kafka, file) if peer.kafka and kafka is not None else str(file)
+        took, cpu, told = _run(peer, where)
+        seconds.append(took)
+        cpu_s.append(cpu)
+        version = told["version"]
+        compared += _compare(peer, told["windows"], file)
+    between = (peer.many - peer.few) // part
+    return Measured(
+        f"{peer.title} {version}",
+        between,
+        between / (seconds[1] - seconds[0]),
+        between / (cpu_s[1] - cpu_s[0]),
+        version,
+        compared,
+        peer.wanted,
+    )
+
+
+def _run(peer: Peer, where: str) -> tuple[float, float, dict[str, Any]]:
+    """Seconds, CPU seconds with those of its children, and what it found."""
+    python = os.environ.get("BENCH_PEERS_PYTHON", str(PYTHON))
+    environ = os.environ | dict(peer.environ)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    started = time.perf_counter()
+    done = subprocess.run(
+        [python, "-m", f"bench.peers.{peer.name}", where],
+        capture_output=True,
+        text=True,
+        env=environ,
+        check=False,
+    )
+    seconds = time.perf_counter() - started
+    if done.returncode:
+        sys.exit(f"{peer.title} failed:\n{done.stderr[-3_000:]}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    seconds = told.get("seconds", seconds)
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return seconds, cpu_s, told
+
+
+def _compare(peer: Peer, windows: dict[str, dict[str, list[int]]], file: Path) -> int:
+    """How many figures are DuckDB's; all must be, where both have some."""
+    theirs = team_windows(file)
+    last = max(theirs)
+    compared = 0
+    for ends, teams in theirs.items():
+        if ends not in windows:
+            # What follows the last event of a topic is unknown, so its last windows stay open.
+            assert peer.kafka and int(last) - int(ends) <= 60_000, (
+                f"{peer.title}: {ends} is missing"
+            )
+            continue
+        for team, sums in teams.items():
+            assert windows[ends][team] == sums, f"{peer.title}: {team} until {ends}"
+            compared += len(sums)
+    return compared
+
+
+@contextmanager
+def _cluster(peers: list[Peer], folder: str) -> Iterator[Cluster | None]:
+    if not any(peer.kafka for peer in peers):
+        yield None
+        return
+    tell("starting Apache Kafka")
+    broker = Broker(Path(folder) / "broker")
+    broker.format()
+    broker.start()
+    try:
+        yield Cluster(broker.plain, broker)
+    finally:
+        broker.kill()
+
+
+def _topic(kafka: Cluster, file: Path) -> str:
+    """A topic with the events of the file, keyed by number: ``BOOTSTRAP/TOPIC/COUNT``."""
+    name = kafka.create_topic(f"bench-{time.time_ns()}")
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap, linger_ms=20, batch_size=2**17)
+    count = 0
+    with file.open("rb") as lines:
+        for line in lines:
+            producer.send(name, line.rstrip(), key=json.loads(line)["number"].encode())
+            count += 1
+    producer.flush()
+    producer.close()
+    return f"{kafka.bootstrap}/{name}/{count}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Flink SQL through PyFlink: HOP windows over a file, a local mini cluster, parallelism 1.
+
+Each operator has a thread of its own, so it uses both cores. The window function shares slices of
+30 s between the windows that overlap (FLIP-145), which is what Flink's documentation recommends.
+Run: ``python -m bench.peers.flink FILE`` with ``apache-flink`` and Java 11 or 17.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+import tempfile
+from pathlib import Path
+
+from pyflink.table import EnvironmentSettings, StatementSet, TableEnvironment
+
+from bench.peers.task import MEASURES, OUT_OF_ORDER_MS, PANE_MS, SCOPES, WINDOW_MS, Answer, told
+
+_SOURCE = """
+    create table calls (
+        `time` string,
+        {scopes},
+        outcome string, hangup_by string, talk_s double, need_captured boolean,
+        at_ as to_timestamp(substring(`time`, 1, 23), 'yyyy-MM-dd''T''HH:mm:ss.SSS'),
+        watermark for at_ as at_ - interval '{late_s}' second
+    ) with ('connector' = 'filesystem', 'path' = '{path}', 'format' = 'json')
+"""
+_SINK = """
+    create table by_{scope} (ends timestamp(3), name string, {measures})
+    with ('connector' = 'filesystem', 'path' = '{path}', 'format' = 'csv')
+"""
+_EFFECTIVE = "outcome = 'answered' and talk_s >= 120 and need_captured"
+_SQL = {
+    "calls": "count(*)",
+    "answered": "count(*) filter (where outcome = 'answered')",
+    "hung_up": "count(*) filter"
+    " (where outcome = 'answered' and hangup_by = 'customer' and talk_s < 30)",
+    "effective": f"count(*) filter (where {_EFFECTIVE})",
+    "talk": "coalesce(sum(cast(round(talk_s * 1000) as bigint)), 0)",
+    "effective_talk": "coalesce(sum(cast(round(talk_s * 1000) as bigint))"
+    f" filter (where {_EFFECTIVE}), 0)",
+}
+_QUERY = """
+    insert into by_{scope}
+    select window_end, `{scope}`, {measures}
+    from hop(table calls, descriptor(at_), interval '{pane_s}' second, interval '{window_min}' minute)
+    group by window_start, window_end, `{scope}`
+"""
+
+
+def run(path: str) -> Answer:
+    """All windows of all scopes, by one job."""
+    tables = TableEnvironment.create(EnvironmentSettings.in_streaming_mode())
+    for name, value in (("parallelism.default", "1"), ("table.local-time-zone", "UTC")):
+        tables.get_config().set(name, value)
+    scopes = ", ".join(f"`{scope}` string" for scope in SCOPES)
+    tables.execute_sql(_SOURCE.format(scopes=scopes, late_s=OUT_OF_ORDER_MS // 1_000, path=path))
+    columns = ", ".join(f"{name} bigint" for name in MEASURES)
+    figures = ", ".join(f"{_SQL[name]} as {name}" for name in MEASURES)
+    with tempfile.TemporaryDirectory(prefix="flink-") as folder:
+        together: StatementSet = tables.create_statement_set()
+        for scope in SCOPES:
+            sink = {"scope": scope, "measures": columns, "path": f"{folder}/{scope}"}
+            tables.execute_sql(_SINK.format(**sink))
+            together.add_insert_sql(
+                _QUERY.format(
+                    scope=scope,
+                    measures=figures,
+                    pane_s=PANE_MS // 1_000,
+                    window_min=WINDOW_MS // 60_000,
+                )
+            )
+        together.execute().wait()
+        return _read(Path(folder))
+
+
+def _read(folder: Path) -> Answer:
+    answer = Answer()
+    for scope in SCOPES:
+        for part in (folder / scope).rglob("*"):
+            if not part.is_file():
+                continue
+            with part.open(newline="", encoding="utf-8") as rows:
+                for ends, name, *sums in csv.reader(rows):
+                    answer.take(scope, name, _ms(ends), map(int, sums))
+    return answer
+
+
+def _ms(text: str) -> int:
+    """``2026-11-22 01:00:30``, UTC."""
+    from datetime import UTC, datetime  # noqa: PLC0415 - beside its only use
+
+    return round(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1_000)
+
+
+if __name__ == "__main__":
+    told(run, importlib.metadata.version("apache-flink"))
