@@ -2,8 +2,8 @@
 
 ``python -m bench.scrape``. The daemon runs in a process of its own, by the clock, on a file that
 grows by 20 000 events a second; it publishes and ticks once a second. Another process scrapes it
-without pause between: not at all, as text, compressed, and by four scrapers at once. A tick's delay
-is the time from its end plus ``out_of_order`` until it is judged.
+twice a second: not at all, as text, compressed, and by four scrapers at once. A tick's delay is the
+time from its end plus ``out_of_order`` until it is judged.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ DENSITY = 20_000
 WARM_S = 15.0
 """Until every key has been seen and the compiled code is there."""
 CHUNK_S = 0.05
+SCRAPE_EVERY_S = 0.47
+"""Not half a second, so that scrapes wander through the ticks."""
 OUT_OF_ORDER_MS = 1_000
 REQUIRED_S, REQUIRED_DELAY_MS, REQUIRED_SERIES = 1.0, 100.0, 100_000
 _CONFIG = """\
@@ -199,12 +201,14 @@ def _append(path: Path, chunks: list[bytes], start_s: float, over: threading.Eve
 
 def _scrape_until(port: int, phase: Phase, until: float) -> None:
     while time.monotonic() < until:
+        next_s = time.monotonic() + SCRAPE_EVERY_S
         started = time.perf_counter()
         body = _get(port, packed=phase.packed)
         phase.seconds.append(time.perf_counter() - started)
         phase.size = len(body)
         if not phase.packed and not phase.series:
             phase.series = body.count(b"\n") - body.count(b"\n#")
+        time.sleep(max(0.0, next_s - time.monotonic()))
 
 
 def _get(port: int, *, packed: bool) -> bytes:
