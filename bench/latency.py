@@ -62,7 +62,8 @@ version: 1
 source: {{kind: kafka, bootstrap: "{bootstrap}", topics: [{topic}]}}
 rules_dir: {folder}
 packs: [pack]
-telephony: {{kind: kafka, commands: {topic}-commands, acks: {topic}-acks, transactional_id: {topic}}}
+telephony:
+  {{kind: kafka, commands: {topic}-commands, acks: {topic}-acks, transactional_id: {topic}}}
 dead_letters: {{topic: {topic}-dead}}
 pools: {{defaults: {{max_fraction: 100%}}}}
 numbers: {{rate: 100000/10m, assume_applied: true}}

@@ -46,9 +46,9 @@ class Report:
         where = machine.describe()
         console = Console(width=None if sys.stdout.isatty() else 110, highlight=False)
         console.print(
-            f"{self._name}: {where['cpu']}, {where['cores']} cores; Python {where['python']}, polars"
-            f" {where['polars']}; commit {where['commit']}; load before and after {self._load},"
-            f" {machine.load()}"
+            f"{self._name}: {where['cpu']}, {where['cores']} cores; Python {where['python']},"
+            f" polars {where['polars']}; commit {where['commit']};"
+            f" load before and after {self._load}, {machine.load()}"
         )
         table = Table(box=None, pad_edge=False)
         for number, name in enumerate(head):

@@ -27,7 +27,7 @@ from typing import Any
 
 from bench.job import DISORDER_MS, Job, event_lines, write_pack
 from bench.report import Report, arguments, tell
-from monitor import app, logs
+from monitor import app, logs, publish
 from monitor.running import standing
 from monitor.site import load_site
 
@@ -136,7 +136,7 @@ def _serve(folder: Path) -> None:
     logs.configure(level="error")
     ticks: list[tuple[float, int]] = []
     published: list[tuple[float, float]] = []
-    build, take = app.build_engine, standing.picture
+    build, take = app.build_engine, publish.picture
 
     def build_engine(*args: Any, **named: Any) -> Any:
         engine = build(*args, **named)
@@ -149,7 +149,7 @@ def _serve(folder: Path) -> None:
         published.append((time.time() * 1_000, (time.perf_counter() - started) * 1_000))
         return taken
 
-    app.build_engine, standing.picture = build_engine, picture
+    app.build_engine, standing.picture = build_engine, picture  # type: ignore[attr-defined]
     daemon = app.Daemon(load_site(folder / "config.yaml"), path=folder / "config.yaml")
     signal.signal(signal.SIGTERM, lambda *_: daemon.stop.set())
     thread = threading.Thread(target=_tell_port, args=(daemon,), daemon=True)
@@ -242,7 +242,7 @@ def _table(phases: list[Phase]) -> tuple[list[str], list[list[str]]]:
         ("publish, median ms", lambda p: f"{statistics.median(p.publish_ms):.1f}"),
         ("publish, worst ms", lambda p: f"{max(p.publish_ms):.1f}"),
     ):
-        rows.append([label, *(told(phase) for phase in phases)])
+        rows.append([label, *(told(phase) for phase in phases)])  # type: ignore[no-untyped-call]
     return ["scrapers", *(phase.name for phase in phases)], rows
 
 

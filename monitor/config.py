@@ -70,6 +70,8 @@ class LimitsSection(_Section):
     """Rows of any further key are counted together, and not judged."""
     pairs_per_measure: int = Field(1_000_000, ge=100, le=50_000_000)
     """(key, value) pairs of one ``distinct``."""
+    entities_per_measure: int = Field(100_000, ge=100, le=10_000_000)
+    """Agents whose state one ``seconds_in`` follows."""
     ids: int = Field(5_000_000, ge=1_000, le=100_000_000)
     """Event ids remembered against duplicates."""
     pending_rows: int = Field(1_000_000, ge=10_000, le=50_000_000)
@@ -145,5 +147,6 @@ class Config(_Section):
         return WindowLimits(
             keys_max=self.limits.keys_per_scope,
             pairs_max=self.limits.pairs_per_measure,
+            entities_max=self.limits.entities_per_measure,
             lateness_ms=self.time.lateness,
         )

@@ -98,6 +98,7 @@ class Pace:
     the whole of it, all but the slowest."""
     evict_every_ms: int = 600_000
     max_places: int = 20_000
+    """Agents whose group and team are kept for people to look at."""
     report_every_ms: int | None = None
     """Ticks at multiples of it are judged even where nothing can change; None: none are."""
     live: bool = True
@@ -248,7 +249,7 @@ class Engine:
         self._begun += placed.floors
         self._needless += placed.needless
         self._refuse([*decoded.rejects, *placed.rejects])
-        self.stats.records[decoded.partition.topic] += len(fetched.values)
+        self.stats.read(decoded.partition.topic, len(fetched.values))
         self.stats.tombstones += decoded.tombstones
         self.stats.late += placed.late
         self.stats.resumed_late += placed.resumed_late
@@ -342,12 +343,15 @@ class Engine:
         named = seen.select("tick", "number", "campaign", "hour")
         once = named.unique(["hour", "number", "campaign"], keep="first", maintain_order=True)
         self._seen.extend(once.drop("hour").iter_rows())
-        if len(self.places) < self.pace.max_places:
-            some = rows.select("agent", "group", "team").gather_every(
-                rows.height // PLACES_LOOKED_AT + 1
-            )
-            places = some.drop_nulls().unique("agent", keep="last")
-            self.places.update((agent, (group, team)) for agent, group, team in places.iter_rows())
+        self._note_places(rows)
+
+    def _note_places(self, rows: pl.DataFrame) -> None:
+        told = rows.select("agent", "group", "team")
+        some = told.gather_every(rows.height // PLACES_LOOKED_AT + 1).drop_nulls()
+        last = some.unique("agent", keep="last", maintain_order=True)
+        for agent, group, team in last.iter_rows():
+            if agent in self.places or len(self.places) < self.pace.max_places:
+                self.places[agent] = group, team
 
     def _next_tick(self, row_ticks: deque[int], until: int) -> int | None:
         """The next tick at which anything can change; quiet stretches are skipped."""

@@ -80,7 +80,8 @@ class KeyTable:
 
     def living(self) -> npt.NDArray[np.int64]:
         """All ids in use, ascending, shape ``(len(self),)``."""
-        return np.delete(np.arange(len(self._names), dtype=np.int64), self._free)
+        others = self._free if self.other is None else [*self._free, self.other]
+        return np.delete(np.arange(len(self._names), dtype=np.int64), others)
 
     def release(self, keys: Iterable[int]) -> None:
         """Forget ``keys``; their ids are given out again, smallest first."""

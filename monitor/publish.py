@@ -24,6 +24,7 @@ from monitor.snapshot import (
     PartitionStanding,
     Queue,
     Snapshot,
+    Table,
     Unready,
     capture,
 )
@@ -36,6 +37,9 @@ class Around:
 
     config_hash: str = ""
     queues: Sequence[Queue] = ()
+    deliveries: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    tables: Sequence[Table] = ()
+    acks_ignored: Mapping[str, int] = field(default_factory=dict)
     checkpoint: CheckpointStanding | None = None
     unready: Sequence[Unready] = ()
     agents: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -83,7 +87,6 @@ def picture(
     around: Around,
     shots: Shots,
     pending_limit: int,
-    keys_limit: int,
 ) -> Snapshot:
     """What the daemon looks like now."""
     judges = engine.judges
@@ -107,7 +110,11 @@ def picture(
         frozen=judges.desk.frozen,
         partitions=tuple(_partitions(engine)),
         queues=(pending, *around.queues),
-        keys=_keys(engine, keys_limit),
+        tables=tuple(around.tables),
+        deliveries=dict(around.deliveries),
+        acks_ignored={"unknown": judges.desk.unknown_acks, **around.acks_ignored},
+        dead_letters_lost=engine.dead_letters.lost,
+        keys=_keys(engine),
         agents=tuple(
             AgentPlace(agent, group, team)
             for agent, (group, team) in sorted(places.items())[: settings.rows_max]
@@ -138,9 +145,9 @@ def _info(indicator: Indicator) -> IndicatorInfo:
     )
 
 
-def _keys(engine: Engine, limit: int) -> dict[str, KeyCount]:
+def _keys(engine: Engine) -> dict[str, KeyCount]:
     return {
-        "+".join(by): KeyCount(len(table), limit)
+        "+".join(by): KeyCount(len(table), table.limit)
         for by, table in engine.judges.indicators.key_tables().items()
     }
 

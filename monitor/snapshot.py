@@ -163,6 +163,18 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """A bounded table of the daemon; of several alike, the fullest."""
+
+    name: str
+    """``ids``, ``pairs``, ``owners``, …: a fixed, small set."""
+    entries: int
+    limit: int
+    beyond: int | None = None
+    """What has found it full; None where the oldest entry gives way, or it is counted elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
 class KeyCount:
     """How full the key table of a scope is."""
 
@@ -223,6 +235,12 @@ class Snapshot:
     """The kill switch is on: nothing is suspended."""
     partitions: tuple[PartitionStanding, ...] = ()
     queues: tuple[Queue, ...] = ()
+    tables: tuple[Table, ...] = ()
+    deliveries: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Deliveries that are not sent, by receiver and state."""
+    acks_ignored: Mapping[str, int] = field(default_factory=dict)
+    """Records and answers of telephony that nobody waited for, by reason."""
+    dead_letters_lost: int = 0
     keys: Mapping[str, KeyCount] = field(default_factory=dict)
     """By scope, the dimensions joined by ``+``."""
     agents: tuple[AgentPlace, ...] = ()

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 TICK_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 DELAY_BUCKETS_S = (1.0, 2.5, 5.0, 7.5, 10.0, 15.0, 30.0, 60.0, 300.0, 1800.0, 7200.0)
 
+TOPICS_MAX = 1_000
+"""Topics, or files, whose records are counted one by one."""
 OTHER_TYPES = "other"
-"""Stands for every event type that the catalogue does not have."""
+"""Stands for every event type that the catalogue does not have, and for topics past the bound."""
 
 
 class Timing:
@@ -39,7 +41,7 @@ class Stats:
     """Totals since the process started; labels as the exporter will show them."""
 
     records: Counter[str] = field(default_factory=Counter)
-    """Records read, by topic."""
+    """Records read, by topic; of files, by path. New ones past ``TOPICS_MAX`` share a key."""
     events: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By (type, outcome): ``accepted``, ``duplicate``. Types come from producers, so those that the
     catalogue does not have share the key ``OTHER_TYPES``."""
@@ -70,3 +72,8 @@ class Stats:
     checkpoint_time: Timing = field(default_factory=Timing)
     reloads: Counter[str] = field(default_factory=Counter)
     """By result: ``ok``, ``refused``."""
+
+    def read(self, topic: str, records: int) -> None:
+        """Count records of a topic; files may come and go for ever."""
+        known = topic in self.records or len(self.records) < TOPICS_MAX
+        self.records[topic if known else OTHER_TYPES] += records

@@ -123,7 +123,8 @@ class ReadAhead:
             if delivery is not None and delivery.error is not None:
                 self._wish = None  # tried again when somebody asks again
             # More of what these standings call the end may be here already.
-            self._is_sure = delivery is not None and not self._waiting
+            said = delivery is not None or (self._ended and self._exhausted)
+            self._is_sure = said and not self._waiting
             self._changed.notify_all()
         if delivery is None:
             return self._nothing_yet()
@@ -181,6 +182,7 @@ class ReadAhead:
                 # That nothing came is news for those alone who are waiting to hear it.
                 if delivery.batches or delivery.error is not None or self._asked:
                     self._waiting.append(delivery)
+                    self._asked = False
                 if delivery.error is not None:
                     self._wish = None
                 self._exhausted = delivery.error is None and self._inner.exhausted()

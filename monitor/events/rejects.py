@@ -31,6 +31,10 @@ class DeadLetters(Protocol):
         """Keep ``rejects``; does not raise when the place is full or gone."""
         ...
 
+    def waiting(self) -> tuple[int, int] | None:
+        """How many wait to be kept, and how many may; None where none ever wait."""
+        ...
+
     def close(self) -> None:
         """Release what is held; calling it twice is fine."""
         ...
@@ -48,6 +52,9 @@ class MemoryDeadLetters:
         room = (self.kept.maxlen or 0) - len(self.kept)
         self.lost += max(0, len(rejects) - room)
         self.kept.extend(rejects)
+
+    def waiting(self) -> None:
+        """They are kept at once."""
 
     def close(self) -> None:
         """Nothing to release."""
@@ -75,6 +82,9 @@ class FileDeadLetters:
                 return
         if self._file is not None:
             self._file.flush()
+
+    def waiting(self) -> None:
+        """They are written at once."""
 
     def close(self) -> None:
         """Close the file; :meth:`put` opens it again."""

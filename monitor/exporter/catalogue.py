@@ -247,6 +247,19 @@ QUEUE_OLDEST = _gauge(
 )
 KEYS = _gauge("monitor_keys", "Living keys of a scope.", "scope")
 KEYS_LIMIT = _gauge("monitor_keys_limit", "Most keys that a scope takes.", "scope")
+TABLE_ENTRIES = _gauge(
+    "monitor_table_entries", "Entries of a bounded table; of several alike, the fullest.", "table"
+)
+TABLE_LIMIT = _gauge("monitor_table_limit", "Most entries that a table takes.", "table")
+TABLE_OVERFLOW = _counter(
+    "monitor_table_overflow_total",
+    "What found a table full: rows of ids, sightings of numbers, marks that were forgotten.",
+    "table",
+)
+DEAD_LETTERS_LOST = _counter(
+    "monitor_dead_letters_lost_total",
+    "Refused records that could not be kept: the queue, the topic or the disk did not take them.",
+)
 CHECKPOINTS = _counter("monitor_checkpoints_total", "Checkpoints saved.")
 CHECKPOINT_DURATION = _histogram("monitor_checkpoint_duration_seconds", "Time to save one.")
 CHECKPOINT_SAVED = _gauge(
@@ -255,6 +268,17 @@ CHECKPOINT_SAVED = _gauge(
 CHECKPOINT_SIZE = _gauge("monitor_checkpoint_size_bytes", "Size of the last checkpoint.")
 DELIVERIES = _counter(
     "monitor_deliveries_total", "Deliveries tried: ok, or the error's class.", "receiver", "result"
+)
+OUTBOX = _gauge(
+    "monitor_outbox_deliveries",
+    "Deliveries that are not sent: waiting, folded into a digest to come, stale, or given up.",
+    "receiver",
+    "state",
+)
+ACKS_IGNORED = _counter(
+    "monitor_acks_ignored_total",
+    "Records of telephony that are no answer, and answers to commands that none awaits (unknown).",
+    "reason",
 )
 TURN = _gauge(
     "monitor_engine_turn_seconds",

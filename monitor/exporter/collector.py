@@ -72,7 +72,8 @@ class SnapshotCollector(Collector):
             yield from domain.collect(snapshot, settings.rows_max)
         reasons = unready(self._board, now_ms, settings.stalled_after)
         names = [reason.reason for reason in reasons]
-        yield from daemon.collect(snapshot, self._board.watch, now_ms, names)
+        watch, rows_max = self._board.watch, settings.rows_max
+        yield from daemon.collect(snapshot, watch, now_ms, names, rows_max)
         yield counted(catalogue.HTTP_REFUSED, self.refused, REFUSALS)
 
 

@@ -7,7 +7,8 @@ published, so that they keep growing when the engine hangs.
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from importlib import metadata
 
 import polars as pl
@@ -16,18 +17,23 @@ from prometheus_client.core import Metric
 from monitor.events.batch import REJECT_REASONS
 from monitor.exporter import catalogue as names
 from monitor.exporter.families import Rows, counted, histogram, single
-from monitor.snapshot import Snapshot, Watch
+from monitor.snapshot import PartitionStanding, Snapshot, Watch
 
 DISTRIBUTION = "callcentre-monitor"
 RELOAD_RESULTS = ("ok", "refused")
 
 
 def collect(
-    snapshot: Snapshot | None, watch: Watch | None, now_ms: int, unready: list[str]
+    snapshot: Snapshot | None,
+    watch: Watch | None,
+    now_ms: int,
+    unready: list[str],
+    rows_max: int,
 ) -> Iterator[Metric]:
     """Every metric of the daemon; before the first snapshot, what stands without one.
 
-    ``unready`` are the reasons that ``/readyz`` gives, the exporter's own included.
+    ``unready`` are the reasons that ``/readyz`` gives, the exporter's own included. ``rows_max``
+    bounds the list of partitions, which may be files: those with most to read are shown.
     """
     reasons = Rows(names.UNREADY)
     for reason in sorted(set(unready)):
@@ -46,8 +52,9 @@ def collect(
         return
     yield single(names.SNAPSHOT_TIME, snapshot.wall_ms / 1000)
     yield from _progress(snapshot, now_ms)
-    yield from _input(snapshot)
-    yield from _partitions(snapshot, now_ms)
+    partitions = most_behind(snapshot.partitions, rows_max)
+    yield from _input(snapshot, {standing.topic for standing in partitions})
+    yield from _partitions(partitions, now_ms)
     yield from _bounds(snapshot)
     yield from _checkpoints(snapshot)
     yield counted(names.DELIVERIES, snapshot.stats.deliveries)
@@ -77,9 +84,18 @@ def _progress(snapshot: Snapshot, now_ms: int) -> Iterator[Metric]:
     yield histogram(names.TICK_TIME, snapshot.stats.tick_time)
 
 
-def _input(snapshot: Snapshot) -> Iterator[Metric]:
+def most_behind(
+    partitions: Sequence[PartitionStanding], rows_max: int
+) -> Sequence[PartitionStanding]:
+    """As they are, or where there are too many those with the largest lag, in the same order."""
+    if len(partitions) <= rows_max:
+        return partitions
+    order = sorted(range(len(partitions)), key=lambda index: (-partitions[index].lag, index))
+    return [partitions[index] for index in sorted(order[:rows_max])]
+
+
+def _input(snapshot: Snapshot, topics: AbstractSet[str]) -> Iterator[Metric]:
     stats = snapshot.stats
-    topics = {standing.topic for standing in snapshot.partitions}
     yield counted(names.RECORDS, stats.records, topics)
     yield single(names.LATE, stats.late)
     yield single(names.RESUMED_LATE, stats.resumed_late)
@@ -89,10 +105,10 @@ def _input(snapshot: Snapshot) -> Iterator[Metric]:
     yield counted(names.KEY_OVERFLOW, stats.key_overflow)
 
 
-def _partitions(snapshot: Snapshot, now_ms: int) -> Iterator[Metric]:
+def _partitions(partitions: Iterable[PartitionStanding], now_ms: int) -> Iterator[Metric]:
     lag, position = Rows(names.PARTITION_LAG), Rows(names.PARTITION_POSITION)
     delay, idle = Rows(names.PARTITION_WATERMARK_DELAY), Rows(names.PARTITION_IDLE)
-    for standing in snapshot.partitions:
+    for standing in partitions:
         labels = (standing.topic, str(standing.partition))
         lag.add(standing.lag, *labels)
         position.add(standing.position, *labels)
@@ -116,6 +132,26 @@ def _bounds(snapshot: Snapshot) -> Iterator[Metric]:
         keys.add(count.living, scope)
         keys_limit.add(count.limit, scope)
     for rows in (length, limit, oldest, keys, keys_limit):
+        yield rows.metric
+    yield from _tables(snapshot)
+    outbox = Rows(names.OUTBOX)
+    for (receiver, state), deliveries in sorted(snapshot.deliveries.items()):
+        outbox.add(deliveries, receiver, state)
+    yield outbox.metric
+    yield single(names.DEAD_LETTERS_LOST, snapshot.dead_letters_lost)
+    yield counted(names.ACKS_IGNORED, snapshot.acks_ignored)
+
+
+def _tables(snapshot: Snapshot) -> Iterator[Metric]:
+    entries, most, beyond = (
+        Rows(spec) for spec in (names.TABLE_ENTRIES, names.TABLE_LIMIT, names.TABLE_OVERFLOW)
+    )
+    for table in sorted(snapshot.tables, key=lambda table: table.name):
+        entries.add(table.entries, table.name)
+        most.add(table.limit, table.name)
+        if table.beyond is not None:
+            beyond.add(table.beyond, table.name)
+    for rows in (entries, most, beyond):
         yield rows.metric
 
 

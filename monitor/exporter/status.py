@@ -10,17 +10,19 @@ from typing import Any
 
 from monitor.decisions import Scope, iso
 from monitor.exporter.catalogue import PRIVATE_DIMENSIONS
+from monitor.exporter.daemon import most_behind
 from monitor.logs import mask
 from monitor.snapshot import AlertStanding, PartitionStanding, Snapshot, Unready
 
 ALERTS_MAX = 200
 STANDING_MAX = 200
+PARTITIONS_MAX = 1_000
 
 
 def document(snapshot: Snapshot | None, now_ms: int, unready: list[Unready]) -> dict[str, Any]:
     """The document; every time in it is RFC 3339, every duration in seconds.
 
-    Lists are bounded; their full lengths stand beside them.
+    Lists that traffic makes longer are bounded; their full lengths stand beside them.
     """
     ready = {
         "ready": not unready,
@@ -36,7 +38,11 @@ def document(snapshot: Snapshot | None, now_ms: int, unready: list[Unready]) -> 
         "config": snapshot.config_hash,
         "frozen": snapshot.frozen,
         "lag": sum(standing.lag for standing in snapshot.partitions),
-        "partitions": [_partition(standing, now_ms) for standing in snapshot.partitions],
+        "partitions_read": len(snapshot.partitions),
+        "partitions": [
+            _partition(standing, now_ms)
+            for standing in most_behind(snapshot.partitions, PARTITIONS_MAX)
+        ],
         "rules": [
             {
                 "rule": rule.rule,

@@ -183,6 +183,14 @@ class IndicatorSet:
             }
         )
 
+    def fullest(self) -> dict[TableName, tuple[int, int]]:
+        """Entries and limit of the fullest table of ``pairs`` and of ``entities``."""
+        found: dict[TableName, tuple[int, int]] = {}
+        for scope in self._scopes.values():
+            for name, fill in scope.fill():
+                found[name] = max(fill, found.get(name, fill))
+        return found
+
     def unattributed(self) -> Tally[By]:
         """Rows left out because a dimension was null, by scope."""
         return Tally({by: scope.unattributed for by, scope in self._scopes.items()})

@@ -8,6 +8,7 @@ states that accrue. What a window does with rows is ``monitor.windows``; which c
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from typing import Any, Literal
 
@@ -97,6 +98,13 @@ class ScopeState:
         if self.spans:
             rows["entities"] = sum(table.overflowed for table in self.spans.values())
         return rows
+
+    def fill(self) -> Iterator[tuple[TableName, tuple[int, int]]]:
+        """Entries and limit of each table beside that of the keys."""
+        for pairs in self.distinct.values():
+            yield "pairs", (len(pairs), self._limits.pairs_max)
+        for spans in self.spans.values():
+            yield "entities", (len(spans), self._limits.entities_max)
 
     def step(self, tick: int) -> None:
         """Apply everything up to ``tick``."""

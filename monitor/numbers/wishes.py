@@ -7,6 +7,7 @@ guards are ``admission``, the arithmetic of the terms ``terms``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final
 
 from monitor.decisions import Command, Want, derive_id, scope_text
@@ -18,7 +19,7 @@ from monitor.numbers.record import Record
 from monitor.numbers.terms import grown_ttl_ms
 
 SHADOWED_MAX: Final = 10_000
-"""Beyond it a shadow command may be made twice, with one id; the store keeps one."""
+"""Of episodes that ask no more; those that do are remembered however many there are."""
 
 CLOSES_MAX: Final = 64
 """Episodes of one number that wait for an answer of telephony to end; the newest."""
@@ -50,6 +51,7 @@ class Wishes:
         for want in ordered:
             if want.shadow:
                 self._shadow(want, tick)
+        self._forget_shadowed(ordered)
         for want in ordered:
             if not want.shadow:
                 self._want(want, asked[want.number], tick)
@@ -130,8 +132,6 @@ class Wishes:
             self.shadow_waits = True
             return
         self.shadowed[want.episode] = None
-        if len(self.shadowed) > SHADOWED_MAX:
-            del self.shadowed[next(iter(self.shadowed))]
         record = ledger.records.get(want.number)
         level = 0 if record is None else record.healed(tick, self._ledger.settings.heal_after)
         ledger.out.commands.append(
@@ -149,6 +149,14 @@ class Wishes:
                 shadow=True,
             )
         )
+
+    def _forget_shadowed(self, wants: Sequence[Want]) -> None:
+        too_many = len(self.shadowed) - SHADOWED_MAX
+        if too_many > 0:
+            asking = {want.episode for want in wants if want.shadow}
+            over = (episode for episode in self.shadowed if episode not in asking)
+            for episode in list(islice(over, too_many)):
+                del self.shadowed[episode]
 
     def _close(self, want: Want) -> None:
         """A number that makes no calls has no episodes: not the cause's alone, everyone's.

@@ -208,6 +208,12 @@ class RuleBook:
             tuple(standings),
         )
 
+    def marks(self) -> tuple[int, int]:
+        """Scopes whose event is remembered, of the rule with most; and how many were forgotten."""
+        rules = self._events.values()
+        most = max((judge.marks for judge in rules), default=0)
+        return most, sum(judge.marks_dropped for judge in rules)
+
     def folded(self) -> Counter[str]:
         """By rule, scopes that became part of a wave instead of an alert of their own."""
         return Counter({judge.rule.id: judge.folded for judge in self._events.values()})

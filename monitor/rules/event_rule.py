@@ -202,6 +202,11 @@ class EventRule:
         return alert
 
     @property
+    def marks(self) -> int:
+        """Scopes remembered as having had their event."""
+        return len(self._marked)
+
+    @property
     def folded(self) -> int:
         """Scopes that became part of a wave, since construction."""
         return self._wave.total

@@ -13,18 +13,16 @@ import structlog
 
 from monitor.errors import CheckpointError, LeaseLost, StoreError
 from monitor.publish import Around, Shots, picture
-from monitor.recorder import BACKLOG_MAX
+from monitor.running import bounds
 from monitor.running.parts import Parts, begun
 from monitor.site import Site
-from monitor.snapshot import CheckpointStanding, Queue, Unready
+from monitor.snapshot import CheckpointStanding, Unready
 
 log = structlog.get_logger(__name__)
 
 PUBLISH_EVERY_S = 1.0
 CATCHING_UP_MS = 60_000
 """Behind the clock by more than this with records left to read: not ready."""
-OUTBOX_MANY = 100_000
-"""Deliveries waiting at which the outbox counts as full: nothing is dropped, people are told."""
 
 
 class Standing:
@@ -111,8 +109,11 @@ class Standing:
     def publish(self) -> None:
         """Put the present picture on the board."""
         parts = self._parts
+        self._around.tables = bounds.tables(parts)
+        self._around.acks_ignored = dict(parts.telephony.acks.ignored)
         with self.tolerating("outbox"):
-            self._around.queues = (self._outbox(), self._backlog())
+            deliveries = self._around.deliveries = parts.store.outbox.counts()
+            self._around.queues = bounds.queues(parts, deliveries)
         parts.board.publish(
             picture(
                 parts.engine,
@@ -121,17 +122,9 @@ class Standing:
                 around=self._around,
                 shots=self._shots,
                 pending_limit=parts.site.config.limits.pending_rows,
-                keys_limit=parts.site.config.limits.keys_per_scope,
             )
         )
         self._publish_at_s = parts.clock.monotonic_s() + PUBLISH_EVERY_S
-
-    def _backlog(self) -> Queue:
-        return Queue("store", self._parts.recorder.behind, BACKLOG_MAX)
-
-    def _outbox(self) -> Queue:
-        waiting = self._parts.store.outbox.waiting()
-        return Queue("outbox", waiting.count, OUTBOX_MANY, waiting.oldest_ms)
 
 
 def _places(site: Site) -> dict[str, tuple[str, str]]:

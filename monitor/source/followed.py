@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 SWITCHES_MAX = 100
 """Files that one call may go through."""
 SIBLINGS_MAX = 1_000
+"""Rotated files of one path that are looked at; those written last."""
 _NUMBER = re.compile(r"\.([0-9]{1,9})(?:\.gz)?$")
 
 
@@ -245,7 +246,9 @@ class FollowedFile:
         marks = (f"{self._path.name}.", f"{self._path.name}-")
         try:
             names = [path for path in self._path.parent.iterdir() if path.name.startswith(marks)]
-            found = [look for path in names[:SIBLINGS_MAX] if (look := _look(path)) is not None]
+            if len(names) > SIBLINGS_MAX:
+                names = sorted(names, key=_written_ns)[-SIBLINGS_MAX:]
+            found = [look for path in names if (look := _look(path)) is not None]
             return sorted(found, key=_age)
         except OSError as fault:
             if (tired := spent(fault, self._path)) is not fault:
@@ -352,6 +355,13 @@ def _look(path: Path) -> _Found | None:
     except (EOFError, OSError, zlib.error):
         return None
     return None if head is None else _Found(path, head, stat.st_mtime_ns, stat.st_size)
+
+
+def _written_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _age(found: _Found) -> tuple[int, int]:

@@ -154,13 +154,16 @@ class Journal:
         return None if value is None else int(value)
 
 
+_WAITING = select(func.count()).select_from(REQUESTS).where(REQUESTS.c.tick_ms.is_(None))
+
+
 class Requests:
     """Manual actions on their way from another process to the engine."""
 
     def __init__(self, database: Database, clock: Clock, *, limit: int) -> None:
         self._database = database
         self._clock = clock
-        self._limit = limit
+        self.limit = limit
         self._unsure: set[int] = set()
         """Requests of a claim whose commit was not confirmed: the connection broke."""
 
@@ -171,12 +174,16 @@ class Requests:
             BackPressure: too many are waiting already: is the daemon running?
         """
         row = {"id": action.id, "created_ms": self._clock.now_ms(), "body": to_text(action)}
-        waiting = select(func.count()).select_from(REQUESTS).where(REQUESTS.c.tick_ms.is_(None))
         with self._database.write() as connection:
-            if (connection.scalar(waiting) or 0) >= self._limit:
-                msg = f"{self._limit} manual actions are waiting already: is the daemon running?"
+            if (connection.scalar(_WAITING) or 0) >= self.limit:
+                msg = f"{self.limit} manual actions are waiting already: is the daemon running?"
                 raise BackPressure(msg)
             insert_if_absent(connection, REQUESTS, [row], key="id")
+
+    def waiting(self) -> int:
+        """Actions that the engine has not taken yet."""
+        with self._database.read() as connection:
+            return connection.scalar(_WAITING) or 0
 
     def claim(self, tick_ms: int, *, limit: int = 100) -> list[Claimed]:
         """Take waiting actions, in order, and journal them as of ``tick_ms``.

@@ -45,7 +45,7 @@ class AckReader:
 
     def __init__(self, source: Source, clock: Clock | None = None) -> None:
         """``source`` reads the topic of answers and nothing else; it is closed with this."""
-        self.ignored: Counter[str] = Counter()
+        self.ignored: Counter[str] = Counter(malformed=0, bad_time=0, tombstone=0)
         """Records that are no answer, by reason: ``malformed``, ``bad_time``, ``tombstone``."""
         self._source = source
         self._clock = clock or SystemClock()

@@ -72,6 +72,11 @@ class CommandChannel(Protocol):
 class AckSource(Protocol):
     """Telephony's answers. One thread uses it; positions are kept by the caller."""
 
+    @property
+    def ignored(self) -> Mapping[str, int]:
+        """Records that are no answer, by reason: a fixed, small set."""
+        ...
+
     def restore(self, positions: Mapping[Partition, int]) -> None:
         """Begin at what :meth:`positions` gave, or at the oldest answer when empty.
 

@@ -76,6 +76,10 @@ class KafkaDeadLetters:
         if lost:
             self._lose(lost, "the queue is full")
 
+    def waiting(self) -> tuple[int, int]:
+        """How many wait for a broker, and how many may."""
+        return self._waiting.qsize(), WAITING_MAX
+
     def close(self) -> None:
         """Send what waits, as long as a broker answers; calling it twice is fine."""
         self._stop.set()

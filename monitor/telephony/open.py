@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import structlog
 
@@ -87,6 +88,8 @@ class LogChannel:
 
 class NoAcks:
     """A system that never answers."""
+
+    ignored: Mapping[str, int] = MappingProxyType({})
 
     def restore(self, positions: Mapping[Partition, int]) -> None:
         """Nothing to begin."""

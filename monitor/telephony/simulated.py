@@ -124,6 +124,8 @@ class SimulatedTelephony:
 
     def __init__(self, simulator: TelephonySimulator) -> None:
         self.simulator = simulator
+        self.ignored: Mapping[str, int] = {}
+        """None: it answers commands only."""
         self._lock = threading.Lock()
         self._given = 0
 

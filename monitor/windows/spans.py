@@ -126,6 +126,10 @@ class StateSpans:
         self._ends = NEVER
         """When the first of them reaches its greatest age."""
 
+    def __len__(self) -> int:
+        """Entities whose state is known."""
+        return len(self._entities)
+
     @property
     def due(self) -> int | None:
         """The next tick when something accrues until then, else None."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import polars as pl
 import pytest
 
 from monitor.clock import ManualClock
@@ -58,7 +61,6 @@ def taken(engine: Engine, settings: ExporterSettings | None = None, **around: ob
         around=Around(**around),  # type: ignore[arg-type]
         shots=Shots(),
         pending_limit=77,
-        keys_limit=88,
     )
 
 
@@ -96,7 +98,7 @@ def test_after_the_ticks_it_shows_what_they_showed(engine: Engine) -> None:
     }
     assert shown.numbers["suspended"] == 2
     assert shown.keys["number"].living == 2
-    assert shown.keys["number"].limit == 88
+    assert shown.keys["number"].limit == 200_000
     assert shown.agents == (
         AgentPlace("agent-1", "g-team-1", "team-1"),
         AgentPlace("agent-2", "g-team-2", "team-2"),
@@ -165,7 +167,6 @@ def test_the_shipped_pack_shows_titles_targets_and_classes() -> None:
         around=Around(),
         shots=Shots(),
         pending_limit=1,
-        keys_limit=1,
     )
     hangup = next(info for info in shown.indicators if info.id == "hangup_rate")
     assert hangup.title == {"en": "Hang-up within 30 s", "zh": "客户挂断率"}
@@ -173,3 +174,12 @@ def test_the_shipped_pack_shows_titles_targets_and_classes() -> None:
     answer = next(info for info in shown.indicators if info.id == "answer_rate")
     assert (answer.target, answer.better) == (None, "higher")
     assert isinstance(made.recorder, ReplayRecorder)
+
+
+def test_agents_are_shown_up_to_a_bound_and_the_known_ones_stay_true(engine: Engine) -> None:
+    engine.pace = replace(engine.pace, max_places=1)
+    engine.run_to_end()
+    assert engine.places == {"agent-1": ("g-team-1", "team-1")}
+    moved = pl.DataFrame({"agent": ["agent-1", "agent-9"], "group": ["g", "g"], "team": ["t", "t"]})
+    engine._note_places(moved)
+    assert engine.places == {"agent-1": ("g", "t")}

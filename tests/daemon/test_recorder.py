@@ -46,6 +46,7 @@ class Answers:
 
     def __init__(self) -> None:
         self.waiting: deque[Ack] = deque()
+        self.ignored: Mapping[str, int] = {}
 
     def restore(self, positions: Mapping[Partition, int]) -> None:
         pass

@@ -23,7 +23,7 @@ from monitor.clock import ManualClock, SystemClock
 from monitor.decisions import NumberChange, derive_id, iso, scope_text
 from monitor.keys import OTHER, OVERFLOW, KeyTable
 from monitor.logs import mask
-from monitor.stats import Timing
+from monitor.stats import OTHER_TYPES, Stats, Timing
 from tests.store.made import alert, command, refusal
 
 # --- clock ----------------------------------------------------------------------------------------
@@ -149,6 +149,17 @@ class Keys(RuleBasedStateMachine):
 
 
 TestKeys = Keys.TestCase
+
+
+# --- totals ---------------------------------------------------------------------------------------
+
+
+def test_records_are_counted_by_topic_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.stats.TOPICS_MAX", 2)
+    stats = Stats()
+    for topic in ("hour-1", "hour-2", "hour-3", "hour-1", "hour-4"):
+        stats.read(topic, 10)
+    assert stats.records == {"hour-1": 20, "hour-2": 10, OTHER_TYPES: 20}
 
 
 # --- logs -----------------------------------------------------------------------------------------

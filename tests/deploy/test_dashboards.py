@@ -128,7 +128,7 @@ def test_drilling_down_narrows(scraped: str) -> None:
 def test_a_healthy_daemon_raises_no_alert(scraped: str) -> None:
     answer = httpx.get(f"{scraped}/api/v1/rules", timeout=10).json()
     loaded = [rule for group in answer["data"]["groups"] for rule in group["rules"]]
-    assert len(loaded) == 25
+    assert len(loaded) == 27
     assert {rule["health"] for rule in loaded} == {"ok"}
     # Not one is even pending.
     assert run_query(scraped, "ALERTS") == []

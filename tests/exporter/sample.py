@@ -25,6 +25,7 @@ from monitor.snapshot import (
     RuleLevel,
     RuleStanding,
     Snapshot,
+    Table,
     Watch,
 )
 from monitor.stats import Stats
@@ -223,6 +224,10 @@ def snapshot(now_ms: int) -> Snapshot:
             Queue("pending_rows", 120, 1_000_000),
             Queue("outbox", 2, 10_000, now_ms - 1_000),
         ),
+        tables=(Table("ids", 4_000, 5_000_000, 0), Table("owners", 900, 200_000)),
+        deliveries={("supervisors", "queued"): 2, ("supervisors", "parked"): 1},
+        acks_ignored={"malformed": 0, "unknown": 3},
+        dead_letters_lost=2,
         keys={"number": KeyCount(40, 100_000), "number+customer": KeyCount(900, 1_000_000)},
         agents=PLACES,
         checkpoint=CheckpointStanding(now_ms - 30_000, 1_234_567),

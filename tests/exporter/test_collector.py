@@ -17,6 +17,7 @@ from monitor.decisions import Figures
 from monitor.events.batch import REJECT_REASONS
 from monitor.events.catalogue import EVENT_TYPES
 from monitor.exporter import catalogue as names
+from monitor.exporter import status
 from monitor.exporter.catalogue import CATALOGUE, Kind, MetricSpec
 from monitor.exporter.collector import SnapshotCollector, stalled, unready
 from monitor.exporter.exposition import Exposition
@@ -27,6 +28,7 @@ from monitor.snapshot import (
     Board,
     FigureKind,
     IndicatorFigures,
+    PartitionStanding,
     Snapshot,
     Unready,
 )
@@ -339,6 +341,27 @@ def test_the_sample_shows_the_whole_catalogue() -> None:
         for part in ("count", "sum")
     }
     assert shown == {spec.name for spec in CATALOGUE}
+
+
+def test_of_very_many_files_those_with_most_to_read_are_shown() -> None:
+    files = tuple(PartitionStanding(f"f{n:02}", 0, 10, 10 + n % 7, None) for n in range(50))
+    full = replace(sample.snapshot(NOW), partitions=files)
+    found = scrape(full, ExporterSettings(rows_max=7))
+    lags = [lag for (name, _), lag in found.items() if name == "monitor_partition_lag_records"]
+    assert lags == [6.0] * 7
+    assert series(found, "monitor_records_total") == 7 + len(full.stats.records)
+    shown = status.document(full, NOW, [])
+    assert (shown["partitions_read"], len(shown["partitions"])) == (50, 50)
+
+
+def test_status_lists_so_many_alerts_and_numbers() -> None:
+    """What an open door lets in makes neither the page nor the picture larger without bound."""
+    full = sample.snapshot(NOW)
+    many = replace(full, alerts=full.alerts[:1] * 300, standing=full.standing[:1] * 300)
+    many = replace(many, partitions=full.partitions[:1] * 3_000)
+    shown = status.document(many, NOW, [])
+    lengths = [len(shown[name]) for name in ("alerts", "standing", "partitions")]
+    assert (lengths, shown["alerts_firing"]) == ([200, 200, 1_000], 300)
 
 
 def test_labels_are_the_catalogues() -> None:

@@ -131,6 +131,7 @@ class TopicAnswers:
     """The reader of one life; a ``monitor.telephony.base.AckSource``."""
 
     def __init__(self, exchange: Exchange, chance: Chance) -> None:
+        self.ignored: Mapping[str, int] = {}
         self._exchange = exchange
         self._chance = chance
         self._position = 0

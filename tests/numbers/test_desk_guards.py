@@ -232,6 +232,18 @@ def test_resuming_a_number_in_service_is_answered() -> None:
 # -- shadow ---------------------------------------------------------------------------------
 
 
+def test_however_many_shadow_wants_there_are_each_is_recorded_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("monitor.numbers.wishes.SHADOWED_MAX", 2)
+    table = Table({"a": {"numbers": numbers(90)}})
+    wants = [want(number, shadow=True) for number in numbers(9)]
+    assert len(table.step(wants).commands) == 9
+    assert table.step(wants).commands == []
+    table.step()
+    assert table.desk.snapshot()["shadowed"] == ["episode-n007", "episode-n008"]
+
+
 def test_a_shadow_want_is_recorded_once_an_episode_and_changes_nothing() -> None:
     table = Table()
     before = table.desk.snapshot()["ledger"]

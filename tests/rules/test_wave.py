@@ -121,6 +121,17 @@ def test_rows_of_their_own_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told(at(mine, 100).alerts)[-1] == ("breach", 1)
 
 
+def test_scopes_of_a_wave_are_bounded_and_the_oldest_are_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wave, "FOLDED_MAX", 10)
+    mine = book(waved())
+    mine.load(flags((1, 0, 25)))
+    (alert,) = at(mine, 1).alerts
+    assert alert.figures.hits == 10
+    assert mine.folded() == {"number-flagged": 25}, "all are counted"
+
+
 def test_a_wave_repeats_in_its_own_words() -> None:
     mine = book(waved())
     mine.load(flags((1, 0, 6)))

@@ -216,7 +216,20 @@ def test_a_finite_source_ends_once_all_is_handed_out() -> None:
             found += batch.values
     assert found == [b"a", b"b"]
     assert source.poll(1, 0.0) == []
+    (standing,) = source.standings().values()
+    assert (standing.position, standing.confirmed) == (2, True), "there is nothing left to hear"
     source.close()
+    source.close()
+
+
+def test_a_source_that_answers_at_once_is_asked_once_for_each_poll() -> None:
+    bench = MemoryBench()
+    inner = bench.reader()
+    source = Ahead(inner)
+    source.start({}, None)
+    for _ in range(50):
+        assert source.poll(100, 0.5) == []
+        assert all(each.confirmed for each in source.standings().values())
     source.close()
 
 

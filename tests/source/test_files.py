@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from monitor.clock import ManualClock
 from monitor.errors import SourceError, SourceUnavailable
-from monitor.source import descriptors, files
+from monitor.source import bookmarks, descriptors, files, followed
 from monitor.source.base import Partition, Source
 from monitor.source.files import FileSource
 from monitor.source.settings import FilesSettings
@@ -743,3 +743,39 @@ def test_files_beyond_the_bound_are_left_out_and_said(
     assert got == [b"b"]
     assert {Path(part.topic).name for part in source.standings()} == {"b.jsonl", "c.jsonl"}
     source.close()
+
+
+def test_of_very_many_rotated_files_those_written_last_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followed, "SIBLINGS_MAX", 3)
+    path, clock = tmp_path / "a.jsonl", ManualClock()
+    for number in range(2, 40):
+        old = tmp_path / f"a.jsonl.{number}"
+        old.write_bytes(b"history %d\n" % number)
+        os.utime(old, ns=(number, number))
+    path.write_bytes(b"one\n")
+    source = FileSource(files_settings(tmp_path, path, follow=True), clock)
+    source.start({}, None)
+    assert drain(source) == [b"one"]
+    with path.open("ab") as file:
+        file.write(b"two\n")
+    path.rename(tmp_path / "a.jsonl.1")
+    path.write_bytes(b"three\n")
+    source.close()
+    again = FileSource(files_settings(tmp_path, path, follow=True), clock)
+    again.start({Partition(str(path), 0): 4}, None)
+    assert drain(again) == [b"two", b"three"]
+    again.close()
+
+
+def test_a_path_remembers_so_many_of_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bookmarks, "GENERATIONS_MAX", 3)
+    mark = bookmarks.Bookmark(tmp_path, "a.jsonl")
+    for start in range(10):
+        mark.add(bookmarks.Generation(start, f"head {start}"))
+    again = bookmarks.Bookmark(tmp_path, "a.jsonl")
+    assert again.load()
+    assert [each.start for each in again.generations] == [7, 8, 9]

@@ -244,6 +244,25 @@ def test_compression(kafka: Cluster, codec: str | None) -> None:
     assert rows == list(zip(range(123, 300), values(123, 300), strict=True))
 
 
+def test_a_fetch_is_bounded_and_a_larger_record_still_comes(kafka: Cluster) -> None:
+    topic = kafka.create_topic(f"large.{next(_names)}")
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap)
+    sizes = [10, 400_000, 10, 300_000, 300_000, 10]
+    for size in sizes:  # a batch each, for a batch is never cut
+        producer.send(topic, b"x" * size, key=b"k").get(30)
+    producer.close(timeout=30)
+    tight = {"fetch_bytes": "100kB", "fetch_bytes_per_partition": "50kB"}
+    source = KafkaSource(settings(kafka.bootstrap, topic, **tight))
+    source.start({}, None)
+    polls: list[list[int]] = []
+    while sum(map(len, polls)) < len(sizes):
+        chunks = source.poll(100, 1.0)
+        polls += [[len(value or b"") for value in chunk.values] for chunk in chunks]
+    source.close()
+    assert [size for poll in polls for size in poll] == sizes
+    assert max(sum(poll) for poll in polls) <= 400_000 + 10, "two large ones never come together"
+
+
 def test_an_aborted_transaction_is_invisible_and_a_committed_one_is_not(bench: KafkaBench) -> None:
     one, _ = bench.partitions
     transact(bench.kafka, one, [b"a1", b"a2"], commit=False)

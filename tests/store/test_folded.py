@@ -76,11 +76,10 @@ def test_they_are_told_after_what_came_before_them(store: Store, clock: ManualCl
     assert store.outbox.folded.span("hook") is None
     record(store, some(0, 5))
     assert store.outbox.folded.span("hook") is None, "an earlier one has not been tried"
-    claimed = store.outbox.claim("hook", limit=9)
-    endings: tuple[Ending, ...] = ("sent", "parked", "retry")
+    endings: list[Ending] = ["sent", "parked", "retry"]
     store.outbox.settle(
         Settled(delivery.seq, ending, due_ms=clock.now_ms() + 10_000)
-        for delivery, ending in zip(claimed, endings, strict=True)
+        for delivery, ending in zip(store.outbox.claim("hook", limit=9), endings, strict=True)
     )
     # One that keeps failing, perhaps for its own sake, does not hold them up.
     assert store.outbox.folded.span("hook") == Span(4, 5)

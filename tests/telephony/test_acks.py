@@ -12,7 +12,7 @@ import pytest
 from monitor.decisions import Ack
 from monitor.source.base import Partition
 from monitor.source.memory import MemorySource
-from monitor.telephony.acks import AckReader
+from monitor.telephony.acks import WAITING_MAX, AckReader
 
 ACKS = Partition("telephony.acks", 0)
 AT = "2026-11-22T09:00:00Z"
@@ -127,3 +127,21 @@ def test_more_answers_than_wait_at_once_all_arrive_in_order(
     count = 50  # more batches than may wait
     acks, _ = read(*(answer(command_id=f"c{n}") for n in range(count)))
     assert [ack.command_id for ack in acks] == [f"c{n}" for n in range(count)]
+
+
+def test_while_nobody_takes_answers_reading_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.telephony.acks.POLL_RECORDS", 1)
+    source = MemorySource([ACKS])
+    source.append(ACKS, [answer(command_id=f"c{n}") for n in range(50)])
+    reader = AckReader(source)
+    reader.restore({})
+    wait_until(lambda: reader._batches.qsize() == WAITING_MAX)
+    assert source.standings()[ACKS].position <= WAITING_MAX + 1
+    taken: list[Ack] = []
+
+    def done() -> bool:
+        taken.extend(reader.poll())
+        return len(taken) == 50
+
+    wait_until(done)
+    reader.close()

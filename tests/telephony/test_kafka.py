@@ -423,12 +423,29 @@ def test_dead_letters_wait_for_a_broker_that_comes_back(kafka: Cluster, own_brok
     assert sink.lost == 0
 
 
-def test_dead_letters_without_a_broker_are_lost_and_counted() -> None:
+def nowhere() -> KafkaConnection:
     port = free_ports(("none",))["none"]
-    nowhere = KafkaConnection.model_validate(
+    return KafkaConnection.model_validate(
         {"bootstrap": f"127.0.0.1:{port}", "connect_timeout": "200ms"}
     )
-    sink = KafkaDeadLetters(nowhere, "dead")
+
+
+@pytest.mark.parametrize(("records", "size", "kept"), [(5, 1, 3), (3, 40, 2), (3, 200, 0)])
+def test_so_many_dead_letters_wait_for_a_broker_and_no_more(
+    monkeypatch: pytest.MonkeyPatch, records: int, size: int, kept: int
+) -> None:
+    """At most three of them here, of at most 100 bytes together."""
+    monkeypatch.setattr("monitor.telephony.dead_letters.WAITING_MAX", 3)
+    monkeypatch.setattr("monitor.telephony.dead_letters.WAITING_BYTES_MAX", 100)
+    sink = KafkaDeadLetters(nowhere(), "dead")
+    monkeypatch.setattr(sink, "_run", lambda: None)
+    sink.put([reject(n, b"x" * size) for n in range(records)])
+    assert sink.waiting() == (kept, 3)
+    assert sink.lost == records - kept
+
+
+def test_dead_letters_without_a_broker_are_lost_and_counted() -> None:
+    sink = KafkaDeadLetters(nowhere(), "dead")
     sink.put([reject(n) for n in range(10_100)])
     sink.close()
     assert sink.lost == 10_100

@@ -27,7 +27,7 @@ from monitor.store.episodes import Episode
 from monitor.store.outbox import Delivery
 
 _SEVERITY: dict[Level, str] = {"warn": "warning", "crit": "critical"}
-_ALERTS_PER_POST = 500
+ALERTS_PER_POST = 500
 
 
 class EpisodeReader(Protocol):
@@ -93,8 +93,8 @@ class AlertmanagerChannel(Channel):
             if not episode.alert.shadow and self._routed(episode.alert)
             for alert in self._alerts(episode, levels_left_since_ms=since_ms)
         ]
-        for start in range(0, len(found), _ALERTS_PER_POST):
-            self._post(found[start : start + _ALERTS_PER_POST])
+        for start in range(0, len(found), ALERTS_PER_POST):
+            self._post(found[start : start + ALERTS_PER_POST])
 
     def close(self) -> None:
         """Close the connections."""

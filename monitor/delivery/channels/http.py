@@ -12,7 +12,7 @@ import httpx
 from monitor.clock import Clock
 from monitor.delivery.retry import classify, retry_after_s
 
-_ANSWER_BYTES_MAX = 64 * 1024
+ANSWER_BYTES_MAX = 64 * 1024
 
 
 def client(timeout_ms: int) -> httpx.Client:
@@ -46,5 +46,5 @@ def _drop_body(answer: httpx.Response) -> None:
     read = 0
     for piece in answer.iter_raw():
         read += len(piece)
-        if read > _ANSWER_BYTES_MAX:
+        if read > ANSWER_BYTES_MAX:
             return

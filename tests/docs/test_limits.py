@@ -1,0 +1,106 @@
+"""The table of everything bounded: settings, defaults, metrics, and the tests that get there."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import NamedTuple
+
+import pytest
+
+from monitor.delivery.channels import alertmanager, http
+from monitor.engine import Pace
+from monitor.exporter import status
+from monitor.exporter.catalogue import CATALOGUE
+from monitor.numbers import pools, record, wishes
+from monitor.recorder import BACKLOG_MAX
+from monitor.rules import event_rule, wave
+from monitor.simulate import demo
+from monitor.source import bookmarks, descriptors, files, followed
+from monitor.stats import TOPICS_MAX
+from monitor.store import checkpoint
+from monitor.strict_yaml import composer, nodes
+from monitor.telephony import acks, dead_letters, simulated
+from tests.docs import settings_page
+from tests.docs.markdown import ROOT
+
+FIXED = {
+    "files followed": files.FILES_MAX,
+    "files open at once": descriptors.OPEN_MAX,
+    "rotated files of one path": followed.SIBLINGS_MAX,
+    "files one path remembers having read": bookmarks.GENERATIONS_MAX,
+    "topics and files whose records are counted": TOPICS_MAX,
+    "agents with their team, for people": Pace().max_places,
+    "scopes that had a single event": event_rule.MARKS_MAX,
+    "single events that fire one by one": wave.ROWS_MAX,
+    "scopes of a wave": wave.FOLDED_MAX,
+    "campaigns of one number": pools.CAMPAIGNS_PER_NUMBER_MAX,
+    "refusals of one number not said twice": record.REMEMBERED_MAX,
+    "shadow suspensions not said twice": wishes.SHADOWED_MAX,
+    "outcomes while the store refuses": BACKLOG_MAX,
+    "checkpoints": checkpoint.KEPT,
+    "bytes of a receiver's answer": http.ANSWER_BYTES_MAX,
+    "alerts in one post to Alertmanager": alertmanager.ALERTS_PER_POST,
+    "batches of answers of telephony": acks.WAITING_MAX,
+    "that wait for the broker": dead_letters.WAITING_MAX,
+    "bytes of one on the topic": dead_letters.VALUE_BYTES_MAX,
+    "alerts and numbers in `/status`": status.ALERTS_MAX,
+    "bytes of a YAML file": nodes.TEXT_BYTES_MAX,
+    "values in it, aliases written out": composer.NODES_MAX,
+    "commands that the simulated telephony remembers": simulated.KNOWN_COMMANDS_MAX,
+    "bytes that the demonstration keeps on disk": demo.BYTES_MAX,
+}
+
+
+class Limit(NamedTuple):
+    what: str
+    setting: str
+    default: str
+    behaviour: str
+    metric: str
+    reached_in: str
+
+
+def limits() -> list[Limit]:
+    page = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    table = page.partition("<!-- limits: begin -->")[2].partition("<!-- limits: end -->")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    return [Limit(*row) for row in rows[3:] if len(row) == 6 and row[1]]
+
+
+LIMITS = limits()
+ROWS = [pytest.param(limit, id=limit.what) for limit in LIMITS]
+
+
+def test_the_table_is_read() -> None:
+    assert len(LIMITS) > 50
+    assert all(all(limit) for limit in LIMITS)
+
+
+@pytest.mark.parametrize("limit", ROWS)
+def test_the_setting_is_there_with_this_default(limit: Limit) -> None:
+    if limit.setting == "fixed":
+        assert int(limit.default.replace(" ", "")) == FIXED[limit.what]
+        return
+    page = settings_page.render()
+    defaults = dict(re.findall(r"^\| (`[^`]+`) \| ([^|]+) \|", page, re.MULTILINE))
+    assert defaults[limit.setting].strip() == limit.default
+
+
+def test_no_fixed_limit_is_left_over() -> None:
+    assert {limit.what for limit in LIMITS if limit.setting == "fixed"} == set(FIXED)
+
+
+@pytest.mark.parametrize("limit", ROWS)
+def test_the_metric_is_there(limit: Limit) -> None:
+    name = limit.metric.strip("`")
+    if not name.startswith("process_"):  # of the client library
+        assert name in {spec.name for spec in CATALOGUE}
+
+
+@pytest.mark.parametrize("limit", ROWS)
+def test_the_test_that_gets_there_is_there(limit: Limit) -> None:
+    file, _, name = limit.reached_in.strip("`").partition("::")
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    tests = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    assert name in tests
