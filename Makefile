@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint docs bench soak clean lock
+.PHONY: help run test lint docs bench bench-all peers soak clean lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -26,8 +26,23 @@ lint: $(VENV)/.test ## ruff, mypy, import layers
 docs: $(VENV)/.test ## write again what is generated: metrics, schemas, command help
 	@$(BIN)/python -m tests.docs.generate
 
-bench: $(VENV)/.test ## throughput, with its bottleneck
+bench: $(VENV)/.test ## throughput with its bottleneck, then growth, latency and scrape in small (ten minutes)
 	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.growth --quick
+	@$(BIN)/python -m bench.scrape --quick
+	@$(BIN)/python -m bench.latency --quick
+
+bench-all: $(VENV)/.test peers ## every benchmark in full, with the peers (hours); writes bench/results and the plots
+	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.peers
+	@$(BIN)/python -m bench.growth --plots docs/images/performance
+	@$(BIN)/python -m bench.memory
+	@$(BIN)/python -m bench.scrape
+	@$(BIN)/python -m bench.latency
+	@$(BIN)/python -m bench.recovery
+
+peers: $(VENV)/.peers ## Flink SQL, Bytewax, Quix Streams for the benchmarks, in an environment of their own
+
 
 soak: $(VENV)/.test ## ten minutes of kills, bounces and cuts on Kafka and PostgreSQL; writes docs/reliability.md
 	@$(BIN)/python -m tests.soak --keep
@@ -51,6 +66,13 @@ $(VENV)/.run: $(VENV)/.venv requirements.lock pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@echo "→ compiling the loops (some ten seconds, once)"
 	@$(BIN)/python -m monitor.warm
+	@touch $@
+
+$(VENV)/.peers: $(VENV)/.venv pyproject.toml
+	@echo "→ installing what we are compared with (a few minutes, 1 GB)"
+	@$(PYTHON) -m venv $(VENV)/peers
+	@$(BIN)/python -m bench.wants peers | xargs $(VENV)/peers/bin/pip --disable-pip-version-check --quiet install
+	@$(BIN)/python -m bench.wants plots | xargs $(PIP) install
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.venv requirements-dev.lock pyproject.toml

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -149,7 +149,8 @@ def _serve(folder: Path) -> None:
         published.append((time.time() * 1_000, (time.perf_counter() - started) * 1_000))
         return taken
 
-    app.build_engine, standing.picture = build_engine, picture  # type: ignore[attr-defined]
+    setattr(app, "build_engine", build_engine)  # noqa: B010 - from outside: they do not know of it
+    setattr(standing, "picture", picture)  # noqa: B010
     daemon = app.Daemon(load_site(folder / "config.yaml"), path=folder / "config.yaml")
     signal.signal(signal.SIGTERM, lambda *_: daemon.stop.set())
     thread = threading.Thread(target=_tell_port, args=(daemon,), daemon=True)
@@ -228,8 +229,7 @@ def _get(port: int, *, packed: bool) -> bytes:
 
 def _table(phases: list[Phase]) -> tuple[list[str], list[list[str]]]:
     quiet = max(phases[0].delays_ms)
-    rows = []
-    for label, told in (
+    lines: tuple[tuple[str, Callable[[Phase], str]], ...] = (
         ("series", lambda p: f"{p.series:,}" if p.series else "–"),
         ("scrapes", lambda p: str(len(p.seconds))),
         ("scrape, median s", lambda p: _seconds(statistics.median, p.seconds)),
@@ -241,8 +241,8 @@ def _table(phases: list[Phase]) -> tuple[list[str], list[list[str]]]:
         ("more than without, ms", lambda p: f"{max(p.delays_ms) - quiet:.0f}"),
         ("publish, median ms", lambda p: f"{statistics.median(p.publish_ms):.1f}"),
         ("publish, worst ms", lambda p: f"{max(p.publish_ms):.1f}"),
-    ):
-        rows.append([label, *(told(phase) for phase in phases)])  # type: ignore[no-untyped-call]
+    )
+    rows = [[label, *(told(phase) for phase in phases)] for label, told in lines]
     return ["scrapers", *(phase.name for phase in phases)], rows
 
 

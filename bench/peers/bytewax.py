@@ -89,7 +89,7 @@ def _add_up(
     return kept, [_ends((closed[0], sums), sliding=False)]
 
 
-class _Sink(DynamicSink[Any]):
+class _Sink(DynamicSink[Any]):  # type: ignore[misc]  # without its library mypy sees Any
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
 
@@ -97,7 +97,7 @@ class _Sink(DynamicSink[Any]):
         return _Part(self._answer)
 
 
-class _Part(StatelessSinkPartition[Any]):
+class _Part(StatelessSinkPartition[Any]):  # type: ignore[misc]
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
 

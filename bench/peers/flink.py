@@ -43,9 +43,8 @@ _SQL = {
 _QUERY = """
     insert into by_{scope}
     select window_end, `{scope}`, {measures}
-    from hop(
-        table calls, descriptor(at_), interval '{pane_s}' second, interval '{window_min}' minute
-    )
+    from hop(table calls, descriptor(at_),
+        interval '{pane_s}' second, interval '{window_min}' minute)
     group by window_start, window_end, `{scope}`
 """
 
