@@ -108,7 +108,7 @@ def main() -> None:
     )
     report.keep({"axes": measured})
     if given.plots is not None:
-        from bench.plots import draw  # type: ignore[import-untyped]  # noqa: PLC0415 - its library is not ours
+        from bench.plots import draw  # noqa: PLC0415 - its library is not ours
 
         draw({axis.name: axis.title for axis in chosen}, measured, given.plots)
 

@@ -107,8 +107,8 @@ class Job:
     duplicates: float = 0.0
     """Share of the events that are there a second time."""
     hostile: float = 0.0
-    """Share of further records that are rotten, of all kinds in turn; all are dead letters but those
-    whose fault is in a field that nobody reads."""
+    """Share of further records that are rotten, of all kinds in turn; all are dead letters but
+    those whose fault is in a field that nobody reads."""
     start_ms: int = START_MS
 
     @property

@@ -40,7 +40,7 @@ _WORKED: deque[float] = deque(maxlen=1)
 """When the first event was read, and when an event was last counted in a scope."""
 
 
-class _Total(Aggregator):
+class _Total(Aggregator):  # type: ignore[misc]  # without its library mypy sees Any
     def initialize(self) -> Sums:
         return [0] * len(MEASURES)
 
