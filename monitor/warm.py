@@ -15,6 +15,7 @@ from monitor import compiled, logs
 from monitor.replay import replay_engine
 from monitor.site import load_site
 from monitor.source.base import Fetched, Partition
+from monitor.source.kafka_guard import fits
 from monitor.source.memory import MemorySource
 from monitor.source.records import Records
 
@@ -26,6 +27,7 @@ _PARTITION = Partition("warm", 0)
 
 def warm() -> None:
     """Go once through every compiled loop."""
+    fits()
     site = load_site(None)
     source = MemorySource([_PARTITION])
     lines = [_line(number) for number in range(_LINES)]

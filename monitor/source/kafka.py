@@ -25,6 +25,7 @@ from monitor.errors import SourceError, SourceUnavailable
 from monitor.source.base import Fetched, Partition, Standing
 from monitor.source.kafka_client import Link, open_consumer, topic_partition, translate
 from monitor.source.kafka_ends import EndProbe, Reading
+from monitor.source.kafka_guard import unpack_whole
 from monitor.source.kafka_lag import LagReporter
 from monitor.source.kafka_records import beginnings, columns
 from monitor.source.settings import KafkaSettings
@@ -143,6 +144,7 @@ class KafkaSource:
             metadata_max_age_ms=settings.discover_every,
             metrics_enabled=False,
         )
+        unpack_whole(self._consumer)
         try:
             self._await_metadata()
             self._discover(self._consumer)

@@ -16,8 +16,8 @@ from kafka.errors import (
     SaslAuthenticationFailedError,
     UnsupportedSaslMechanismError,
 )
-from kafka.net.manager import KafkaConnectionManager
 
+from monitor.source.kafka_wire import WideManager
 from monitor.source.settings import KafkaConnection
 
 _QUOTED_CHARS = 300
@@ -54,7 +54,7 @@ class LoginBrokenOff(Exception):  # noqa: N818 - what happened, never raised
     """
 
 
-class WatchedManager(KafkaConnectionManager):  # type: ignore[misc] # kafka-python is untyped
+class WatchedManager(WideManager):
     """The client's connections, of which the last faults are kept.
 
     The client itself only ever says that it has found no broker.

@@ -14,8 +14,10 @@ from monitor.simulate.pacing import to_file
 from monitor.simulate.simulation import simulate
 from monitor.site import load_site
 from monitor.source.files import FileSource
+from monitor.source.kafka_whole import WholePartitionRecords
 from monitor.source.settings import FilesSettings
 from monitor.warm import warm
+from tests.source.batches import Record, batch, rows_of_ours, told
 
 
 def signatures() -> dict[str, int]:
@@ -46,4 +48,5 @@ def test_traffic_finds_everything_compiled(tmp_path: Path) -> None:
     engine.run_to_end()
     source.close()
     assert sum(engine.stats.records.values()) > 5_000
+    told(WholePartitionRecords, batch([Record(0, 0, None, b"value")], codec=1), rows=rows_of_ours)
     assert signatures() == before

@@ -16,6 +16,8 @@ from kafka.errors import LogTruncationError
 from monitor.errors import SourceError, SourceUnavailable
 from monitor.source.base import Fetched, Partition
 from monitor.source.kafka import SAME_FAULT_MAX, KafkaSource
+from monitor.source.kafka_guard import PLAIN
+from monitor.source.records import Records
 from monitor.source.settings import KafkaSettings
 from tests.broker.broker import SCRAM_PASSWORD, SCRAM_USER, Broker, Cluster, admin_of, free_ports
 from tests.source.contract import (
@@ -123,7 +125,23 @@ def bench(kafka: Cluster, producer: KafkaProducer) -> KafkaBench:
 
 
 class TestKafka(SourceContract):
-    pass
+    def test_batches_are_unpacked_whole(self, bench: KafkaBench) -> None:
+        """What all the others here go by, unless they say otherwise."""
+        one, _ = bench.partitions
+        bench.append(one, values(0, 3))
+        source = bench.reader()
+        source.start({}, None)
+        chunks = gather_chunks(source, 3)
+        source.close()
+        assert all(isinstance(chunk.values, Records) for chunk in chunks)
+
+
+class TestKafkaRecordByRecord(SourceContract):
+    """As where the client is not one that batches can be unpacked whole of."""
+
+    @pytest.fixture(autouse=True)
+    def _plain(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(PLAIN, "1")
 
 
 # What only Kafka does.
@@ -216,11 +234,7 @@ def test_log_append_time_is_told_and_a_change_splits_the_chunk(
     producer.send(topic, b"2", timestamp_ms=6, partition=0).get(30)
     source = KafkaSource(settings(kafka.bootstrap, topic))
     source.start({}, None)
-    chunks: list[Fetched] = []
-    deadline = time.monotonic() + AWAIT_S
-    while sum(len(chunk.values) for chunk in chunks) < 2:
-        assert time.monotonic() < deadline
-        chunks += source.poll(10, 0.1)
+    chunks = gather_chunks(source, 2)
     source.close()
     assert [chunk.append_time for chunk in chunks] == [True, False]
     assert chunks[0].timestamps[0] >= before_ms
@@ -304,9 +318,8 @@ def test_an_open_transaction_is_not_the_end(bench: KafkaBench) -> None:
     late.close()
 
 
-def test_compaction_leaves_holes_that_are_read_over(
-    kafka: Cluster, producer: KafkaProducer
-) -> None:
+def compacting(kafka: Cluster, name: str) -> str:
+    """A topic that the broker compacts as soon as it can."""
     quick = {
         "cleanup.policy": "compact",
         "segment.ms": "100",
@@ -314,14 +327,14 @@ def test_compaction_leaves_holes_that_are_read_over(
         "max.compaction.lag.ms": "100",
         "delete.retention.ms": "0",
     }
-    topic = kafka.create_topic(f"compacted.{next(_names)}", configs=quick)
+    return kafka.create_topic(name, configs=quick)
+
+
+def compacted(
+    kafka: Cluster, producer: KafkaProducer, topic: str, below: int
+) -> list[tuple[int, bytes | None]]:
+    """What is left of partition 0 once there are less than ``below`` records."""
     partition = Partition(topic, 0)
-
-    def send(key: bytes, value: bytes) -> None:
-        producer.send(topic, value, key=key).get(30)
-
-    for n in range(50):
-        send(b"same", b"%d" % n)
 
     def read() -> list[tuple[int, bytes | None]]:
         source = KafkaSource(settings(kafka.bootstrap, topic))
@@ -332,13 +345,24 @@ def test_compaction_leaves_holes_that_are_read_over(
         assert standing.position == standing.end
         return rows
 
-    def compacted() -> bool:
-        send(b"other", b"roll")  # a new record rolls the segment, and a rolled one is cleaned
-        return len(read()) < 40
+    def cleaned() -> bool:
+        # A new record rolls the segment, and a rolled one is cleaned.
+        producer.send(topic, b"roll", key=b"other").get(30)
+        return len(read()) < below
 
-    wait_until(compacted)
-    rows = read()
+    wait_until(cleaned)
+    return read()
+
+
+def test_compaction_leaves_holes_that_are_read_over(
+    kafka: Cluster, producer: KafkaProducer
+) -> None:
+    topic = compacting(kafka, f"compacted.{next(_names)}")
+    for n in range(50):
+        producer.send(topic, b"%d" % n, key=b"same").get(30)
+    rows = compacted(kafka, producer, topic, 40)
     assert rows[-1][1] == b"roll"
+    partition = Partition(topic, 0)
     resumed = KafkaSource(settings(kafka.bootstrap, topic))
     resumed.start({partition: 10}, None)  # an offset that no longer exists
     assert gather_to_end(resumed)[partition] == [row for row in rows if row[0] >= 10]
@@ -374,6 +398,35 @@ def test_scram(bench: KafkaBench, own_broker: Broker, monkeypatch: pytest.Monkey
     # The broker closes the connection behind its answer, and the client may miss the answer.
     with pytest.raises((SourceError, SourceUnavailable), match=r"SaslAuthenticationFailed|login"):
         login({"value": "wrong"}, connect_timeout="1s").start({}, None)
+
+
+class NotUtf8(str):
+    """A header's name that the producer takes for text."""
+
+    __slots__ = ()
+
+    def encode(self, *_: Any) -> bytes:
+        return b"caf\xe9"
+
+
+def test_a_header_that_anyone_may_write_does_not_stop_reading(
+    bench: KafkaBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client refuses its batch whenever it is read; it looks at headers, and we do not."""
+    one, _ = bench.partitions
+    bench.append(one, values(0, 1))
+    headers = [(NotUtf8("x"), b"")]
+    bench.producer.send(one.topic, b"here", headers=headers, partition=one.number).get(30)
+    source = bench.reader()
+    source.start({}, None)
+    assert [value for _, value in gather_count(source, 2)[one]] == [*values(0, 1), b"here"]
+    source.close()
+    monkeypatch.setenv(PLAIN, "1")
+    plain = bench.reader()
+    plain.start({}, None)
+    with pytest.raises(SourceUnavailable, match="UnicodeDecodeError"):
+        gather_count(plain, 2)
+    plain.close()
 
 
 def test_a_log_that_was_cut_off_is_read_again_from_the_cut(bench: KafkaBench) -> None:
@@ -463,6 +516,16 @@ def test_lag_tools_see_committed_offsets(bench: KafkaBench) -> None:
     wait_until(committed)
     watcher.close(autocommit=False)
     source.close()
+
+
+def gather_chunks(source: KafkaSource, count: int) -> list[Fetched]:
+    """As they come, until there are ``count`` records."""
+    chunks: list[Fetched] = []
+    deadline = time.monotonic() + AWAIT_S
+    while sum(len(chunk.values) for chunk in chunks) < count:
+        assert time.monotonic() < deadline
+        chunks += source.poll(10, 0.1)
+    return chunks
 
 
 def gather_patiently(source: KafkaSource, count: int) -> Rows:

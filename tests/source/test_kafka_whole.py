@@ -1,0 +1,234 @@
+"""Batches unpacked whole against the client's own unpacking, without a broker."""
+
+from __future__ import annotations
+
+import inspect
+import struct
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kafka.consumer.fetcher import Fetcher
+from kafka.record.util import encode_varint
+
+from monitor.compiled import kafka_batch
+from monitor.compiled.kafka_batch import find_records
+from monitor.source.kafka_records import Rows, columns
+from monitor.source.kafka_whole import WholePartitionRecords
+from monitor.source.records import Records
+from tests.source.batches import (
+    ATTRIBUTES,
+    PART,
+    Aborted,
+    Record,
+    batch,
+    legacy,
+    marker,
+    rows_of_client,
+    rows_of_ours,
+    summed,
+    told,
+)
+
+RECORDS_AT = 61
+CODECS = (0, 1, 3, 4)  # none, gzip, lz4, zstd
+
+TIMES = st.one_of(st.integers(-1, 2**41), st.integers(-(2**63), 2**63 - 1))
+BYTES = st.one_of(st.none(), st.binary(max_size=12), st.binary(min_size=100, max_size=300))
+HEADERS = st.lists(st.tuples(st.text(max_size=3), st.none() | st.binary(max_size=4)), max_size=2)
+
+
+@st.composite
+def records(draw: st.DrawFn, *, times: st.SearchStrategy[int] = TIMES) -> list[Record]:
+    offsets = accumulate(draw(st.lists(st.integers(1, 3), min_size=1, max_size=12)))
+    return [
+        Record(offset - 1, draw(times), draw(BYTES), draw(BYTES), draw(HEADERS))
+        for offset in offsets
+    ]
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> tuple[bytes, int, list[Aborted]]:
+    """Batches of all kinds, one after the other; their end offset; the aborted transactions."""
+    data, offset, aborted = b"", draw(st.integers(0, 2**40)), []
+    for _ in range(draw(st.integers(1, 5))):
+        kind = draw(st.sampled_from(["plain", "plain", "plain", "transaction", "legacy"]))
+        if kind == "legacy":
+            rows = draw(records(times=st.integers(0, 2**41)))
+            data += legacy(rows, offset, magic=draw(st.sampled_from([0, 1])))
+            offset += rows[-1].offset + 1
+            continue
+        rows = draw(records())
+        last = rows[-1].offset + draw(st.integers(0, 3))
+        producer = draw(st.sampled_from([7, 8])) if kind == "transaction" else -1
+        codec, stamp = draw(st.sampled_from(CODECS)), draw(st.none() | st.integers(0, 2**41))
+        data += batch(
+            rows, offset, codec=codec, producer=producer, append_time_ms=stamp, last_delta=last
+        )
+        first, offset = offset, offset + last + 1
+        if kind == "transaction":
+            commit = draw(st.booleans())
+            data += marker(offset, producer, commit=commit)
+            offset += 1
+            aborted += [] if commit else [Aborted(producer, first)]
+    return data, offset, aborted
+
+
+TAKES = st.lists(st.integers(1, 20), min_size=1, max_size=3)
+
+
+@settings(deadline=None, max_examples=400)
+@given(logs(), TAKES, st.integers(0, 40))
+def test_every_record_is_told_as_the_client_tells_it(
+    log: tuple[bytes, int, list[Aborted]], takes: list[int], back: int
+) -> None:
+    data, end, aborted = log
+    since = max(0, end - back)
+    theirs, ours = both(data, takes, since=since, aborted=aborted)
+    assert ours == theirs
+
+
+@settings(deadline=None, max_examples=1_500)
+@given(
+    records(),
+    st.sampled_from([0, 0, 0, 1, 4]),
+    st.lists(st.tuples(st.integers(ATTRIBUTES, 400), st.integers(0, 255)), max_size=3),
+    st.integers(0, 30),
+    TAKES,
+)
+def test_a_damaged_batch_ends_as_it_does_in_the_client(
+    rows: list[Record], codec: int, damage: list[tuple[int, int]], cut: int, takes: list[int]
+) -> None:
+    """Whatever is written over it or cut off, under a checksum that is right."""
+    built = bytearray(batch(rows, 100, codec=codec))
+    for at, byte in damage:
+        built[ATTRIBUTES + (at - ATTRIBUTES) % (len(built) - ATTRIBUTES)] = byte
+    del built[max(RECORDS_AT, len(built) - cut) :]
+    struct.pack_into(">i", built, 8, len(built) - 12)
+    theirs, ours = both(summed(built), takes)
+    if "UnicodeDecodeError" not in str(theirs[-1]):  # of a header's name, which we do not look at
+        assert ours == theirs
+
+
+def both(data: bytes, takes: list[int], **more: Any) -> tuple[list[Any], list[Any]]:
+    return (
+        told(Fetcher.PartitionRecords, data, takes, rows=rows_of_client, **more),
+        told(WholePartitionRecords, data, takes, rows=rows_of_ours, **more),
+    )
+
+
+@settings(deadline=None, max_examples=500)
+@given(
+    records(times=st.integers(0, 2**41)),
+    st.lists(st.tuples(st.integers(0, 300), st.integers(0, 255)), max_size=3),
+    st.integers(0, 20),
+    st.integers(-1, 1),
+)
+def test_the_loop_reads_nothing_beyond_the_batch(
+    rows: list[Record], damage: list[tuple[int, int]], cut: int, more: int
+) -> None:
+    """As plain Python it has arrays that mind their bounds; as machine code it must find the same.
+
+    An index below 0 would be minded by neither: the loop only ever goes on.
+    """
+    body = bytearray(batch(rows))[RECORDS_AT:]
+    for at, byte in damage:
+        body[at % len(body)] = byte
+    raw = np.frombuffer(body, np.uint8)[: max(0, len(body) - cut)]
+    count = max(0, len(rows) + more)
+    found, plainly = np.zeros((4, count), np.int64), np.zeros((4, count), np.int64)
+    with np.errstate(over="ignore"):
+        size = interpreted()(raw, 0, 5, 1_000, plainly)
+    assert find_records(raw, 0, 5, 1_000, found) == size
+    if size >= 0:
+        assert found.tolist() == plainly.tolist()
+
+
+def interpreted() -> Any:
+    """The loop as Python runs it, with all that it calls."""
+    source = inspect.getsource(kafka_batch).replace("@compiled\n", "")
+    names: dict[str, Any] = {}
+    exec(compile(source, kafka_batch.__file__, "exec"), names)  # noqa: S102 - our own module
+    return names["find_records"]
+
+
+def test_batches_become_one_piece_of_memory_without_an_object_for_each_record() -> None:
+    rows = [Record(n, 1_000 + n, b"key", b"value-%d" % n) for n in range(100)]
+    data = batch(rows, 0) + batch(rows, 100, codec=4) + batch(rows, 200, codec=1)
+    unpacking = WholePartitionRecords(150, PART, *memory(data))
+    taken = unpacking.take(120)
+    assert len(taken) == 120
+    parts = list(taken)
+    assert [len(part.value) for part in parts] == [50, 70]
+    (chunk,) = columns(PART, parts)
+    assert isinstance(chunk.values, Records)
+    assert list(chunk.values) == [b"value-%d" % (n % 100) for n in range(50, 170)]
+    assert chunk.offsets.tolist() == list(range(150, 270))
+    assert chunk.next_position == unpacking.next_fetch_offset == 270
+
+
+def memory(data: bytes) -> tuple[Any]:
+    from kafka.record.memory_records import MemoryRecords  # noqa: PLC0415
+
+    return (MemoryRecords(data),)
+
+
+@pytest.mark.parametrize("values", [[None], [b"1", None], [None, b""], [b"", None, b"3", None]])
+def test_tombstones_are_none_and_an_empty_value_is_not(values: list[bytes | None]) -> None:
+    rows = [Record(n, 0, None, value) for n, value in enumerate(values)]
+    heard = told(WholePartitionRecords, batch(rows), [1, 2], rows=rows_of_ours)
+    assert [row[-1] for row in heard if isinstance(row, tuple) and len(row) == 4] == values
+
+
+def test_a_header_that_is_not_utf8_is_no_reason_to_read_no_further() -> None:
+    """Anyone may write one, and the client refuses the batch for it, again and again."""
+    built = bytearray(batch([Record(0, 5, None, b"value", [("abc", None)])]))
+    built[built.index(b"abc") :][:1] = b"a"
+    data = summed(bytearray(bytes(built).replace(b"abc", b"a\xe9c")))
+    theirs, ours = both(data, [10])
+    assert "UnicodeDecodeError" in theirs[-1]
+    assert (0, 5, False, b"value") in ours
+
+
+def test_a_timestamp_beyond_64_bits_wraps_as_in_the_broker() -> None:
+    built = bytearray(batch([Record(0, 2**63 - 5, None, b"1"), Record(1, 2**63 - 1, None, b"2")]))
+    struct.pack_into(">q", built, 27, 2**63 - 1)
+    ours = told(WholePartitionRecords, summed(built), rows=rows_of_ours)
+    assert [row[1] for row in ours if isinstance(row, tuple) and len(row) == 4] == [
+        2**63 - 1,
+        -(2**63) + 3,
+    ]
+
+
+def test_a_count_that_no_memory_could_hold_is_not_believed() -> None:
+    built = bytearray(batch([Record(0, 5, None, b"value")]))
+    struct.pack_into(">i", built, 57, 2**31 - 1)
+    theirs, ours = both(summed(built), [10])
+    assert ours == theirs
+    assert "IndexError" in ours[-1]
+
+
+def test_offsets_that_do_not_ascend_are_left_to_the_client() -> None:
+    body = bytearray()
+    for delta in (3, 3):
+        one = bytearray([0])
+        for number in (0, delta, -1, 1):
+            encode_varint(number, one.append)
+        one += b"v\0"
+        encode_varint(len(one), body.append)
+        body += one
+    raw = np.frombuffer(body, np.uint8)
+    assert find_records(raw, 0, 0, 0, np.zeros((4, 2), np.int64)) == -1
+    assert find_records(raw[: len(raw) // 2], 0, 0, 0, np.zeros((4, 1), np.int64)) == 7
+
+
+def test_rows_are_cut_where_they_stand() -> None:
+    rows = Rows(bytearray(b"..abcdef.."), np.array([[2, 5, 9], [0, 0, 0], [2, 4, 6], [4, 6, 8]]))
+    assert rows.since(2) is rows
+    assert [len(rows.since(offset)) for offset in (3, 5, 6, 9, 10)] == [2, 2, 1, 1, 0]
+    first, others = rows.since(5).split(1)
+    assert (first.last_offset, bytes(first.memory)) == (5, b"cd")
+    assert (others.last_offset, len(others)) == (9, 1)
