@@ -38,6 +38,7 @@ bench-all: $(VENV)/.test peers ## every benchmark in full, with the peers (hours
 	@$(BIN)/python -m bench.growth --plots docs/images/performance
 	@$(BIN)/python -m bench.memory
 	@$(BIN)/python -m bench.scrape
+	@$(BIN)/python -m bench.broker
 	@$(BIN)/python -m bench.latency
 	@$(BIN)/python -m bench.recovery
 

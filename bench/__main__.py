@@ -1,7 +1,7 @@
 """``python -m bench``: throughput with its bottleneck, beside DuckDB in the same run.
 
 A few minutes. Prints a table and writes ``bench/results/<machine>.json``. Everything runs on one
-thread, so that figures are per core.
+thread, so that figures are per core, but for the rows that say two.
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ def _report(results: list[Result], where: dict[str, Any], load: tuple[float, flo
         ("events/s, median", [f"{each.rate:,.0f}" for each in results]),
         ("events/CPU s, best", [f"{each.cpu_rate:,.0f}" for each in results]),
         ("DuckDB events/CPU s", [_count(each.duckdb_rate) for each in results]),
-        ("ratio", ["–" if each.ratio is None else f"{each.ratio:.2f}" for each in results]),
+        ("ratio", [_share(each.ratio) for each in results]),
+        ("events/s, two cores, best", [f"{each.both_rate:,.0f}" for each in results]),
+        ("ratio, two cores to one", [_share(each.both_ratio) for each in results]),
         ("CPU ms a tick", [f"{each.tick_ms:.2f}" for each in results]),
         ("checkpoint, ms", [f"{each.checkpoint_ms:.0f}" for each in results]),
         ("checkpoint, kB", [f"{each.checkpoint_bytes / 1_000:,.0f}" for each in results]),
@@ -99,6 +101,10 @@ def _report(results: list[Result], where: dict[str, Any], load: tuple[float, flo
         micros = [each.stages_cpu_s[stage] / each.events * 1e6 for each in results]
         table.add_row(f"  {label}{mark}", *(f"{value:.2f}" for value in micros))
     console.print(table)
+
+
+def _share(ratio: float | None) -> str:
+    return "–" if ratio is None else f"{ratio:.2f}"
 
 
 def _count(rate: float | None) -> str:

@@ -19,10 +19,12 @@ from bench.duck import Figures, run_duckdb
 from bench.job import START_MS, Job, write_events, write_pack
 from monitor.clock import SystemClock
 from monitor.engine import Engine
+from monitor.events.ahead import ReadAhead
 from monitor.replay import replay_engine
 from monitor.simulate.pacing import to_file
 from monitor.simulate.simulation import simulate
 from monitor.site import Site, load_site
+from monitor.source.base import Source
 from monitor.source.files import FileSource
 from monitor.source.settings import FilesSettings
 from monitor.store.checkpoint import Checkpoints
@@ -61,6 +63,8 @@ class Result:
     checkpoint_ms: float
     checkpoint_bytes: int
     duckdb_cpu_s: list[float] = field(default_factory=list)
+    both_seconds: list[float] = field(default_factory=list)
+    """Read and decoded ahead in a thread of its own, as the daemon does it: on two cores."""
 
     @property
     def rate(self) -> float:
@@ -83,6 +87,16 @@ class Result:
         return None if self.duckdb_rate is None else self.cpu_rate / self.duckdb_rate
 
     @property
+    def both_rate(self) -> float:
+        """Events a second on two cores, the best of the runs."""
+        return self.events / min(self.both_seconds)
+
+    @property
+    def both_ratio(self) -> float | None:
+        """Ours on two cores to DuckDB's on one."""
+        return None if self.duckdb_rate is None else self.both_rate / self.duckdb_rate
+
+    @property
     def tick_ms(self) -> float:
         """CPU milliseconds that a tick costs, whatever is in it."""
         spent = sum(self.stages_cpu_s[stage] for stage in PER_TICK)
@@ -90,7 +104,8 @@ class Result:
 
     def plain(self) -> dict[str, Any]:
         """For the results file."""
-        rates = {name: getattr(self, name) for name in ("rate", "cpu_rate", "duckdb_rate", "ratio")}
+        names = ("rate", "cpu_rate", "duckdb_rate", "ratio", "both_rate", "both_ratio")
+        rates = {name: getattr(self, name) for name in names}
         return asdict(self) | {
             name: None if value is None else round(value, 3) for name, value in rates.items()
         }
@@ -146,6 +161,10 @@ def _measure(
     for number in range(rounds):
         tell(f"{name}: replay, {number + 1} of {rounds}")
         runs.append(replay(site, file)[0])
+    both = []
+    for number in range(rounds):
+        tell(f"{name}: replay on two cores, {number + 1} of {rounds}")
+        both.append(replay(site, file, ahead=True)[0].seconds)
     tell(f"{name}: replay with a stop-watch")
     watch = StopWatch()
     timed, engine = replay(site, file, watch)
@@ -162,15 +181,25 @@ def _measure(
         seconds=[run.seconds for run in runs],
         cpu_s=[run.cpu_s for run in runs],
         stages_cpu_s=watch.cpu_s,
+        both_seconds=both,
         checkpoint_ms=(time.perf_counter() - started) * 1_000,
         checkpoint_bytes=written,
     )
     return result, engine
 
 
-def replay(site: Site, file: Path, watch: StopWatch | None = None) -> tuple[Run, Engine]:
-    """One replay of ``file`` on a fresh engine, which is given back as it stands at the end."""
-    source = FileSource(FilesSettings(kind="files", paths=(str(file),)), SystemClock())
+def replay(
+    site: Site, file: Path, watch: StopWatch | None = None, *, ahead: bool = False
+) -> tuple[Run, Engine]:
+    """One replay of ``file`` on a fresh engine, which is given back as it stands at the end.
+
+    ``ahead``: as ``monitor replay`` and the daemon do it, decoding in a thread of its own.
+    """
+    clock = SystemClock()
+    source: Source = FileSource(FilesSettings(kind="files", paths=(str(file),)), clock)
+    if ahead:
+        source = reading = ReadAhead(source, clock)
+        reading.decoder = lambda: engine.judges.decoder
     decisions: list[object] = []
     engine = replay_engine(site, source, decisions.append)
     if watch is not None:
