@@ -107,7 +107,7 @@ class Job:
     duplicates: float = 0.0
     """Share of the events that are there a second time."""
     hostile: float = 0.0
-    """Share of further records that are rotten, of all kinds in turn; all are dead letters but
+    """Share of further records that are rotten, of all kinds in turn. All are dead letters but
     those whose fault is in a field that nobody reads."""
     start_ms: int = START_MS
 

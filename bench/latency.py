@@ -34,6 +34,10 @@ CALLS = 20
 TICK_MS, OUT_OF_ORDER_MS, ALLOWED_MS = 5_000, 1_000, 250
 SLOT_MS = 10
 """Events are produced so often."""
+PER_TICK = 2
+"""Numbers that go bad. The guard allows 20 in ten minutes by default, so this is busy."""
+MOST = 6_000_000
+"""Events of one run, which are in memory before it begins."""
 LEAD_S, TAIL_S = 10.0, 8.0
 """Of each run without a deciding event."""
 FULL = 2_000_000
@@ -88,12 +92,11 @@ class Measured:
 def main() -> None:
     """Measure all rates and report."""
     parser = arguments("bench.latency", __doc__)
-    parser.add_argument("--seconds", type=float, default=90.0, help="of each rate")
-    parser.add_argument("--numbers", type=int, default=300, help="that go bad at each rate")
+    parser.add_argument("--seconds", type=float, default=150.0, help="of each rate, at most")
     parser.add_argument("--rates", type=int, nargs="*", default=[1_000, 20_000])
     given = parser.parse_args()
     report = Report("latency", given)
-    seconds, numbers = (30.0, 40) if given.quick else (given.seconds, given.numbers)
+    seconds = 40.0 if given.quick else given.seconds
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         tell("starting Apache Kafka")
         broker = Broker(Path(name) / "broker")
@@ -104,7 +107,7 @@ def main() -> None:
             kafka = Cluster(broker.plain, broker)
             top = _top_rate(kafka, Path(name), FULL // (10 if given.quick else 1))
             rates = [*given.rates, round(0.8 * top)]
-            found = [_measure(kafka, Path(name), rate, seconds, numbers) for rate in rates]
+            found = [_measure(kafka, Path(name), rate, seconds) for rate in rates]
         finally:
             broker.kill()
     rows = [
@@ -134,8 +137,10 @@ def main() -> None:
     report.keep({"top_rate": top, "rates": [asdict(each) for each in found]})
 
 
-def _measure(kafka: Cluster, folder: Path, rate: int, seconds: float, numbers: int) -> Measured:
+def _measure(kafka: Cluster, folder: Path, rate: int, seconds: float) -> Measured:
     """One run at ``rate`` events a second, on a topic and with a daemon of its own."""
+    seconds = max(min(seconds, MOST / rate), 2 * (LEAD_S + TAIL_S))
+    numbers = round((seconds - LEAD_S - TAIL_S) * 1_000 / TICK_MS * PER_TICK)
     topic = f"calls-{rate}"
     with _daemon(kafka, folder / topic, topic):
         tell(f"{rate:,}/s: making {rate * seconds:,.0f} events")
@@ -163,32 +168,42 @@ def _slots(
     rate: int, seconds: float, numbers: int, start_ms: int
 ) -> tuple[list[dict[int, bytes]], dict[str, int]]:
     """Batches by partition for each slot; and by number the slot of its deciding event."""
+    failing, decides = _failures(rate, seconds, numbers, start_ms)
     job = Job("latency", round(rate * seconds), rate, start_ms=start_ms, disorder_ms=0)
-    random = np.random.default_rng(rate)
-    lines: list[list[list[bytes]]] = [
-        [[] for _ in range(PARTITIONS)] for _ in range(round(seconds * 1_000 / SLOT_MS) + 1)
-    ]
     texts = event_lines(job)
     stamps = texts.str.slice(texts[0].index('"time":"') + 8, 24).str.to_datetime(
         "%Y-%m-%dT%H:%M:%S%.3fZ", time_unit="ms"
     )
-    places = ((stamps.cast(pl.Int64) - start_ms) // SLOT_MS).to_list()
-    for number, (text, place) in enumerate(zip(texts, places, strict=True)):
-        lines[place][number % PARTITIONS].append(text.encode())
+    places = ((stamps.cast(pl.Int64) - start_ms) // SLOT_MS).to_numpy()
+    count = round(seconds * 1_000 / SLOT_MS) + 1
+    ends = np.searchsorted(places, np.arange(count), side="right").tolist()
+    slots, first = [], 0
+    for place, end in enumerate(ends):
+        values = [text.encode() for text in texts[first:end].to_list()] + failing.get(place, [])
+        parts = (values[part::PARTITIONS] for part in range(PARTITIONS))
+        slots.append(
+            {part: record_batch(each, start_ms) for part, each in enumerate(parts) if each}
+        )
+        first = end
+    return slots, decides
+
+
+def _failures(
+    rate: int, seconds: float, numbers: int, start_ms: int
+) -> tuple[dict[int, list[bytes]], dict[str, int]]:
+    """The calls of the numbers that go bad, by slot; and by number the slot of the last."""
+    random = np.random.default_rng(rate)
+    failing: dict[int, list[bytes]] = {}
     decides: dict[str, int] = {}
     for number in range(numbers):
         name = f"+86216{number:07}"
         at_ms = random.uniform(LEAD_S, seconds - TAIL_S) * 1_000
-        times = np.sort(random.uniform(at_ms - 4_000, at_ms, CALLS)).astype(int) + start_ms
-        for call, time_ms in enumerate(times.tolist()):
-            place = (time_ms - start_ms) // SLOT_MS
-            lines[place][number % PARTITIONS].append(_failing(name, call, time_ms))
-            decides[name] = place
-    slots = [
-        {part: record_batch(values, start_ms) for part, values in enumerate(slot) if values}
-        for slot in lines
-    ]
-    return slots, decides
+        times = np.sort(random.uniform(at_ms - 4_000, at_ms, CALLS)).astype(int)
+        for call, offset_ms in enumerate(times.tolist()):
+            decides[name] = offset_ms // SLOT_MS
+            event = _failing(name, call, start_ms + offset_ms)
+            failing.setdefault(decides[name], []).append(event)
+    return failing, decides
 
 
 def _failing(number: str, call: int, time_ms: int) -> bytes:
