@@ -21,6 +21,7 @@ from tests.faults.sites import EXACT
 from tests.faults.traffic import traffic
 from tests.faults.verdict import violations
 from tests.faults.world import Kind
+from tests.small_parts import small_parts
 
 EXACT_EVERY = 4
 """Each so many-th seed is an exact one."""
@@ -55,7 +56,8 @@ def run_seed(seed: int, *, without: frozenset[Fault] = frozenset()) -> Report:
     exact = kind == "exact"
     sent = traffic(seed, exact=exact)
     expected = with_answers(EXACT, sent, seed) if exact else None
-    with _quiet(), tempfile.TemporaryDirectory(dir=_SHM if _SHM.is_dir() else None) as name:
+    place = _SHM if _SHM.is_dir() else None
+    with _quiet(), small_parts(), tempfile.TemporaryDirectory(dir=place) as name:
         played = play(
             seed,
             Path(name),
