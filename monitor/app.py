@@ -28,6 +28,7 @@ from monitor.exporter.server import ExporterServer
 from monitor.indicators.compile import BEGINNING
 from monitor.recorder import StoreRecorder
 from monitor.running import loop
+from monitor.running.beside import ThreadBeside
 from monitor.running.parts import Parts
 from monitor.running.resume import load_state, resume, unfinished
 from monitor.running.standby import Stop, take_turns
@@ -175,6 +176,7 @@ class Daemon:
             engine=engine,
             store=store,
             checkpoints=checkpoints,
+            beside=ThreadBeside(),
             recorder=recorder,
             telephony=telephony,
             beat=beat,
@@ -190,6 +192,7 @@ class Daemon:
             yield parts, standing, worker
         finally:
             watchdog.stop()
+            parts.beside.close()
             if not worker.stop():
                 log.warning("deliveries_left", detail="they are sent after the next start")
             engine.source.close()

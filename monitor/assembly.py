@@ -5,8 +5,6 @@ Owns construction alone; order of start and stop is ``monitor.app``.
 
 from __future__ import annotations
 
-import io
-
 import polars as pl
 
 from monitor.clock import Clock
@@ -77,21 +75,8 @@ def widen_pending(engine: Engine) -> None:
     Needed wherever the rows were read for other rules.
     """
     judges = engine.judges
-    wanted = {
-        field: polars_dtype(field)
-        for field in sorted(judges.indicators.fields | judges.rules.fields)
-    }
-    state = engine.pending.snapshot()
-    if not state["rows"]:
-        return
-    rows = pl.read_ipc(io.BytesIO(state["rows"]))
-    missing = [
-        pl.lit(None, dtype).alias(name) for name, dtype in wanted.items() if name not in rows
-    ]
-    if missing:
-        buffer = io.BytesIO()
-        rows.with_columns(missing).write_ipc(buffer)
-        engine.pending.restore({**state, "rows": buffer.getvalue()})
+    fields = sorted(judges.indicators.fields | judges.rules.fields)
+    engine.pending.widen({field: polars_dtype(field) for field in fields})
 
 
 def open_source(config: Config, clock: Clock) -> Source:

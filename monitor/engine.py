@@ -154,6 +154,8 @@ class Engine:
         """The last tick that an earlier run of the same log had judged: inputs come after it."""
         self.silent_until = NEVER
         """Up to this tick records fill windows again, and everything else is known already."""
+        self.seen_until = NEVER
+        """Of that, which numbers were seen is known up to this tick only."""
         self.last: int | None = None
         """Judge no tick after this one; None: as far as the records go."""
         self._inputs: deque[Input] = deque()
@@ -377,7 +379,9 @@ class Engine:
         doubts = self.doubt.step(tick, judges.indicators.horizon_ms)
         if tick <= self.silent_until:
             while self._seen and self._seen[0][0] <= tick:
-                self._seen.popleft()
+                seen = self._seen.popleft()
+                if seen[0] > self.seen_until:
+                    judges.desk.observe(*seen)
             judges.indicators.step(tick)
             judges.rules.step(tick, judges.desk.held)
             self._ticked(tick, started)

@@ -11,11 +11,16 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from monitor.sealed import Sealed
+
 OVERFLOW = -1
 """The id of every key that found the table full."""
 
 OTHER = "\x1eother"
 """The name of the bucket that stands for all of these; no key has a control character in it."""
+
+STRETCH = 4_096
+"""Ids whose names make one part of a snapshot."""
 
 
 class KeyTable:
@@ -31,6 +36,8 @@ class KeyTable:
         self._ids: dict[str, int] = {}
         self._names: list[str | None] = []
         self._free: list[int] = []
+        self._sealed: list[Sealed | None] = []
+        """By stretch of ids, as far as asked for; None: its names have changed since."""
 
     def __len__(self) -> int:
         """Number of living keys."""
@@ -91,16 +98,26 @@ class KeyTable:
             else:
                 del self._ids[self.name(key)]
             self._names[key] = None
+            self._changed(key)
             self._free.append(key)
         self._free.sort(reverse=True)
 
-    def snapshot(self) -> list[str | None]:
-        """The table as a list indexed by id; None where an id is free."""
-        return list(self._names)
+    def snapshot(self) -> list[Sealed]:
+        """The names in order of their ids, None where an id is free; a part for each stretch."""
+        parts: list[Sealed] = []
+        for number, first in enumerate(range(0, len(self._names), STRETCH)):
+            part = self._sealed[number] if number < len(self._sealed) else None
+            parts.append(part or Sealed(self._names[first : first + STRETCH]))
+        self._sealed = list(parts)
+        return parts
 
-    def restore(self, names: Sequence[str | None]) -> None:
+    def restore(self, parts: Sequence[Sealed]) -> None:
         """Replace the table by one that :meth:`snapshot` gave."""
-        self._names = list(names)
+        stretches: list[list[str | None]] = [part.content() for part in parts]
+        self._names = [name for stretch in stretches for name in stretch]
+        sizes = [len(stretch) for stretch in stretches]
+        ours = max(sizes, default=0) <= STRETCH and all(size == STRETCH for size in sizes[:-1])
+        self._sealed = list(parts) if ours else []
         self._ids = {name: key for key, name in enumerate(self._names) if name is not None}
         self.other = self._ids.pop(OTHER, None)
         self._free = [key for key, name in enumerate(self._names) if name is None]
@@ -121,4 +138,9 @@ class KeyTable:
         else:
             key = len(self._names)
             self._names.append(name)
+        self._changed(key)
         return key
+
+    def _changed(self, key: int) -> None:
+        if key // STRETCH < len(self._sealed):
+            self._sealed[key // STRETCH] = None

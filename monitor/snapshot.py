@@ -198,6 +198,9 @@ class CheckpointStanding:
     saved_ms: int
     """Wall time."""
     size_bytes: int
+    """Of all that it is read from."""
+    written_bytes: int
+    """What was written for it; the rest was there."""
 
 
 @dataclass(frozen=True, slots=True)

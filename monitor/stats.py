@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 TICK_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+WRITE_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 DELAY_BUCKETS_S = (1.0, 2.5, 5.0, 7.5, 10.0, 15.0, 30.0, 60.0, 300.0, 1800.0, 7200.0)
 
 TOPICS_MAX = 1_000
@@ -69,7 +70,12 @@ class Stats:
     decision_delay: Timing = field(default_factory=lambda: Timing(DELAY_BUCKETS_S))
     """By tick: wall time when it was judged, less the effective time of its oldest event."""
     checkpoints: int = 0
-    checkpoint_time: Timing = field(default_factory=Timing)
+    checkpoint_time: Timing = field(default_factory=lambda: Timing(WRITE_BUCKETS_S))
+    """From when it was begun until it was durable."""
+    checkpoint_hold: Timing = field(default_factory=Timing)
+    """How long the engine did nothing else."""
+    checkpoints_delayed: int = 0
+    """Due while the one before was still being written."""
     reloads: Counter[str] = field(default_factory=Counter)
     """By result: ``ok``, ``refused``."""
 

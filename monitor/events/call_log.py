@@ -7,11 +7,13 @@ question touches few rows. What is learnt and who asks is ``monitor.events.enric
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+
+from monitor.sealed import Sealed, Stretches
 
 UInt64 = npt.NDArray[np.uint64]
 Int64 = npt.NDArray[np.int64]
@@ -28,9 +30,9 @@ _SAID = "__said"
 class _Chunk:
     """Immutable rows, found by the hash of their key."""
 
-    def __init__(self, frame: pl.DataFrame, key: str, blob: bytes | None = None) -> None:
+    def __init__(self, frame: pl.DataFrame, key: str, sealed: Sealed | None = None) -> None:
         self.frame = frame
-        self.blob = blob
+        self.sealed = _sealed(frame) if sealed is None else sealed
         self._key = key
         self._index: tuple[UInt64, Int64] | None = None
         """Hashes, ascending, and their rows; made when somebody asks: feedback is rare."""
@@ -49,11 +51,6 @@ class _Chunk:
             return None
         rows = np.concatenate([np.arange(first[i], first[i] + count[i]) for i in hit.tolist()])
         return self.frame[np.sort(order[rows])]
-
-    def to_blob(self) -> bytes:
-        if self.blob is None:
-            self.blob = _to_blob(self.frame)
-        return self.blob
 
 
 class CallLog:
@@ -74,6 +71,8 @@ class CallLog:
         self._schema = {name: pl.Int64 if name == SEQ else pl.String for name in columns}
         self._chunks: list[_Chunk] = []
         self._tail = pl.DataFrame(schema=self._schema)
+        self._stretches = Stretches()
+        """Of the tail."""
         self._folded = 0
 
     @property
@@ -93,7 +92,7 @@ class CallLog:
         self._tail = pl.concat([self._tail, rows])
         if self._tail.height >= CHUNK_ROWS:
             self._chunks.append(_Chunk(self._tail.rechunk(), self._key))
-            self._tail = self._tail.clear()
+            self._empty_tail()
 
     def last_known(self, asking: pl.DataFrame, since: pl.Expr) -> pl.DataFrame:
         """For each row of ``asking``, the last value there was of each name before it.
@@ -153,17 +152,30 @@ class CallLog:
         columns = [self._tail[self._key], *(chunk.frame[self._key] for chunk in self._chunks)]
         return set(pl.concat(columns).unique().to_list())
 
-    def snapshot(self) -> list[bytes]:
-        """Arrow IPC blobs, the open chunk last; those of full chunks are the same every time."""
-        return [*(chunk.to_blob() for chunk in self._chunks), _to_blob(self._tail)]
+    def snapshot(self) -> dict[str, list[Sealed]]:
+        """The full chunks, and stretches of the rest, each an Arrow IPC blob where it is stored.
 
-    def restore(self, blobs: Sequence[bytes]) -> None:
+        Those that were there before are the same every time.
+        """
+        tail = self._tail
+        stretches = self._stretches.upto(
+            tail.height, lambda begin, end: _sealed(tail.slice(begin, end - begin))
+        )
+        return {"full": [chunk.sealed for chunk in self._chunks], "rest": stretches}
+
+    def restore(self, state: Mapping[str, Sequence[Sealed]]) -> None:
         """Replace the table by one that :meth:`snapshot` gave."""
-        *full, tail = [pl.read_ipc(io.BytesIO(blob)) for blob in blobs]
+        full = [_read(part) for part in state["full"]]
         self._chunks = [
-            _Chunk(frame, self._key, blob) for frame, blob in zip(full, blobs, strict=False)
+            _Chunk(frame, self._key, part.held_as(frame, _to_blob))
+            for frame, part in zip(full, state["full"], strict=True)
         ]
-        self._tail = tail
+        rest = [_read(part) for part in state["rest"]]
+        self._tail = pl.concat([self._tail.clear(), *rest])
+        self._stretches = Stretches(
+            (frame.height, part.held_as(frame, _to_blob))
+            for frame, part in zip(rest, state["rest"], strict=True)
+        )
 
     def _fold(self) -> None:
         """One row a key: the last known values, at the place the key was last used."""
@@ -173,8 +185,19 @@ class CallLog:
 
     def _replace(self, frame: pl.DataFrame) -> None:
         self._chunks = [_Chunk(frame.select(*self._schema), self._key)]
-        self._tail = self._tail.clear()
+        self._empty_tail()
         self._folded = frame.height
+
+    def _empty_tail(self) -> None:
+        self._tail, self._stretches = self._tail.clear(), Stretches()
+
+
+def _sealed(frame: pl.DataFrame) -> Sealed:
+    return Sealed(frame, _to_blob)
+
+
+def _read(part: Sealed) -> pl.DataFrame:
+    return pl.read_ipc(io.BytesIO(part.content()))
 
 
 def _to_blob(frame: pl.DataFrame) -> bytes:

@@ -112,7 +112,7 @@ class Owners:
         return len(self._numbers)
 
     def snapshot(self) -> dict[str, Any]:
-        """Both tables as Arrow IPC blobs; full chunks are written once and given again."""
+        """Both tables; what was there before is written once and given again."""
         return {
             "seq": self._seq,
             "tick": self._tick,

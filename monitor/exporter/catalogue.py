@@ -261,11 +261,25 @@ DEAD_LETTERS_LOST = _counter(
     "Refused records that could not be kept: the queue, the topic or the disk did not take them.",
 )
 CHECKPOINTS = _counter("monitor_checkpoints_total", "Checkpoints saved.")
-CHECKPOINT_DURATION = _histogram("monitor_checkpoint_duration_seconds", "Time to save one.")
+CHECKPOINTS_DELAYED = _counter(
+    "monitor_checkpoints_delayed_total",
+    "Checkpoints that were due while the one before was still being written.",
+)
+CHECKPOINT_DURATION = _histogram(
+    "monitor_checkpoint_duration_seconds", "Time to save one, beside the engine's work."
+)
+CHECKPOINT_HOLD = _histogram(
+    "monitor_checkpoint_hold_seconds", "How long the engine does nothing else for one."
+)
 CHECKPOINT_SAVED = _gauge(
     "monitor_checkpoint_timestamp_seconds", "When the last checkpoint was saved."
 )
-CHECKPOINT_SIZE = _gauge("monitor_checkpoint_size_bytes", "Size of the last checkpoint.")
+CHECKPOINT_SIZE = _gauge(
+    "monitor_checkpoint_size_bytes", "Size of all that the last checkpoint is read from."
+)
+CHECKPOINT_WRITTEN = _gauge(
+    "monitor_checkpoint_written_bytes", "What was written for the last checkpoint."
+)
 DELIVERIES = _counter(
     "monitor_deliveries_total", "Deliveries tried: ok, or the error's class.", "receiver", "result"
 )

@@ -157,7 +157,10 @@ def _tables(snapshot: Snapshot) -> Iterator[Metric]:
 
 def _checkpoints(snapshot: Snapshot) -> Iterator[Metric]:
     yield single(names.CHECKPOINTS, snapshot.stats.checkpoints)
+    yield single(names.CHECKPOINTS_DELAYED, snapshot.stats.checkpoints_delayed)
     yield histogram(names.CHECKPOINT_DURATION, snapshot.stats.checkpoint_time)
+    yield histogram(names.CHECKPOINT_HOLD, snapshot.stats.checkpoint_hold)
     if snapshot.checkpoint is not None:
         yield single(names.CHECKPOINT_SAVED, snapshot.checkpoint.saved_ms / 1000)
         yield single(names.CHECKPOINT_SIZE, snapshot.checkpoint.size_bytes)
+        yield single(names.CHECKPOINT_WRITTEN, snapshot.checkpoint.written_bytes)

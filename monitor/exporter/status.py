@@ -85,6 +85,7 @@ def document(snapshot: Snapshot | None, now_ms: int, unready: list[Unready]) -> 
             "saved": iso(snapshot.checkpoint.saved_ms),
             "age_s": _age(now_ms, snapshot.checkpoint.saved_ms),
             "size_bytes": snapshot.checkpoint.size_bytes,
+            "written_bytes": snapshot.checkpoint.written_bytes,
         },
         "totals": _totals(snapshot),
     }

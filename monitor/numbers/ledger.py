@@ -21,10 +21,11 @@ from monitor.decisions import (
 )
 from monitor.numbers.guards import Verdict
 from monitor.numbers.lifecycle import IN_SERVICE, Event, State, after
-from monitor.numbers.record import REMEMBERED_MAX, Record
+from monitor.numbers.record import REMEMBERED_MAX, Record, plain_records
 from monitor.numbers.requests import NOTHING_TO_DO, answer_id
 from monitor.numbers.settings import NumbersSettings
 from monitor.numbers.terms import pause_ms
+from monitor.sealed import Later, plain
 
 __all__ = ["NOTHING_TO_DO", "DeskStep", "Ledger"]
 
@@ -243,15 +244,17 @@ class Ledger:
 
     def snapshot(self) -> dict[str, Any]:
         """All records, in order of their numbers."""
+        pictures = [self.records[number].picture() for number in sorted(self.records)]
         return {
             "ordinal_floor": self.ordinal_floor,
-            "records": [self.records[number].snapshot() for number in sorted(self.records)],
+            "records": Later(pictures, plain_records),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from what :meth:`snapshot` gave."""
         self.ordinal_floor = state["ordinal_floor"]
-        self.records = {item["number"]: Record.restored(item) for item in state["records"]}
+        records = plain(state["records"])
+        self.records = {item["number"]: Record.restored(item) for item in records}
         everything = self.records.values()
         self.held = {r.number for r in everything if r.state not in IN_SERVICE}
         self.wanted = {r.number for r in everything if r.state is State.WANTED}

@@ -12,6 +12,7 @@ from collections.abc import Callable, Container, Iterator
 from typing import Any, Final
 
 from monitor.numbers.guards import PoolStanding
+from monitor.numbers.seen import SeenLayers, over
 from monitor.numbers.settings import PoolsSettings
 
 UNASSIGNED: Final = "unassigned"
@@ -34,6 +35,10 @@ class PoolBook:
         """Numbers left out because the book was full, since construction."""
         self._normalise = normalise
         self._seen: dict[str, dict[str, int]] = {}
+        self._layers = SeenLayers()
+        """What the last snapshot had of ``_seen``."""
+        self._changed: dict[str, None] = {}
+        """Numbers of which it has something else; kept once there was a snapshot."""
         self.reconfigure(settings, numbers_max=numbers_max)
 
     def reconfigure(self, settings: PoolsSettings, *, numbers_max: int) -> None:
@@ -47,8 +52,7 @@ class PoolBook:
                 if pool not in pools:
                     pools.append(pool)
         self._listed = {number: tuple(pools) for number, pools in listed.items()}
-        self._seen = {n: pools for n, pools in self._seen.items() if n not in self._listed}
-        self._count()
+        self._drop_listed()
 
     def __contains__(self, number: object) -> bool:
         """Whether the number is listed or was seen lately."""
@@ -91,6 +95,7 @@ class PoolBook:
                 self.overflowed += 1
                 return False
             pools = self._seen[number] = {}
+        self._note(number)
         if campaign is not None:
             self._enter(pools, campaign, tick)
             if campaign != UNASSIGNED:
@@ -111,8 +116,11 @@ class PoolBook:
         """
         for number in [n for n in self._seen if n not in keep]:
             pools = self._seen[number]
-            for pool in [p for p, seen in pools.items() if seen < cutoff]:
+            gone = [p for p, seen in pools.items() if seen < cutoff]
+            for pool in gone:
                 self._leave(pools, pool)
+            if gone:
+                self._note(number)
             if not pools:
                 del self._seen[number]
 
@@ -131,20 +139,28 @@ class PoolBook:
 
     def snapshot(self) -> dict[str, Any]:
         """What traffic showed; the inventory comes from the configuration."""
-        return {
-            "seen": {number: dict(pools) for number, pools in self._seen.items()},
-            "overflowed": self.overflowed,
-        }
+        changed = self._changed if self._layers else self._seen
+        self._layers.put({number: dict(self._seen.get(number, {})) for number in changed})
+        self._changed = {}
+        return {"seen": self._layers.layers(), "overflowed": self.overflowed}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from what :meth:`snapshot` gave."""
-        self._seen = {
-            number: dict(pools)
-            for number, pools in state["seen"].items()
-            if number not in self._listed
-        }
+        self._seen = {number: pools for number, pools in over(state["seen"]).items() if pools}
         self.overflowed = state["overflowed"]
+        self._layers, self._changed = SeenLayers(state["seen"]), {}
+        self._drop_listed()
+
+    def _drop_listed(self) -> None:
+        """What is listed is in its pools whatever traffic shows."""
+        for number in [number for number in self._seen if number in self._listed]:
+            del self._seen[number]
+            self._note(number)
         self._count()
+
+    def _note(self, number: str) -> None:
+        if self._layers:
+            self._changed[number] = None
 
     def _enter(self, pools: dict[str, int], pool: str, tick: int) -> None:
         if pool not in pools:

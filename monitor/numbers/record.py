@@ -6,7 +6,9 @@ Owns the fields, their checkpoint form and the timers. What happens when a timer
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any, Literal
 
 from monitor.numbers.causes import Cause, later, leading
@@ -62,19 +64,14 @@ class Record:
     changes: int = 0
     """Audit rows so far."""
 
-    def snapshot(self) -> dict[str, Any]:
-        """All fields as plain values."""
-        state = {item.name: getattr(self, item.name) for item in fields(self)}
-        return state | {
-            "state": str(self.state),
-            "causes": [cause.snapshot() for cause in self.causes],
-            "closes": list(self.closes),
-            "refused": list(self.refused),
-        }
+    def picture(self) -> tuple[Any, ...]:
+        """All fields, for :func:`plain_records`; lists among them are replaced, never changed."""
+        picture: tuple[Any, ...] = _VALUES(self)
+        return picture
 
     @classmethod
     def restored(cls, state: dict[str, Any]) -> Record:
-        """The record that :meth:`snapshot` was taken of."""
+        """The record that was made plain."""
         lists = {"closes": list(state["closes"]), "refused": list(state["refused"])}
         causes = [Cause(**cause) for cause in state["causes"]]
         return cls(**(state | lists | {"state": State(state["state"]), "causes": causes}))
@@ -130,4 +127,17 @@ class Record:
         return due
 
 
+def plain_records(pictures: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    """Records as plain values, for :meth:`Record.restored`."""
+    return [_plain(picture) for picture in pictures]
+
+
+def _plain(picture: tuple[Any, ...]) -> dict[str, Any]:
+    state = dict(zip(_NAMES, picture, strict=True))
+    causes = [cause.snapshot() for cause in state["causes"]]
+    return state | {"state": str(state["state"]), "causes": causes}
+
+
+_NAMES = tuple(item.name for item in fields(Record))
+_VALUES = attrgetter(*_NAMES)
 _ORDER: dict[Timer, int] = {"let_go": 0, "ttl_over": 1, "retried": 2, "terms": 3}

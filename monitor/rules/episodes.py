@@ -6,8 +6,9 @@ repetitions. When a row changes state is ``monitor.rules.lifecycle``'s table.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any
 
 from monitor.decisions import (
@@ -24,6 +25,7 @@ from monitor.decisions import (
 from monitor.rules.levels import LEVELS
 from monitor.rules.lifecycle import State
 from monitor.rules.model import Rule
+from monitor.sealed import Later, plain
 
 NEVER = -1
 
@@ -54,26 +56,55 @@ class Row:
         """The scope as ids and orders see it."""
         return scope_text(self.scope)
 
-    def snapshot(self) -> dict[str, Any]:
-        """Plain values only, for :meth:`restore`."""
-        plain = {f.name: getattr(self, f.name) for f in fields(self)}
-        plain["scope"] = [list(pair) for pair in self.scope]
-        plain["state"] = str(self.state)
-        plain["figures"] = {f.name: getattr(self.figures, f.name) for f in fields(self.figures)}
-        plain["evidence"] = {f.name: getattr(self.evidence, f.name) for f in fields(self.evidence)}
-        plain["breach_since"] = dict(self.breach_since)
-        return plain
+    def picture(self) -> tuple[Any, ...]:
+        """All fields as they are now, for :func:`plain_row`."""
+        picture: tuple[Any, ...] = _VALUES(self)
+        return (*picture, dict(self.breach_since))
 
     @classmethod
-    def restore(cls, plain: Mapping[str, Any]) -> Row:
-        """The row that :meth:`snapshot` wrote."""
-        values = dict(plain)
-        values["scope"] = tuple((name, value) for name, value in plain["scope"])
-        values["state"] = State(plain["state"])
-        values["figures"] = Figures(**plain["figures"])
-        values["evidence"] = Evidence(**plain["evidence"])
-        values["breach_since"] = dict(plain["breach_since"])
+    def restore(cls, row: Mapping[str, Any]) -> Row:
+        """The row that :func:`plain_row` wrote."""
+        values = dict(row)
+        values["scope"] = tuple((name, value) for name, value in row["scope"])
+        values["state"] = State(row["state"])
+        values["figures"] = Figures(**row["figures"])
+        values["evidence"] = Evidence(**row["evidence"])
+        values["breach_since"] = dict(row["breach_since"])
         return cls(**values)
+
+
+def pictures(rows: Mapping[Any, Row]) -> Later:
+    """Rows by their key, for :func:`restored`; made plain where they are written."""
+    return Later([(key, rows[key].picture()) for key in sorted(rows)], _plain_rows)
+
+
+def restored(state: Later | Sequence[Mapping[str, Any]]) -> dict[Any, Row]:
+    """The rows of :func:`pictures`."""
+    return {entry["key"]: Row.restore(entry["row"]) for entry in plain(state)}
+
+
+def plain_row(picture: tuple[Any, ...]) -> dict[str, Any]:
+    """Plain values only, for :meth:`Row.restore`."""
+    *values, breach_since = picture
+    row = dict(zip(_NAMES, values, strict=True))
+    row["scope"] = [list(pair) for pair in row["scope"]]
+    row["state"] = str(row["state"])
+    row["figures"] = dict(zip(_FIGURES, attrgetter(*_FIGURES)(row["figures"]), strict=True))
+    row["evidence"] = dict(zip(_EVIDENCE, attrgetter(*_EVIDENCE)(row["evidence"]), strict=True))
+    row["breach_since"] = breach_since
+    return row
+
+
+def _plain_rows(rows: Sequence[tuple[Any, tuple[Any, ...]]]) -> list[dict[str, Any]]:
+    return [{"key": key, "row": plain_row(picture)} for key, picture in rows]
+
+
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(item.name for item in fields(kind))
+
+
+_NAMES, _FIGURES, _EVIDENCE = _names(Row), _names(Figures), _names(Evidence)
+_VALUES = attrgetter(*_NAMES)
 
 
 def rank(level: Level) -> int:

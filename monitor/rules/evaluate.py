@@ -17,7 +17,7 @@ import polars as pl
 import structlog
 
 from monitor.decisions import Alert, Cleared, Want, derive_id
-from monitor.rules.episodes import Row, order_alert, order_want
+from monitor.rules.episodes import Row, order_alert, order_want, plain_row
 from monitor.rules.event_rule import EventRule
 from monitor.rules.figure_rule import FigureRule
 from monitor.rules.model import Rule
@@ -25,6 +25,7 @@ from monitor.rules.parted import Parted, releasing
 from monitor.rules.ports import FigureSource
 from monitor.rules.standing import RuleStates, rule_standing, standing
 from monitor.rules.where import condition, fields_of
+from monitor.sealed import plain
 
 log = structlog.get_logger(__name__)
 
@@ -241,7 +242,7 @@ class RuleBook:
                     "rule": orphan.rule,
                     "route": orphan.route,
                     "shadow": orphan.shadow,
-                    "row": orphan.row.snapshot(),
+                    "row": plain_row(orphan.row.picture()),
                 }
                 for orphan in self._orphans
             ],
@@ -260,7 +261,8 @@ class RuleBook:
             if mark in judges:
                 judges[mark].restore(entry["state"])
                 continue
-            rows = [saved["row"] for saved in entry["state"]["rows"] if saved["row"]["episode"]]
+            saved = plain(entry["state"]["rows"])
+            rows = [each["row"] for each in saved if each["row"]["episode"]]
             self._orphans += [_orphan({**entry, "rule": entry["id"]}, row) for row in rows]
         log.info("rules_restored", kept=len(set(judges) & set(state["rules"])), rules=len(judges))
 

@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from monitor.decisions import Alert, Cleared, Evidence, Figures, Scope, Want, scope_text
-from monitor.rules.episodes import NEVER, Episodes, Row
+from monitor.rules.episodes import NEVER, Episodes, Row, pictures, restored
 from monitor.rules.lifecycle import State
 from monitor.rules.model import Rule
 from monitor.rules.parted import releasing
@@ -233,7 +233,7 @@ class EventRule:
     def snapshot(self) -> dict[str, Any]:
         """Everything that a restart must not lose."""
         return {
-            "rows": [{"key": key, "row": self.rows[key].snapshot()} for key in sorted(self.rows)],
+            "rows": pictures(self.rows),
             "wave": self._wave.snapshot(),
             "marked": [[text, tick] for text, tick in self._marked.items()],
             "waiting": [
@@ -245,7 +245,7 @@ class EventRule:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over what :meth:`snapshot` gave."""
-        self.rows = {entry["key"]: Row.restore(entry["row"]) for entry in state["rows"]}
+        self.rows = restored(state["rows"])
         self._marked = dict(state["marked"])
         self._wave.restore(state["wave"])
         self._waiting = {}

@@ -153,21 +153,16 @@ class Detector:
         return np.flatnonzero(self._mean).astype(np.int64)
 
     def snapshot(self) -> dict[str, Any]:
-        """The state, for :meth:`restore`; sparse, ascending ids."""
-        ids = np.flatnonzero(self._last != _NEVER).astype(np.int64)
-        return {"ids": ids, "m": self._m[ids], "last": self._last[ids]}
+        """The state, for :meth:`restore`; by id, as far as any has been fed."""
+        fed = np.flatnonzero(self._last != _NEVER)
+        size = int(fed[-1]) + 1 if len(fed) else 0
+        return {"m": self._m[:size].copy(), "last": self._last[:size].copy()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over the state that :meth:`snapshot` gave."""
-        ids: Int64 = state["ids"]
-        self._m = np.zeros((0, len(ALTERNATIVES)))
-        self._mean = np.zeros(0)
-        self._last = np.zeros(0, dtype=np.int64)
-        if len(ids):
-            self._grow(int(ids.max()) + 1)
-            self._m[ids] = state["m"]
-            self._mean[ids] = _mean(state["m"])
-            self._last[ids] = state["last"]
+        self._m = state["m"].copy()
+        self._mean = _mean(self._m)
+        self._last = state["last"].copy()
 
     def _ratio(self, bad: Int64, good: Int64) -> Float64:
         """The likelihood ratio of each group for each alternative, shape ``(n, alternatives)``."""

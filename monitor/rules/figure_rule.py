@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from monitor.decisions import Alert, Want
-from monitor.rules.episodes import NEVER, Episodes, Row
+from monitor.rules.episodes import NEVER, Episodes, Row, pictures, restored
 from monitor.rules.judge import Judgement, RuleJudge
 from monitor.rules.lifecycle import State
 from monitor.rules.model import Rule
@@ -275,7 +275,7 @@ class FigureRule:
     def snapshot(self) -> dict[str, Any]:
         """Everything that a restart must not lose."""
         return {
-            "rows": [{"key": key, "row": self.rows[key].snapshot()} for key in sorted(self.rows)],
+            "rows": pictures(self.rows),
             "known": self._known.copy(),
             "covered": list(self._covered),
             "resting": self._resting,
@@ -288,7 +288,7 @@ class FigureRule:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over what :meth:`snapshot` gave; the key table must hold the same ids."""
-        self.rows = {entry["key"]: Row.restore(entry["row"]) for entry in state["rows"]}
+        self.rows = restored(state["rows"])
         self._known = state["known"].copy()
         self._cover(state["covered"])
         self._covers_at = None

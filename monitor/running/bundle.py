@@ -17,6 +17,7 @@ from typing import Any, Final
 import yaml
 
 from monitor.errors import ConfigError
+from monitor.sealed import plain
 from monitor.site import Site, load_site
 
 Bundle = dict[str, Any]
@@ -82,11 +83,10 @@ def unbundled(bundle: Mapping[str, Any], *, today: Site, known_as: str) -> Site:
 
 def site_before(state: Mapping[str, Any], today: Site) -> Site | None:
     """The site that a checkpoint was written under; None when it cannot be had any more."""
-    bundle = state.get("site")
-    if bundle is None:  # older programs kept none
+    if "site" not in state:  # older programs kept none
         return None
     try:
-        return unbundled(bundle, today=today, known_as=state["config"])
+        return unbundled(plain(state["site"]), today=today, known_as=state["config"])
     except (ConfigError, OSError):
         return None
 

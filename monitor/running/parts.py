@@ -14,6 +14,7 @@ from monitor.clock import Clock
 from monitor.engine import Engine
 from monitor.indicators.compile import BEGINNING
 from monitor.recorder import StoreRecorder
+from monitor.running.beside import Beside
 from monitor.running.watchdog import Beat
 from monitor.site import Site
 from monitor.snapshot import Board
@@ -57,6 +58,8 @@ class Parts:
     engine: Engine
     store: Store
     checkpoints: CheckpointStore
+    beside: Beside
+    """Where they are written."""
     recorder: StoreRecorder
     telephony: Telephony
     beat: Beat

@@ -17,6 +17,7 @@ from monitor.running import bounds
 from monitor.running.parts import Parts, begun
 from monitor.site import Site
 from monitor.snapshot import CheckpointStanding, Unready
+from monitor.store.checkpoint import Saved
 
 log = structlog.get_logger(__name__)
 
@@ -43,9 +44,10 @@ class Standing:
         self._around.config_hash = site.hash
         self._around.agents = _places(site)
 
-    def checkpointed(self, size: int) -> None:
-        """A checkpoint of ``size`` bytes was written."""
-        self._around.checkpoint = CheckpointStanding(self._parts.clock.now_ms(), size)
+    def checkpointed(self, saved: Saved) -> None:
+        """A checkpoint is durable."""
+        now_ms = self._parts.clock.now_ms()
+        self._around.checkpoint = CheckpointStanding(now_ms, saved.size, saved.written)
 
     def source(self, unavailable: str = "") -> None:
         """The source cannot be read for this reason; empty: it can be."""

@@ -1,6 +1,6 @@
 """Checkpoints in PostgreSQL, where a stand-by on another machine finds them.
 
-Owns their two tables. The content is byte for byte that of the files
+Owns their tables. The files are byte for byte those of the directory
 (``monitor.store.checkpoint_format``), cut into chunks. They are written over a connection of their
 own and without the writer's turn, so no decision waits for them; packing and unpacking go through a
 temporary file, so the database waits for neither. The lease is asked last, right before the
@@ -10,12 +10,11 @@ commit, so a takeover waits for no upload.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import count
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
-import structlog
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -35,13 +34,13 @@ from sqlalchemy import (
 )
 
 from monitor.errors import CheckpointError, StoreError
-from monitor.store.checkpoint import KEPT
-from monitor.store.checkpoint_format import read, write
+from monitor.store.checkpoint import ShelvedCheckpoints
+from monitor.store.checkpoint_format import Kind, Written
+from monitor.store.database import Fence
 from monitor.store.lease import fence
 from monitor.store.postgres import PostgresDatabase
 from monitor.store.settings import StoreSettings
-
-log = structlog.get_logger(__name__)
+from monitor.store.shelf import Addition, Blob
 
 CHUNK_BYTES: Final = 2**20
 _IN_MEMORY_BYTES = 64 * 2**20
@@ -61,13 +60,19 @@ CHUNKS = Table(
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("content", LargeBinary, nullable=False),
 )
-# The chunks are compressed already.
-_PLAIN_STORAGE = text(f"ALTER TABLE {CHUNKS.name} ALTER COLUMN content SET STORAGE EXTERNAL")
+PARTS = Table(
+    "monitor_checkpoint_parts",
+    _METADATA,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("content", LargeBinary, nullable=False),
+)
+_TABLES: Final[dict[Kind, Table]] = {"root": CHUNKS, "parts": PARTS}
 _NEXT = text(f"SELECT nextval(pg_get_serial_sequence('{CHECKPOINTS.name}', 'number'))")
 
 
-class CheckpointRows:
-    """The checkpoints in one database. One thread uses it."""
+class CheckpointRows(ShelvedCheckpoints):
+    """The checkpoints in one database. One thread at a time uses it."""
 
     def __init__(self, settings: StoreSettings, *, token: int | None = None) -> None:
         """Nothing is connected yet. ``token``: of the lease, to save; reading needs none.
@@ -75,89 +80,127 @@ class CheckpointRows:
         Raises:
             StoreError: ``store.url`` is not set or wrong, or psycopg is not installed.
         """
+        super().__init__(RowShelf(settings, None if token is None else fence(settings, token)))
+
+
+class RowShelf:
+    """The tables as a :class:`monitor.store.shelf.Shelf`."""
+
+    def __init__(self, settings: StoreSettings, held: Fence | None) -> None:
+        """``held`` asks for the lease; None: nothing can be added."""
         self._database = PostgresDatabase(settings, connections=2)
-        self._fence = None if token is None else fence(settings, token)
+        self._fence = held
         self._made = False
 
-    def save(self, state: dict[str, Any]) -> int:
-        """See :meth:`monitor.store.checkpoint.CheckpointStore.save`.
+    def sizes(self) -> dict[Blob, int]:
+        """See :meth:`monitor.store.shelf.Shelf.sizes`."""
+        found: dict[Blob, int] = {}
+        with self._database.read() as connection:
+            there = set(inspect(connection).get_table_names())
+            if CHECKPOINTS.name in there:
+                rows = connection.execute(select(CHECKPOINTS.c.number, CHECKPOINTS.c.size))
+                found |= {Blob("root", number): size for number, size in rows}
+            if PARTS.name in there:
+                size = func.sum(func.length(PARTS.c.content))
+                rows = connection.execute(select(PARTS.c.number, size).group_by(PARTS.c.number))
+                found |= {Blob("parts", number): int(size) for number, size in rows}
+        return found
+
+    @contextmanager
+    def opened(self, blob: Blob) -> Iterator[BinaryIO]:
+        """See :meth:`monitor.store.shelf.Shelf.opened`."""
+        with _staging() as file:
+            with self._database.read() as connection:
+                _download(connection, blob, file)
+            if blob.kind == "parts" and file.tell() == 0:
+                raise CheckpointError("it is not there")
+            yield file
+
+    @contextmanager
+    def adding(self) -> Iterator[Addition]:
+        """See :meth:`monitor.store.shelf.Shelf.adding`.
 
         Raises:
             LeaseLost: another daemon is the active one; nothing was kept.
         """
         if self._fence is None:
             raise StoreError("checkpoints are saved by the holder of the lease alone")
-        with _staging() as file:
-            size = write(file, state)
-            file.seek(0)
-            self._make()
-            with self._database.aside() as connection:
-                number = int(connection.scalars(_NEXT).one())
-                _upload(connection, number, file)
-                row = {"number": number, "size": size}
-                connection.execute(insert(CHECKPOINTS).values(row))
-                _forget_old(connection)
-                self._fence(connection)
-        return size
+        with ExitStack() as staged:
+            yield _RowAddition(self._database, self._fence, staged, self._make)
 
-    def load(self) -> dict[str, Any] | None:
-        """See :meth:`monitor.store.checkpoint.CheckpointStore.load`."""
-        faults: list[str] = []
-        for number in self._numbers():
-            try:
-                with _staging() as file:
-                    with self._database.read() as connection:
-                        _download(connection, number, file)
-                    return read(file)
-            except CheckpointError as error:
-                log.warning("checkpoint_unreadable", number=number, detail=str(error))
-                faults.append(f"{number}: {error}")
-        if faults:
-            msg = f"store {self._database.name}: no checkpoint can be read: " + "; ".join(faults)
-            raise CheckpointError(msg)
-        return None
+    def titled(self, blob: Blob) -> str:
+        """See :meth:`monitor.store.shelf.Shelf.titled`."""
+        what = "checkpoint" if blob.kind == "root" else "parts"
+        return f"store {self._database.name}: {what} {blob.number}"
 
     def close(self) -> None:
         """Close the connections; twice is fine."""
         self._database.close()
 
-    def _numbers(self) -> list[int]:
-        """Of those that are there, the newest first."""
-        with self._database.read() as connection:
-            if not inspect(connection).has_table(CHECKPOINTS.name):
-                return []
-            newest = select(CHECKPOINTS.c.number).order_by(CHECKPOINTS.c.number.desc())
-            return list(connection.scalars(newest))
-
     def _make(self) -> None:
         if self._made:
             return
         with self._database.write() as connection:  # under the advisory lock: made once
-            if not inspect(connection).has_table(CHECKPOINTS.name):
-                _METADATA.create_all(connection)
-                connection.execute(_PLAIN_STORAGE)
+            there = set(inspect(connection).get_table_names())
+            _METADATA.create_all(connection)
+            for table in _TABLES.values():
+                if table.name not in there:  # its chunks are compressed already
+                    plain = f"ALTER TABLE {table.name} ALTER COLUMN content SET STORAGE EXTERNAL"
+                    connection.execute(text(plain))
         self._made = True
 
 
-def _upload(connection: Connection, number: int, file: BinaryIO) -> None:
+class _RowAddition:
+    """Files that are packed, and uploaded when they are committed."""
+
+    def __init__(
+        self, database: PostgresDatabase, held: Fence, staged: ExitStack, make: Callable[[], None]
+    ) -> None:
+        self._database = database
+        self._fence = held
+        self._staged = staged
+        self._make = make
+        self._files: dict[Kind, tuple[BinaryIO, Written]] = {}
+
+    def write(self, kind: Kind, content: Callable[[BinaryIO], Written]) -> Written:
+        file = self._staged.enter_context(_staging())
+        written = content(file)
+        self._files[kind] = file, written
+        return written
+
+    def commit(self, gone: Iterable[Blob]) -> int:
+        self._make()
+        with self._database.aside() as connection:
+            number = int(connection.scalars(_NEXT).one())
+            for kind, (file, _) in self._files.items():
+                file.seek(0)
+                _upload(connection, Blob(kind, number), file)
+            row = {"number": number, "size": self._files["root"][1].size}
+            connection.execute(insert(CHECKPOINTS).values(row))
+            for kind, table in _TABLES.items():
+                numbers = [blob.number for blob in gone if blob.kind == kind]
+                connection.execute(delete(table).where(table.c.number.in_(numbers)))
+                if kind == "root":
+                    old = CHECKPOINTS.c.number.in_(numbers)
+                    connection.execute(delete(CHECKPOINTS).where(old))
+            self._fence(connection)
+        return number
+
+
+def _upload(connection: Connection, blob: Blob, file: BinaryIO) -> None:
     for position in count():
         content = file.read(CHUNK_BYTES)
         if not content:
             return
-        row = {"number": number, "position": position, "content": content}
-        connection.execute(insert(CHUNKS).values(row))
+        row = {"number": blob.number, "position": position, "content": content}
+        connection.execute(insert(_TABLES[blob.kind]).values(row))
 
 
-def _download(connection: Connection, number: int, file: BinaryIO) -> None:
-    contents = select(CHUNKS.c.content).where(CHUNKS.c.number == number).order_by(CHUNKS.c.position)
-    file.writelines(connection.scalars(contents.execution_options(yield_per=1)))
-
-
-def _forget_old(connection: Connection) -> None:
-    newest = select(CHECKPOINTS.c.number).order_by(CHECKPOINTS.c.number.desc()).limit(KEPT)
-    kept = list(connection.scalars(newest))
-    connection.execute(delete(CHECKPOINTS).where(CHECKPOINTS.c.number < kept[-1]))
-    connection.execute(delete(CHUNKS).where(CHUNKS.c.number < kept[-1]))
+def _download(connection: Connection, blob: Blob, file: BinaryIO) -> None:
+    table = _TABLES[blob.kind]
+    contents = select(table.c.content).where(table.c.number == blob.number)
+    contents = contents.order_by(table.c.position).execution_options(yield_per=1)
+    file.writelines(connection.scalars(contents))
 
 
 @contextmanager

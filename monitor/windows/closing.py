@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from monitor.windows.arrays import Bool, Combine, Int64
-from monitor.windows.panes import PaneTable, pane_rows, snapshot_pane
+from monitor.windows.panes import PaneTable, snapshot_pane
 from monitor.windows.spec import WindowSpec
 
 
@@ -83,7 +83,7 @@ class Closing:
             alive[self._table.total()[0]] = np.True_
 
     def snapshot(self) -> dict[str, Any] | None:
-        """The period as plain values."""
+        """The period, for :meth:`restore`."""
         return None if self._table is None else snapshot_pane(self._start, self._table)
 
     def restore(self, state: dict[str, Any] | None, columns: list[int], missing: int) -> None:
@@ -91,6 +91,6 @@ class Closing:
         if state is None:
             return
         self._table = PaneTable(self._combine)
-        self._table.add(*pane_rows(state, columns, missing))
+        self._table.restore(state["parts"], columns, missing)
         self._start = int(state["start"])
         self.final = final_tick(self._spec, self._start, self._lateness_ms)

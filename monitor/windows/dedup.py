@@ -17,12 +17,13 @@ import numpy.typing as npt
 import polars as pl
 
 from monitor.compiled.tables import add_ids, move_ids
+from monitor.sealed import Sealed, Stretches
 from monitor.windows.ids import halves
 
 UInt64 = npt.NDArray[np.uint64]
 
 CHUNK_IDS = 32_768
-"""Ids of a sealed chunk: packed once, and the same blob in every checkpoint from then on."""
+"""Ids of a full chunk: packed once, and the same part of every snapshot from then on."""
 _SLOTS_AT_FIRST = 2**12
 
 
@@ -89,8 +90,8 @@ class Dedup:
         """State for a checkpoint; what it costs is the ids since the last one."""
         return {
             "generation": self._generation,
-            "current": self._current.blobs(),
-            "previous": self._previous.blobs(),
+            "current": self._current.parts(),
+            "previous": self._previous.parts(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -113,21 +114,24 @@ class _Ids:
     The table holds 128 bits of each (``monitor.windows.ids``). Nothing of it is written down.
     """
 
-    def __init__(self, blobs: Iterable[bytes] = ()) -> None:
+    def __init__(self, parts: Iterable[Sealed] = ()) -> None:
         self._table = np.zeros((_SLOTS_AT_FIRST, 2), np.uint64)
         self._size = 0
-        self._sealed: list[bytes] = []
+        self._full: list[Sealed] = []
         self._open: list[pl.Series] = []
         self._open_size = 0
+        stretches: list[tuple[int, Sealed]] = []
         nothing = np.zeros((1, 2), np.uint64)
-        for blob in blobs:
-            ids = unpacked(blob)
+        for part in parts:
+            ids = unpacked(part.content())
             self._remember(ids, nothing, len(ids))
             if len(ids) == CHUNK_IDS:
-                self._sealed.append(blob)
+                self._full.append(part)
             else:
                 self._open.append(ids)
                 self._open_size += len(ids)
+                stretches.append((len(ids), part))
+        self._stretches = Stretches(stretches)
 
     def __len__(self) -> int:
         return self._size
@@ -157,16 +161,35 @@ class _Ids:
         self._size += add_ids(low, high, self._table, before, room, first, doubtful)
         return pl.Series(first), pl.Series(doubtful)
 
-    def blobs(self) -> list[bytes]:
-        """All ids, packed."""
+    def parts(self) -> list[Sealed]:
+        """All ids, to be packed where they are written."""
         if self._open_size == 0:
-            return list(self._sealed)
+            return list(self._full)
         ids = pl.concat(self._open)
         while len(ids) >= CHUNK_IDS:
-            self._sealed.append(packed(ids.head(CHUNK_IDS)))
-            ids = ids.slice(CHUNK_IDS)
+            self._full.append(_sealed(ids.head(CHUNK_IDS)))
+            ids, self._stretches = ids.slice(CHUNK_IDS), Stretches()
         self._open, self._open_size = [ids], len(ids)
-        return [*self._sealed, packed(ids)] if len(ids) else list(self._sealed)
+        rest = self._stretches.upto(
+            len(ids), lambda begin, end: _sealed(ids.slice(begin, end - begin))
+        )
+        return [*self._full, *rest]
+
+
+class _Pack:
+    """Ids that let their strings go once they are packed."""
+
+    def __init__(self, ids: pl.Series) -> None:
+        self._held: pl.Series | bytes = ids
+
+    def bytes(self) -> bytes:
+        if isinstance(self._held, pl.Series):
+            self._held = packed(self._held)
+        return self._held
+
+
+def _sealed(ids: pl.Series) -> Sealed:
+    return Sealed(_Pack(ids), _Pack.bytes)
 
 
 def packed(ids: pl.Series | Sequence[str]) -> bytes:

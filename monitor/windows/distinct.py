@@ -121,7 +121,7 @@ class DistinctPairs:
         return gone
 
     def snapshot(self) -> dict[str, Any]:
-        """Pairs and closing periods as plain values; counts follow from them."""
+        """Pairs and closing periods; counts follow from them."""
         size = self._pairs.size
         return {
             "pairs": self._pairs.snapshot(),
@@ -135,8 +135,9 @@ class DistinctPairs:
         self._pairs.restore(state["pairs"])
         self.overflowed = int(state["overflowed"])
         self.last = np.array(state["last"], dtype=np.int64).reshape(-1, self.last.shape[1])
+        names = [name for part in state["pairs"] for name in part.content()]
         self.key = column(
-            [-1 if name is None else int(name.partition("\x1f")[0]) for name in state["pairs"]]
+            [-1 if name is None else int(name.partition("\x1f")[0]) for name in names]
         )
         living = self._pairs.living()
         met = self.last[living].min(axis=1, initial=np.iinfo(np.int64).max)

@@ -13,7 +13,7 @@ import numpy as np
 
 from monitor.windows.arrays import Int64, column, grown, reduce_by_key
 from monitor.windows.closing import Closing
-from monitor.windows.panes import Panes, PaneTable, pane_rows
+from monitor.windows.panes import Panes, PaneTable
 from monitor.windows.spec import WindowSpec
 
 NONE = int(np.iinfo(np.int64).min)
@@ -58,16 +58,15 @@ class Extremes:
         return column(self._best[ids, index])
 
     def snapshot(self) -> dict[str, Any]:
-        """Panes and the closing period as plain values; the maxima follow from them."""
+        """Panes and the closing period; the maxima follow from them."""
         return {"panes": self._panes.snapshot(), "closing": self.closing.snapshot()}
 
     def restore(self, state: dict[str, Any], columns: list[int], keys_size: int) -> None:
         """Take over a snapshot; ``columns`` as in :func:`pane_rows`. The table was fresh."""
         self._best = grown(self._best, keys_size, NONE)
         for pane in state["panes"]:
-            keys, values = pane_rows(pane, columns, NONE)
-            self._best[keys] = np.maximum(self._best[keys], values)
-            self._panes.add_to(int(pane["start"]), keys, values)
+            for keys, values in self._panes.restore(pane, columns, NONE):
+                self._best[keys] = np.maximum(self._best[keys], values)
         self.closing.restore(state["closing"], columns, NONE)
 
     def _forget(self, table: PaneTable) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from monitor.sealed import Sealed
 from monitor.windows.arrays import Combine, Int64, column, reduce_by_key
 
 Part = tuple[Int64, Int64]
@@ -32,22 +33,20 @@ class PaneTable:
     the pane, amortised.
     """
 
-    __slots__ = ("_combine", "_fresh", "_parts")
+    __slots__ = ("_combine", "_fresh", "_parts", "_sealed")
 
     def __init__(self, combine: Combine) -> None:
         self._combine: Combine = combine
         self._parts: list[Part] = []
         self._fresh: list[Part] = []
+        self._sealed: list[tuple[Part, Sealed]] = []
+        """Of the parts there were at the last snapshot."""
 
     def add(self, keys: Int64, values: Int64) -> None:
         """Combine rows into the table; ``keys`` in any order, ``values`` beside them."""
         self._fresh.append((keys, values))
         if len(self._fresh) == BUFFERED:
-            parts = self._parts
-            parts.append(self._merged(self._fresh))
-            self._fresh = []
-            while len(parts) > 1 and len(parts[-2][0]) < 2 * len(parts[-1][0]):
-                parts[-2:] = [self._merged(parts[-2:])]
+            self._sort_in()
 
     def total(self) -> Part:
         """The whole table: ascending distinct keys and their values. The table is not empty."""
@@ -61,6 +60,38 @@ class PaneTable:
         own, values = self.total()
         places = np.minimum(np.searchsorted(own, keys), len(own) - 1)
         return np.where((own[places] == keys)[:, None], values[places], missing)
+
+    def snapshot(self) -> list[Sealed]:
+        """The table in parts; those that have not changed since the last snapshot are the same."""
+        if self._fresh:
+            self._sort_in()
+        known = self._sealed
+        self._sealed = [
+            (part, next((sealed for own, sealed in known if own is part), None) or _sealed(part))
+            for part in self._parts
+        ]
+        return [sealed for _, sealed in self._sealed]
+
+    def restore(self, parts: Sequence[Sealed], columns: list[int], missing: int) -> list[Part]:
+        """Take over a snapshot, ``columns`` as in :func:`pane_rows`; the table was fresh.
+
+        Returns:
+            Its parts, in which a key may come several times.
+        """
+        for sealed in parts:
+            content = sealed.content()
+            part = pane_rows(content, columns, missing)
+            self._parts.append(part)
+            if columns == list(range(content["values"].shape[1])):
+                self._sealed.append((part, sealed))
+        return list(self._parts)
+
+    def _sort_in(self) -> None:
+        parts = self._parts
+        parts.append(self._merged(self._fresh))
+        self._fresh = []
+        while len(parts) > 1 and len(parts[-2][0]) < 2 * len(parts[-1][0]):
+            parts[-2:] = [self._merged(parts[-2:])]
 
     def _merged(self, parts: Sequence[Part]) -> Part:
         keys = np.concatenate([keys for keys, _ in parts])
@@ -115,8 +146,18 @@ class Panes:
             yield start, self._tables[start]
 
     def snapshot(self) -> list[dict[str, Any]]:
-        """All panes as plain values."""
+        """All panes, for :meth:`restore`."""
         return [snapshot_pane(start, table) for start, table in self.tables()]
+
+    def restore(self, pane: dict[str, Any], columns: list[int], missing: int) -> list[Part]:
+        """Take over one pane of a snapshot, a later one than those before it.
+
+        ``columns`` as in :func:`pane_rows`. Returns its parts, see :meth:`PaneTable.restore`.
+        """
+        start = int(pane["start"])
+        table = self._tables[start] = PaneTable(self._combine)
+        self._starts.append(start)
+        return table.restore(pane["parts"], columns, missing)
 
     def rows(self) -> int:
         """Rows held in all panes, for the daemon's own metrics."""
@@ -124,18 +165,24 @@ class Panes:
 
 
 def snapshot_pane(start: int, table: PaneTable) -> dict[str, Any]:
-    """One pane as plain values."""
-    keys, values = table.total()
-    return {"start": start, "keys": keys.copy(), "values": values.copy()}
+    """One pane of a snapshot."""
+    return {"start": start, "parts": table.snapshot()}
 
 
-def pane_rows(pane: dict[str, Any], columns: list[int], missing: int) -> tuple[Int64, Int64]:
-    """Keys and values of a stored pane, its columns put in a new order.
+def _sealed(part: Part) -> Sealed:
+    keys, values = part
+    return Sealed({"keys": keys, "values": values})
+
+
+def pane_rows(part: dict[str, Any], columns: list[int], missing: int) -> Part:
+    """Keys and values of a stored part of a pane, its columns put in a new order.
 
     ``columns`` names for each new column the stored one it comes from, -1 for a column that the
     snapshot does not have: that one is filled with ``missing``.
     """
-    keys, stored = column(pane["keys"]), column(pane["values"])
+    keys, stored = column(part["keys"]), column(part["values"])
+    if columns == list(range(stored.shape[1])):
+        return keys, stored
     values = np.full((len(keys), len(columns)), missing, dtype=np.int64)
     for new, old in enumerate(columns):
         if old >= 0:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from monitor.sealed import Later, plain
 from monitor.source.base import Partition
 
 _BITS = 63
@@ -42,6 +43,17 @@ class Pending:
             self._frames.append(placed)
             self.latest = max(self.latest, int(placed["eff"].max()))  # type: ignore[arg-type]
 
+    def widen(self, columns: Mapping[str, pl.DataType | type[pl.DataType]]) -> None:
+        """Give all rows these columns; where they are missing, they are null."""
+        self._frames = [
+            frame.with_columns(
+                pl.lit(None, dtype).alias(name)
+                for name, dtype in columns.items()
+                if name not in frame
+            )
+            for frame in self._frames
+        ]
+
     def release(self, until_ms: int, partitions: Sequence[Partition]) -> pl.DataFrame | None:
         """Take out the rows with ``eff < until_ms``, in their order, with ``tick``; None if none.
 
@@ -66,16 +78,20 @@ class Pending:
         return rows[_in_order(rows, partitions)].with_columns(tick=tick)
 
     def snapshot(self) -> dict[str, Any]:
-        """State for a checkpoint; rows as one Arrow file."""
-        buffer = io.BytesIO()
-        if self._frames:
-            pl.concat(self._frames, how="diagonal").write_ipc(buffer)
-        return {"latest": self.latest, "rows": buffer.getvalue()}
+        """State for a checkpoint; rows as one Arrow file where they are written."""
+        rows = Later(tuple(self._frames), _to_blob) if self._frames else b""
+        return {"latest": self.latest, "rows": rows}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over what :meth:`snapshot` gave."""
-        self.latest = state["latest"]
-        self._frames = [pl.read_ipc(io.BytesIO(state["rows"]))] if state["rows"] else []
+        self.latest, rows = state["latest"], plain(state["rows"])
+        self._frames = [pl.read_ipc(io.BytesIO(rows))] if rows else []
+
+
+def _to_blob(frames: Sequence[pl.DataFrame]) -> bytes:
+    buffer = io.BytesIO()
+    pl.concat(frames, how="diagonal").write_ipc(buffer)
+    return buffer.getvalue()
 
 
 def _in_order(rows: pl.DataFrame, partitions: Sequence[Partition]) -> pl.Series:

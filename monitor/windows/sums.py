@@ -13,7 +13,7 @@ import numpy as np
 
 from monitor.windows.arrays import Bool, Int64, column, reduce_by_key, unique_of
 from monitor.windows.closing import Closing
-from monitor.windows.panes import Panes, pane_rows
+from monitor.windows.panes import Panes
 from monitor.windows.rows import TickRows
 from monitor.windows.spec import WindowSpec
 
@@ -146,15 +146,14 @@ class RunningSums:
         self.closing.mark_alive(alive)
 
     def snapshot(self) -> dict[str, Any]:
-        """Panes and the closing period as plain values; the sums follow from them."""
+        """Panes and the closing period; the sums follow from them."""
         return {"panes": self._panes.snapshot(), "closing": self.closing.snapshot()}
 
     def restore(self, state: dict[str, Any], columns: list[int]) -> None:
         """Take over a snapshot; ``columns`` as in :func:`pane_rows`. The table was fresh."""
         for pane in state["panes"]:
-            keys, values = pane_rows(pane, columns, 0)
-            self._sum(keys, values)
-            self._panes.add_to(int(pane["start"]), keys, values)
+            for keys, values in self._panes.restore(pane, columns, 0):
+                self._sum(keys, values)
         self.closing.restore(state["closing"], columns, 0)
         self._schedule()
 

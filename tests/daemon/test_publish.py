@@ -79,7 +79,7 @@ def test_before_anything_is_judged_there_is_a_picture(engine: Engine) -> None:
 def test_after_the_ticks_it_shows_what_they_showed(engine: Engine) -> None:
     engine.run_to_end()
     outbox = Queue("outbox", 3, 10, START)
-    checkpoint = CheckpointStanding(START, 9)
+    checkpoint = CheckpointStanding(START, 9, 3)
     shown = taken(engine, queues=(outbox,), checkpoint=checkpoint)
     assert shown.tick_ms == START + TICK
     assert shown.at_ms is not None

@@ -121,6 +121,8 @@ def stats() -> Stats:
     made.decision_delay.observe(6.2)
     made.checkpoints = 4
     made.checkpoint_time.observe(0.2)
+    made.checkpoint_hold.observe(0.01)
+    made.checkpoints_delayed = 1
     made.reloads.update({"ok": 1})
     return made
 
@@ -230,6 +232,6 @@ def snapshot(now_ms: int) -> Snapshot:
         dead_letters_lost=2,
         keys={"number": KeyCount(40, 100_000), "number+customer": KeyCount(900, 1_000_000)},
         agents=PLACES,
-        checkpoint=CheckpointStanding(now_ms - 30_000, 1_234_567),
+        checkpoint=CheckpointStanding(now_ms - 30_000, 1_234_567, 56_789),
         config_hash="abc123",
     )

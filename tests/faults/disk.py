@@ -7,14 +7,16 @@ real file: what a crash leaves of it is for SQLite to say.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
-from monitor.errors import StoreError
-from monitor.store.checkpoint import Checkpoints
+from monitor.errors import CheckpointError, StoreError
+from monitor.store.checkpoint import Checkpoints, Saved
+from monitor.store.loading import verify
+from monitor.store.shelf import Folder
 from monitor.store.store import Store
 from tests.faults.chance import Chance
 
@@ -87,59 +89,67 @@ def shaken(store: Store, chance: Chance, disk: Disk, between: Callable[[], None]
 class ShakyCheckpoints(Checkpoints):
     """Checkpoints whose writing can end in the middle."""
 
-    def __init__(
-        self, directory: Path, chance: Chance, disk: Disk, *, damaged: set[Path], spare: bool
-    ) -> None:
-        """``damaged`` outlives this reader; ``spare``: a sound one is always left."""
+    def __init__(self, directory: Path, chance: Chance, disk: Disk, *, spare: bool) -> None:
+        """``spare``: one that can be read is always left."""
         super().__init__(directory)
-        self._damaged = damaged
+        self._directory = directory
         self._spare = spare
         self._chance = chance
         self._disk = disk
 
-    def save(self, state: dict[str, Any]) -> int:
+    def save(self, state: dict[str, Any]) -> Saved:
         """Write it; or not, or half, or without anybody hearing of it."""
         chance, before = self._chance, self._newest()
         self._disk.write("checkpoint")
         chance.crash("before a checkpoint", 0.02)
         if chance.mortal and chance.strikes("checkpoint unfinished", 0.03):
             self._directory.mkdir(parents=True, exist_ok=True)
-            (self._directory / "checkpoint-000000009999.tmp").write_bytes(b"MONCKPT\n\1")
+            kind = chance.pick("unfinished", ["checkpoint", "parts"])
+            (self._directory / f"{kind}-000000009999.tmp").write_bytes(b"MONCKPT\n\1")
             raise chance.die("a checkpoint was being written")
-        size = super().save(state)
+        saved = super().save(state)
         newest = self._newest()
         assert newest is not None
         assert newest != before
         chance.mortal = True
-        if self._may_go(newest) and chance.strikes("checkpoint torn", 0.03):
-            self._damaged.add(newest)
-            newest.write_bytes(newest.read_bytes()[: chance.pick("torn at", [0, 7, 20, 200])])
+        files = [path for path in self.paths() if path.stem.endswith(newest.stem[-12:])]
+        path = chance.pick("of a checkpoint", files)
+        if self._may_go(path) and chance.strikes("checkpoint torn", 0.03):
+            path.write_bytes(path.read_bytes()[: chance.pick("torn at", [0, 7, 20, 200])])
             raise chance.die("the directory was written before the file")
-        if self._may_go(newest) and chance.strikes("rename lost", 0.03):
-            newest.unlink()
+        if self._may_go(path) and chance.strikes("rename lost", 0.03):
+            path.unlink()
             raise chance.die("the directory was not written")
         chance.crash("after a checkpoint", 0.02)
-        return size
+        return saved
 
     def decay(self) -> None:
-        """While nobody looks: the newest turns bad, or all are gone."""
-        newest = self._newest()
-        if newest is None:
+        """While nobody looks: a file turns bad, or all are gone."""
+        files = self.paths()
+        if not files:
             return
-        if self._may_go(newest) and self._chance.strikes("checkpoint decays", 0.1):
-            self._damaged.add(newest)
-            data = bytearray(newest.read_bytes())
+        path = self._chance.pick("decays", [self._newest() or files[0], *files])
+        if self._may_go(path) and self._chance.strikes("checkpoint decays", 0.1):
+            data = bytearray(path.read_bytes())
             if data:
                 data[len(data) // 2] ^= 0x10
-            newest.write_bytes(bytes(data))
+            path.write_bytes(bytes(data))
         if not self._spare and self._chance.strikes("checkpoints gone", 0.15):
             for path in self._directory.iterdir():
                 path.unlink()
 
     def _may_go(self, path: Path) -> bool:
-        """Whether a sound one would be left without it."""
-        others = set(self._directory.glob("*.ckpt")) - self._damaged - {path}
-        return bool(others) or not self._spare
+        """Whether one that can be read would be left without this file."""
+        return not self._spare or any(path not in needed for needed in self._sound())
+
+    def _sound(self) -> Iterator[set[Path]]:
+        """The files of each checkpoint that can be read."""
+        folder = Folder(self._directory)
+        for blob in folder.sizes():
+            if blob.kind == "root":
+                with suppress(CheckpointError):
+                    needs = verify(folder, blob.number)
+                    yield {folder.path(each) for each in needs}
 
     def _newest(self) -> Path | None:
-        return max(self._directory.glob("*.ckpt"), default=None)
+        return max(self._directory.glob("checkpoint-*.ckpt"), default=None)

@@ -33,6 +33,7 @@ from monitor.stats import Stats
 from monitor.telephony.open import Telephony
 from monitor.windows.dedup import Dedup
 from monitor.windows.watermark import Watermarks
+from tests.faults.beside import SteppedBeside
 from tests.faults.world import World
 
 
@@ -76,6 +77,7 @@ class Life:
         recorder.wake = self._wake
         self.engine = engine = _engine(site, world.source(), recorder, clock, stats)
         recorder.awaited = lambda: engine.judges.desk.awaited
+        self.beside = SteppedBeside()
         self.parts = Parts(
             site=site,
             path=world.config_path,
@@ -87,6 +89,7 @@ class Life:
             engine=engine,
             store=self.store,
             checkpoints=world.checkpoints(),
+            beside=self.beside,
             recorder=recorder,
             telephony=telephony,
             beat=Beat(clock),

@@ -73,6 +73,7 @@ class Schedule:
         try:
             self._chance.crash("between turns", 0.015)
             self._turn(self._life)
+            self._write(self._life)
             self._deliver(self._life)
         except Crash as crash:
             self._dead(f"dies: {crash}")
@@ -100,6 +101,10 @@ class Schedule:
             self._turning = False
         if life.engine.judged != before:
             self._chance.say(f"judged to {life.engine.judged}")
+
+    def _write(self, life: Life) -> None:
+        if life.beside.busy and not self._chance.strikes("writer sleeps on", 0.25):
+            life.beside.step()
 
     def _deliver(self, life: Life) -> None:
         lanes = life.lanes_due()
@@ -130,6 +135,7 @@ class Schedule:
         self._busy += 1
         try:
             if self._turning:
+                self._write(life)
                 self._deliver(life)
             else:
                 self._turn(life)

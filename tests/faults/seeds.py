@@ -24,6 +24,7 @@ from tests.faults.sites import EXACT
 from tests.faults.traffic import traffic
 from tests.faults.verdict import violations
 from tests.faults.world import Kind
+from tests.small_parts import small_parts
 
 EXACT_EVERY = 4
 """Each so many-th seed is an exact one."""
@@ -58,7 +59,7 @@ def run_seed(seed: int, *, without: frozenset[Fault] = frozenset()) -> Report:
     exact = kind == "exact"
     sent = traffic(seed, exact=exact)
     expected = with_answers(EXACT, sent, seed) if exact else None
-    with _quiet(), once_for_all_lives(), _directory() as directory:
+    with _quiet(), once_for_all_lives(), small_parts(), _directory() as directory:
         played = play(
             seed,
             directory,

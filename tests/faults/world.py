@@ -71,7 +71,6 @@ class World:
         self._reader: ShakySource | None = None
         self._store: Store | None = None
         self._down_until_s = 0.0
-        self._damaged: set[Path] = set()
         # The first checkpoint is written in the first turn; before it there is nothing to resume.
         chance.mortal = kind == "rebuilt"
 
@@ -93,7 +92,6 @@ class World:
             self.settings.checkpoints,
             self.chance,
             self._disk,
-            damaged=self._damaged,
             spare=self.kind != "rebuilt",
         )
 

@@ -24,6 +24,7 @@ from tests.indicators.test_oracle import (
     snapshot,
     streams,
 )
+from tests.whole import whole
 
 
 def same(one: Any, other: Any) -> bool:
@@ -66,7 +67,7 @@ def run(rows: list[Row], split: frozenset[int], chosen: Choices, limits: WindowL
             state = snapshot(figures)
             figures = made(YAML, limits=limits)
             figures.restore(state)
-    return snapshot(figures)
+    return whole(figures.snapshot())
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))

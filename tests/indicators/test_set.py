@@ -14,6 +14,7 @@ from monitor.indicators.grouping import _pack
 from monitor.windows.limits import WindowLimits
 from tests.indicators.made import T0, TICK, Row, frame, indicators, load, made, row, run, shown
 from tests.indicators.test_determinism import same
+from tests.whole import whole
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 
@@ -383,7 +384,7 @@ def reloaded(yaml: str, old: IndicatorSet) -> IndicatorSet:
 def test_an_unchanged_set_goes_on_as_if_nothing_had_been() -> None:
     old = filled(ALL)
     new = reloaded(ALL, old)
-    assert same(old.snapshot(), new.snapshot())
+    assert same(whole(old.snapshot()), whole(new.snapshot()))
     assert all(view.covered(T0 + 2 * TICK) for view in new.views())
 
 
@@ -508,7 +509,7 @@ def test_a_closing_day_survives_a_restart() -> None:
             ("customers", [2], [1]),
         ]
         assert shown(each, "customers", "agent", "day@UTC") == {("a",): (1, 1)}
-    assert same(figures.snapshot(), restored.snapshot())
+    assert same(whole(figures.snapshot()), whole(restored.snapshot()))
 
 
 def test_numbers_and_truth_values_can_be_distinct_too() -> None:

@@ -21,6 +21,7 @@ from tests.numbers.made import (
     rejected,
     want,
 )
+from tests.whole import whole
 
 
 def test_a_breach_suspends_confirms_and_comes_back() -> None:
@@ -441,7 +442,7 @@ def test_what_is_long_over_is_forgotten_and_ids_stay_unique() -> None:
     assert first == 30 * MINUTE_MS
     table.step(after=3 * DAY_MS)
     assert "1" not in table.desk.book
-    assert table.desk.snapshot()["ledger"]["records"] == []
+    assert whole(table.desk.snapshot())["ledger"]["records"] == []
     (command,) = table.step([want("1"), want("2")]).commands[:1]
     assert command.id == derive_id("1", 2, "suspend")
 
@@ -453,7 +454,7 @@ def test_the_sweep_does_not_depend_on_which_ticks_were_judged() -> None:
         for tick in ticks:
             table.desk.step(tick, [], [], [], [])
         table.desk.observe(START_MS + 4 * HOUR_MS, "2", "a")
-        return table.desk.book.snapshot()
+        return whole(table.desk.book.snapshot())
 
     every = list(range(START_MS + TICK_MS, START_MS + 4 * HOUR_MS, TICK_MS))
     assert run(every) == run([]) == run(every[::7])
@@ -522,6 +523,6 @@ def test_an_episode_wanted_again_and_again_is_closed_once() -> None:
     (command,) = table.step([want("1")]).commands
     for _ in range(3):
         table.step([want("1")])
-    (record,) = table.desk.snapshot()["ledger"]["records"]
+    (record,) = whole(table.desk.snapshot())["ledger"]["records"]
     assert record["closes"] == ["episode-1"]
     assert table.step(acks=[applied(command)]).closed == [("episode-1", "suspended")]

@@ -8,6 +8,7 @@ from monitor.decisions import derive_id
 from monitor.numbers.lifecycle import State
 from monitor.numbers.summary import ALONE_MAX
 from tests.numbers.made import MINUTE_MS, Table, applied, numbers, order, want
+from tests.whole import whole
 
 
 @pytest.mark.parametrize(
@@ -246,7 +247,7 @@ def test_however_many_shadow_wants_there_are_each_is_recorded_once(
 
 def test_a_shadow_want_is_recorded_once_an_episode_and_changes_nothing() -> None:
     table = Table()
-    before = table.desk.snapshot()["ledger"]
+    before = whole(table.desk.snapshot())["ledger"]
     wish = [want("1", shadow=True)]
     step = table.step(wish)
     (command,) = step.commands
@@ -254,7 +255,7 @@ def test_a_shadow_want_is_recorded_once_an_episode_and_changes_nothing() -> None
     assert command.until_ms == table.now + 30 * MINUTE_MS
     assert (step.changes, step.refusals, step.closed) == ([], [], [])
     assert table.step(wish).commands == []
-    assert table.desk.snapshot()["ledger"] == before
+    assert whole(table.desk.snapshot())["ledger"] == before
     assert "1" not in table.desk.book
     assert len(table.step([want("1", shadow=True, episode="other")]).commands) == 1
 
@@ -296,7 +297,7 @@ def test_wants_are_tried_in_one_order_however_they_come() -> None:
     def run(wishes: list[object]) -> object:
         table = Table({"a": {"numbers": numbers(30)}}, rate="3/10m")
         step = table.step(wishes)  # type: ignore[arg-type]
-        return (step, table.desk.snapshot())
+        return (step, whole(table.desk.snapshot()))
 
     assert run(list(wants)) == run(list(reversed(wants)))
 

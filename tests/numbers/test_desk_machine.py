@@ -18,6 +18,7 @@ from monitor.numbers.ledger import DeskStep
 from monitor.numbers.lifecycle import IN_SERVICE, State
 from monitor.numbers.settings import NumbersSettings, PoolsSettings
 from tests.numbers.made import DAY_MS, MINUTE_MS, START_MS, TICK_MS, clear, numbers, order, want
+from tests.whole import whole
 
 A, B = numbers(21), numbers(4, "m")
 POOLS = PoolsSettings.model_validate(
@@ -139,7 +140,7 @@ class Desk(RuleBasedStateMachine):
         state = self.restarted.snapshot()
         self.restarted = desk()
         self.restarted.restore(state)
-        assert self.restarted.snapshot() == state
+        assert whole(self.restarted.snapshot()) == whole(state)
         assert self.restarted.held == self.every.held
 
     # -- what must hold ---------------------------------------------------------------------
@@ -154,7 +155,7 @@ class Desk(RuleBasedStateMachine):
 
     @invariant()
     def one_command_a_number_is_in_flight_and_held_is_what_is_out(self) -> None:
-        awaited = self.every.snapshot()["ledger"]["records"]
+        awaited = self.every.snapshot()["ledger"]["records"].content()
         in_flight = {record["number"] for record in awaited if record["command"]}
         assert len(in_flight) == len(self.every.awaited)
         assert in_flight <= self.every.held
@@ -163,7 +164,7 @@ class Desk(RuleBasedStateMachine):
 
     @invariant()
     def every_desk_knows_the_same(self) -> None:
-        assert self.every.snapshot() == self.restarted.snapshot()
+        assert whole(self.every.snapshot()) == whole(self.restarted.snapshot())
         assert self.every.next_event_tick(self.now) == self.restarted.next_event_tick(self.now)
 
     @invariant()

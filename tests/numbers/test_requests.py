@@ -10,6 +10,7 @@ from monitor.decisions import NumberChange
 from monitor.numbers.desk import NumberDesk
 from monitor.numbers.requests import answer_id, in_words, was_refused
 from tests.numbers.made import START_MS, TICK_MS, Table, order
+from tests.whole import whole
 
 
 def strict(**settings: Any) -> Table:
@@ -54,9 +55,9 @@ def test_a_number_that_was_seen_is_one_whatever_it_looks_like() -> None:
 
 def test_a_refusal_leaves_nothing_behind() -> None:
     table = strict()
-    before = table.desk.snapshot()
+    before = whole(table.desk.snapshot())
     answer(table, "suspend", "hotline")
-    assert table.desk.snapshot()["ledger"] == before["ledger"]
+    assert whole(table.desk.snapshot())["ledger"] == before["ledger"]
 
 
 def test_the_wall_clock_time_of_a_request_is_kept() -> None:

@@ -24,6 +24,7 @@ from monitor.site import load_site
 from monitor.source.base import Partition
 from monitor.source.memory import MemorySource
 from monitor.store.checkpoint import Checkpoints
+from tests.whole import whole
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "upgrade"
 CALLS = Partition("calls", 0)
@@ -81,11 +82,11 @@ def test_every_older_layout_has_a_fixture() -> None:
 
 @pytest.mark.parametrize("layout", OLDER)
 def test_a_run_goes_on_from_an_older_checkpoint(tmp_path: Path, layout: int) -> None:
-    whole, decisions = run(None)
+    undisturbed, decisions = run(None)
     resumed, later = run(upgraded(load(tmp_path, layout)))
     assert later
     assert [each.id for each in later] == [each.id for each in decisions][-len(later) :]
-    assert figures(resumed) == figures(whole)
+    assert figures(resumed) == figures(undisturbed)
     dropped = sum(n for (_, outcome), n in resumed.stats.events.items() if outcome == "duplicate")
     rest = [json.loads(line)["id"] for line in records()[READ:]]
     own = len(rest) - len(set(rest))
@@ -97,7 +98,7 @@ def test_the_numbers_alone_are_read_as_well(tmp_path: Path) -> None:
     state = load(tmp_path, 2)
     engine = {name: state["engine"][name] for name in ("judged", "desk")}
     found = upgraded({"layout": 2, "engine": engine})["engine"]
-    assert found["desk"] == upgraded(state)["engine"]["desk"]
+    assert whole(found["desk"]) == whole(upgraded(state)["engine"]["desk"])
     assert set(found) == {"judged", "desk"}
 
 
