@@ -20,7 +20,7 @@ import sqlite3
 import tarfile
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -34,12 +34,13 @@ from monitor.store.checkpoint import Checkpoints
 from monitor.store.settings import StoreSettings
 from monitor.store.sqlite import plain
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
+"""2: checkpoints have files of parts beside them."""
 MANIFEST: Final = "manifest.json"
 DATABASE: Final = "store.db"
 CHECKPOINTS: Final = "checkpoints/"
 
-_MEMBER = re.compile(r"store\.db|checkpoints/checkpoint-[0-9]{12,20}\.ckpt")
+_MEMBER = re.compile(r"store\.db|checkpoints/(checkpoint|parts)-[0-9]{12,20}\.ckpt")
 _MANIFEST_BYTES_MAX = 2**20
 _PIECE_BYTES = 2**20
 _ZSTD_LEVEL = 3
@@ -173,21 +174,27 @@ def sync_directory(directory: Path) -> None:
 
 
 def _copy_checkpoints(directory: Path, staged: Path) -> list[str]:
-    """Copy those there are; the daemon may replace the oldest at any moment."""
+    """Copy those there are; the daemon may add and remove some at any moment.
+
+    All are opened first, which is quick; what is open can be read although it is gone.
+    """
     (staged / CHECKPOINTS).mkdir()
-    for last in range(_TRIES):
-        paths = Checkpoints(directory).paths()
-        try:
-            for path in paths:
-                shutil.copyfile(path, staged / CHECKPOINTS / path.name)
-        except FileNotFoundError:
-            for path in (staged / CHECKPOINTS).iterdir():
-                path.unlink()
-            if last == _TRIES - 1:
-                raise
-        else:
+    checkpoints = Checkpoints(directory)
+    for _ in range(_TRIES):
+        with ExitStack() as files:
+            paths = checkpoints.paths()
+            try:
+                opened = [files.enter_context(path.open("rb")) for path in paths]
+            except FileNotFoundError:
+                continue
+            if checkpoints.paths() != paths:
+                continue  # a root among them may refer to parts that are not
+            for path, source in zip(paths, opened, strict=True):
+                with (staged / CHECKPOINTS / path.name).open("xb") as copy:
+                    shutil.copyfileobj(source, copy, _PIECE_BYTES)
             return [CHECKPOINTS + path.name for path in paths]
-    raise AssertionError  # pragma: no cover - the last try returns or raises
+    msg = f"checkpoints {directory}: they come and go too fast to be copied"
+    raise StoreError(msg)
 
 
 def _copy_database(path: Path, copy: Path) -> int:

@@ -27,7 +27,6 @@ from monitor.store.backup import (
     unpack,
 )
 from monitor.store.checkpoint import Checkpoints
-from monitor.store.checkpoint_format import verify
 from monitor.store.lock import DaemonLock, mark_of_restore
 from monitor.store.schema import VERSION
 from monitor.store.settings import StoreSettings
@@ -78,13 +77,11 @@ def _staged(settings: StoreSettings, source: Path) -> Iterator[tuple[Path, Manif
                 f"up to {VERSION}: run the newer program that wrote it"
             )
             raise StoreError(msg)
-        for path in Checkpoints(folder / CHECKPOINTS).paths():
-            try:
-                with path.open("rb") as file:
-                    verify(file)
-            except CheckpointError as error:
-                msg = f"backup {source}: {CHECKPOINTS}{path.name}: {error}"
-                raise StoreError(msg) from error
+        try:
+            Checkpoints(folder / CHECKPOINTS).verify()
+        except CheckpointError as error:
+            msg = f"backup {source}: {str(error).removeprefix(f'{folder}/')}"
+            raise StoreError(msg) from error
         yield folder, manifest
 
 

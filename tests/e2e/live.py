@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,9 +22,11 @@ from monitor.site import Site, load_site
 from monitor.source.base import Partition
 from monitor.source.memory import MemorySource
 from monitor.stats import Stats
+from monitor.store.checkpoint import Checkpoints
 from monitor.windows.dedup import Dedup
 from monitor.windows.watermark import NEVER, Floor, Watermarks
 from tests.e2e.stream import PARTITIONS, Sent
+from tests.small_parts import small_parts
 
 PACK = Path(__file__).parent / "pack"
 
@@ -34,14 +37,13 @@ def nervous_site() -> Site:
 
 @dataclass
 class Durable:
-    """What survives a kill: decisions by id, the journal, the newest checkpoint."""
+    """What survives a kill beside the checkpoints: decisions by id, the journal."""
 
     decisions: dict[str, Decision] = field(default_factory=dict)
     floors: dict[tuple[Partition, int], int] = field(default_factory=dict)
     refused: list[tuple[Partition, int]] = field(default_factory=list)
     inputs: list[Input] = field(default_factory=list)
     judged_to: int = NEVER
-    checkpoint: dict[str, Any] | None = None
     unanswered: list[Command] = field(default_factory=list)
     orders: list[ManualAction] = field(default_factory=list)
     """What people want, and no daemon has taken yet."""
@@ -124,7 +126,12 @@ class Trouble:
 
 
 def live_engine(
-    site: Site, source: MemorySource, durable: Durable, clock: ManualClock, rng: random.Random
+    site: Site,
+    source: MemorySource,
+    durable: Durable,
+    clock: ManualClock,
+    rng: random.Random,
+    checkpoints: Checkpoints | None = None,
 ) -> Engine:
     """An engine as the daemon starts it: checkpoint, journal, then the log from its positions."""
     config = site.config
@@ -141,8 +148,8 @@ def live_engine(
         pace=Pace(max_poll_records=rng.choice([3, 50, 10_000])),
     )
     positions: dict[Partition, int] = {}
-    if durable.checkpoint is not None:
-        positions = engine.restore(durable.checkpoint)
+    if checkpoints is not None and (state := checkpoints.load()) is not None:
+        positions = engine.restore(state)
     past = durable.past()
     engine.watermarks.expect(past.floors, past.refused)
     engine.expect((i for i in past.inputs if i.tick > engine.judged), past.judged_to)
@@ -153,12 +160,22 @@ def live_engine(
 def run_live(
     site: Site, sent: Sequence[Sent], seed: int, trouble: Trouble
 ) -> tuple[Durable, MemorySource]:
-    """Records arrive by the clock; at each step the daemon may be killed, or checkpoint."""
-    rng = random.Random(seed)
-    durable = Durable()
+    """Records arrive by the clock; at each step the daemon may be killed, or checkpoint.
+
+    A checkpoint is written some time after its picture was taken, or not at all.
+    """
+    with small_parts(), tempfile.TemporaryDirectory() as folder:
+        return _run_live(site, sent, random.Random(seed), trouble, Path(folder))
+
+
+def _run_live(
+    site: Site, sent: Sequence[Sent], rng: random.Random, trouble: Trouble, folder: Path
+) -> tuple[Durable, MemorySource]:
+    durable, checkpoints = Durable(), Checkpoints(folder)
+    picture: dict[str, Any] | None = None
     source = MemorySource(PARTITIONS[:1] if trouble.late_partitions else PARTITIONS)
     clock = SteppedClock(sent[0].at_ms)
-    engine = live_engine(site, source, durable, clock, rng)
+    engine = live_engine(site, source, durable, clock, rng, checkpoints)
     waiting = _arrivals(sent, rng) if trouble.late_partitions else list(sent)
     end_ms = sent[-1].at_ms + 60_000
     back_ms = 0
@@ -182,10 +199,13 @@ def run_live(
                 engine.attend()
         chance = rng.random()
         if chance < trouble.kills and not source.unavailable:
-            source = source.reopened()
-            engine = live_engine(site, source, durable, clock, rng)
-        elif chance < 0.3:
-            durable.checkpoint = engine.snapshot()
+            source, checkpoints, picture = source.reopened(), Checkpoints(folder), None
+            engine = live_engine(site, source, durable, clock, rng, checkpoints)
+        elif picture is not None and chance < 0.6:
+            checkpoints.save(picture)
+            picture = None
+        elif picture is None and chance < 0.5:
+            picture = engine.snapshot()
     return durable, source
 
 

@@ -200,6 +200,7 @@ def test_status_tells_the_whole_daemon_without_customers(served: Served) -> None
         "saved": "2025-11-22T01:59:30Z",
         "age_s": 30.0,
         "size_bytes": 1_234_567,
+        "written_bytes": 56_789,
     }
     assert shown["queues"][0]["oldest_s"] is None
     assert shown["queues"][1] == {"queue": "outbox", "length": 2, "limit": 10_000, "oldest_s": 1.0}

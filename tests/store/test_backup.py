@@ -14,8 +14,9 @@ import pytest
 
 from monitor.clock import ManualClock
 from monitor.errors import StoreError
+from monitor.sealed import Sealed
 from monitor.store.backup import CHECKPOINTS, DATABASE, backup, unpack
-from monitor.store.checkpoint import Checkpoints
+from monitor.store.checkpoint import Checkpoints, Saved
 from monitor.store.restore import restore
 from monitor.store.schema import VERSION
 from monitor.store.settings import StoreSettings
@@ -129,18 +130,62 @@ def test_checkpoints_that_go_while_they_are_copied_are_looked_for_again(
     settings: StoreSettings, archive: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(settings, clock)
-    real: Callable[..., Any] = shutil.copyfile
-    saved: list[int] = []
+    real: Callable[..., Any] = Path.open
+    daemon = Checkpoints(settings.checkpoints)
+    part, saved = Sealed(["x"]), list[Saved]()
 
-    def slow(source: Path, target: Path) -> Any:
-        if len(saved) < 2:  # the daemon saves meanwhile, and removes the oldest
-            saved.append(Checkpoints(settings.checkpoints).save({"number": 3 + len(saved)}))
-        return real(source, target)
+    def slow(path: Path, *arguments: Any) -> Any:
+        found = real(path, *arguments)
+        if "ckpt" in path.suffix and len(saved) < 3:
+            # The daemon saves meanwhile: it adds one, and removes the oldest.
+            saved.append(Saved(0, 0))
+            saved[-1] = daemon.save({"number": 2 + len(saved), "part": part})
+        return found
 
-    monkeypatch.setattr(shutil, "copyfile", slow)
-    names = [entry.name for entry in backup(settings, archive, clock).files[1:]]
-    assert len(saved) == 2
-    assert names == [f"{CHECKPOINTS}checkpoint-{number:012d}.ckpt" for number in (3, 4)]
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", slow)
+        made = backup(settings, archive, clock)
+    assert len(saved) == 3
+    names = [f"parts-{3:012d}.ckpt", *(f"checkpoint-{number:012d}.ckpt" for number in (4, 5))]
+    assert [entry.name for entry in made.files[1:]] == [CHECKPOINTS + name for name in names]
+    restore(settings, archive)
+    state = Checkpoints(settings.checkpoints).load()
+    assert state is not None
+    assert (state["number"], state["part"].content()) == (5, ["x"])
+
+
+def test_checkpoints_that_never_stand_still_are_an_error(
+    settings: StoreSettings, archive: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(settings, clock)
+    real: Callable[..., Any] = Path.open
+
+    def vanished(path: Path, *arguments: Any) -> Any:
+        if path.suffix == ".ckpt":
+            raise FileNotFoundError(path)
+        return real(path, *arguments)
+
+    monkeypatch.setattr(Path, "open", vanished)
+    with pytest.raises(StoreError, match="they come and go too fast"):
+        backup(settings, archive, clock)
+    assert not archive.exists()
+
+
+def test_what_is_gone_when_it_is_copied_was_open(
+    settings: StoreSettings, archive: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(settings, clock)
+    real: Callable[..., Any] = shutil.copyfileobj
+
+    def slow(*arguments: Any) -> None:
+        for path in Checkpoints(settings.checkpoints).paths():
+            path.unlink()
+        real(*arguments)
+
+    monkeypatch.setattr(shutil, "copyfileobj", slow)
+    backup(settings, archive, clock)
+    restore(settings, archive)
+    assert Checkpoints(settings.checkpoints).load() == {"number": 2}
 
 
 def test_unpacking_gives_the_files_as_they_are(

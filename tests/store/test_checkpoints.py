@@ -14,7 +14,13 @@ from structlog.testing import capture_logs
 
 from monitor.errors import CheckpointError, LeaseLost, StoreError
 from monitor.store.checkpoint import Checkpoints, CheckpointStore
-from monitor.store.checkpoint_rows import CHECKPOINTS, CHUNK_BYTES, CHUNKS, CheckpointRows
+from monitor.store.checkpoint_rows import (
+    CHECKPOINTS,
+    CHUNK_BYTES,
+    CHUNKS,
+    PARTS,
+    CheckpointRows,
+)
 from monitor.store.checkpoints import open_checkpoints
 from monitor.store.postgres import PostgresDatabase
 from monitor.store.settings import StoreSettings
@@ -113,12 +119,12 @@ def test_the_last_two_are_kept_and_the_newest_is_read(
 ) -> None:
     assert checkpoints.load() is None
     for number in range(1, 8):
-        size = checkpoints.save({"number": number, "array": np.arange(number)})
+        saved = checkpoints.save({"number": number, "array": np.arange(number)})
         loaded = checkpoints.load()
         assert loaded is not None
         assert (loaded["number"], loaded["array"].tolist()) == (number, list(range(number)))
     assert place.numbers() == [6, 7]
-    assert len(place.content(7)) == size
+    assert len(place.content(7)) == saved.written
     again = place.open()
     assert (again.load() or {})["number"] == 7
     again.close()
@@ -155,7 +161,7 @@ def spoilt(content: bytes, how: str) -> bytes:
         case "magic":
             return b"X" + content[1:]
         case "newer":
-            return content[:8] + struct.pack("<I", 2) + content[12:]
+            return content[:8] + struct.pack("<I", 3) + content[12:]
         case _:
             return content + b"x"
 
@@ -165,7 +171,7 @@ FAULTS = {
     "empty": "not a checkpoint",
     "flipped": "checksum is wrong",
     "magic": "not a checkpoint",
-    "newer": "it has format 2, and this program reads 1",
+    "newer": "it has format 3, and this program reads 1 to 2",
     "longer": "checksum is wrong",
 }
 
@@ -210,10 +216,10 @@ def test_a_large_one_comes_in_chunks_none_of_which_is_kept_too_long(rows: Rows) 
     np.testing.assert_array_equal(loaded["noise"], noise)
     checkpoints.close()
     with rows.database.read() as connection:
-        lengths = func.length(CHUNKS.c.content)
-        found = connection.execute(select(CHUNKS.c.number, lengths).order_by(*CHUNKS.c[:2])).all()
-    each = [length for number, length in found if number == 4]
-    assert {number for number, _ in found} == {3, 4}
+        lengths = func.length(PARTS.c.content)
+        found = connection.execute(select(PARTS.c.number, lengths).order_by(*PARTS.c[:2])).all()
+    each = [length for number, length in found if number == 1]
+    assert {number for number, _ in found} == {1}, "it did not change"
     assert set(each[:-1]) == {CHUNK_BYTES}
     assert 0 < each[-1] <= CHUNK_BYTES
     assert len(each) == 4
@@ -248,5 +254,5 @@ def test_no_decision_waits_for_a_checkpoint(rows: Rows) -> None:
     checkpoints = rows.open()
     checkpoints.save({"number": 1})  # the tables are there
     with rows.database.write():
-        assert checkpoints.save({"number": 2}) > 0
+        assert checkpoints.save({"number": 2}).written > 0
     checkpoints.close()

@@ -62,7 +62,7 @@ WRITES: Mapping[str, Write] = {
     "journal": lambda store, _: store.journal.append("reload", 95_000, "late"),
     "requests": lambda store, _: store.requests.claim(95_000),
     "journal, withdraw": lambda store, _: store.journal.withdraw(["k"]),
-    "numbers kept": lambda store, _: store.kept.save({"late": True}),
+    "numbers kept": lambda store, _: store.kept.save({"kept": "{}"}),
     "request": lambda store, _: store.requests.put(manual("late")),
     "outbox, claim": lambda store, _: store.outbox.claim("log", limit=9),
     "outbox, late": lambda store, _: store.outbox.claim_late("log", before_ms=10**12, limit=9),

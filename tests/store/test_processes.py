@@ -98,4 +98,4 @@ def test_kill_9_while_saving_leaves_the_last_checkpoint(
         assert state is not None
         assert acknowledged <= state["number"] <= acknowledged + 1
         assert state["all"] == list(range(state["number"], CHECKPOINT_NUMBERS))
-        assert checkpoints.save(state) > 0
+        assert checkpoints.save(state).written > 0

@@ -96,8 +96,8 @@ DAMAGE: dict[str, tuple[Callable[[dict[str, bytes]], object], str]] = {
         r"holds 'store\.db', which is not of ours",
     ),
     "a newer format": (
-        lambda m: manifest_with(m, format=2),
-        "it has format 2, and this program knows up to 1",
+        lambda m: manifest_with(m, format=3),
+        "it has format 3, and this program knows up to 2",
     ),
     "a stranger": (lambda m: m.update({"x": b"1"}), "holds 'x', which is not of ours"),
     "a way out": (
