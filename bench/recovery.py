@@ -47,11 +47,14 @@ def main() -> None:
 
 
 def _measure(site: Site, engine: Engine, checkpoints: Checkpoints) -> None:
-    holds, loads, restores, written = [], [], [], 0
+    holds, writes, loads, restores, saved = [], [], [], [], None
     for _ in range(ROUNDS):
         started = time.perf_counter()
-        written = checkpoints.save(engine.snapshot())
+        picture = engine.snapshot()
         holds.append(time.perf_counter() - started)
+        started = time.perf_counter()
+        saved = checkpoints.save(picture)
+        writes.append(time.perf_counter() - started)
         started = time.perf_counter()
         state = checkpoints.load()
         loads.append(time.perf_counter() - started)
@@ -60,8 +63,12 @@ def _measure(site: Site, engine: Engine, checkpoints: Checkpoints) -> None:
         started = time.perf_counter()
         fresh.restore(state)
         restores.append(time.perf_counter() - started)
-    print(f"checkpoint holds the engine: first {holds[0]:.2f} s, then {min(holds[1:]):.2f} s")
-    print(f"its size on disk: {written / 1e6:.1f} MB")
+    assert saved is not None
+    print(f"checkpoint holds the engine: first {holds[0]:.3f} s, then {min(holds[1:]):.3f} s")
+    print(f"written beside it: first in {writes[0]:.2f} s, then in {min(writes[1:]):.3f} s")
+    print(
+        f"bytes: {saved.written / 1e6:.2f} MB written by the last, {saved.size / 1e6:.1f} MB in all"
+    )
     print(f"start: read {min(loads):.2f} s, restore {min(restores):.2f} s")
 
 

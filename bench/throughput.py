@@ -183,7 +183,7 @@ def _measure(
         stages_cpu_s=watch.cpu_s,
         both_seconds=both,
         checkpoint_ms=(time.perf_counter() - started) * 1_000,
-        checkpoint_bytes=written,
+        checkpoint_bytes=written.size,
     )
     return result, engine
 

@@ -110,7 +110,9 @@ class Keeper:
             seq = self._journal_seq()
             state = self._picture(seq)
             seen = SeenAsOf.due(state, self._seen)
-            job: Job = parts.beside.start(partial(self._write, state, began_s, seen is not None))
+            job: Job = parts.beside.start(
+                partial(self._write, state, began_s, with_seen=seen is not None)
+            )
         except StoreError as error:
             job = Future[_Written]()
             job.set_exception(error)
@@ -158,7 +160,7 @@ class Keeper:
             "covered_from": parts.progress.covered_from,
         }
 
-    def _write(self, state: dict[str, Any], began_s: float, with_seen: bool) -> _Written:
+    def _write(self, state: dict[str, Any], began_s: float, *, with_seen: bool) -> _Written:
         """Beside the engine's thread."""
         saved = self._parts.checkpoints.save(state)
         kept = kept_of(state, with_seen=with_seen)

@@ -23,7 +23,7 @@ class Place(NamedTuple):
     shelf: object
     """Of the one who stored it; nobody else may rely on it."""
     number: int
-    index: int
+    part: int
     length: int
     """Bytes, unpacked."""
 
@@ -82,7 +82,7 @@ class Draft:
             self._budget -= place.length
             return None
         self.living[place.number] += place.length
-        return place.number, place.index
+        return place.number, place.part
 
     def _fresh(self, sealed: Sealed) -> Reference:
         packed = pack_part(sealed.content())

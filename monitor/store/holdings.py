@@ -70,8 +70,10 @@ class Holdings:
         return {number: self._parts[number].digest for number in numbers if number != OWN}
 
     def moving(self) -> Moving:
-        """Which files are to be emptied: those with the least in use when too little of all is,
-        and the smallest when there are too many.
+        """Which files are to be emptied.
+
+        Those with the least in use when too little of all is, and the smallest when there are too
+        many.
         """
         living = {n: length for n, length in self._living.items() if n in self.usable()}
         sizes = {number: self._sizes[Blob("parts", number)] for number in living}

@@ -1,7 +1,7 @@
 """What holds the files of checkpoints: a directory, or tables of a database.
 
-Owns the interface, and the directory. A file is never changed: it is added, read, and goes. What is
-in one is ``monitor.store.checkpoint_format``, which of them are needed ``monitor.store.checkpoint``.
+Owns the interface, and the directory. A file is never changed: it is added, read, and goes. What
+is in one is ``monitor.store.checkpoint_format``, which are needed ``monitor.store.checkpoint``.
 """
 
 from __future__ import annotations

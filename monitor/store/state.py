@@ -106,7 +106,7 @@ class _Packer:
         self.arrays: list[Array] = []
         self._elsewhere = elsewhere
 
-    def packed(self, value: Any, path: str) -> Any:
+    def packed(self, value: Any, path: str) -> Any:  # noqa: PLR0911 - a case for each kind
         kind = type(value)
         if kind in _PLAIN:
             return value

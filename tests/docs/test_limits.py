@@ -18,7 +18,7 @@ from monitor.rules import event_rule, wave
 from monitor.simulate import demo
 from monitor.source import bookmarks, descriptors, files, followed
 from monitor.stats import TOPICS_MAX
-from monitor.store import checkpoint
+from monitor.store import holdings
 from monitor.strict_yaml import composer, nodes
 from monitor.telephony import acks, dead_letters, simulated
 from tests.docs import settings_page
@@ -38,7 +38,7 @@ FIXED = {
     "refusals of one number not said twice": record.REMEMBERED_MAX,
     "shadow suspensions not said twice": wishes.SHADOWED_MAX,
     "outcomes while the store refuses": BACKLOG_MAX,
-    "checkpoints": checkpoint.KEPT,
+    "checkpoints": holdings.KEPT,
     "bytes of a receiver's answer": http.ANSWER_BYTES_MAX,
     "alerts in one post to Alertmanager": alertmanager.ALERTS_PER_POST,
     "batches of answers of telephony": acks.WAITING_MAX,

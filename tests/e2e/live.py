@@ -168,7 +168,7 @@ def run_live(
         return _run_live(site, sent, random.Random(seed), trouble, Path(folder))
 
 
-def _run_live(
+def _run_live(  # noqa: C901 - each kind of trouble has its place in the loop
     site: Site, sent: Sequence[Sent], rng: random.Random, trouble: Trouble, folder: Path
 ) -> tuple[Durable, MemorySource]:
     durable, checkpoints = Durable(), Checkpoints(folder)
