@@ -32,18 +32,18 @@ bench: $(VENV)/.test ## throughput with its bottleneck, then growth, latency and
 	@$(BIN)/python -m bench.scrape --quick
 	@$(BIN)/python -m bench.latency --quick
 
-bench-all: $(VENV)/.test peers ## every benchmark in full, with the peers (hours); writes bench/results and the plots
+bench-all: WRITE := --write docs/performance.md
+bench-all: $(VENV)/.test peers ## every benchmark in full, with the peers (hours); writes bench/results, docs/performance.md and its plots
 	@$(BIN)/python -m bench
-	@$(BIN)/python -m bench.peers
-	@$(BIN)/python -m bench.growth --plots docs/images/performance
-	@$(BIN)/python -m bench.memory
-	@$(BIN)/python -m bench.scrape
+	@$(BIN)/python -m bench.peers $(WRITE)
+	@$(BIN)/python -m bench.growth --plots docs/images/performance $(WRITE)
+	@$(BIN)/python -m bench.memory $(WRITE)
+	@$(BIN)/python -m bench.scrape $(WRITE)
 	@$(BIN)/python -m bench.broker
-	@$(BIN)/python -m bench.latency
+	@$(BIN)/python -m bench.latency $(WRITE)
 	@$(BIN)/python -m bench.recovery
 
 peers: $(VENV)/.peers ## Flink SQL, Bytewax, Quix Streams for the benchmarks, in an environment of their own
-
 
 soak: $(VENV)/.test ## ten minutes of kills, bounces and cuts on Kafka and PostgreSQL; writes docs/reliability.md
 	@$(BIN)/python -m tests.soak --keep

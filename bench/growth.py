@@ -105,12 +105,21 @@ def main() -> None:
     report.table(
         ("axis", *(f"{job.name}: {text}" for job in (DENSE, SPARSE) for text in _HEAD)),
         [row for axis in chosen for row in _rows(axis, measured[axis.name])],
+        after=_images(chosen, given.plots),
     )
     report.keep({"axes": measured})
     if given.plots is not None:
         from bench.plots import draw  # noqa: PLC0415 - its library is not ours
 
         draw({axis.name: axis.title for axis in chosen}, measured, given.plots)
+
+
+def _images(axes: Sequence[Axis], folder: Path | None) -> str:
+    """The plots, as the page beside their folder's parent shows them."""
+    if folder is None:
+        return ""
+    place = "/".join(folder.parts[1:])
+    return "\n\n".join(f"![{axis.title}]({place}/{axis.name}.svg)" for axis in axes)
 
 
 Measured = dict[str, list[dict[str, Any]]]
@@ -168,11 +177,6 @@ def _mark(cost: float, worst: float | None) -> str:
     if worst is None:
         return ""
     return f" ≤ {worst:.2f}" if cost <= worst else f" > {worst:.2f}!"
-
-
-def names(axes: Sequence[Axis] = AXES) -> list[str]:
-    """What can be asked for."""
-    return [axis.name for axis in axes]
 
 
 if __name__ == "__main__":

@@ -132,7 +132,7 @@ def main() -> None:
         "p99",
         "producer late",
     ]
-    report.table(head, rows)
+    report.table(head, rows, f"Top rate, from a full topic: {top:,.0f} events/s.")
     print(f"top rate: {top:,.0f} events/s from a full topic")
     report.keep({"top_rate": top, "rates": [asdict(each) for each in found]})
 
