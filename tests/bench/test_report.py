@@ -1,4 +1,4 @@
-"""A benchmark's table goes between its marks of a page, and its results into a file of their own."""
+"""A benchmark puts its table between its marks of a page, and its results into a file."""
 
 import json
 from pathlib import Path
