@@ -39,14 +39,15 @@ def build_judges(
     """
     config = site.config
     tick_ms = config.time.tick
-    indicators = IndicatorSet(
-        site.indicators, tick_ms=tick_ms, limits=config.windows, covered_from=covered_from
-    )
     region = config.events.phones.region
 
     def as_in_events(number: str) -> str:
         return str(normalise(pl.Series([number]), region)[0])
 
+    limits = config.windows.model_copy(update={"listed": _listed(config)})
+    indicators = IndicatorSet(
+        site.indicators, tick_ms=tick_ms, limits=limits, covered_from=covered_from
+    )
     rules = RuleBook(
         site.rules,
         indicators,
@@ -67,6 +68,20 @@ def build_judges(
     else:
         desk.reconfigure(config.pools, numbers)
     return Judges(decoder=decoder, indicators=indicators, rules=rules, desk=desk)
+
+
+def _listed(config: Config) -> dict[str, frozenset[str]]:
+    """By dimension, the names that stand in the configuration, as events carry them."""
+    numbers = [number for pool in config.pools.pools.values() for number in pool.numbers]
+    region, teams = config.events.phones.region, config.events.organisation
+    return {
+        "number": frozenset(normalise(pl.Series(numbers, dtype=pl.String), region).to_list()),
+        "team": frozenset(teams),
+        "group": frozenset(group for groups in teams.values() for group in groups),
+        "agent": frozenset(
+            agent for groups in teams.values() for agents in groups.values() for agent in agents
+        ),
+    }
 
 
 def widen_pending(engine: Engine) -> None:

@@ -7,6 +7,7 @@ after ``release``, so arrays indexed by it stay as small as the number of living
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +27,10 @@ STRETCH = 4_096
 class KeyTable:
     """A bounded two-way table between strings and ids ``0 … size-1``."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, listed: AbstractSet[str] = frozenset()) -> None:
+        """``listed``: names that find room beyond ``limit``; whoever lists them bounds them."""
         self.limit = limit
+        self._listed = listed
         self.overflowed = 0
         """Keys refused because the table was full, since construction."""
         self.other: int | None = None
@@ -124,7 +127,7 @@ class KeyTable:
         self._free.sort(reverse=True)
 
     def _add(self, name: str) -> int:
-        if len(self._ids) >= self.limit:
+        if len(self._ids) >= self.limit and name not in self._listed:
             self.overflowed += 1
             return OVERFLOW
         key = self._ids[name] = self._take_id(name)

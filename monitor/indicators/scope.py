@@ -37,10 +37,14 @@ class ScopeState:
         self, plan: ScopePlan, *, tick_ms: int, limits: WindowLimits, covered_from: int
     ) -> None:
         self.layout = Layout.of(plan)
-        self.keys = KeyTable(limits.pairs_max if len(plan.by) > 1 else limits.keys_max)
         self._bucket = len(plan.by) == 1
         """Rows of keys that find the table full count in one bucket, ``keys.other``; those of pairs
         do not: nobody is shown pairs, and the bucket of each of their dimensions has the rows."""
+        self.keys = (
+            KeyTable(limits.keys_max, limits.listed.get(plan.by[0], frozenset()))
+            if self._bucket
+            else KeyTable(limits.pairs_max)
+        )
         self._table, self.windows = make_windows(plan, self.layout, limits, covered_from)
         windows = list(self.windows.values())
         self.distinct = {

@@ -47,6 +47,8 @@ class AckReader:
         """``source`` reads the topic of answers and nothing else; it is closed with this."""
         self.ignored: Counter[str] = Counter(malformed=0, bad_time=0, tombstone=0)
         """Records that are no answer, by reason: ``malformed``, ``bad_time``, ``tombstone``."""
+        self._fresh: dict[str, tuple[int, str]] = {}
+        """How many of the batch at hand were ignored, and what is wrong with the first."""
         self._source = source
         self._clock = clock or SystemClock()
         self._batches: queue.Queue[tuple[list[Ack], dict[Partition, int]]] = queue.Queue(
@@ -109,6 +111,7 @@ class AckReader:
                 if ack is not None:
                     acks.append(ack)
             positions[chunk.partition] = chunk.next_position
+        self._tell_ignored()
         while positions and not self._stop.is_set():
             try:
                 self._batches.put((acks, positions), timeout=POLL_TIMEOUT_S)
@@ -135,4 +138,11 @@ class AckReader:
 
     def _ignore(self, reason: str, detail: str) -> None:
         self.ignored[reason] += 1
-        log.warning("ack_ignored", reason=reason, detail=detail)
+        count, first = self._fresh.get(reason, (0, detail))
+        self._fresh[reason] = count + 1, first
+
+    def _tell_ignored(self) -> None:
+        """A line for each reason: whoever may write there must not fill the log."""
+        for reason, (count, detail) in self._fresh.items():
+            log.warning("acks_ignored", reason=reason, count=count, detail=detail)
+        self._fresh.clear()

@@ -5,6 +5,8 @@ Owns the settings only; each table says in its own docstring what happens at its
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -19,5 +21,7 @@ class WindowLimits(BaseModel):
     """(key, value) pairs per ``distinct`` measure and scope."""
     entities_max: int = Field(default=100_000, ge=1)
     """Entities whose latest state is kept, per ``seconds_in`` measure and scope."""
+    listed: Mapping[str, frozenset[str]] = {}
+    """By dimension, names that the configuration lists: they always find room for a key."""
     lateness_ms: int = Field(default=600_000, ge=0)
     """How long after its end a calendar period still takes late rows."""

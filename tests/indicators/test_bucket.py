@@ -156,6 +156,26 @@ def test_different_values_are_not_counted_for_it(full: IndicatorSet) -> None:
     assert ("number",) not in {scope for scope, table in beyond(full) if table == "pairs"}
 
 
+def test_what_the_configuration_lists_always_finds_room() -> None:
+    """However many strangers came first: ours are judged."""
+    tight = TWO.model_copy(update={"listed": {"number": frozenset({"+8", "+9"})}})
+    figures = made(CALLS, limits=tight)
+    load(figures, [call(T0 + i, f"+{i}") for i in range(8)])
+    figures.step(T0 + TICK)
+    load(figures, [call(T0 + 6_000, "+7"), call(T0 + 6_001, "+8"), call(T0 + 6_002, "+9")])
+    figures.step(T0 + 2 * TICK)
+    assert shown(figures, "calls", "number", "1m") == {
+        ("+0",): (1, 1),
+        ("+1",): (1, 1),
+        ("+8",): (1, 1),
+        ("+9",): (1, 1),
+    }
+    assert bucket(figures, "calls", "number", "1m") == (7, 1)
+    again = made(CALLS, limits=tight)
+    again.restore(snapshot(figures))
+    assert len(again.key_tables()["number",]) == 4
+
+
 def test_pairs_have_none(full: IndicatorSet) -> None:
     assert len(shown(full, "calls", ["number", "customer"], "1m")) == 3
     assert full.view("calls", ("number", "customer"), "1m").other is None

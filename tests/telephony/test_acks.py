@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from monitor.decisions import Ack
 from monitor.source.base import Partition
@@ -51,7 +52,7 @@ def answer(**fields: Any) -> bytes:
 def test_an_answer() -> None:
     acks, reader = read(answer(detail="done", more=[1]), answer(status="rejected", detail=None))
     assert acks == [Ack("c1", "applied", "done", AT_MS), Ack("c1", "rejected", "", AT_MS)]
-    assert not reader.ignored
+    assert not +reader.ignored
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,16 @@ def test_an_answer() -> None:
 def test_what_is_no_answer_is_counted_and_passed_over(value: bytes | None, reason: str) -> None:
     acks, reader = read(value, answer(command_id="x" * 128))
     assert [ack.command_id for ack in acks] == ["x" * 128]
-    assert dict(reader.ignored) == {reason: 1}
+    assert {name: count for name, count in reader.ignored.items() if count} == {reason: 1}
+
+
+def test_a_flood_of_rubbish_is_one_line_a_batch_and_reason() -> None:
+    with capture_logs() as logs:
+        _, reader = read(*[b"rubbish", None] * 200)
+    assert reader.ignored["malformed"] == reader.ignored["tombstone"] == 200
+    told = [line for line in logs if line["event"] == "acks_ignored"]
+    assert sum(line["count"] for line in told) == 400
+    assert len(told) <= 4
 
 
 def test_without_a_time_of_its_own_an_answer_has_the_brokers() -> None:

@@ -1,4 +1,4 @@
-"""Calls from random numbers through the real engine: ``python -m tests.daemon.million FOLDER``.
+"""Calls from random numbers through the real engine: ``python -m tests.daemon.strangers FOLDER``.
 
 What a producer with rubbish in a field, or somebody who may write to the topic, can do: each call
 from another number, never seen again. Run as a process of its own, whose memory is measured; what
@@ -94,13 +94,13 @@ RULES: dict[str, Any] = {
 
 def write_site(folder: Path, *, keys: int) -> Site:
     """A site with room for ``keys`` numbers, of which :data:`KNOWN` are listed."""
-    pack = folder / "rules" / "million"
+    pack = folder / "rules" / "strangers"
     pack.mkdir(parents=True)
     (pack / "indicators.yaml").write_text(yaml.safe_dump(INDICATORS), encoding="utf-8")
     (pack / "rules.yaml").write_text(yaml.safe_dump(RULES), encoding="utf-8")
     config = {
         "version": 1,
-        "packs": ["million"],
+        "packs": ["strangers"],
         "limits": {"keys_per_scope": keys, "pairs_per_measure": keys, "ids": 500_000},
         "numbers": {"numbers_max": keys},
         "events": {"owners": {"numbers": keys, "calls": keys}, "phones": {"cached": keys}},
