@@ -17,7 +17,7 @@ run: $(VENV)/.run ## simulated traffic through the real daemon; ctrl-c stops it
 
 test: $(VENV)/.test lint ## lint, types, layers, tests, coverage
 	@echo "→ tests (Apache Kafka, PostgreSQL, Prometheus and Alertmanager are used where they are installed, else those tests say why they skip)"
-	@$(BIN)/python -m pytest -q -n auto --dist loadfile --cov --cov-report=term --cov-fail-under=90 $(PYTEST)
+	@$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=90 $(PYTEST)
 
 lint: $(VENV)/.test ## ruff, mypy, import layers
 	@echo "→ ruff, mypy --strict, import layers"

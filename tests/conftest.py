@@ -24,6 +24,8 @@ if TYPE_CHECKING:  # importing the client takes half a second that few areas nee
     from tests.postgres import Databases, Server
 
 
+pytest_plugins = ["tests.workers"]
+
 _UNCLOSED = "ignore:unclosed <socket:ResourceWarning"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -108,6 +109,13 @@ def missing_tools() -> str:
 
 def resolve_jars() -> Path:
     """The folder of the broker's jars; Maven is asked only when the pom has changed."""
+    LIBS.parent.mkdir(exist_ok=True)
+    with (LIBS.parent / "lock").open("w") as lock:  # every worker of a test run may want them
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _resolved()
+
+
+def _resolved() -> Path:
     wanted = hashlib.sha256((HERE / "pom.xml").read_bytes()).hexdigest()
     stamp = LIBS / "pom.sha256"
     if not stamp.exists() or stamp.read_text() != wanted:

@@ -21,6 +21,7 @@ from monitor.clock import Clock
 from monitor.decisions import Alert, Command, Decision
 from monitor.site import load_site
 from monitor.snapshot import Snapshot
+from tests import web
 from tests.daemon.folder import Folder
 
 PROGRAM = Path(sysconfig.get_path("scripts")) / "monitor"
@@ -159,7 +160,7 @@ class Process:
     def get(self, path: str) -> httpx.Response | None:
         """The answer; None when nobody answers."""
         try:
-            return httpx.get(self.url + path, timeout=5)
+            return web.get(self.url + path, timeout=5)
         except httpx.TransportError:
             return None
 

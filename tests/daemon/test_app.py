@@ -20,6 +20,7 @@ from monitor.store.checkpoint import Checkpoints
 from monitor.store.history import History
 from monitor.store.journal import Journal
 from monitor.store.outbox import Outbox
+from tests import web
 from tests.daemon.folder import BAD, FLAGGED, GOOD, Folder, now_ms
 from tests.daemon.running import Threaded, eventually, threaded
 from tests.deploy.tools import free_port
@@ -268,7 +269,7 @@ def test_the_port_is_told(folder: Folder) -> None:
     with threaded(folder) as running:
         running.ready()
         url = f"http://127.0.0.1:{running.daemon.port}/status"
-        assert httpx.get(url, timeout=5).json()["ready"]
+        assert web.get(url, timeout=5).json()["ready"]
 
 
 def test_a_port_in_use_leaves_nothing_behind(folder: Folder) -> None:
@@ -291,7 +292,7 @@ def test_a_second_daemon_lets_go_of_its_port(folder: Folder) -> None:
         second.stop()
         assert isinstance(second.failure, StoreError)
         with pytest.raises(httpx.ConnectError):
-            httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5)
+            web.get(f"http://127.0.0.1:{port}/healthz", timeout=5)
 
 
 def test_a_missing_token_is_said_before_anything_begins(folder: Folder) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from monitor.clock import SystemClock
 from monitor.simulate.demo import live_demo
+from tests import web
 from tests.broker.broker import free_ports
 from tests.daemon.running import eventually
 from tests.delivery.conftest import Alertmanager
@@ -90,7 +91,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=2).status_code == 200
+        return web.get(url, timeout=2).status_code == 200
     except httpx.HTTPError:
         return False
 
@@ -105,7 +106,7 @@ def test_a_firing_and_a_resolved_alert_reach_alertmanager(watched: Watched) -> N
 
 
 def test_promtool_finds_nothing_wrong_with_its_metrics(watched: Watched) -> None:
-    text = httpx.get(watched.metrics, timeout=10).text
+    text = web.get(watched.metrics, timeout=10).text
     done = subprocess.run(
         [program("promtool"), "check", "metrics"],
         input=text, capture_output=True, text=True, check=False, timeout=30,

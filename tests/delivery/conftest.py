@@ -17,6 +17,7 @@ import pytest
 from monitor.clock import ManualClock
 from monitor.store.settings import StoreSettings
 from monitor.store.store import Store
+from tests import web
 from tests.delivery.doubles import Server, http_server, wait_for
 
 NOW_MS = 1_800_000_000_000
@@ -73,13 +74,13 @@ class Alertmanager:
 
     def ready(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/-/ready", timeout=1).status_code == 200
+            return web.get(f"{self.url}/-/ready", timeout=1).status_code == 200
         except httpx.HTTPError:
             return False
 
     def alerts(self) -> list[dict[str, Any]]:
         """What it holds as firing, by labels."""
-        answer = httpx.get(f"{self.url}/api/v2/alerts", params={"active": "true"}, timeout=5)
+        answer = web.get(f"{self.url}/api/v2/alerts", params={"active": "true"}, timeout=5)
         answer.raise_for_status()
         found: list[dict[str, Any]] = answer.json()
         return sorted(found, key=lambda alert: str(alert["labels"]))

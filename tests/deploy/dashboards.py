@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import yaml
 
+from tests import web
 from tests.deploy.tools import await_true, free_port, program, started
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -96,7 +96,7 @@ def run_query(url: str, expr: str) -> list[dict[str, Any]]:
     Raises:
         AssertionError: Prometheus refuses the query; carries its words.
     """
-    answer = httpx.post(f"{url}/api/v1/query", data={"query": expr}, timeout=10).json()
+    answer = web.post(f"{url}/api/v1/query", data={"query": expr}, timeout=10).json()
     assert answer["status"] == "success", f"{expr}: {answer.get('error')}"
     result: list[dict[str, Any]] = answer["data"]["result"]
     return result
@@ -104,7 +104,7 @@ def run_query(url: str, expr: str) -> list[dict[str, Any]]:
 
 def label_values(url: str, selector: str, label: str) -> list[str]:
     """The values of a label in the series that a selector finds."""
-    answer = httpx.get(
+    answer = web.get(
         f"{url}/api/v1/label/{label}/values", params={"match[]": selector}, timeout=10
     ).json()
     assert answer["status"] == "success", f"{selector}: {answer.get('error')}"
@@ -156,5 +156,5 @@ def await_scrapes(url: str, count: int) -> None:
 
 def scrape_error(url: str) -> str:
     """What Prometheus says of its last scrape of the daemon; empty when all is well."""
-    answer = httpx.get(f"{url}/api/v1/targets", timeout=10).json()
+    answer = web.get(f"{url}/api/v1/targets", timeout=10).json()
     return "; ".join(target["lastError"] for target in answer["data"]["activeTargets"])

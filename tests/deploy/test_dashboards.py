@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import promql_parser
 import pytest
 
@@ -18,6 +17,7 @@ from monitor.exporter.catalogue import CATALOGUE, Kind
 from monitor.exporter.server import ExporterServer
 from monitor.exporter.settings import ExporterSettings
 from monitor.snapshot import Board
+from tests import web
 from tests.deploy.dashboards import (
     BOARDS,
     DEPLOY,
@@ -126,7 +126,7 @@ def test_drilling_down_narrows(scraped: str) -> None:
 
 @pytest.mark.prometheus
 def test_a_healthy_daemon_raises_no_alert(scraped: str) -> None:
-    answer = httpx.get(f"{scraped}/api/v1/rules", timeout=10).json()
+    answer = web.get(f"{scraped}/api/v1/rules", timeout=10).json()
     loaded = [rule for group in answer["data"]["groups"] for rule in group["rules"]]
     assert len(loaded) == 27
     assert {rule["health"] for rule in loaded} == {"ok"}

@@ -15,6 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests import web
+
 START_TIMEOUT_S = 30.0
 
 
@@ -80,7 +82,7 @@ def started(command: list[str], log: Path, ready_url: str) -> Iterator[None]:
     def is_ready() -> bool:
         assert process.poll() is None, log.read_text()
         try:
-            return httpx.get(ready_url, timeout=2).status_code == 200
+            return web.get(ready_url, timeout=2).status_code == 200
         except httpx.TransportError:
             return False
 

@@ -50,6 +50,7 @@ class Daemon:
         self.folder = folder
         self.path = folder / "config.yaml"
         self.path.write_text(config, encoding="utf-8")
+        self._settings = load_site(self.path).config.store
         self._process: subprocess.Popen[bytes] | None = None
         self._log_from = 0
 
@@ -103,7 +104,7 @@ class Daemon:
 
     @contextmanager
     def store(self) -> Iterator[Store]:
-        with Store.open(load_site(self.path).config.store, CLOCK, daemon=False) as store:
+        with Store.open(self._settings, CLOCK, daemon=False) as store:
             yield store
 
     def judged_ms(self) -> int:

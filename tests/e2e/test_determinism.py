@@ -14,6 +14,8 @@ from monitor.windows.watermark import NEVER
 from tests.e2e.live import Trouble, nervous_site, run_live, run_replay
 from tests.e2e.stream import PARTITIONS, Sent, stream
 
+pytestmark = pytest.mark.untraced
+
 SITE = nervous_site()
 
 

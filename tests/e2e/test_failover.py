@@ -44,7 +44,7 @@ from tests.e2e.daemons import (
     wait,
 )
 
-pytestmark = [pytest.mark.kafka, pytest.mark.postgres, pytest.mark.slow]
+pytestmark = [pytest.mark.kafka, pytest.mark.postgres, pytest.mark.slow, pytest.mark.untraced]
 
 SPAN_MS = 3_500_000
 PAUSE_S = 30.0

@@ -37,7 +37,7 @@ from tests.e2e.daemons import (
 from tests.e2e.live import PACK
 from tests.events import hostile
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.untraced]
 
 
 def test_kill_minus_nine_changes_nothing(kafka: Cluster, tmp_path: Path) -> None:

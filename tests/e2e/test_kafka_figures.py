@@ -29,7 +29,7 @@ from monitor.source.settings import KafkaConnection, KafkaSettings
 from tests.broker.broker import Cluster
 from tests.e2e import oracle
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.untraced]
 
 EVENTS = 200_000
 SPAN_MS = 4_000_000
@@ -86,7 +86,7 @@ def the_site(prefix: str, bootstrap: str) -> Site:
 
 def read_back(bootstrap: str, topics: list[str]) -> Iterator[oracle.Record]:
     """All records by a plain consumer, partition by partition."""
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap, consumer_timeout_ms=30_000)
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap)
     try:
         parts = [
             TopicPartition(topic, number)
@@ -95,13 +95,13 @@ def read_back(bootstrap: str, topics: list[str]) -> Iterator[oracle.Record]:
         ]
         consumer.assign(parts)
         consumer.seek_to_beginning(*parts)
-        ends = consumer.end_offsets(parts)
-        left = sum(ends.values())
-        for record in consumer:
-            yield record.topic, record.partition, record.offset, record.value
-            left -= 1
-            if not left:
-                return
+        left = sum(consumer.end_offsets(parts).values())
+        while left > 0:
+            batches = consumer.poll(timeout_ms=30_000, max_records=20_000)
+            assert batches, f"{left} records do not come"
+            for batch in batches.values():
+                left -= len(batch)
+                yield from ((r.topic, r.partition, r.offset, r.value) for r in batch)
     finally:
         consumer.close()
 

@@ -16,6 +16,8 @@ from monitor.events.settings import RecordLimits
 from monitor.events.strict import Fault, StrictDecoder
 from tests.events.hostile import corpus, good
 
+pytestmark = pytest.mark.untraced
+
 LIMITS = RecordLimits(record_bytes="2kB", depth=5, string_chars=40, key_chars=20)
 COLUMNS = columns_for(FIELDS)
 TYPES = frozenset(EVENT_TYPES) - {"deal.lost"}

@@ -106,6 +106,7 @@ VALUES = st.one_of(
 )  # fmt: skip
 
 
+@pytest.mark.untraced
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(sorted(EVENT_TYPES)), st.data())
 def test_models_and_decoder_accept_the_same(name: str, data: st.DataObject) -> None:

@@ -111,6 +111,7 @@ def cases(draw: st.DrawFn) -> tuple[list[Row], list[int]]:
     return rows, cuts
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("chunk", [2, 16_384])
 @pytest.mark.parametrize(("numbers", "calls"), [(1, 2), (4, 5), (200, 500)])
 def test_any_split_equals_the_loop(

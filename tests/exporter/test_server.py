@@ -18,6 +18,7 @@ from monitor.exporter.server import ExporterServer
 from monitor.exporter.settings import ExporterSettings, is_loopback, read_token
 from monitor.snapshot import Board, Snapshot, Unready
 from monitor.stats import Stats
+from tests import web
 from tests.deploy.tools import await_true
 from tests.exporter import sample
 
@@ -352,7 +353,7 @@ def test_the_port_in_use_is_named() -> None:
 
 def test_ipv6_loopback() -> None:
     with serving(host="::1") as served:
-        assert httpx.get(f"http://[::1]:{served.server.port}/healthz").status_code == 200
+        assert web.get(f"http://[::1]:{served.server.port}/healthz").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from tests.faults.mutants import MUTANTS
 from tests.faults.seeds import Report, run_seed
 from tests.faults.shrink import shrink
 
+pytestmark = pytest.mark.untraced
+
 WITHIN = 300
 """Seeds that may be needed to find a mutant."""
 

@@ -1,29 +1,40 @@
-"""Seeds of the simulation: as many as fit, or one by its number, or as many as CI asks for."""
+"""Seeds of the simulation: the fixed ones, or one by its number; in CI, half of as many as fit."""
 
 from __future__ import annotations
 
-import os
+import time
+from collections.abc import Callable
 
 import pytest
 
-from tests.faults.__main__ import shortened, told
+from tests.faults import budget
+from tests.faults.playing import play_more, play_one
 from tests.faults.seeds import run_seed
 
-USUAL = 30
-"""About a minute's worth; ``MONITOR_FAULT_SEEDS=2000`` plays more (docs/reliability.md)."""
+pytestmark = pytest.mark.untraced
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" in metafunc.fixturenames:
         one = metafunc.config.getoption("--seed", default=None)
-        count = int(os.environ.get("MONITOR_FAULT_SEEDS", USUAL))
-        metafunc.parametrize("seed", range(count) if one is None else [one])
+        metafunc.parametrize("seed", budget.fixed() if one is None else [one])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def began_s() -> float:
+    return time.monotonic()
 
 
 def test_a_seed_decides_as_if_nothing_had_failed(seed: int) -> None:
-    report = run_seed(seed)
-    if report.violations:
-        pytest.fail(told(shortened(report, tries=30)), pytrace=False)
+    play_one(seed)
+
+
+@pytest.mark.timeout(900)  # a seed that fails is shortened after the time is over
+@pytest.mark.skipif(not budget.seconds(), reason=budget.WHEN)
+def test_so_do_as_many_more_as_there_is_time_for(
+    began_s: float, record_property: Callable[[str, object], None]
+) -> None:
+    play_more(0, began_s + budget.seconds(), record_property)
 
 
 def test_a_seed_is_the_same_each_time() -> None:

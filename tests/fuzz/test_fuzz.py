@@ -14,6 +14,8 @@ from tests.fuzz import documents, records
 from tests.fuzz.campaign import FuzzError, Target, run, save
 from tests.fuzz.targets import TARGETS
 
+pytestmark = pytest.mark.untraced
+
 
 @pytest.mark.parametrize(("name", "count"), [("records", 4_000), ("yaml", 1_500)])
 def test_some_inputs_of_a_fixed_seed(name: str, count: int) -> None:

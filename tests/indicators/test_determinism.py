@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from monitor.indicators.compile import IndicatorSet
@@ -25,6 +26,8 @@ from tests.indicators.test_oracle import (
     streams,
 )
 from tests.whole import whole
+
+pytestmark = pytest.mark.untraced
 
 
 def same(one: Any, other: Any) -> bool:

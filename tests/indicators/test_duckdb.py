@@ -13,6 +13,8 @@ import pytest
 from monitor.indicators.compile import IndicatorSet
 from tests.indicators.made import T0, TICK, made, shown
 
+pytestmark = pytest.mark.untraced
+
 HOUR = 3_600_000
 ROWS = 20_000
 

@@ -367,6 +367,7 @@ def value(node: Node, row: Row) -> Any:  # noqa: C901, PLR0911 - a case for each
             return junction(node.op, [value(part, row) for part in node.parts])
 
 
+@pytest.mark.untraced
 @settings(max_examples=300, deadline=None)
 @given(conditions, st.lists(rows, min_size=1, max_size=8))
 def test_compiled_expressions_equal_plain_python(text: str, given_rows: list[Row]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from monitor.indicators.compile import IndicatorSet
@@ -22,6 +23,8 @@ from monitor.windows.limits import WindowLimits
 from tests.indicators import oracle
 from tests.indicators.made import TICK, Row, load, made, row
 from tests.indicators.oracle import Figure, Local, Sliding
+
+pytestmark = pytest.mark.untraced
 
 MINUTE, HOUR = 60_000, 3_600_000
 LATENESS = 600_000

@@ -7,6 +7,7 @@ hold the invariants, checked here from the commands alone.
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -19,6 +20,8 @@ from monitor.numbers.lifecycle import IN_SERVICE, State
 from monitor.numbers.settings import NumbersSettings, PoolsSettings
 from tests.numbers.made import DAY_MS, MINUTE_MS, START_MS, TICK_MS, clear, numbers, order, want
 from tests.whole import whole
+
+pytestmark = pytest.mark.untraced
 
 A, B = numbers(21), numbers(4, "m")
 POOLS = PoolsSettings.model_validate(

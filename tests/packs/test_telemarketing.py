@@ -34,6 +34,7 @@ def cases() -> Loaded[CasesFile]:
     return load_cases(PACK / "rules.test.yaml", site().rules)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("index", range(len(cases().value.tests)))
 def test_every_story_ends_as_told(index: int) -> None:
     test = cases().value.tests[index]

@@ -12,7 +12,7 @@ from tests.realdata import figures as shown
 from tests.realdata import oracle, replays
 from tests.realdata.replays import Figures
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.untraced]
 
 
 @pytest.fixture(scope="module")

@@ -207,6 +207,7 @@ def test_no_evidence_can_be_gathered_against_the_impossible(threshold: Fraction)
 # --- the promise --------------------------------------------------------------------------------
 
 
+@pytest.mark.untraced
 def test_the_stated_time_between_false_alarms_holds() -> None:
     """30 days of 8 h: 1 500 numbers at the threshold and 500 below it, at three volumes.
 
@@ -240,6 +241,7 @@ def test_the_stated_time_between_false_alarms_holds() -> None:
         assert alarms[under].sum() <= under.sum() * days / 30 / 10
 
 
+@pytest.mark.untraced
 def test_a_bad_number_is_found_within_hours() -> None:
     # 120 answered an hour, 60 % against 30 %: KL is 0.19 nats a call, ln 28 800 is 10.3.
     rng = np.random.default_rng(3)

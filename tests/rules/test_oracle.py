@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,8 @@ from monitor.decisions import Alert
 from monitor.rules.evaluate import RuleBook
 from monitor.rules.model import Rule
 from tests.rules.fakes import T0, TICK, FakeSource, FakeView, rule
+
+pytestmark = pytest.mark.untraced
 
 KEYS = ("+1", "+2")
 Tick = tuple[dict[str, tuple[int, int]], frozenset[str]]

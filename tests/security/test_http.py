@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from contextlib import suppress
 
-import httpx
 import pytest
 
 from monitor.exporter.settings import ExporterSettings, is_loopback
+from tests import web
 from tests.exporter import sample
 from tests.exporter.test_server import NOW, TOKEN, read_all, serving
 
@@ -115,7 +115,7 @@ def test_a_thousand_torn_requests_leave_it_serving() -> None:
 
 def test_a_body_is_not_waited_for() -> None:
     with serving() as served:
-        answer = httpx.post(
+        answer = web.post(
             f"http://127.0.0.1:{served.server.port}/status", content=b"x" * 100, timeout=10
         )
         assert answer.status_code == 405

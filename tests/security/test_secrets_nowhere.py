@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import httpx
 import pytest
 
+from tests import web
 from tests.broker.certificates import Authority
 from tests.cli.program import Done, monitor
 from tests.daemon.folder import FLAGGED, Folder
@@ -199,7 +199,7 @@ def _shows(url: str, path: str, headers: dict[str, str], text: str) -> bytes:
 
 
 def _fetch(url: str, headers: dict[str, str]) -> bytes:
-    answer = httpx.get(url, headers=headers, timeout=10)
+    answer = web.get(url, headers=headers, timeout=10)
     return repr(answer.headers).encode() + answer.content
 
 

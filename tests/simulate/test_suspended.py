@@ -35,7 +35,7 @@ def suspended(simulation: Simulation, folder: Path) -> set[str]:
     return {command.number for command in commands if command.action == "suspend"}
 
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.untraced]
 
 SIZE: dict[str, Any] = {"rate": 20.0, "duration_ms": 60 * MINUTE_MS, "numbers": 60}
 

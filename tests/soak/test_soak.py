@@ -9,7 +9,7 @@ import pytest
 
 from tests.soak.__main__ import soak
 
-pytestmark = [pytest.mark.kafka, pytest.mark.postgres, pytest.mark.slow]
+pytestmark = [pytest.mark.kafka, pytest.mark.postgres, pytest.mark.slow, pytest.mark.untraced]
 
 
 @pytest.mark.timeout(600)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -19,6 +20,8 @@ from monitor.store.postgres import PostgresDatabase
 from monitor.store.schema import JOURNAL
 from monitor.store.settings import LeaseSettings, StoreSettings
 from tests.store.stores import expire, open_store, settings_of
+
+pytestmark = pytest.mark.untraced
 
 WHO = st.integers(0, 2)
 

@@ -305,6 +305,7 @@ class OutboxMachine(RuleBasedStateMachine):
             row.state, row.seq = "sending", delivery.seq
 
 
+@pytest.mark.untraced
 def test_keys_stay_in_order_whatever_happens(settings: StoreSettings) -> None:
     with tempfile.TemporaryDirectory(dir=QUICK_DISK) as folder:
         quick = settings.model_copy(update={"path": Path(folder) / "m.db"})

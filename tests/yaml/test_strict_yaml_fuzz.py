@@ -15,6 +15,8 @@ from monitor.errors import ConfigError, Problem
 from monitor.strict_yaml import composer, load_yaml, loads_yaml
 from tests.yaml.models import PATH, File, item
 
+pytestmark = pytest.mark.untraced
+
 PIECES = st.sampled_from(
     [
         "a",
