@@ -37,7 +37,7 @@ def test_as_json(left: Left, archive: Path) -> None:
     archive.parent.mkdir()
     made = monitor("backup", archive, "--json").json
     assert monitor("restore", archive, "--json").json == made
-    assert (made["format"], made["schema_version"]) == (1, 2)
+    assert (made["format"], made["schema_version"]) == (2, 2)
     (database,) = made["files"]
     assert database["name"] == "store.db"
     assert len(database["sha256"]) == 64

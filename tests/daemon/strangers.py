@@ -27,6 +27,7 @@ import yaml
 from monitor.clock import ManualClock
 from monitor.decisions import Alert, Command, Decision
 from monitor.exporter.collector import SnapshotCollector
+from monitor.exporter.exposition import Exposition
 from monitor.publish import Around, Shots, picture
 from monitor.replay import replay_engine
 from monitor.site import Site, load_site
@@ -254,13 +255,11 @@ def _told(engine: Any, site: Site, clock: ManualClock) -> tuple[list[str], list[
             pending_limit=1_000_000,
         )
     )
-    lines = []
-    for metric in SnapshotCollector(board, exporter, clock).collect():
-        for sample in metric.samples:
-            keys = sample.name in {"monitor_keys", "monitor_key_overflow_rows_total"}
-            if keys or "bucket" in sample.labels:
-                labels = ",".join(f'{name}="{value}"' for name, value in sample.labels.items())
-                lines.append(f"{sample.name}{{{labels}}} {sample.value:g}")
+    said = Exposition(board, SnapshotCollector(board, exporter, clock), exporter).text().decode()
+    wanted = ("monitor_keys{", "monitor_key_overflow_rows_total{")
+    lines = [
+        line for line in said.splitlines() if line.startswith(wanted) or 'bucket="other"' in line
+    ]
     unready = [] if board.latest is None else [each.reason for each in board.latest.unready]
     return lines, unready
 

@@ -48,7 +48,7 @@ def test_random_numbers_cost_no_memory_and_no_judgement(tmp_path: Path) -> None:
     metrics = dict(line.rsplit(" ", 1) for line in crowd["metrics"])
     beyond = float(metrics['monitor_key_overflow_rows_total{scope="number",table="keys"}'])
     assert STRANGERS / 2 < beyond < STRANGERS
-    bucket = 'indicator="hangups",window="30m",scope="number",number="other",bucket="other"'
+    bucket = 'indicator="hangups",window="30m",scope="number",bucket="other",number="other"'
     assert float(metrics[f"callcentre_indicator_ratio{{{bucket}}}"]) == 1.0
     assert float(metrics[f"callcentre_indicator_of{{{bucket}}}"]) > STRANGERS / 10
     assert crowd["unready"] == []
