@@ -471,7 +471,7 @@ def test_being_told_of_a_number_again_within_the_hour_changes_nothing(
         table = Table(seen_for="2h")
         for tick, campaign in told:
             table.desk.observe(tick, "1", campaign)
-        return table.desk.book.snapshot()
+        return whole(table.desk.book.snapshot())
 
     first, known = list[tuple[int, str]](), set[tuple[int, str]]()
     for tick, campaign in ticks:
