@@ -201,7 +201,7 @@ def test_a_daemon_that_was_stopped_and_goes_on_writes_nothing(
             old.send_signal(signal.SIGCONT)
             said = old.stdout.read().splitlines()
             assert old.wait(PATIENCE_S) == 0
-            assert said[-1].startswith(("LeaseLost: ", "StoreError: "))
+            assert said[-1].startswith(("LeaseLost: ", "StoreError: ", "StoreAway: "))
             assert max(map(int, said[:-1]), default=3) <= kept
             assert len(store.history.alerts(limit=100_000)) == kept + 1
             assert store.history.alerts(rule="token-2") == [alert(rule="token-2")]
