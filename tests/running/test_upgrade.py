@@ -20,16 +20,18 @@ from monitor.app import Daemon
 from monitor.clock import SystemClock
 from monitor.decisions import Decision
 from monitor.errors import LeaseLost
+from monitor.running.layout import LAYOUT
 from monitor.site import Site, load_site
 from monitor.source.memory import MemorySource
-from monitor.store.checkpoint_rows import CheckpointRows
+from monitor.store.checkpoint_rows import CHECKPOINTS, CHUNKS
+from monitor.store.checkpoints import open_checkpoints
 from monitor.store.connect import connect
 from monitor.store.lease import Lease
 from monitor.store.schema import VERSION, stored_version
 from monitor.store.settings import LeaseSettings, StoreSettings
 from monitor.store.store import Recording, Store
 from tests.daemon.running import eventually
-from tests.running.test_layout import CALLS, COPIES, OLDER, READ, load, records, run
+from tests.running.test_layout import CALLS, COPIES, FIXTURES, OLDER, READ, load, records, run
 from tests.store.made import alert
 from tests.store.stores import settings_of
 from tests.store.test_store import set_version
@@ -91,11 +93,19 @@ def decided(settings: StoreSettings, after_ms: int, until_ms: int) -> set[str]:
     return {each.id for each in rows if after_ms < each.at_ms <= until_ms}
 
 
+def newest(settings: StoreSettings) -> dict[str, Any]:
+    """The newest checkpoint."""
+    with closing(open_checkpoints(settings)) as checkpoints:
+        state = checkpoints.load()
+    assert state is not None
+    return state
+
+
 class Older:
     """An older program at work: what it left after the first records, and its store, open."""
 
-    def __init__(self, settings: StoreSettings, state: dict[str, Any]) -> None:
-        self.judged_ms: int = state["engine"]["judged"]
+    def __init__(self, settings: StoreSettings, checkpoint: Path, *, judged_ms: int) -> None:
+        self.judged_ms = judged_ms
         self.lease = Lease(settings, SystemClock(), holder="older")
         token = self.lease.acquire(threading.Event())
         self.store = Store.open(settings, SystemClock(), token=token)
@@ -103,8 +113,16 @@ class Older:
             connection.execute(text("DROP INDEX outbox_by_due"))
         set_version(settings, 1)
         self.store.record(Recording(judged_to_ms=self.judged_ms))
-        with closing(CheckpointRows(settings, token=token)) as checkpoints:
-            checkpoints.save(state)
+        self._keep(checkpoint.read_bytes())
+
+    def _keep(self, content: bytes) -> None:
+        """A checkpoint as rows, which were all there was to it then."""
+        with self.store._database.write() as connection:
+            for table in (CHECKPOINTS, CHUNKS):
+                table.create(connection)
+            row = CHECKPOINTS.insert().values(size=len(content)).returning(CHECKPOINTS.c.number)
+            number = connection.scalars(row).one()
+            connection.execute(CHUNKS.insert().values(number=number, position=0, content=content))
 
     def close(self) -> None:
         self.store.close()
@@ -140,10 +158,11 @@ def test_a_newer_daemon_stands_by_for_an_older_one_and_goes_on_where_that_ends(
     whole, decisions = run(None)
     site = site_on(settings, tmp_path)
     monkeypatch.setattr("monitor.app.open_source", lambda _config, _clock: the_hour())
-    state = {**load(tmp_path / "ckpt", layout), "config": site.hash}
+    checkpoint = FIXTURES / f"layout-{layout}.ckpt"
+    judged_ms = load(tmp_path / "ckpt", layout)["engine"]["judged"]
     with (
         capture_logs() as said,
-        closing(Older(settings, state)) as older,
+        closing(Older(settings, checkpoint, judged_ms=judged_ms)) as older,
         closing(Newer(site, ThatDay(whole.judged))) as newer,
     ):
         eventually(lambda: "standing_by" in [each["event"] for each in said], "it stands by")
@@ -157,6 +176,7 @@ def test_a_newer_daemon_stands_by_for_an_older_one_and_goes_on_where_that_ends(
             older.store.record(Recording([alert(65_000)]))
     (started,) = [each for each in said if each["event"] == "started"]
     assert started["from_checkpoint"]
+    assert newest(settings)["layout"] == LAYOUT
     later = {each.id for each in decisions if each.at_ms > older.judged_ms}
     assert later
     assert later == decided(settings, older.judged_ms, whole.judged)
