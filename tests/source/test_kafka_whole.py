@@ -33,7 +33,7 @@ from tests.source.batches import (
     told,
 )
 
-RECORDS_AT = 61
+COUNT_AT, RECORDS_AT = 57, 61
 CODECS = (0, 1, 3, 4)  # none, gzip, lz4, zstd
 
 TIMES = st.one_of(st.integers(-1, 2**41), st.integers(-(2**63), 2**63 - 1))
@@ -91,7 +91,7 @@ def test_every_record_is_told_as_the_client_tells_it(
     assert ours == theirs
 
 
-@settings(deadline=None, max_examples=1_500)
+@settings(deadline=None, max_examples=600)
 @given(
     records(),
     st.sampled_from([0, 0, 0, 1, 4]),
@@ -120,7 +120,43 @@ def both(data: bytes, takes: list[int], **more: Any) -> tuple[list[Any], list[An
     )
 
 
-@settings(deadline=None, max_examples=500)
+ODD = [-(2**63), -(2**31), -2, -1, 0, 1, 2, 3, 64, 2**31, 2**62, 2**63 - 1]
+
+
+@settings(deadline=None, max_examples=600)
+@given(
+    st.lists(st.tuples(st.integers(0, 8), st.sampled_from(ODD)), max_size=2),
+    st.integers(0, 2),
+    st.integers(-1, 1),
+    st.binary(max_size=2),
+)
+def test_a_number_that_cannot_be_is_taken_as_the_client_takes_it(
+    odd: list[tuple[int, int]], record: int, more: int, trailing: bytes
+) -> None:
+    """In any place of any record: lengths beyond the end and beyond 64 bits, counts, signs."""
+    body = b"".join(spelled(offset, dict(odd) if offset == record else {}) for offset in range(3))
+    built = bytearray(batch([Record(0, 1_000, None, None)]))[:RECORDS_AT] + body + trailing
+    struct.pack_into(">i", built, 8, len(built) - 12)
+    struct.pack_into(">i", built, COUNT_AT, 3 + more)
+    theirs, ours = both(summed(built), [2])
+    assert ours == theirs
+
+
+def spelled(offset: int, odd: dict[int, int]) -> bytes:
+    """A record; the numbers at places in ``odd`` are others than they should be."""
+    numbers = [0, 7, offset, 3, 2, 1, 4, 1]  # attributes … headers, sizes of the one header's parts
+    texts = [b"", b"", b"", b"key", b"va", b"", b"name", b"h"]
+    body = bytearray()
+    parts = 6 if odd.get(5, 1) <= 0 else 8  # no headers, no parts of theirs
+    for place, (number, text) in enumerate(zip(numbers[:parts], texts[:parts], strict=True)):
+        encode_varint(odd.get(place, number), body.append)
+        body += text
+    length = bytearray()
+    encode_varint(odd.get(8, len(body)), length.append)
+    return bytes(length + body)
+
+
+@settings(deadline=None, max_examples=300)
 @given(
     records(times=st.integers(0, 2**41)),
     st.lists(st.tuples(st.integers(0, 300), st.integers(0, 255)), max_size=3),
@@ -205,7 +241,7 @@ def test_a_timestamp_beyond_64_bits_wraps_as_in_the_broker() -> None:
 
 def test_a_count_that_no_memory_could_hold_is_not_believed() -> None:
     built = bytearray(batch([Record(0, 5, None, b"value")]))
-    struct.pack_into(">i", built, 57, 2**31 - 1)
+    struct.pack_into(">i", built, COUNT_AT, 2**31 - 1)
     theirs, ours = both(summed(built), [10])
     assert ours == theirs
     assert "IndexError" in ours[-1]
