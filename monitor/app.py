@@ -29,6 +29,7 @@ from monitor.indicators.compile import BEGINNING
 from monitor.recorder import StoreRecorder
 from monitor.running import loop
 from monitor.running.beside import ThreadBeside
+from monitor.running.closing import close_all
 from monitor.running.parts import Parts
 from monitor.running.resume import load_state, resume, unfinished
 from monitor.running.standby import Stop, take_turns
@@ -36,6 +37,7 @@ from monitor.running.standing import Standing
 from monitor.running.watchdog import Beat, Watchdog
 from monitor.site import Site
 from monitor.snapshot import Board
+from monitor.source.aside import Aside
 from monitor.source.settings import KafkaSettings
 from monitor.stats import Stats
 from monitor.store.checkpoint import CheckpointStore
@@ -115,6 +117,7 @@ class Daemon:
             self._work_with(store, checkpoints, over)
 
     def _work_with(self, store: Store, checkpoints: CheckpointStore, over: threading.Event) -> None:
+        store.hurry_when(over.is_set)
         state = load_state(checkpoints)
         before = unfinished(state, store, self.site)
         if before is not None:
@@ -162,7 +165,9 @@ class Daemon:
         )
         recorder.wake = worker.wake
         self.recorder = recorder
-        engine = build_engine(site, recorder, self._clock, self.stats, answers=telephony.answers)
+        engine = build_engine(
+            site, recorder, self._clock, self.stats, answers=telephony.answers, stop=over
+        )
         recorder.awaited = lambda: engine.judges.desk.awaited
         beat = Beat(self._clock)
         parts = Parts(
@@ -193,13 +198,15 @@ class Daemon:
         finally:
             watchdog.stop()
             parts.beside.close()
-            if not worker.stop():
-                log.warning("deliveries_left", detail="they are sent after the next start")
-            engine.source.close()
-            engine.dead_letters.close()
+            closings = {
+                "deliveries": worker.stop,
+                "source": engine.source.close,
+                "dead_letters": engine.dead_letters.close,
+                "answers": telephony.acks.close,
+            }
+            close_all(closings, within_s=config.delivery.drain / 1000 + 1.0)
             if telephony.channel is not None:
-                telephony.channel.close()
-            telephony.acks.close()
+                close_all({"telephony": telephony.channel.close}, within_s=0.5)
 
     def _reloaded(self, site: Site) -> None:
         self.site = site
@@ -207,11 +214,18 @@ class Daemon:
 
 
 def build_engine(
-    site: Site, recorder: StoreRecorder, clock: Clock, stats: Stats, *, answers: bool
+    site: Site,
+    recorder: StoreRecorder,
+    clock: Clock,
+    stats: Stats,
+    *,
+    answers: bool,
+    stop: threading.Event,
 ) -> Engine:
-    """The engine of a live daemon, not started."""
+    """The engine of a live daemon, not started; it leaves off soon once ``stop`` is set."""
     config = site.config
-    source = ReadAhead(open_source(config, clock), clock)
+    # Aside is within: what reads ahead can then be told to stop, too.
+    source = ReadAhead(Aside(open_source(config, clock), stop), clock)
     engine = Engine(
         source=source,
         judges=build_judges(site, covered_from=BEGINNING, answers=answers),
@@ -227,6 +241,7 @@ def build_engine(
         pace=Pace(tick_ms=config.time.tick, max_pending_rows=config.limits.pending_rows),
     )
     source.decoder = lambda: engine.judges.decoder
+    engine.told_to_stop = stop.is_set
     return engine
 
 

@@ -101,6 +101,8 @@ class Pace:
     """Agents whose group and team are kept for people to look at."""
     report_every_ms: int | None = None
     """Ticks at multiples of it are judged even where nothing can change; None: none are."""
+    slice_ticks: int = 100
+    """Ticks with rows that are judged before anybody may ask the engine to stop."""
     live: bool = True
     """False: a replay. The wall clock refuses nothing and no partition is waited for in vain."""
 
@@ -156,6 +158,8 @@ class Engine:
         """Up to this tick records fill windows again, and everything else is known already."""
         self.seen_until = NEVER
         """Of that, which numbers were seen is known up to this tick only."""
+        self.told_to_stop: Callable[[], bool] = lambda: False
+        """Asked between slices of a long stretch of ticks; what is left waits for the next step."""
         self.last: int | None = None
         """Judge no tick after this one; None: as far as the records go."""
         self._inputs: deque[Input] = deque()
@@ -286,12 +290,23 @@ class Engine:
     # --- judging --------------------------------------------------------------------------------
 
     def _judge_until(self, until: int, floors: Sequence[Floor] = ()) -> None:
-        """Judge every tick after ``judged`` up to ``until``, an aligned tick.
+        """Judge every tick after ``judged`` up to ``until``, an aligned tick, or till told to stop.
 
         ``floors`` are those that are made by doing so now.
         """
-        if until <= self.judged:
-            return
+        while until > self.judged:
+            self._judge_slice(self._slice_end(until), floors)
+            if self.told_to_stop():
+                return
+
+    def _slice_end(self, until: int) -> int:
+        few = self.pace.slice_ticks
+        if self.judged != NEVER and until - self.judged <= few * self.pace.tick_ms:
+            return until
+        return self.pending.nth_tick(few, until)
+
+    def _judge_slice(self, until: int, floors: Sequence[Floor]) -> None:
+        """All of it at once: rows are loaded together, and what they led to is stored together."""
         rows = self._release(until)
         if self.judged == NEVER:
             first = until if rows is None else int(rows["tick"][0])

@@ -98,7 +98,8 @@ class DeliveryWorker:
         ended = not any(thread.is_alive() for thread in self._threads)
         if not ended:
             hanging = [thread.name for thread in self._threads if thread.is_alive()]
-            log.warning("delivery_stop_incomplete", threads=hanging)
+            detail = "what they had begun is looked up, or sent again with its id, after a start"
+            log.warning("delivery_stop_incomplete", threads=hanging, detail=detail)
         for lane in self.lanes:
             lane.channel.close()
         return ended

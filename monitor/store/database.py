@@ -43,6 +43,8 @@ class Database(ABC):
         """What it is called before people: a path, or an address without its password."""
         self.fence: Fence | None = None
         """Asked first in every write; None where a lock file keeps other daemons out."""
+        self.hurry: Callable[[], bool] = lambda: False
+        """The daemon is to end: whoever waits for the database gives up soon."""
         self._turn = threading.Lock()
         self._engine = engine
 

@@ -7,7 +7,7 @@ silence that is longer than those means that nobody will answer.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, ClassVar, TypeVar
 
 import psycopg
@@ -15,6 +15,7 @@ import psycopg
 from monitor.clock import SystemClock
 
 _R = TypeVar("_R")
+HURRY_S = 1.0
 
 
 class Silence(psycopg.OperationalError):
@@ -26,6 +27,8 @@ class PatientConnection(psycopg.Connection[Any]):
 
     patience_s: ClassVar[float] = 60.0
     """Seconds; :func:`with_patience` makes a class with another."""
+    hurry: ClassVar[Callable[[], bool]] = staticmethod(lambda: False)
+    """Nobody can wait so long any more."""
 
     def wait(self, gen: Generator[Any, Any, _R], *arguments: Any, **options: Any) -> _R:
         """As psycopg's, which every statement, commit and rollback goes through.
@@ -34,29 +37,37 @@ class PatientConnection(psycopg.Connection[Any]):
             Silence: the server did not answer; the connection is closed.
         """
         try:
-            return super().wait(_heard(gen, self.patience_s), *arguments, **options)
+            heard = _heard(gen, self.patience_s, type(self).hurry)
+            return super().wait(heard, *arguments, **options)
         except Silence:
             self.close()
             raise
 
 
-def with_patience(seconds: float) -> type[PatientConnection]:
-    """The class of connections that wait so long."""
-    return type("PatientConnection", (PatientConnection,), {"patience_s": seconds})
+def with_patience(
+    seconds: float, hurry: Callable[[], bool] = lambda: False
+) -> type[PatientConnection]:
+    """The class of connections that wait so long, or ``HURRY_S`` once there is a hurry."""
+    values = {"patience_s": seconds, "hurry": staticmethod(hurry)}
+    return type("PatientConnection", (PatientConnection,), values)
 
 
-def _heard(gen: Generator[Any, Any, _R], seconds: float) -> Generator[Any, Any, _R]:
+def _heard(
+    gen: Generator[Any, Any, _R], seconds: float, hurry: Callable[[], bool]
+) -> Generator[Any, Any, _R]:
     """``gen``, which is told of nothing (a false value) several times a second while it waits."""
     now_s = SystemClock().monotonic_s
-    until_s = now_s() + seconds
+    since_s, patience_s = now_s(), seconds
     try:
         state = next(gen)
         while True:
             ready = yield state
             if ready:
-                until_s = now_s() + seconds
-            elif now_s() > until_s:
-                msg = f"nothing was heard for {seconds:g} s"
+                since_s = now_s()
+            elif hurry():
+                patience_s = min(patience_s, HURRY_S)
+            if now_s() - since_s > patience_s:
+                msg = f"nothing was heard for {patience_s:g} s"
                 raise Silence(msg)
             state = gen.send(ready)
     except StopIteration as done:

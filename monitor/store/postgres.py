@@ -12,7 +12,7 @@ session.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -76,7 +76,8 @@ class PostgresDatabase(Database):
             StoreError: ``store.url`` is wrong, or psycopg is not installed.
         """
         url = _url(settings)
-        super().__init__(_engine(url, settings, connections), name=_name(url))
+        engine = _engine(url, settings, connections, hurry=lambda: self.hurry())  # noqa: PLW0108 - it is set later
+        super().__init__(engine, name=_name(url))
 
     def plain(self, error: BaseException) -> StoreError:
         """The error for people: which server, and what is the matter with it."""
@@ -153,7 +154,9 @@ def _name(url: URL) -> str:
     return f"postgresql://{host}{port}/{url.database}"
 
 
-def _engine(url: URL, settings: StoreSettings, connections: int) -> Engine:
+def _engine(
+    url: URL, settings: StoreSettings, connections: int, *, hurry: Callable[[], bool]
+) -> Engine:
     options: dict[str, Any] = {
         "application_name": "callcentre-monitor",
         "connect_timeout": max(2, settings.connect_timeout // 1000),
@@ -181,7 +184,7 @@ def _engine(url: URL, settings: StoreSettings, connections: int) -> Engine:
         raise StoreError(msg) from error
     from monitor.store.patience import with_patience  # noqa: PLC0415 - psycopg is there
 
-    kind = with_patience((settings.statement_timeout + _ANSWER_LATE_MS) / 1000)
+    kind = with_patience((settings.statement_timeout + _ANSWER_LATE_MS) / 1000, hurry)
 
     def connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
         return kind.connect(*arguments, **options)

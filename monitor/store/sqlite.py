@@ -6,15 +6,19 @@ survives power loss, and other processes read while we write.
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 
+from monitor.clock import SystemClock
 from monitor.errors import StoreError
 from monitor.store.database import Database
 
 _WAL_BYTES_KEPT = 64 * 2**20
+_LOOK_MS = 250
+"""How long SQLite itself waits for another writer, each time it is asked."""
 
 _PLAIN = (
     # what SQLite says → what that means to the person who must mend it
@@ -39,6 +43,8 @@ class SqliteDatabase(Database):
         """
         _look(path, create=create)
         super().__init__(_engine(path, busy_timeout_ms), name=str(path))
+        self._busy_ms = busy_timeout_ms
+        event.listen(self._engine, "begin", self._begin)
 
     def plain(self, error: BaseException) -> StoreError:
         """The error for people: which file, and what is the matter with it."""
@@ -53,6 +59,37 @@ class SqliteDatabase(Database):
 
     def _take_turn(self, connection: Connection) -> None:
         """BEGIN IMMEDIATE has."""
+
+    def _begin(self, connection: Connection) -> None:
+        """Begin; a writer waits for the others, for at most ``busy_timeout``.
+
+        It gives up soon when the daemon is to end, which SQLite's own waiting would not.
+        """
+        if not connection.get_execution_options().get("immediate", False):
+            connection.exec_driver_sql("BEGIN")
+            return
+        cursor = connection.connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={min(_LOOK_MS, self._busy_ms)}")
+        try:
+            self._begin_immediate(cursor)
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout={self._busy_ms}")
+            cursor.close()
+
+    def _begin_immediate(self, cursor: Any) -> None:
+        now_s = SystemClock().monotonic_s
+        until_s = now_s() + self._busy_ms / 1000
+        while True:
+            patient = now_s() < until_s and not self.hurry()
+            try:
+                cursor.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if not patient or error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    raise self.plain(error) from None
+            except sqlite3.Error as error:
+                raise self.plain(error) from None
+            else:
+                return
 
 
 def plain(error: BaseException, name: str) -> StoreError:
@@ -81,7 +118,6 @@ def _engine(path: Path, busy_timeout_ms: int) -> Engine:
         hide_parameters=True,  # numbers of customers are among them
     )
     event.listen(engine, "connect", _configure)
-    event.listen(engine, "begin", _begin)
     return engine
 
 
@@ -95,8 +131,3 @@ def _configure(connection: Any, _record: Any) -> None:
     if mode != "wal":
         msg = f"the store needs a local disk: SQLite refuses WAL there (journal mode {mode})"
         raise StoreError(msg)
-
-
-def _begin(connection: Connection) -> None:
-    immediate = connection.get_execution_options().get("immediate", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

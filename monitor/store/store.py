@@ -142,6 +142,10 @@ class Store:
                 note_judged_to(connection, recording.judged_to_ms)
         return new
 
+    def hurry_when(self, told_to_stop: Callable[[], bool]) -> None:
+        """From when this is true on, nobody waits long for a database that is busy or silent."""
+        self._database.hurry = told_to_stop
+
     def close(self) -> None:
         """Close the files and let the next daemon in; twice is fine."""
         self._database.close()

@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 POLL_RECORDS = 500
 POLL_TIMEOUT_S = 0.25
 RETRY_S = 2.0
+CLOSE_S = 2.0
+"""How long closing waits for a broker that does not answer; the thread then ends by itself."""
 WAITING_MAX = 16
 """Batches read and not yet taken; past it reading waits."""
 _DETAIL_CHARS = 500
@@ -86,7 +88,7 @@ class AckReader:
         """End the thread; calling it twice is fine."""
         self._stop.set()
         if self._thread is not None:
-            self._thread.join(10)
+            self._thread.join(CLOSE_S)
             self._thread = None
 
     def _run(self, positions: dict[Partition, int]) -> None:

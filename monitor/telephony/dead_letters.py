@@ -32,6 +32,8 @@ _RETRY_S = 2.0
 _IDLE_S = 0.25
 _BATCH = 500
 _SEND_S = 15.0
+CLOSE_S = 2.0
+"""How long closing waits for a broker that does not answer."""
 
 
 class KafkaDeadLetters:
@@ -81,10 +83,12 @@ class KafkaDeadLetters:
         return self._waiting.qsize(), WAITING_MAX
 
     def close(self) -> None:
-        """Send what waits, as long as a broker answers; calling it twice is fine."""
+        """Send what waits, as far as a broker takes it soon; calling it twice is fine."""
         self._stop.set()
         if self._thread is not None:
-            self._thread.join(_SEND_S + 5)
+            self._thread.join(CLOSE_S)
+            if self._thread.is_alive() and not self._waiting.empty():
+                log.warning("dead_letters_left", count=self._waiting.qsize())
             self._thread = None
 
     def _run(self) -> None:

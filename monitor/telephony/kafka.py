@@ -34,6 +34,7 @@ from monitor.telephony.settings import TelephonySettings
 log = structlog.get_logger(__name__)
 
 _SCAN_RECORDS = 5_000
+CLOSE_S = 0.25
 
 
 class _Sent(msgspec.Struct):
@@ -121,12 +122,20 @@ class KafkaCommandChannel:
             return command_id in self._seen[1]
 
     def close(self) -> None:
-        """Leave the broker; calling it twice is fine."""
-        with self._lock:
+        """Leave the broker; calling it twice is fine.
+
+        An attempt that is under way holds everything, and ends by itself: what became of it is
+        looked up after the next start.
+        """
+        if not self._lock.acquire(timeout=CLOSE_S):
+            return
+        try:
             self._drop_consumer()
             producer, self._producer = self._producer, None
             if producer is not None:
                 _close(producer, self._timeout_s)
+        finally:
+            self._lock.release()
 
     def _ready(self) -> KafkaProducer:
         """A producer whose predecessors can no longer write."""

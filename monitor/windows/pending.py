@@ -54,6 +54,17 @@ class Pending:
             for frame in self._frames
         ]
 
+    def nth_tick(self, count: int, until_ms: int) -> int:
+        """The ``count``-th tick that has rows; ``until_ms``, where that comes first."""
+        due = [frame["eff"].filter(frame["eff"] < until_ms) for frame in self._frames]
+        ticks = [(eff // self.tick_ms).unique() for eff in due if len(eff)]
+        if sum(len(each) for each in ticks) < count:
+            return until_ms
+        found = pl.concat(ticks).unique().sort()
+        if len(found) < count:
+            return until_ms
+        return min(until_ms, (int(found[count - 1]) + 1) * self.tick_ms)
+
     def release(self, until_ms: int, partitions: Sequence[Partition]) -> pl.DataFrame | None:
         """Take out the rows with ``eff < until_ms``, in their order, with ``tick``; None if none.
 

@@ -145,7 +145,7 @@ def live_engine(
         recorder=Recorder(durable, clock, rng),
         clock=clock,
         stats=Stats(),
-        pace=Pace(max_poll_records=rng.choice([3, 50, 10_000])),
+        pace=Pace(max_poll_records=rng.choice([3, 50, 10_000]), slice_ticks=rng.choice([1, 100])),
     )
     positions: dict[Partition, int] = {}
     if checkpoints is not None and (state := checkpoints.load()) is not None:

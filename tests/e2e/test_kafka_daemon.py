@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +14,14 @@ import pytest
 import yaml
 from kafka import KafkaProducer
 
+from monitor.decisions import ManualAction
 from monitor.events.catalogue import EVENT_TYPES
 from monitor.simulate.pacing import deliver
 from monitor.simulate.scenarios import SCENARIOS
 from monitor.simulate.simulation import simulate
 from monitor.simulate.sinks import KafkaSink
 from monitor.source.settings import KafkaConnection
-from tests.broker.broker import Cluster
+from tests.broker.broker import Broker, Cluster
 from tests.e2e.daemons import (
     CLOCK,
     Daemon,
@@ -125,6 +127,44 @@ override:
         assert first["evidence"]["hits"] / first["evidence"]["of"] == 1.0
         assert first["command_id"] != second["command_id"]
     producer.close()
+
+
+@pytest.mark.parametrize("away", ["silent", "gone"])
+def test_sigterm_while_kafka_is_away_ends_it_soon_and_a_command_goes_out_once(
+    kafka: Cluster, own_broker: Broker, tmp_path: Path, away: str
+) -> None:
+    """With a command on its way, a dead letter that waits, and a source that does not answer."""
+    prefix, number = topics(kafka, 1), "+862150000009"
+    daemon = Daemon(tmp_path, config(tmp_path, prefix, kafka.bootstrap, ""))
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap)
+    with running(daemon):
+        call = {"id": "c1", "type": "call.ended", "time": CLOCK.now_ms(), "number": number}
+        producer.send(prefix + "calls", json.dumps(call).encode()).get(30)
+        wait("a tick is judged", daemon.judged_ms)
+        producer.send(prefix + "calls", b"rubbish").get(30)
+        producer.close(timeout=5)
+        (own_broker.pause if away == "silent" else own_broker.kill)()
+        try:
+            order = ManualAction("m1", "suspend", number, 600_000, "li", "test")
+            with daemon.store() as store:
+                store.requests.put(order)
+            wait("a command is on its way", lambda: _sending(daemon))
+            started = time.monotonic()
+            assert daemon.stop() == 0
+            assert time.monotonic() - started < 5
+        finally:
+            (own_broker.resume if away == "silent" else own_broker.start)()
+        daemon.start()
+        wait("it is sent", lambda: commands(kafka.bootstrap, prefix))
+        assert daemon.stop() == 0
+    assert [each["number"] for each in commands(kafka.bootstrap, prefix)] == [number]
+
+
+def _sending(daemon: Daemon) -> bool:
+    """Whether an attempt at a delivery to telephony has begun, or has failed."""
+    with daemon.store() as store:
+        states = {state for (name, state) in store.outbox.counts() if name == "telephony"}
+    return bool(states & {"sending", "retry"}) or "delivery_failed" in daemon.log()
 
 
 def pair(bootstrap: str, prefix: str) -> list[dict[str, Any]]:

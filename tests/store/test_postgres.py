@@ -157,6 +157,15 @@ def test_an_answer_that_comes_slowly_is_waited_for(settings: StoreSettings) -> N
         assert connection.closed
 
 
+def test_nor_is_it_waited_for_long_by_whoever_is_in_a_hurry(settings: StoreSettings) -> None:
+    assert settings.url is not None
+    with (
+        with_patience(60.0, lambda: True).connect(settings.url.reveal()) as connection,
+        pytest.raises(Silence, match="nothing was heard for 1 s"),
+    ):
+        connection.execute("SELECT pg_sleep(60)")
+
+
 def test_a_holder_that_is_cut_off_is_followed_by_another(
     settings: StoreSettings, clock: ManualClock, proxy: Proxy
 ) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -90,6 +93,23 @@ def test_another_process_holds_it_too_long(settings: StoreSettings, clock: Manua
         other.execute("ROLLBACK")
         other.close()
         assert store.record(Recording([alert()])) == [alert()]
+
+
+def test_whoever_is_in_a_hurry_does_not_wait_for_it(
+    settings: StoreSettings, clock: ManualClock
+) -> None:
+    patient, hurry = settings.model_copy(update={"busy_timeout": 60_000}), threading.Event()
+    with Store.open(patient, clock) as store:
+        store.hurry_when(hurry.is_set)
+        with closing(sqlite3.connect(settings.path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            threading.Timer(0.3, hurry.set).start()
+            started = time.monotonic()
+            with pytest.raises(StoreError, match="another process has held it for too long"):
+                store.record(Recording([alert()]))
+            assert 0.3 <= time.monotonic() - started < 10
+            other.execute("ROLLBACK")
+        assert store.record(Recording([alert()])) == [alert()], "nobody holds it: it is taken"
 
 
 def test_a_full_disk_keeps_what_was_there(store: Store) -> None:
