@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.source.base import Partition
@@ -26,7 +26,6 @@ def frame(items: list[Row]) -> pl.DataFrame:
     return pl.DataFrame(items, schema=schema, orient="row")
 
 
-@settings(deadline=None)
 @given(items=rows, cut=st.integers(0, 30), until=st.integers(0, 50))
 def test_release_is_one_order_and_only_what_is_due(items: list[Row], cut: int, until: int) -> None:
     pending = Pending(tick_ms=5)
@@ -68,7 +67,6 @@ def test_times_far_apart_are_ordered_too(items: list[Row], lag: int) -> None:
     assert got == sorted(far, key=lambda r: (r[0], r[1], PARTITIONS[r[2]], r[3]))
 
 
-@settings(deadline=None)
 @given(items=rows, cut=st.integers(0, 30), count=st.integers(1, 6), until=st.integers(0, 10))
 def test_so_many_ticks_have_rows_up_to_the_nth(
     items: list[Row], cut: int, count: int, until: int
