@@ -150,18 +150,19 @@ def go_wrong(world: World, *, seconds: float, every_s: float, seed: int) -> Coun
     """Faults by both hands for ``seconds``; how often each came."""
     end_s = world.clock.monotonic_s() + seconds
 
-    def work(hand: Hand, name: str) -> Counter[str]:
-        return _work(world, hand, random.Random(f"{seed} {name}"), end_s, every_s)
+    def work(hand: Hand, name: str, pause_s: float) -> Counter[str]:
+        return _work(world, hand, random.Random(f"{seed} {name}"), end_s, pause_s)
 
     with ThreadPoolExecutor(1) as other:
-        daemons = other.submit(work, DAEMONS, "daemons")
+        # A daemon that never gets to work has nothing in flight to lose.
+        daemons = other.submit(work, DAEMONS, "daemons", 1.5 * every_s)
         # In this thread: the kernel ends a broker with the thread that has started it.
-        around = work(AROUND, "around")
+        around = work(AROUND, "around", every_s)
         return around + daemons.result()
 
 
 def _work(
-    world: World, hand: Hand, draw: random.Random, end_s: float, every_s: float
+    world: World, hand: Hand, draw: random.Random, end_s: float, pause_s: float
 ) -> Counter[str]:
     """One fault after the other."""
     bag: list[str] = []
@@ -174,5 +175,5 @@ def _work(
         name = bag.pop()
         log.info("fault", what=name, left_s=round(left_s))
         counted[name] += hand[name][0](world)
-        world.pause_s(every_s * (0.5 + draw.random()))
+        world.pause_s(pause_s * (0.5 + draw.random()))
     return counted

@@ -55,7 +55,8 @@ def table(verdict: Verdict) -> str:
         f"Counted raw at the receivers: {verdict.commands_on_topic:,} records on the commands' "
         f"topic for {verdict.commands:,} commands ({verdict.commands_stale} were over before they "
         f"could be sent); {verdict.requests:,} requests at the webhook for {verdict.notices:,} "
-        f"notices (alerts, refusals of guards), of which it refused {verdict.requests_refused:,}."
+        f"notices (alerts, refusals of guards), {verdict.requests_meanwhile:,} of them while "
+        f"faults went on; it refused {verdict.requests_refused:,}."
     )
     lines = [
         *(run, "", "| fault | times |", "|---|---:|"),

@@ -13,10 +13,11 @@ WELL = Verdict(seconds=10, rate=100, seed=1, events=1_000, events_per_s=100, not
 WELL.repeats_allowed = 3
 
 
-def test_it_is_good_only_with_all_of_the_load_and_no_more_repeats_than_were_under_way() -> None:
+def test_it_is_good_only_under_all_of_the_load_with_no_more_repeats_than_were_under_way() -> None:
     assert WELL.good
     assert not replace(WELL, repeats_allowed=2).good
     assert not replace(WELL, events_per_s=90).good
+    assert not replace(WELL, requests=9, requests_meanwhile=4).good
 
 
 @pytest.mark.parametrize("name", ZERO)

@@ -28,6 +28,8 @@ from tests.soak.world import PREFIX, World
 SETTLE_S = 600
 RATE_KEPT = 0.98
 """Of the rate that was asked for; with less it is another test."""
+MEANWHILE = 0.5
+"""Of all requests, that come while faults go on; what is sent in peace shows nothing."""
 _EXAMPLES = 5
 
 
@@ -61,6 +63,8 @@ class Verdict:
     """Alerts, and refusals of guards."""
     requests: int = 0
     """At the webhook, raw."""
+    requests_meanwhile: int = 0
+    """Of these, while faults went on."""
     requests_refused: int = 0
     notices_unheard: int = 0
     notices_unknown: int = 0
@@ -80,6 +84,7 @@ class Verdict:
             not any(asdict(self)[name] for name in ZERO)
             and self.notices_repeated <= self.repeats_allowed
             and self.events_per_s >= RATE_KEPT * self.rate
+            and self.requests_meanwhile >= MEANWHILE * self.requests
         )
 
     def plain(self) -> dict[str, Any]:
@@ -115,6 +120,7 @@ ZERO = (
 
 def judge(world: World, verdict: Verdict) -> Verdict:
     """Let things settle, and compare."""
+    verdict.requests_meanwhile = len(world.hook.requests)
     world.traffic.stop()
     world.check()
     verdict.catch_up_s = round(_settle(world), 1)
