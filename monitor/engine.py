@@ -247,6 +247,7 @@ class Engine:
             decoded,
             wall_ms=self._latest_ms(),
             resumed_at=self.judged,
+            promised=self.promised if self.pace.live else NEVER,
             raw=lambda offset: _raw(fetched, offset),
         )
         self.watermarks.heard(decoded.partition, self.clock.monotonic_s())

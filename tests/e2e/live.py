@@ -206,6 +206,10 @@ def _run_live(  # noqa: C901 - each kind of trouble has its place in the loop
             picture = None
         elif picture is None and chance < 0.5:
             picture = engine.snapshot()
+    source.unavailable, clock.wrong_by_ms = False, 0
+    for _ in range(300):  # in the end nothing is wrong, and it catches up
+        clock.advance(1_000)
+        engine.step()
     return durable, source
 
 
