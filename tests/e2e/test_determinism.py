@@ -80,7 +80,8 @@ EVERYTHING = Trouble(kills=0.06, late_partitions=True, clock_steps=0.05, orders=
         (2, Trouble(clock_steps=0.1, kills=0.06)),
         (3, Trouble(orders=0.05, stalls=0.04)),
         (4, Trouble(orders=0.05, stalls=0.04, kills=0.1)),
-        *((seed, EVERYTHING) for seed in (5, 6, 7, 8, 29, 42)),  # 29, 42: a partition comes to be in a recovery
+        # In 29 and 42 a partition comes to be while a daemon recovers.
+        *((seed, EVERYTHING) for seed in (5, 6, 7, 8, 29, 42)),
     ],
 )
 def test_what_comes_from_outside_the_log_stands_in_the_journal(seed: int, trouble: Trouble) -> None:
