@@ -44,7 +44,6 @@ class SqliteDatabase(Database):
         _look(path, create=create)
         super().__init__(_engine(path, busy_timeout_ms), name=str(path))
         self._busy_ms = busy_timeout_ms
-        event.listen(self._engine, "begin", self._begin)
 
     def plain(self, error: BaseException) -> StoreError:
         """The error for people: which file, and what is the matter with it."""
@@ -52,22 +51,19 @@ class SqliteDatabase(Database):
 
     def _for_writing(self, connection: Connection) -> Connection:
         # A writer takes its lock at once: upgrading a read later can fail without waiting.
-        return connection.execution_options(immediate=True)
+        return connection.execution_options(begin=self._begin_writing)
 
     def _for_reading(self, connection: Connection) -> Connection:
-        return connection.execution_options(immediate=False)
+        return connection.execution_options(begin=None)
 
     def _take_turn(self, connection: Connection) -> None:
         """BEGIN IMMEDIATE has."""
 
-    def _begin(self, connection: Connection) -> None:
-        """Begin; a writer waits for the others, for at most ``busy_timeout``.
+    def _begin_writing(self, connection: Connection) -> None:
+        """Wait for the other writers, for at most ``busy_timeout``.
 
         It gives up soon when the daemon is to end, which SQLite's own waiting would not.
         """
-        if not connection.get_execution_options().get("immediate", False):
-            connection.exec_driver_sql("BEGIN")
-            return
         cursor = connection.connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={min(_LOOK_MS, self._busy_ms)}")
         try:
@@ -84,7 +80,7 @@ class SqliteDatabase(Database):
             try:
                 cursor.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
-                if not patient or error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                if not patient or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                     raise self.plain(error) from None
             except sqlite3.Error as error:
                 raise self.plain(error) from None
@@ -118,6 +114,7 @@ def _engine(path: Path, busy_timeout_ms: int) -> Engine:
         hide_parameters=True,  # numbers of customers are among them
     )
     event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
     return engine
 
 
@@ -131,3 +128,11 @@ def _configure(connection: Any, _record: Any) -> None:
     if mode != "wal":
         msg = f"the store needs a local disk: SQLite refuses WAL there (journal mode {mode})"
         raise StoreError(msg)
+
+
+def _begin(connection: Connection) -> None:
+    begin = connection.get_execution_options().get("begin")
+    if begin is None:
+        connection.exec_driver_sql("BEGIN")
+    else:
+        begin(connection)
