@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint docs bench bench-all peers soak clean lock
+.PHONY: help run test lint audit docs bench bench-all peers soak clean lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ test: $(VENV)/.test lint ## lint, types, layers, tests, coverage
 lint: $(VENV)/.test ## ruff, mypy, import layers
 	@echo "→ ruff, mypy --strict, import layers"
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet . && $(BIN)/mypy --no-error-summary && $(BIN)/lint-imports --no-logo > /dev/null || { $(BIN)/lint-imports --no-logo; exit 1; }
+
+audit: $(VENV)/.audit ## known vulnerabilities of what is pinned; what could not be looked up is "not audited", and no success
+	@$(PYTHON) -m tests.audit
 
 docs: $(VENV)/.test ## write again what is generated: metrics, schemas, command help
 	@$(BIN)/python -m tests.docs.generate
@@ -67,6 +70,12 @@ $(VENV)/.run: $(VENV)/.venv requirements.lock pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@echo "→ compiling the loops (some ten seconds, once)"
 	@$(BIN)/python -m monitor.warm
+	@touch $@
+
+$(VENV)/.audit: $(VENV)/.venv pyproject.toml
+	@echo "→ installing pip-audit in an environment of its own"
+	@$(PYTHON) -m venv $(VENV)/audit
+	@$(BIN)/python -m bench.wants audit | xargs $(VENV)/audit/bin/pip --disable-pip-version-check --quiet install
 	@touch $@
 
 $(VENV)/.peers: $(VENV)/.venv pyproject.toml

@@ -58,15 +58,13 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
     Without Java and Maven the tests are skipped on a laptop, and fail where ``CI=true``.
     """
-    from tests.broker.broker import Broker, Cluster, missing_tools  # noqa: PLC0415
+    from tests.broker.broker import Broker, Cluster  # noqa: PLC0415
 
     given = os.environ.get("MONITOR_TEST_KAFKA")
     if given:
         yield Cluster(given)
         return
-    missing = missing_tools()
-    if missing:
-        _unavailable(missing)
+    _need_broker_tools()
     broker = Broker(tmp_path_factory.mktemp("kafka"))
     try:
         broker.format()
@@ -74,6 +72,12 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield Cluster(broker.plain, broker)
     finally:
         broker.stop()
+
+
+@pytest.fixture(scope="session")
+def broker_tools() -> None:
+    """What starts a broker, for tests that want one of another kind than :func:`kafka`."""
+    _need_broker_tools()
 
 
 @pytest.fixture
@@ -121,6 +125,14 @@ def database_url(postgres: Databases) -> Iterator[str]:
     """An empty database of its own."""
     with postgres.fresh() as url:
         yield url
+
+
+def _need_broker_tools() -> None:
+    from tests.broker.broker import missing_tools  # noqa: PLC0415
+
+    missing = missing_tools()
+    if missing:
+        _unavailable(missing)
 
 
 def _unavailable(reason: str) -> NoReturn:

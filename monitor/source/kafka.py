@@ -11,7 +11,6 @@ holds its partition *not at the end*, for the broker's ``transaction.max.timeout
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -28,6 +27,7 @@ from monitor.source.kafka_ends import EndProbe, Reading
 from monitor.source.kafka_guard import unpack_whole
 from monitor.source.kafka_lag import LagReporter
 from monitor.source.kafka_records import beginnings, columns
+from monitor.source.kafka_topics import await_topics
 from monitor.source.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
@@ -49,7 +49,7 @@ class KafkaSource:
         self._clock = clock or SystemClock()
         self._consumer: KafkaConsumer | None = None
         self._link = Link()
-        self._ends = EndProbe(self._clock)
+        self._ends = EndProbe(self._clock, settings)
         self._lag = LagReporter(settings, self._clock) if settings.lag_group else None
         self._readings: dict[TopicPartition, Reading] = {}
         self._wanted: dict[TopicPartition, int] = {}
@@ -79,8 +79,9 @@ class KafkaSource:
         """The next records; see :class:`monitor.source.base.Source`.
 
         Raises:
-            SourceUnavailable: no broker answers; nothing was lost, poll again later.
-            SourceError: it never will: not authorised, a damaged batch, a codec not installed.
+            SourceUnavailable: no broker answers, or a right is missing; nothing was lost, poll
+                again later.
+            SourceError: it never will: a damaged batch, a codec not installed.
         """
         if self._closed or not self._started:
             raise SourceError("poll belongs between start and close")
@@ -146,20 +147,11 @@ class KafkaSource:
         )
         unpack_whole(self._consumer)
         try:
-            self._await_metadata()
+            await_topics(self._link, settings, self._clock)
             self._discover(self._consumer)
         except SourceUnavailable:
             self._drop_client()
             raise
-
-    def _await_metadata(self) -> None:
-        """All topics once: which of ours are there is not known yet."""
-        heard = threading.Event()
-        self._link.cluster.need_all_topic_metadata = True
-        self._link.cluster.request_update().add_both(lambda _: heard.set())
-        if not self._clock.wait(heard, self._settings.connect_timeout / 1000):
-            msg = f"no metadata from {self._settings.bootstrap}"
-            raise SourceUnavailable(msg)
 
     def _drop_client(self) -> None:
         consumer, self._consumer = self._consumer, None
@@ -207,6 +199,7 @@ class KafkaSource:
             wanted=self._wanted | {part: each.position for part, each in self._readings.items()},
             since_ms=self._since_ms,
             timeout_ms=QUICK_TIMEOUT_MS if assigned else self._settings.request_timeout,
+            connection=self._settings,
         )
         consumer.assign(sorted(assigned | set(new)))
         for part, beginning in begun.items():
@@ -284,7 +277,7 @@ class KafkaSource:
                 list(lost), timeout_ms=self._settings.request_timeout
             )
         except KafkaError as fault:
-            raise translate(fault, "asking where partitions begin") from fault
+            raise translate(fault, "asking where partitions begin", self._settings) from fault
         for part, cut in lost.items():
             reading = self._readings[part]
             self._count_lost(part, reading.position, begins[part])
@@ -295,7 +288,7 @@ class KafkaSource:
     def _failed(self, fault: Exception) -> Exception:
         """The client is in an unknown state: it goes, and the next poll builds another."""
         self._drop_client()
-        found = translate(fault, "reading")
+        found = translate(fault, "reading", self._settings)
         if not isinstance(fault, KafkaError) or isinstance(fault, CorruptRecordError):
             self._faults += 1
             if self._faults >= SAME_FAULT_MAX:

@@ -8,25 +8,29 @@ topic is created by looking at it, and the client's chatter ends in our log. Rea
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import structlog
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.cluster import ClusterMetadata
 from kafka.errors import (
+    AuthorizationError,
     IllegalSaslStateError,
     IncompatibleBrokerVersion,
     KafkaConfigurationError,
     KafkaError,
+    TopicAuthorizationFailedError,
     UnsupportedCodecError,
     UnsupportedSaslMechanismError,
 )
 from kafka.net.compat import KafkaNetClient
 from kafka.net.selector import NetworkSelector
+from kafka.protocol.metadata import MetadataRequest
 
 from monitor.errors import MonitorError, SourceError, SourceUnavailable
 from monitor.source.base import Partition
+from monitor.source.kafka_rights import Operation, denied
 from monitor.source.kafka_tls import check_files
 from monitor.source.kafka_trouble import WatchedManager, explained, telling
 from monitor.source.settings import KafkaConnection
@@ -78,6 +82,32 @@ class Link:
         """Why connections ended lately, oldest first."""
         return [] if self._manager is None else self._manager.faults
 
+    def refused(self, topics: Iterable[str], timeout_ms: int) -> set[str]:
+        """Those of ``topics`` that we may not know of.
+
+        To be asked by name: from a list of all topics a broker leaves them out as if they were not
+        there, and by name it says so of all that we have no right to, there or not.
+
+        Raises:
+            KafkaError: no answer within ``timeout_ms``.
+        """
+        manager = self._manager
+        if manager is None:
+            raise SourceUnavailable("the client was not built")
+        request = MetadataRequest(
+            topics=[MetadataRequest.MetadataRequestTopic(name=topic) for topic in sorted(topics)],
+            allow_auto_topic_creation=False,
+            include_cluster_authorized_operations=False,
+            include_topic_authorized_operations=False,
+        )
+
+        async def ask() -> Any:
+            return await manager.send(request, request_timeout_ms=timeout_ms)
+
+        answer = manager.run(ask)
+        refusal = TopicAuthorizationFailedError.errno
+        return {topic.name for topic in answer.topics if topic.error_code == refusal}
+
     def close(self) -> None:
         """End the network thread of a client that did not come to life."""
         if self._client is not None:
@@ -99,8 +129,18 @@ def open_producer(connection: KafkaConnection, **options: Any) -> tuple[KafkaPro
     return _open(KafkaProducer, connection, options)
 
 
-def translate(fault: Exception, doing: str) -> MonitorError:
-    """The client's exception as one of ours: hopeless → SourceError, else SourceUnavailable."""
+def translate(
+    fault: Exception,
+    doing: str,
+    connection: KafkaConnection | None = None,
+    operation: Operation = "Read",
+) -> MonitorError:
+    """The client's exception as one of ours: hopeless → SourceError, else SourceUnavailable.
+
+    With the ``connection`` a right that is missing is named, ``operation`` on the topics at hand.
+    """
+    if connection is not None and isinstance(fault, AuthorizationError):
+        return SourceUnavailable(f"{doing}: {denied(fault, connection, operation)}")
     text = f"{doing}: {type(fault).__name__}: {fault}"
     return SourceError(text) if isinstance(fault, _HOPELESS) else SourceUnavailable(text)
 

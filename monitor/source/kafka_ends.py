@@ -17,6 +17,7 @@ from kafka.errors import KafkaError
 
 from monitor.clock import Clock
 from monitor.source.kafka_client import translate
+from monitor.source.settings import KafkaConnection
 
 log = structlog.get_logger(__name__)
 
@@ -46,8 +47,9 @@ class Reading:
 class EndProbe:
     """Asks for ends in so far as the fetches have not told them."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, connection: KafkaConnection) -> None:
         self._clock = clock
+        self._connection = connection
         self._after_s = 0.0
         self._pause_s = PROBE_EVERY_S
 
@@ -85,7 +87,7 @@ class EndProbe:
             self._pause_s = min(self._pause_s * 2, PROBE_PAUSE_S_MAX)
             self._after_s = self._clock.monotonic_s() + self._pause_s
             if nothing_read and len(asked) == len(readings):
-                raise translate(fault, "asking where partitions end") from fault
+                raise translate(fault, "asking where partitions end", self._connection) from fault
             log.warning("ends_unknown", partitions=len(asked))
             return
         self._pause_s = PROBE_EVERY_S

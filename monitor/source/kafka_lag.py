@@ -10,10 +10,12 @@ from collections.abc import Mapping
 
 import structlog
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.errors import AuthorizationError
 
 from monitor.clock import Clock
 from monitor.errors import MonitorError
 from monitor.source.kafka_client import open_consumer
+from monitor.source.kafka_rights import denied
 from monitor.source.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
@@ -44,7 +46,7 @@ class LagReporter:
                 )
             self._consumer.commit_async(
                 {part: OffsetAndMetadata(offset, "", -1) for part, offset in positions.items()},
-                callback=_log_failure,
+                callback=self._log_failure,
             )
         except MonitorError as fault:
             log.warning("lag_not_reported", detail=str(fault))
@@ -55,7 +57,12 @@ class LagReporter:
             self._consumer.close(autocommit=False, timeout_ms=1_000)
             self._consumer = None
 
-
-def _log_failure(_offsets: object, response: object) -> None:
-    if isinstance(response, Exception):
-        log.warning("lag_not_reported", detail=str(response))
+    def _log_failure(self, _offsets: object, response: object) -> None:
+        detail = str(response)
+        if isinstance(response, AuthorizationError):
+            group = self._settings.lag_group or ""
+            detail = denied(
+                response, self._settings, "Read", topics=self._settings.topics, group=group
+            )
+        if isinstance(response, Exception):
+            log.warning("lag_not_reported", detail=detail)

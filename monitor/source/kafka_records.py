@@ -19,6 +19,7 @@ from monitor.compiled.kafka_batch import ENDS, OFFSETS, STARTS, TIMESTAMPS
 from monitor.source.base import Fetched, Partition
 from monitor.source.kafka_client import translate
 from monitor.source.records import Records
+from monitor.source.settings import KafkaConnection
 
 Int64 = npt.NDArray[np.int64]
 
@@ -44,12 +45,13 @@ def beginnings(
     wanted: Mapping[TopicPartition, int],
     since_ms: int | None,
     timeout_ms: int,
+    connection: KafkaConnection | None = None,
 ) -> dict[TopicPartition, Beginning]:
     """Ask where to begin in ``parts``: as ``wanted``, else at the first record since ``since_ms``.
 
     Raises:
-        SourceUnavailable: no answer within ``timeout_ms`` for each of at most three questions.
-        SourceError: not authorised.
+        SourceUnavailable: no answer within ``timeout_ms`` for each of at most three questions, or
+            a right is missing, which is named where the ``connection`` is given.
     """
     try:
         begins = consumer.beginning_offsets(parts, timeout_ms=timeout_ms)
@@ -63,7 +65,7 @@ def beginnings(
                 part: ends[part] if found is None else found.offset for part, found in young.items()
             }
     except KafkaError as fault:
-        raise translate(fault, "asking where partitions begin and end") from fault
+        raise translate(fault, "asking where partitions begin and end", connection) from fault
     result = {}
     for part in parts:
         begin, end, position = begins[part], ends[part], positions[part]

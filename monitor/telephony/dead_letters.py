@@ -12,13 +12,19 @@ from collections.abc import Sequence
 
 import structlog
 from kafka import KafkaProducer
-from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
+from kafka.errors import (
+    AuthorizationError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+)
 from kafka.producer.future import FutureRecordMetadata
 
 from monitor.clock import Clock, SystemClock
 from monitor.errors import MonitorError
 from monitor.events.batch import Reject
 from monitor.source.kafka_client import open_producer
+from monitor.source.kafka_rights import denied
 from monitor.source.settings import KafkaConnection
 
 log = structlog.get_logger(__name__)
@@ -135,15 +141,23 @@ class KafkaDeadLetters:
             sent = [(reject, self._send_one(self._producer, reject)) for reject in rejects]
             self._producer.flush(timeout=_SEND_S + 5)
         except (KafkaError, MonitorError) as fault:
-            log.warning("dead_letters_delayed", waiting=self._waiting.qsize(), detail=str(fault))
+            self._delayed(fault)
             return rejects
-        left = []
+        left: list[Reject] = []
         for reject, future in sent:
             if isinstance(future.exception, MessageSizeTooLargeError | RecordListTooLargeError):
                 self._lose(1, "the broker takes no record of this size")
             elif future.exception is not None:
+                if not left:
+                    self._delayed(future.exception)
                 left.append(reject)
         return left
+
+    def _delayed(self, fault: Exception) -> None:
+        detail = str(fault)
+        if isinstance(fault, AuthorizationError):
+            detail = denied(fault, self._connection, "Write", topics=[self._topic])
+        log.warning("dead_letters_delayed", waiting=self._waiting.qsize(), detail=detail)
 
     def _send_one(self, producer: KafkaProducer, reject: Reject) -> FutureRecordMetadata:
         place = reject.partition

@@ -28,6 +28,7 @@ from monitor.errors import DeliveryError, MonitorError
 from monitor.source.base import Partition
 from monitor.source.kafka import KafkaSource
 from monitor.source.kafka_client import open_consumer, open_producer
+from monitor.source.kafka_rights import Operation, denied
 from monitor.source.settings import KafkaConnection, KafkaSettings
 from monitor.telephony.settings import TelephonySettings
 
@@ -81,7 +82,7 @@ class KafkaCommandChannel:
                 )
             except (KafkaError, MonitorError) as fault:
                 self._drop_consumer()
-                raise _delivery_error(fault) from fault
+                raise self._delivery_error(fault, "Read") from fault
             mark = {str(part.partition): offset for part, offset in sorted(ends.items())}
             return msgspec.json.encode(mark).decode()
 
@@ -154,7 +155,7 @@ class KafkaCommandChannel:
                 transactional_id=self._settings.transactional_id,
             )
         except MonitorError as fault:
-            raise _delivery_error(fault) from fault
+            raise self._delivery_error(fault) from fault
 
         def begin() -> None:
             producer.init_transactions()
@@ -189,7 +190,7 @@ class KafkaCommandChannel:
                 msg = f"{self._connection.bootstrap} did not answer in {self._timeout_s:g} s"
                 raise DeliveryError(msg, retry=True, reason="timeout")
         if faults:
-            raise _delivery_error(faults[0]) from faults[0]
+            raise self._delivery_error(faults[0]) from faults[0]
 
     def _ids_after(self, mark: str) -> frozenset[str]:
         """Command ids in the topic from ``mark`` to its end, of committed transactions only."""
@@ -211,10 +212,34 @@ class KafkaCommandChannel:
                 for chunk in source.poll(_SCAN_RECORDS, 0.1):
                     found.update(_ids(chunk.values))
         except MonitorError as fault:
-            raise _delivery_error(fault) from fault
+            raise self._delivery_error(fault) from fault
         finally:
             source.close()
         return frozenset(found)
+
+    def _delivery_error(self, fault: Exception, tried: Operation = "Write") -> DeliveryError:
+        """What the lane is to do about it; the reason is a bounded label."""
+        if isinstance(fault, DeliveryError):
+            return fault
+        if isinstance(fault, AuthorizationError):
+            detail = denied(
+                fault,
+                self._connection,
+                tried,
+                topics=[self._settings.commands],
+                transactional_id=self._settings.transactional_id,
+            )
+            return DeliveryError(detail, retry=True, reason="refused")
+        if isinstance(fault, ProducerFencedError):
+            # Another daemon uses our transactional.id, or we were away for too long.
+            log.error("commands_fenced", detail=str(fault))
+            return DeliveryError(str(fault), retry=True, reason="fenced")
+        if isinstance(fault, MessageSizeTooLargeError):
+            return DeliveryError(str(fault), retry=False, reason="too_large")
+        reason = "timeout" if isinstance(fault, KafkaTimeoutError) else "connection"
+        if isinstance(fault.__cause__, AuthorizationError):  # the source has put it into words
+            return DeliveryError(str(fault), retry=True, reason="refused")
+        return DeliveryError(f"{type(fault).__name__}: {fault}", retry=True, reason=reason)
 
     def _drop_consumer(self) -> None:
         consumer, self._consumer = self._consumer, None
@@ -232,19 +257,3 @@ def _close(producer: KafkaProducer, timeout_s: float) -> None:
     """Close; waits for what is still on its way to expire, or the client would not let go."""
     with contextlib.suppress(KafkaError):
         producer.close(timeout=timeout_s + 1)
-
-
-def _delivery_error(fault: Exception) -> DeliveryError:
-    """What the lane is to do about it; the reason is a bounded label."""
-    if isinstance(fault, DeliveryError):
-        return fault
-    if isinstance(fault, ProducerFencedError):
-        # Another daemon uses our transactional.id, or we were away for too long.
-        log.error("commands_fenced", detail=str(fault))
-        return DeliveryError(str(fault), retry=True, reason="fenced")
-    if isinstance(fault, MessageSizeTooLargeError):
-        return DeliveryError(str(fault), retry=False, reason="too_large")
-    if isinstance(fault, AuthorizationError):
-        return DeliveryError(str(fault), retry=True, reason="refused")
-    reason = "timeout" if isinstance(fault, KafkaTimeoutError) else "connection"
-    return DeliveryError(f"{type(fault).__name__}: {fault}", retry=True, reason=reason)

@@ -231,7 +231,7 @@ class KafkaSimulator:
                 each.get(timeout=_ANSWER_MS / 1000)
         except KafkaError as fault:
             self._drop_producer()
-            raise translate(fault, "answering") from fault
+            raise translate(fault, "answering", self._connection, "Write") from fault
         self._owed = []
 
     def _send(self, producer: KafkaProducer, ack: Ack) -> Any:

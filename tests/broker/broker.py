@@ -138,8 +138,10 @@ def _resolved() -> Path:
 class Broker:
     """One broker in one folder. Ports stay the same over restarts."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, users: Sequence[str] = (SCRAM_USER,)) -> None:
+        """``users`` are who may log in by SCRAM, all with ``SCRAM_PASSWORD``."""
         self.folder = folder
+        self._users = users
         self.log_path = folder / "broker.log"
         self.certificate = folder / "broker.pem"
         """The broker's self-signed certificate: what a TLS client is to trust."""
@@ -175,8 +177,11 @@ class Broker:
         """``host:port`` that speaks TLS with :attr:`certificate`."""
         return f"127.0.0.1:{self._ports['ssl']}"
 
-    def format(self) -> None:
-        """Make configuration, certificate and an empty log; once in a broker's life."""
+    def format(self, more: str = "") -> None:
+        """Make configuration, certificate and an empty log; once in a broker's life.
+
+        ``more`` are lines of ``server.properties`` that win over those above them.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._ports = free_ports((*_LISTENERS.values(), "controller"))
         self.authority = Authority(self.folder / "authority")
@@ -191,10 +196,15 @@ class Broker:
                     f"{name}://127.0.0.1:{self._ports[port]}" for name, port in _LISTENERS.items()
                 ),
             )
+            + more
         )
         self._make_certificate()
-        user = f"[name={SCRAM_USER},password={SCRAM_PASSWORD}]"
-        scram = [part for m in ("256", "512") for part in ("-S", f"SCRAM-SHA-{m}={user}")]
+        logins = [
+            f"SCRAM-SHA-{bits}=[name={user},password={SCRAM_PASSWORD}]"
+            for user in self._users
+            for bits in (256, 512)
+        ]
+        scram = [part for login in logins for part in ("-S", login)]
         storage = ["kafka.tools.StorageTool", "format", "--standalone", "-t", CLUSTER_ID]
         self._tool([*self._java("128M"), *storage, "-c", "server.properties", *scram])
 
