@@ -47,7 +47,7 @@ class StoreRecorder:
 
     While the store refuses, outcomes wait here in their order, and judging goes on: figures stay
     true, and nothing is sent. Acknowledgements and manual actions wait where they are. No
-    checkpoint may be written meanwhile (:attr:`behind`): after a crash the same is judged again.
+    checkpoint may be taken meanwhile (:meth:`all_stored`): after a crash the same is judged again.
     """
 
     def __init__(
@@ -89,6 +89,11 @@ class StoreRecorder:
         self._unsure: list[str] = []
         """The key of the one that may be, although the store said no."""
         self._retry_at_s = 0.0
+
+    @property
+    def unjournaled(self) -> int:
+        """Answers that were read, and are not in the journal yet."""
+        return len(self._polled)
 
     @property
     def behind(self) -> int:
@@ -188,6 +193,17 @@ class StoreRecorder:
                         self.feed.extend(new)
                         self.wake()
         return not self._backlog
+
+    def all_stored(self) -> bool:
+        """Nothing that has come in waits in memory alone: a checkpoint may be taken.
+
+        It says where answers are read on, so those that were read and are not in the journal yet
+        would be lost by one.
+
+        Raises:
+            LeaseLost: another daemon is the active one.
+        """
+        return self.catch_up() and not self.unjournaled
 
     def settle(self) -> None:
         """The last word before the end: what waits is stored, or it is said that it is not.

@@ -313,6 +313,22 @@ def test_an_input_that_fails_takes_effect_at_the_tick_that_the_journal_has(
     assert bench.store.journal.judged_to_ms() == TICK
 
 
+def test_no_checkpoint_while_an_answer_that_was_read_is_in_memory_alone(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would say that the answer was read, and after a crash nobody had it: seed 378."""
+    ack = Ack("c1", "applied", "", NOW_MS)
+    bench.answers.waiting.append(ack)
+    monkeypatch.setattr(bench.store.journal, "append", Refusing(bench.store.journal.append, 1))
+    assert bench.recorder.all_stored()
+    assert bench.recorder.inputs(TICK) == []
+    bench.clock.advance(round(RETRY_S * 1000))
+    assert bench.recorder.catch_up(), "the store is well again"
+    assert not bench.recorder.all_stored()
+    assert bench.recorder.inputs(2 * TICK) == [Input(2 * TICK, ack)]
+    assert bench.recorder.all_stored()
+
+
 @pytest.mark.parametrize("fails", ["reading", "committing"])
 def test_a_repeated_answer_that_fails_takes_nothing_back(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, fails: str

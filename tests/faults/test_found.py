@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from monitor.clock import ManualClock
 from monitor.decisions import ManualAction
 from monitor.engine import Input
@@ -11,6 +13,7 @@ from monitor.events.rejects import MemoryDeadLetters
 from monitor.replay import Past, replay_engine
 from monitor.source.memory import MemorySource
 from tests.faults.reference import Expected, Listener, with_journal
+from tests.faults.seeds import run_seed
 from tests.faults.sites import LIVE
 from tests.faults.traffic import LAST_WORD_MS, PARTITIONS, START_MS, traffic
 
@@ -51,3 +54,8 @@ def refused_at(now_ms: int) -> list[tuple[str, int]]:
         engine.step()
     assert all(standing.position == standing.end for standing in log.standings().values())
     return sorted((reject.reason, reject.offset) for reject in dead.kept)
+
+
+@pytest.mark.parametrize("seed", [378, 482])
+def test_an_answer_that_was_read_and_is_in_no_journal_is_read_again(seed: int) -> None:
+    assert not run_seed(seed).violations
