@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.rules.conditions import Bounds
-from monitor.rules.evidence import Detector, wilson_bound
+from monitor.rules.detector import Detector
+from monitor.rules.evidence import wilson_bound
 from monitor.rules.levels import Level
 
 Int64 = npt.NDArray[np.int64]

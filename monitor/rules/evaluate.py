@@ -20,9 +20,11 @@ from monitor.decisions import Alert, Cleared, Want, derive_id
 from monitor.rules.episodes import Row, order_alert, order_want, plain_row
 from monitor.rules.event_rule import EventRule
 from monitor.rules.figure_rule import FigureRule
+from monitor.rules.gathering import gatherings
 from monitor.rules.model import Rule
 from monitor.rules.parted import Parted, releasing
 from monitor.rules.ports import FigureSource
+from monitor.rules.scopes import NumberKeys
 from monitor.rules.standing import RuleStates, rule_standing, standing
 from monitor.rules.where import condition, fields_of
 from monitor.sealed import plain
@@ -72,6 +74,8 @@ class RuleBook:
         self._events: dict[str, EventRule] = {}
         self._orphans: list[_Orphan] = []
         self._parted: list[Parted] = []
+        self._numbers: dict[tuple[str, ...], NumberKeys] = {}
+        """By scope; those out of service are looked up once for all its rules."""
         for rule in rules:
             if rule.status == "off":
                 continue
@@ -84,6 +88,9 @@ class RuleBook:
             else:
                 figures = FigureRule(rule, indicators, normalise=normalise, **times)
                 self._figures[fingerprint(rule, figures.definition, **times)] = figures
+                figures.numbers = self._numbers.setdefault(rule.by, figures.numbers)
+        self._gatherings = gatherings(self._figures.values())
+        self._limited = [rule for rule in rules if rule.term.limited]
 
     @property
     def fields(self) -> frozenset[str]:
@@ -129,9 +136,15 @@ class RuleBook:
             step.alerts += alerts
             step.wants += wants
             step.cleared += cleared
+        for numbers in self._numbers.values():
+            numbers.hold(held)
+        for gathering in self._gatherings:
+            gathering.step(tick, held)
         for figures in self._figures.values():
             if not figures.rule.term.holds(tick):
                 step.alerts += figures.rest(tick)
+                continue
+            if figures.idle(tick):
                 continue
             alerts, wants = figures.step(tick, held)
             step.alerts += alerts
@@ -144,7 +157,7 @@ class RuleBook:
     def next_event_tick(self, after: int) -> int | None:
         """The earliest tick after ``after`` at which time alone changes something, or None."""
         ticks = [judge.next_event_tick(after) for judge in self._judges().values()]
-        ticks += [rule.term.next_tick(after, self._tick_ms) for rule in self.rules]
+        ticks += [rule.term.next_tick(after, self._tick_ms) for rule in self._limited]
         ticks += [parted.next_event_tick(after) for parted in self._parted]
         if self._orphans:
             ticks.append((after // self._tick_ms + 1) * self._tick_ms)
@@ -184,6 +197,8 @@ class RuleBook:
 
     def forget(self, evicted: Mapping[tuple[str, ...], Sequence[int]]) -> None:
         """These keys are gone, and their ids may come back as others."""
+        for gathering in self._gatherings:
+            gathering.forget(evicted.get(gathering.by, ()))
         for judge in self._figures.values():
             judge.forget(evicted.get(judge.rule.by, ()))
 

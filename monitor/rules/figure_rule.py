@@ -1,8 +1,8 @@
 """One rule on an indicator, over all its scopes, tick by tick.
 
-Owns the order of a tick (feed the evidence, judge what changed, walk the rows that matter) and the
-memory between ticks. One scope's way is ``walk``'s, the arithmetic is ``judge``'s. Python touches
-only the scopes that breach or that are not over yet.
+Owns the order of a tick (judge what changed, walk the rows that matter) and the memory between
+ticks. The evidence is fed by ``gathering``. One scope's way is ``walk``'s, the arithmetic is
+``judge``'s. Python touches only the scopes that breach or that are not over yet.
 """
 
 from __future__ import annotations
@@ -47,22 +47,24 @@ class FigureRule:
         """The scopes that are pending, firing or recovering, by key."""
         self._views = [source.view(rule.indicator, rule.by, key) for key in rule.window_keys]
         self._keys = self._views[0].keys
+        self.view = self._views[0]
+        """Whose new rows are the evidence."""
         self._judge = RuleJudge(rule, self._views, tick_ms=tick_ms, scope_day_ms=scope_day_ms)
-        self._detectors = [
-            each.detector for each in self._judge.levels if each.detector is not None
-        ]
+        self.detectors = [each.detector for each in self._judge.levels if each.detector is not None]
         self._episodes = Episodes(rule)
         self._walker = Walker(rule, self._episodes)
         self._exceptions = Exceptions(rule, normalise)
-        self._numbers = NumberKeys(rule.by, self._keys)
+        self.numbers = NumberKeys(rule.by, self._keys)
+        """Those out of service; several rules on a scope may share it."""
         self._tick_ms = tick_ms
         self._known = np.zeros(0, dtype=np.bool_)
-        """The keys that had data when they were looked at."""
+        """The keys that had data when they were looked at, where a lack of data is told."""
         self._covered = [False] * len(self._views)
         self._windows: list[int] = []
         """Positions of those that are covered."""
         self._covers_at: list[int] | None = None
-        self._held: frozenset[str] = frozenset()
+        self._looks_at_all = self._judge.by_value or rule.no_data == "alert"
+        """It breaches without evidence, so whatever changed has to be looked at."""
         self._resting = False
         """It was not in force at the last tick."""
 
@@ -74,11 +76,23 @@ class FigureRule:
 
     # --- a tick -----------------------------------------------------------------------------------
 
+    def idle(self, tick: int) -> bool:
+        """:meth:`step` would change nothing and say nothing at ``tick``.
+
+        True of nearly every rule at nearly every tick: many rules cost little by it.
+        """
+        if self.rows or self._resting or self._looks_at_all:
+            return False
+        if any(detector.hot for detector in self.detectors):
+            return False
+        return len(self._windows) == len(self._views) or all(
+            covered or tick < at
+            for covered, at in zip(self._covered, self._coverage(tick), strict=True)
+        )
+
     def step(self, tick: int, held: AbstractSet[str]) -> tuple[list[Alert], list[Want]]:
-        """Judge one tick; what comes back is in no particular order."""
-        self._numbers.hold(held)
+        """Judge one tick, after the evidence was fed; what comes back is in no particular order."""
         alerts = self._hold(tick, held)
-        self._feed(tick)
         changed = self._changed(tick)
         if self._windows:
             alerts += self._judge_keys(tick, changed)
@@ -93,18 +107,12 @@ class FigureRule:
         return alerts, wants
 
     def _hold(self, tick: int, held: AbstractSet[str]) -> list[Alert]:
-        """Numbers out of service: their evidence starts again, their episodes wait, then end."""
+        """Numbers out of service: their episodes wait, then end."""
         if "number" not in self.rule.by:
             return []
-        newly = held - self._held
-        if newly:
-            for detector in self._detectors:
-                detector.reset(self._numbers.of_numbers(detector.fed(), newly))
-        if newly or len(held) != len(self._held):
-            self._held = frozenset(held)
         alerts: list[Alert] = []
         for key, row in list(self.rows.items()):
-            if self._numbers.of_scope(row.scope) not in held:
+            if self.numbers.of_scope(row.scope) not in held:
                 row.held_since = NEVER
                 continue
             row.held_since = tick if row.held_since == NEVER else row.held_since
@@ -113,14 +121,6 @@ class FigureRule:
             elif tick - row.held_since >= HELD_ENDS_MS:
                 alerts.append(self.close(key, tick, "suspended"))
         return alerts
-
-    def _feed(self, tick: int) -> None:
-        if not self._detectors:
-            return
-        ids, hits, of = self._views[0].fresh()
-        here = self._numbers.in_service(ids)
-        for detector in self._detectors:
-            detector.feed(tick, ids[here], hits[here], of[here])
 
     def _changed(self, tick: int) -> Int64:
         """Keys whose figures may have changed; all when a window, or the rule, begins to count."""
@@ -141,7 +141,7 @@ class FigureRule:
             live = np.array(sorted(self.rows), dtype=np.int64)
             ids = _union([ids, live]) if len(ids) else live
         if len(ids):
-            ids = ids[self._numbers.in_service(ids)]
+            ids = ids[self.numbers.in_service(ids)]
         if not len(ids):
             return []
         judgement = self._judge.judge(ids, self._windows)
@@ -153,20 +153,18 @@ class FigureRule:
         return alerts
 
     def _suspects(self, ids: Int64) -> Int64:
-        """The keys that may breach or miss data; sets down which have data."""
+        """The keys that may breach or miss data."""
         if not len(ids):
             return ids
         mask, below = self._judge.suspects(ids, self._windows)
-        self._grow(ids)
-        known = self._known[ids]
-        alerts = self.rule.no_data == "alert"
-        if alerts or np.count_nonzero(known) < len(ids):
+        if self.rule.no_data == "alert":
+            self._grow(ids)
+            known = self._known[ids]
             below = below or [self._views[window].figures(ids)[1] for window in self._windows]
             data = np.logical_or.reduce([of != 0 for of in below])
-            if alerts:
-                mask |= known & ~data
+            mask |= known & ~data
             new = ids[data & ~known]
-            self._known[new[self._numbers.in_service(new)]] = True
+            self._known[new[self.numbers.in_service(new)]] = True
         return ids[mask]
 
     def _that_matter(self, judgement: Judgement) -> Int64:
@@ -198,7 +196,7 @@ class FigureRule:
         """The row is over: the scope is calm again, and after an episode evidence starts anew."""
         self.rows.pop(key, None)
         if row.episode:
-            for detector in self._detectors:
+            for detector in self.detectors:
                 detector.reset(np.array([key], dtype=np.int64))
 
     def rest(self, tick: int) -> list[Alert]:
@@ -212,7 +210,7 @@ class FigureRule:
                 alerts.append(self.close(key, tick, "rule_over"))
             else:
                 self._end(key, row)
-        for detector in self._detectors:
+        for detector in self.detectors:
             detector.reset(detector.fed())
         return alerts
 
@@ -231,10 +229,8 @@ class FigureRule:
         return next((key for key, row in self.rows.items() if row.episode == episode), None)
 
     def forget(self, keys: Iterable[int]) -> None:
-        """The keys were evicted; their ids may come back as others."""
+        """The keys were evicted, and their evidence is; their ids may come back as others."""
         gone = np.array(sorted(keys), dtype=np.int64)
-        for detector in self._detectors:
-            detector.forget(gone)
         self._known[gone[gone < len(self._known)]] = False
         for key in gone.tolist():
             self.rows.pop(key, None)
@@ -261,10 +257,8 @@ class FigureRule:
         if not self._windows:
             counts[State.WARMING] = len(self._keys)
             return counts
-        calm = np.array(
-            [key for key in self._known.nonzero()[0].tolist() if key not in self.rows],
-            dtype=np.int64,
-        )
+        living = self._keys.living()
+        calm = living[~np.isin(living, list(self.rows))]
         judgement = self._judge.judge(calm, self._windows)
         counts[State.OK] = int((judgement.enough & (judgement.of != 0)).sum())
         counts[State.INSUFFICIENT] = len(calm) - counts[State.OK]

@@ -15,7 +15,8 @@ import numpy as np
 from monitor.decisions import Evidence, Figures
 from monitor.decisions import Level as LevelName
 from monitor.rules.conditions import Bounds
-from monitor.rules.evidence import Detector, wilson_bound
+from monitor.rules.detector import Detector
+from monitor.rules.evidence import wilson_bound
 from monitor.rules.levels import Level, Raw, Sequential, Wilson
 from monitor.rules.model import Rule
 from monitor.rules.ports import Bool, FigureView, Float64, Int64
@@ -51,7 +52,8 @@ class LevelJudge:
         self._scale_of = view.scale_of
         self.detector: Detector | None = None
         if isinstance(self.evidence, Sequential):
-            self.detector = Detector(self._threshold, level.direction, **times)
+            needed = float(self.evidence.false_alarms)
+            self.detector = Detector(self._threshold, level.direction, needed=needed, **times)
 
     @property
     def least(self) -> int:
@@ -144,6 +146,11 @@ class RuleJudge:
             inclusive = any(level.bounds.inclusive for level in valued)
             self._mildest = replace(valued[0].bounds, inclusive=inclusive)
         self._least = min((level.least for level in valued), default=0)
+
+    @property
+    def by_value(self) -> bool:
+        """Some level may breach by its value alone."""
+        return self._mildest is not None
 
     def suspects(self, ids: Int64, windows: list[int]) -> tuple[Bool, list[Int64]]:
         """Which of ``ids`` may breach: all that do, and few others.

@@ -66,6 +66,11 @@ class Term:
     from_ms: int | None = None
     to_ms: int | None = None
 
+    @property
+    def limited(self) -> bool:
+        """It is not for ever."""
+        return self.from_ms is not None or self.to_ms is not None
+
     def holds(self, tick: int) -> bool:
         """Whether the rule is in force at ``tick``."""
         begun = self.from_ms is None or tick >= self.from_ms

@@ -15,7 +15,8 @@ from scipy import stats
 from monitor.indicators.load import load_indicators, loads_indicators
 from monitor.rules import chances
 from monitor.rules.chances import Volume
-from monitor.rules.evidence import Detector, wilson_bound
+from monitor.rules.detector import Detector
+from monitor.rules.evidence import wilson_bound
 from monitor.rules.lint import (
     Finding,
     Surroundings,

@@ -331,6 +331,7 @@ def test_eviction_unpins_what_is_over_and_forgets_the_rest() -> None:
     bench = Bench(rule())
     bench.at(1, {N: (10, 20), "+1": (0, 20)})
     assert bench.book.pinned() == {("number",): {0}}
+    bench.view.keys.release([1])
     bench.book.forget({("number",): [1]})
     assert bench.book.states().rules[0].states == {
         "warming": 0,

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+from monitor.rules.detector import Detector
 from monitor.rules.evidence import (
     ALTERNATIVES,
     BREAK_MS,
     SCORE_MAX,
-    Detector,
     alternatives,
     wilson_bound,
 )
@@ -182,7 +182,7 @@ def test_any_amount_of_evidence_is_bounded() -> None:
 def test_forgetting_a_key_leaves_nothing_for_the_next_with_its_id() -> None:
     mine, fresh = detector(), detector()
     mine.feed(TICK, ints(3), ints(5), ints(5))
-    mine.forget(ints(3, 99))
+    mine.place[0].forget(ints(3, 99))
     assert mine.fed().tolist() == []
     for each in (mine, fresh):
         each.feed(9 * TICK, ints(3), ints(1), ints(1))
