@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,7 +18,8 @@ from monitor.rules.evidence import ALTERNATIVES, BREAK_MS, SCORE_MAX, alternativ
 from monitor.rules.ports import Float64, Int64
 
 _LOG_MAX = 600.0
-_NEVER: Final = loops.NEVER
+_LISTED = 8
+"""Groups of fewer events have their likelihood ratios in a table."""
 
 
 class Detector:
@@ -59,17 +60,13 @@ class Detector:
         """The bank, and its column there."""
 
     def feed(self, tick: int, ids: Int64, hits: Int64, of: Int64) -> None:
-        """Feed this one alone; see :meth:`Bank.feed`."""
-        bank, column = self.place
-        bank.feed(tick, ids, hits, of, np.array([column]))
+        """Feed the whole bank; see :meth:`Bank.feed`."""
+        self.place[0].feed(tick, ids, hits, of)
 
     def score(self, ids: Int64) -> Float64:
         """The mean of M for each of ``ids`` (ascending), in scope-days; 0 where nothing was fed."""
         bank, column = self.place
-        if len(ids):
-            bank.grow(int(ids[-1]) + 1)
-        scores: Float64 = bank.mean[ids, column]
-        return scores
+        return bank.score(ids, column)
 
     @property
     def hot(self) -> bool:
@@ -85,14 +82,14 @@ class Detector:
     def fed(self) -> Int64:
         """Ids with any evidence, ascending."""
         bank, column = self.place
-        return np.flatnonzero(bank.mean[:, column]).astype(np.int64)
+        return np.flatnonzero(bank.m[:, 0, column]).astype(np.int64)
 
     def snapshot(self) -> dict[str, Any]:
         """The state, for :meth:`restore`; by id, as far as any has been fed."""
         bank, column = self.place
-        fed = np.flatnonzero(bank.last[:, column] != _NEVER)
+        fed = np.flatnonzero(bank.last != loops.NEVER)
         size = int(fed[-1]) + 1 if len(fed) else 0
-        return {"m": bank.m[:size, column].copy(), "last": bank.last[:size, column].copy()}
+        return {"m": bank.m[:size, :, column].copy(), "last": bank.last[:size].copy()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over the state that :meth:`snapshot` gave."""
@@ -101,72 +98,80 @@ class Detector:
 
 
 class Bank:
-    """Detectors that are fed the same events, side by side.
-
-    Arrays are (keys, detectors), those of M have the alternatives besides.
-    """
+    """Detectors that are fed the same events, side by side."""
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
         """Take them in; none has been fed yet, and all count time alike."""
-        shape = len(detectors), len(ALTERNATIVES)
-        self._log_hit = np.array([each.log_hit for each in detectors]).reshape(shape)
-        self._log_miss = np.array([each.log_miss for each in detectors]).reshape(shape)
+        count = len(detectors)
+        self._log_hit = np.array([each.log_hit for each in detectors]).T.copy()
+        self._log_miss = np.array([each.log_miss for each in detectors]).T.copy()
         self._needed = np.array([each.needed for each in detectors])
-        self._tick_ms, self._scope_day_ms = detectors[0].tick_ms, detectors[0].scope_day_ms
-        hits, misses = np.divmod(np.arange(loops.LISTED**2), loops.LISTED)
-        log_ratio = np.multiply.outer(hits, self._log_hit)
-        log_ratio += np.multiply.outer(misses, self._log_miss)
-        self._table: Float64 = np.exp(np.clip(log_ratio, -_LOG_MAX, _LOG_MAX))
-        self.m = np.zeros((0, *shape))
-        self.mean = np.zeros((0, shape[0]))
-        """Of ``m``, over the alternatives; asked for far more often than it changes."""
-        self.last = np.zeros((0, shape[0]), dtype=np.int64)
-        """The tick of the last group."""
-        self.over = np.zeros(shape[0], dtype=np.int64)
+        first = detectors[0]
+        self._times = first.tick_ms, BREAK_MS, first.scope_day_ms
+        self._table = self._ratios(*np.divmod(np.arange(_LISTED**2), _LISTED))
+        """Of small groups, which nearly all are, by hits · _LISTED + misses."""
+        self.m = np.zeros((0, len(ALTERNATIVES), count))
+        """Shape (keys, alternatives, detectors)."""
+        self.last = np.zeros(0, dtype=np.int64)
+        """By key, the tick of its last group: a detector that is new was not there, and that
+        counts as if it had been."""
+        self.over = np.zeros(count, dtype=np.int64)
         """By detector, how many keys have the score that it needs."""
         for column, detector in enumerate(detectors):
             detector.place = self, column
 
-    def feed(self, tick: int, ids: Int64, hits: Int64, of: Int64, columns: Int64) -> None:
+    def feed(self, tick: int, ids: Int64, hits: Int64, of: Int64) -> None:
         """Take in one group for each of ``ids`` (ascending): ``hits`` among ``of`` new events.
 
         Once a tick for each key, in ascending ticks; groups without events are left out.
-        ``columns`` are the detectors that take them.
         """
+        some = of > 0
+        if np.count_nonzero(some) < len(some):
+            ids, hits, of = ids[some], hits[some], of[some]
         if not len(ids):
             return
         self.grow(int(ids[-1]) + 1)
-        state = self.m, self.mean, self.last, self.over, self._needed
-        ratios = self._table, self._log_hit, self._log_miss
-        times = tick, self._tick_ms, BREAK_MS, self._scope_day_ms
-        loops.feed(state, ratios, (columns, ids, hits, of), times, (_LOG_MAX, SCORE_MAX))
+        small = of < _LISTED
+        for listed, table in ((True, self._table), (False, None)):
+            mine = small == listed
+            if not mine.any():
+                continue
+            key, hit, miss = ids[mine], hits[mine], (of - hits)[mine]
+            cells = hit * _LISTED + miss if listed else np.arange(len(key))
+            ratios = self._ratios(hit, miss) if table is None else table
+            state = self.m, self.last, self.over, self._needed
+            loops.feed(*state, ratios, cells, key, (tick, *self._times), SCORE_MAX)
+
+    def score(self, ids: Int64, column: int) -> Float64:
+        """The mean of M of one detector for each of ``ids`` (ascending)."""
+        if len(ids):
+            self.grow(int(ids[-1]) + 1)
+        return _mean(self.m[ids, :, column])
 
     def fed(self) -> Int64:
         """Ids with evidence of any of them, ascending."""
-        return np.flatnonzero(self.mean.any(axis=1)).astype(np.int64)
+        return np.flatnonzero(self.m[:, 0].any(axis=1)).astype(np.int64)
 
     def reset(self, ids: Int64, columns: slice = slice(None)) -> None:
         """Let these detectors begin again from nothing."""
         known = ids[ids < len(self.m)]
         if len(known):
-            self.m[known, columns] = 0.0
-            self.mean[known, columns] = 0.0
-            self._count(columns)
+            self.over[columns] -= self._enough(self.m[known, :, columns], columns)
+            self.m[known, :, columns] = 0.0
 
     def forget(self, ids: Int64) -> None:
         """The keys are gone; their ids may come back as others."""
         self.reset(ids)
-        self.last[ids[ids < len(self.last)]] = _NEVER
+        self.last[ids[ids < len(self.last)]] = loops.NEVER
 
     def put(self, column: int, m: Float64, last: Int64) -> None:
         """Give one detector a state of its own."""
         self.grow(len(m))
-        self.m[:, column] = 0.0
-        self.last[:, column] = _NEVER
-        self.m[: len(m), column] = m
-        self.last[: len(last), column] = last
-        self.mean[:, column] = _mean(self.m[:, column])
-        self._count(slice(column, column + 1))
+        self.m[:, :, column] = 0.0
+        self.m[: len(m), :, column] = m
+        self.last[: len(last)] = np.maximum(self.last[: len(last)], last)
+        columns = slice(column, column + 1)
+        self.over[columns] = self._enough(self.m[:, :, columns], columns)
 
     def grow(self, size: int) -> None:
         """Have room for so many keys."""
@@ -174,21 +179,23 @@ class Bank:
         if size <= have:
             return
         size = max(size, 2 * have)
-        self.m = _longer(self.m, size, 0.0)
-        self.mean = _longer(self.mean, size, 0.0)
-        self.last = _longer(self.last, size, _NEVER)
+        more, last = np.zeros((size, *self.m.shape[1:])), np.full(size, loops.NEVER)
+        more[:have], last[:have] = self.m, self.last
+        self.m, self.last = more, last
 
-    def _count(self, columns: slice) -> None:
-        enough = self.mean[:, columns] >= self._needed[columns]
-        self.over[columns] = np.count_nonzero(enough, axis=0)
+    def _ratios(self, hits: Int64, misses: Int64) -> Float64:
+        """The likelihood ratio of each group, shape (groups, alternatives, detectors)."""
+        log_ratio = np.multiply.outer(hits, self._log_hit)
+        log_ratio += np.multiply.outer(misses, self._log_miss)
+        ratios: Float64 = np.exp(np.clip(log_ratio, -_LOG_MAX, _LOG_MAX))
+        return ratios
 
-
-def _longer(array: Any, size: int, filled: float) -> Any:
-    longer = np.full((size, *array.shape[1:]), filled, dtype=array.dtype)
-    longer[: len(array)] = array
-    return longer
+    def _enough(self, m: Float64, columns: slice) -> Int64:
+        """By detector, how many keys of ``m`` have what it needs."""
+        enough: Int64 = np.count_nonzero(_mean(m) >= self._needed[columns], axis=0)
+        return enough
 
 
 def _mean(m: Float64) -> Float64:
-    """Of each row; summed in the order in which the loop does."""
+    """Over the alternatives, axis 1; summed in the order in which the loop does."""
     return (m[:, 0] + m[:, 1] + m[:, 2] + m[:, 3]) / len(ALTERNATIVES)

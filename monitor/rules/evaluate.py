@@ -89,7 +89,8 @@ class RuleBook:
                 figures = FigureRule(rule, indicators, normalise=normalise, **times)
                 self._figures[fingerprint(rule, figures.definition, **times)] = figures
                 figures.numbers = self._numbers.setdefault(rule.by, figures.numbers)
-        self._gatherings = gatherings(self._figures.values())
+        self._all = list(self._figures.values())
+        self._gatherings = gatherings(self._all)
         self._limited = [rule for rule in rules if rule.term.limited]
 
     @property
@@ -140,11 +141,15 @@ class RuleBook:
             numbers.hold(held)
         for gathering in self._gatherings:
             gathering.step(tick, held)
-        for figures in self._figures.values():
-            if not figures.rule.term.holds(tick):
+        # Of many rules nearly all have nothing to do at nearly every tick: to ask them is the cost.
+        due = [
+            rule
+            for rule in self._all
+            if rule.rows or rule.hot or rule.resting or tick >= rule.wakes_at or rule.term.limited
+        ]
+        for figures in due:
+            if not figures.term.holds(tick):
                 step.alerts += figures.rest(tick)
-                continue
-            if figures.idle(tick):
                 continue
             alerts, wants = figures.step(tick, held)
             step.alerts += alerts
@@ -156,7 +161,9 @@ class RuleBook:
 
     def next_event_tick(self, after: int) -> int | None:
         """The earliest tick after ``after`` at which time alone changes something, or None."""
-        ticks = [judge.next_event_tick(after) for judge in self._judges().values()]
+        ticks = [judge.next_event_tick(after) for judge in self._events.values()]
+        timed = [rule for rule in self._all if rule.rows or rule.uncovered]
+        ticks += [judge.next_event_tick(after) for judge in timed]
         ticks += [rule.term.next_tick(after, self._tick_ms) for rule in self._limited]
         ticks += [parted.next_event_tick(after) for parted in self._parted]
         if self._orphans:

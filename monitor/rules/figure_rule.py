@@ -7,6 +7,7 @@ ticks. The evidence is fed by ``gathering``. One scope's way is ``walk``'s, the 
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -23,6 +24,7 @@ from monitor.rules.ports import FigureSource, Int64
 from monitor.rules.scopes import Exceptions, NumberKeys
 from monitor.rules.walk import Sighting, Walker
 
+_NEVER_AGAIN = sys.maxsize
 HELD_ENDS_MS = 300_000
 """An episode whose number has been out of service for so long is over, whoever took it out."""
 
@@ -62,10 +64,19 @@ class FigureRule:
         self._covered = [False] * len(self._views)
         self._windows: list[int] = []
         """Positions of those that are covered."""
+        self.uncovered = True
+        """Some are not."""
         self._covers_at: list[int] | None = None
+        self.term = rule.term
+        """From when to when it is in force."""
+        self.hot = False
+        """Some scope may have the evidence that is needed; ``gathering`` says so."""
+        self.wakes_at = 0
+        """From this tick on it has to look, if only at what its windows cover. Before it, while
+        nothing is hot, live or resting, :meth:`step` would change nothing and say nothing."""
         self._looks_at_all = self._judge.by_value or rule.no_data == "alert"
         """It breaches without evidence, so whatever changed has to be looked at."""
-        self._resting = False
+        self.resting = False
         """It was not in force at the last tick."""
 
     @property
@@ -75,20 +86,6 @@ class FigureRule:
         return self._views[0].indicator.model_dump_json(include=measured)
 
     # --- a tick -----------------------------------------------------------------------------------
-
-    def idle(self, tick: int) -> bool:
-        """:meth:`step` would change nothing and say nothing at ``tick``.
-
-        True of nearly every rule at nearly every tick: many rules cost little by it.
-        """
-        if self.rows or self._resting or self._looks_at_all:
-            return False
-        if any(detector.hot for detector in self.detectors):
-            return False
-        return len(self._windows) == len(self._views) or all(
-            covered or tick < at
-            for covered, at in zip(self._covered, self._coverage(tick), strict=True)
-        )
 
     def step(self, tick: int, held: AbstractSet[str]) -> tuple[list[Alert], list[Want]]:
         """Judge one tick, after the evidence was fed; what comes back is in no particular order."""
@@ -124,12 +121,14 @@ class FigureRule:
 
     def _changed(self, tick: int) -> Int64:
         """Keys whose figures may have changed; all when a window, or the rule, begins to count."""
-        rested, self._resting = self._resting, False
-        if len(self._windows) < len(self._views):
+        rested, self.resting = self.resting, False
+        if self.uncovered:
             covered = [tick >= at for at in self._coverage(tick)]
             if covered != self._covered:
                 self._cover(covered)
+                self._sleep(tick)
                 return self._keys.living()
+        self._sleep(tick)
         if rested:
             return self._keys.living()
         return _union([view.touched() for view in self._views])
@@ -201,9 +200,9 @@ class FigureRule:
 
     def rest(self, tick: int) -> list[Alert]:
         """A tick at which the rule is not in force: nothing is judged, what fired is over."""
-        if self._resting:
+        if self.resting:
             return []
-        self._resting = True
+        self.resting = True
         alerts: list[Alert] = []
         for key, row in list(self.rows.items()):
             if row.episode:
@@ -245,7 +244,7 @@ class FigureRule:
                 else row.held_since + HELD_ENDS_MS
             )
             due += [] if at is None else [at]
-        if len(self._windows) < len(self._views):
+        if self.uncovered:
             due += [at for at in self._coverage(after) if at > after]
         if not due:
             return None
@@ -272,7 +271,7 @@ class FigureRule:
             "rows": pictures(self.rows),
             "known": self._known.copy(),
             "covered": list(self._covered),
-            "resting": self._resting,
+            "resting": self.resting,
             "evidence": {
                 level.name: level.detector.snapshot()
                 for level in self._judge.levels
@@ -286,7 +285,8 @@ class FigureRule:
         self._known = state["known"].copy()
         self._cover(state["covered"])
         self._covers_at = None
-        self._resting = state["resting"]
+        self.wakes_at = 0
+        self.resting = state["resting"]
         for level in self._judge.levels:
             if level.detector is not None:
                 level.detector.restore(state["evidence"][level.name])
@@ -299,9 +299,17 @@ class FigureRule:
             ]
         return self._covers_at
 
+    def _sleep(self, tick: int) -> None:
+        """Until a window is covered that is not yet."""
+        if self._looks_at_all:
+            return
+        ahead = [at for at in self._coverage(tick) if at > tick] if self.uncovered else []
+        self.wakes_at = min(ahead, default=_NEVER_AGAIN)
+
     def _cover(self, covered: Sequence[bool]) -> None:
         self._covered = list(covered)
         self._windows = [index for index, judged in enumerate(covered) if judged]
+        self.uncovered = len(self._windows) < len(covered)
 
     def _grow(self, ids: Int64) -> None:
         if len(ids) and ids[-1] >= len(self._known):

@@ -6,7 +6,7 @@ when it is over is ``evaluate``'s.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any
 
@@ -65,11 +65,11 @@ class Term:
 
     from_ms: int | None = None
     to_ms: int | None = None
+    limited: bool = field(init=False)
+    """It is not for ever."""
 
-    @property
-    def limited(self) -> bool:
-        """It is not for ever."""
-        return self.from_ms is not None or self.to_ms is not None
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "limited", not (self.from_ms is None and self.to_ms is None))
 
     def holds(self, tick: int) -> bool:
         """Whether the rule is in force at ``tick``."""

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.compiled.detectors import LISTED
 from monitor.rules.detector import Bank, Detector
 from monitor.rules.evidence import BREAK_MS, SCORE_MAX, alternatives
 
@@ -21,14 +20,11 @@ KINDS: list[tuple[Fraction, Literal["above", "below"], float]] = [
     (Fraction(1, 2), "above", 1e-4),
     (Fraction(1, 10), "below", 0.5),
 ]
-groups = st.dictionaries(
-    st.integers(0, 9), st.tuples(st.integers(0, 2 * LISTED), st.integers(0, 2 * LISTED))
-)
+groups = st.dictionaries(st.integers(0, 9), st.tuples(st.integers(0, 16), st.integers(0, 16)))
 steps = st.lists(
     st.tuples(
         st.sampled_from([TICK_MS, 3 * TICK_MS, BREAK_MS, BREAK_MS + TICK_MS]),
         groups,
-        st.sets(st.integers(0, 2), min_size=1),
         st.sampled_from(["nothing", "nothing", "reset_one", "reset_all", "forget", "restore"]),
     ),
     max_size=12,
@@ -86,13 +82,13 @@ class Pair:
         self.bank = Bank(self.detectors)
         self.plain = [Plain(threshold, direction) for threshold, direction, _ in KINDS]
 
-    def feed(self, tick: int, found: dict[int, tuple[int, int]], columns: set[int]) -> None:
+    def feed(self, tick: int, found: dict[int, tuple[int, int]]) -> None:
         ids = sorted(found)
         hits, of = ints(*(found[k][0] for k in ids)), ints(*(sum(found[k]) for k in ids))
-        self.bank.feed(tick, ints(*ids), hits, of, ints(*sorted(columns)))
-        for column in columns:
+        self.bank.feed(tick, ints(*ids), hits, of)
+        for each in self.plain:
             for key, (hit, miss) in found.items():
-                self.plain[column].feed(tick, key, hit, miss)
+                each.feed(tick, key, hit, miss)
 
     def nothing(self, _gone: list[int]) -> None:
         pass
@@ -130,9 +126,9 @@ class Pair:
 @given(steps=steps)
 def test_a_bank_is_its_detectors(steps: Any) -> None:
     pair, tick = Pair(), 0
-    for gap, found, columns, then in steps:
+    for gap, found, then in steps:
         tick += gap
-        pair.feed(tick, found, columns)
+        pair.feed(tick, found)
         getattr(pair, then)(sorted(found)[:2])
         pair.check()
 
@@ -145,7 +141,7 @@ def test_one_detector_of_a_bank_is_fed_as_it_would_be_alone_to_the_last_bit() ->
         ids = np.flatnonzero(random.random(50) < 0.4)
         of = random.integers(0, 40, len(ids))
         hits = random.binomial(of, 0.35)
-        bank.feed(tick, ids, hits, of, np.arange(3))
+        bank.feed(tick, ids, hits, of)
         for detector in alone:
             detector.feed(tick, ids, hits, of)
     for one, other in zip(together, alone, strict=True):
