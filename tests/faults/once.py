@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from unittest import mock
+
+from sqlalchemy import Engine
 
 from monitor.running import bundle, keep
 from monitor.site import Site
 from monitor.store import sqlite
 
-_open_engine = cache(sqlite._engine)
+_engines = cache(sqlite._engine)
 _bundles: dict[str, bundle.Bundle] = {}
 
 
@@ -28,6 +31,11 @@ def once_for_all_lives() -> Iterator[None]:
         mock.patch.object(keep, "bundled", _bundled),
     ):
         yield
+
+
+def _open_engine(path: Path, busy_timeout_ms: int) -> Engine:
+    """The engine of a path for one more life: how that begins transactions is its own affair."""
+    return _engines(path, busy_timeout_ms).execution_options()
 
 
 def _bundled(site: Site) -> bundle.Bundle:
