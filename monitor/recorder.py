@@ -189,6 +189,17 @@ class StoreRecorder:
                         self.wake()
         return not self._backlog
 
+    def all_stored(self) -> bool:
+        """Offer what waits; True when the store has all that was taken in, answers too.
+
+        An answer whose place in its topic is in a checkpoint, and which is not in the journal, is
+        lost with the next crash.
+
+        Raises:
+            LeaseLost: another daemon is the active one.
+        """
+        return self.catch_up() and not self._polled
+
     def settle(self) -> None:
         """The last word before the end: what waits is stored, or it is said that it is not.
 

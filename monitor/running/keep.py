@@ -101,7 +101,7 @@ class Keeper:
     def _begin(self) -> None:
         """Take a picture, and have it written."""
         parts = self._parts
-        if not parts.recorder.catch_up():
+        if not parts.recorder.all_stored():
             return
         began_s = parts.clock.monotonic_s()
         self._delayed = False

@@ -291,6 +291,21 @@ class BreaksAfter:
         return found
 
 
+def test_an_answer_that_is_not_in_the_journal_keeps_checkpoints_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have its place in the topic: after a crash it would never be read again."""
+    assert bench.recorder.all_stored()
+    monkeypatch.setattr(bench.store.journal, "append", Refusing(bench.store.journal.append, 1))
+    bench.answers.waiting.append(Ack("c1", "applied", "", NOW_MS))
+    assert bench.recorder.inputs(65_000) == []
+    bench.clock.advance(round(RETRY_S * 1_000))
+    assert bench.recorder.catch_up()
+    assert not bench.recorder.all_stored()
+    assert len(bench.recorder.inputs(70_000)) == 1
+    assert bench.recorder.all_stored()
+
+
 @pytest.mark.parametrize("fails", [Refusing, BreaksAfter])
 def test_an_input_that_fails_takes_effect_at_the_tick_that_the_journal_has(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, fails: Callable[..., Any]

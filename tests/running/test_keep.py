@@ -51,7 +51,7 @@ class Bench:
             stats=self.stats,
             site=load_site(None),
             engine=self,
-            recorder=SimpleNamespace(catch_up=lambda: not self.behind),
+            recorder=SimpleNamespace(all_stored=lambda: not self.behind),
             telephony=SimpleNamespace(acks=SimpleNamespace(positions=dict)),
             checkpoints=SimpleNamespace(save=self._save),
             store=SimpleNamespace(
