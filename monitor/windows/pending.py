@@ -18,8 +18,9 @@ from monitor.sealed import Later, plain
 from monitor.source.base import Partition
 
 _BITS = 63
-SETTLED_AT_ONCE = 3_000
-"""So many rows are put in order before their tick: for fewer it is not worth it."""
+SETTLED_AT_ONCE, FRAMES_AT_ONCE = 3_000, 100
+"""So many rows, or batches of them, are put in order before their tick: for fewer it is not worth
+it. A batch may be a single row, and then it costs as much as a hundred."""
 SETTLED_A_TICK = 20
 """How often, as event time goes on."""
 
@@ -77,12 +78,12 @@ class Pending:
         It changes nothing but when the work is done: ahead of the tick, where ``before_ms`` is the
         engine's watermark, which rows that are still to come hardly ever stand before.
         """
-        if before_ms < self._settle_at_ms or len(self) < SETTLED_AT_ONCE:
+        if before_ms < self._settle_at_ms or not _many(self._frames):
             return
         # Not each time, should most rows wait for a partition that is behind.
         self._settle_at_ms = before_ms + self.tick_ms // SETTLED_A_TICK
         taken, kept = _cut(self._frames, before_ms)
-        if sum(frame.height for frame in taken) >= SETTLED_AT_ONCE:
+        if _many(taken):
             self._runs.append(_ordered(taken, partitions))
             self._frames = kept
 
@@ -117,6 +118,10 @@ def _to_blob(frames: Sequence[pl.DataFrame]) -> bytes:
     buffer = io.BytesIO()
     pl.concat(frames, how="diagonal").write_ipc(buffer)
     return buffer.getvalue()
+
+
+def _many(frames: Sequence[pl.DataFrame]) -> bool:
+    return len(frames) >= FRAMES_AT_ONCE or sum(frame.height for frame in frames) >= SETTLED_AT_ONCE
 
 
 def _widened(

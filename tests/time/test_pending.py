@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.source.base import Partition
-from monitor.windows.pending import SETTLED_AT_ONCE, Pending
+from monitor.windows.pending import FRAMES_AT_ONCE, SETTLED_AT_ONCE, Pending
 
 PARTITIONS = [Partition("sms", 0), Partition("calls", 10), Partition("calls", 2)]
 """By ``src``: their order is calls-2, calls-10, sms-0."""
@@ -98,6 +98,18 @@ def test_only_many_rows_are_put_in_order_ahead_and_not_at_each_step() -> None:
     released = pending.release(10_000, PARTITIONS)
     assert released is not None
     assert released["more"].null_count() == SETTLED_AT_ONCE
+
+
+def test_many_small_batches_are_put_in_order_ahead_too() -> None:
+    pending = Pending(tick_ms=2_000)
+    for n in range(FRAMES_AT_ONCE):
+        pending.settle(n, PARTITIONS)
+        assert pending._runs == []
+        pending.add(frame([(FRAMES_AT_ONCE - n, FRAMES_AT_ONCE - n, 0, n)]))
+    pending.settle(1_000, PARTITIONS)
+    (run,) = pending._runs
+    assert run["eff"].to_list() == list(range(1, FRAMES_AT_ONCE + 1))
+    assert pending._frames == []
 
 
 def test_nothing_due_is_none() -> None:
