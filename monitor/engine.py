@@ -168,6 +168,8 @@ class Engine:
         self._begun: list[Floor] = []
         """Floors of partitions that have just been taken up."""
         self._needless: list[Floor] = []
+        self._uncounted: deque[tuple[str, pl.Series]] = deque()
+        """Types of rows by what became of them: to be counted when nobody waits."""
         self._seen: deque[tuple[int, str, str | None]] = deque()
         """(tick, number, campaign) of loaded calls: a number joins its pool at its tick."""
         self.places: dict[str, tuple[str, str]] = {}
@@ -193,8 +195,27 @@ class Engine:
         )
         until = watermark - watermark % self.pace.tick_ms
         self._judge_until(until if self.last is None else min(until, self.last))
+        self._work_ahead(watermark)
         self.attend()
         return read
+
+    def _work_ahead(self, watermark: int) -> None:
+        """Do before the next tick is due what would keep it waiting, and decides nothing."""
+        self.pending.settle(watermark, self.watermarks.partitions())
+        self.dedup.make_room()
+
+    def calm(self) -> bool:
+        """Whether this thread may do other things for a while and keep nobody waiting.
+
+        Not while what was just decided is on its way, nor shortly before a tick is due. For event
+        time that is far behind, or stands still, nobody waits.
+        """
+        tick_ms = self.pace.tick_ms
+        since_ms = (self.clock.monotonic_s() - self._judged_at_s) * 1000
+        behind_ms = self.clock.now_ms() - self.watermarks.engine
+        busy = self.pace.live and behind_ms < self.watermarks.settings.out_of_order_ms + 2 * tick_ms
+        just, soon = tick_ms // 10, tick_ms * 6 // 10
+        return not busy or since_ms > 2 * tick_ms or just <= since_ms <= soon
 
     def attend(self) -> None:
         """Take people's orders although no tick is due: event time stands still, or is unknown.
@@ -335,6 +356,8 @@ class Engine:
             self._judged_at_s = self.clock.monotonic_s()
         self.recorder.record(outcome)
         self._count(outcome)
+        if rows is not None:
+            self._note_places(rows)
         if rows is not None and self.pace.live:
             now_ms = self.clock.now_ms()
             for eff in oldest["eff"].to_list():
@@ -347,9 +370,8 @@ class Engine:
         unique = self.dedup.apply(rows)
         self.stats.dedup_uncertain += unique.uncertain
         self.doubt.load(unique.uncertain_ticks)
-        for outcome, frame in (("accepted", unique.frame), ("duplicate", unique.duplicates)):
-            for name, count in frame["type"].value_counts().iter_rows() if frame.height else ():
-                self.stats.events[name if name in EVENT_TYPES else OTHER_TYPES, outcome] += count
+        self._uncounted.append(("accepted", unique.frame["type"]))
+        self._uncounted.append(("duplicate", unique.duplicates["type"]))
         return self.owners.apply(unique.frame) if unique.frame.height else None
 
     def _load(self, rows: pl.DataFrame) -> None:
@@ -361,7 +383,6 @@ class Engine:
         named = seen.select("tick", "number", "campaign", "hour")
         once = named.unique(["hour", "number", "campaign"], keep="first", maintain_order=True)
         self._seen.extend(once.drop("hour").iter_rows())
-        self._note_places(rows)
 
     def _note_places(self, rows: pl.DataFrame) -> None:
         told = rows.select("agent", "group", "team")
@@ -438,6 +459,10 @@ class Engine:
             self.on_tick(tick)
 
     def _count(self, outcome: Outcome) -> None:
+        while self._uncounted:
+            became, types = self._uncounted.popleft()
+            for name, count in types.value_counts().iter_rows():
+                self.stats.events[name if name in EVENT_TYPES else OTHER_TYPES, became] += count
         for decision in outcome.decisions:
             match decision:
                 case Alert():

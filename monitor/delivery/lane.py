@@ -1,22 +1,21 @@
 """One receiver's deliveries: claimed, attempted, settled.
 
-Owns the order of these steps and their pauses; one thread calls :meth:`Lane.step`. What may be
-claimed next is the outbox's to say, what failed for good is ``monitor.delivery.retry``'s.
+Owns the order of these steps; one thread calls :meth:`Lane.step`. What may be claimed next is the
+outbox's to say, what becomes of an attempt is ``monitor.delivery.attempts``'s.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import structlog
 
 from monitor.clock import Clock
-from monitor.decisions import Command, derive_id
+from monitor.decisions import derive_id
+from monitor.delivery.attempts import Attempts, Policy
 from monitor.delivery.channels.base import Channel
 from monitor.delivery.pacing import Pacer
 from monitor.delivery.people import Digest
-from monitor.delivery.retry import pause_ms
 from monitor.errors import DeliveryError, LeaseLost, StoreError
 from monitor.store.folded import Span
 from monitor.store.outbox import Delivery, Outbox, Settled
@@ -27,19 +26,10 @@ IDLE_MS = 60_000
 """The longest sleep without work; new work wakes the lane."""
 _STORE_PAUSE_MS = 1_000
 _BATCH = 32
+_TOGETHER = 256
+"""Of what is handed over as one."""
 _DIGEST_MAX = 10_000
 _FLUSH_S = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How hard delivery is tried; see ``DeliverySettings``."""
-
-    stale_after_ms: int
-    max_age_ms: int
-    max_attempts: int
-    backoff_base_ms: int
-    backoff_max_ms: int
 
 
 class Lane:
@@ -65,14 +55,20 @@ class Lane:
         self._clock = clock
         self._policy = policy
         self._pacer = pacer
-        self._draw = draw
         self._count = count
-        self._stale = stale
+        self._attempts = Attempts(
+            receiver,
+            channel,
+            clock=clock,
+            policy=policy,
+            pacer=pacer,
+            draw=draw,
+            count=count,
+            stale=stale,
+        )
         self.busy_since_s: float | None = None
         """Monotonic start of the step under way, for the watchdog; None between steps."""
         self._recovered = self._lost = False
-        self._failures = 0
-        self._paused_until_s = 0.0
         self._repost_at_s = 0.0
         self._span: Span | None = None
         """Folded deliveries of a digest that has been tried and is not settled."""
@@ -85,8 +81,8 @@ class Lane:
         now_s = self._clock.monotonic_s()
         if self._lost:
             return IDLE_MS
-        if now_s < self._paused_until_s:
-            return _ms(self._paused_until_s - now_s)
+        if now_s < self._attempts.paused_until_s:
+            return _ms(self._attempts.paused_until_s - now_s)
         self.busy_since_s = now_s
         try:
             return self._step(now_s, deadline_s)
@@ -102,8 +98,8 @@ class Lane:
         except DeliveryError as error:
             # Nothing was claimed: a mark, a look back or a repost failed.
             self._count(error.reason)
-            self._log_failure(error)
-            return self._pause(error)
+            self._attempts.log_failure(error)
+            return self._attempts.pause(error)
         except LeaseLost:
             # Another daemon delivers. Even looking back at what was sent would disturb it: that
             # fences off whoever writes to telephony's topic.
@@ -147,7 +143,7 @@ class Lane:
             self.channel.repost()
             if folded is not None:  # what they told of stands as it does now
                 self._outbox.folded.settle(self.receiver, folded.last, "sent", "repost")
-            self._failures = 0
+            self._attempts.succeeded()
             self._repost_at_s = now_s + self.channel.repost_ms / 1000
         return _ms(self._repost_at_s - now_s)
 
@@ -166,21 +162,39 @@ class Lane:
                 self.receiver, before_ms=fresh_since_ms, limit=_DIGEST_MAX
             )
             if late:
-                self._attempt_late(late)
+                self._outbox.settle(self._attempts.late(late))
                 return self._pause_left_ms()
             if folded is not None:
                 self._tell_folded(folded)
                 return self._pause_left_ms()
         mark = self.channel.prepare()
         room = self._pacer.room(self._clock.monotonic_s())
-        batch = self._outbox.claim(
+        most = _TOGETHER if self.channel.together else _BATCH
+        batch: Sequence[Delivery] = self._outbox.claim(
             self.receiver,
-            limit=_BATCH if room is None else min(_BATCH, room),
+            limit=most if room is None else min(most, room),
             mark=mark,
             fresh_since_ms=fresh_since_ms,
         )
+        if self.channel.together:
+            batch = self._attempt_together(batch, mark, deadline_s)
         self._attempt_all(batch, mark, deadline_s)
         return self._pause_left_ms()
+
+    def _attempt_together(
+        self, batch: Sequence[Delivery], mark: str, deadline_s: float | None
+    ) -> Sequence[Delivery]:
+        """Attempt as one what was not tried before; returns what is to be attempted one by one.
+
+        What has failed once goes by itself from then on, so that one which can never arrive keeps
+        no other back.
+        """
+        fresh = [delivery for delivery in batch if delivery.attempts == 1]
+        now_s = self._clock.monotonic_s()
+        if len(fresh) < 2 or (deadline_s is not None and now_s >= deadline_s):
+            return batch
+        self._outbox.settle(self._attempts.together(fresh, mark))
+        return [delivery for delivery in batch if delivery.attempts > 1]
 
     def _attempt_all(self, batch: Sequence[Delivery], mark: str, deadline_s: float | None) -> None:
         """Attempt in order; the receiver's trouble ends the batch, and the rest goes back."""
@@ -188,46 +202,16 @@ class Lane:
         flushed_s = self._clock.monotonic_s()
         for index, delivery in enumerate(batch):
             now_s = self._clock.monotonic_s()
-            if now_s < self._paused_until_s or (deadline_s is not None and now_s >= deadline_s):
+            over = deadline_s is not None and now_s >= deadline_s
+            if over or now_s < self._attempts.paused_until_s:
                 self._outbox.settle(settled)
                 self._outbox.release([rest.seq for rest in batch[index:]])
                 return
-            settled.append(self._attempt(delivery, mark))
+            settled.append(self._attempts.one(delivery, mark))
             if now_s - flushed_s >= _FLUSH_S:
                 self._outbox.settle(settled)
                 settled, flushed_s = [], now_s
         self._outbox.settle(settled)
-
-    def _attempt(self, delivery: Delivery, mark: str) -> Settled:
-        tried_before = delivery.attempts > 1 or delivery.mark != mark
-        try:
-            if delivery.mark and tried_before and self.channel.already_sent(delivery):
-                return self._sent(delivery)
-            if self._too_late(delivery):
-                self._count("stale")
-                self._stale(delivery)
-                log.warning("suspension_stale", receiver=self.receiver, id=delivery.decision.id)
-                return Settled(delivery.seq, "stale", "stale")
-            self._pacer.took(self._clock.monotonic_s())
-            self.channel.send(delivery)
-        except DeliveryError as error:
-            return self._failed(delivery, error)
-        except Exception as error:
-            log.exception("channel_failed", receiver=self.receiver, id=delivery.decision.id)
-            kind = type(error).__name__
-            return self._failed(delivery, DeliveryError(kind, retry=True, reason="internal"))
-        return self._sent(delivery)
-
-    def _attempt_late(self, late: Sequence[Delivery]) -> None:
-        """Send late notifications as one; a single one stays itself."""
-        if len(late) == 1:
-            self._outbox.settle([self._attempt(late[0], "")])
-            return
-        failure = self._hand_over(Digest.of([delivery.decision for delivery in late]))
-        if failure is None:
-            self._outbox.settle(Settled(delivery.seq, "sent", "digest") for delivery in late)
-        else:
-            self._outbox.settle(self._failed_late(late, failure))
 
     def _tell_folded(self, span: Span) -> None:
         """Tell what found the queue full as one; the same ones again until that is settled."""
@@ -235,12 +219,12 @@ class Lane:
         name = derive_id("folded", self.receiver, *span)
         folded = self._outbox.folded
         digest = Digest.summed(name, "too_many", folded.decisions(self.receiver, span))
-        failure = self._hand_over(digest) if digest.count else None
+        failure = self._attempts.hand_over(digest) if digest.count else None
         if failure is not None:
             self._count(failure.reason)
-            self._log_failure(failure, digest=digest.count)
+            self._attempts.log_failure(failure, digest=digest.count)
             if failure.retry:
-                self._pause(failure)
+                self._attempts.pause(failure)
                 return
         if failure is None:
             folded.settle(self.receiver, span.last, "sent", "digest")
@@ -248,107 +232,9 @@ class Lane:
             folded.settle(self.receiver, span.last, "parked", failure.reason)
         self._span = None
 
-    def _hand_over(self, digest: Digest) -> DeliveryError | None:
-        """Send a digest; what went wrong, or None."""
-        self._pacer.took(self._clock.monotonic_s())
-        try:
-            self.channel.send_digest(digest)
-        except DeliveryError as error:
-            return error
-        except Exception as error:
-            log.exception("channel_failed", receiver=self.receiver, id=digest.id)
-            return DeliveryError(type(error).__name__, retry=True, reason="internal")
-        self._failures = 0
-        self._count("digest")
-        return None
-
-    def _too_late(self, delivery: Delivery) -> bool:
-        """A suspension that is over by itself; telling telephony now would begin a new one."""
-        decision = delivery.decision
-        return (
-            self.channel.acts
-            and isinstance(decision, Command)
-            and decision.action == "suspend"
-            and decision.until_ms is not None
-            and decision.until_ms <= self._clock.now_ms()
-        )
-
-    def _sent(self, delivery: Delivery) -> Settled:
-        self._failures = 0
-        self._count("ok")
-        return Settled(delivery.seq, "sent")
-
-    def _given_up(self, delivery: Delivery, error: DeliveryError) -> bool:
-        return (
-            not error.retry
-            or delivery.attempts >= self._policy.max_attempts
-            or self._clock.now_ms() - delivery.created_ms >= self._policy.max_age_ms
-        )
-
-    def _failed(self, delivery: Delivery, error: DeliveryError) -> Settled:
-        self._count(error.reason)
-        if error.retry:
-            self._pause(error)
-        if self._given_up(delivery, error):
-            log.error(
-                "delivery_parked",
-                receiver=self.receiver,
-                id=delivery.decision.id,
-                reason=error.reason,
-                attempts=delivery.attempts,
-                detail=str(error),
-            )
-            return Settled(delivery.seq, "parked", error.reason)
-        self._log_failure(error, attempts=delivery.attempts, id=delivery.decision.id)
-        due_ms = self._clock.now_ms() + self._backoff_ms(delivery.attempts, error)
-        return Settled(delivery.seq, "retry", error.reason, due_ms)
-
-    def _failed_late(self, late: Sequence[Delivery], error: DeliveryError) -> list[Settled]:
-        """They stay together: all are due again at one time."""
-        self._count(error.reason)
-        pause = self._pause(error) if error.retry else 0
-        due_ms = self._clock.now_ms() + pause
-        outcomes = [
-            Settled(delivery.seq, "parked", error.reason)
-            if self._given_up(delivery, error)
-            else Settled(delivery.seq, "retry", error.reason, due_ms)
-            for delivery in late
-        ]
-        parked = sum(outcome.state == "parked" for outcome in outcomes)
-        self._log_failure(error, digest=len(late), parked=parked)
-        return outcomes
-
-    def _pause(self, error: DeliveryError) -> int:
-        """Leave the receiver alone for a while, as its failures come in a row."""
-        self._failures += 1
-        pause = self._backoff_ms(self._failures, error)
-        self._paused_until_s = self._clock.monotonic_s() + pause / 1000
-        return pause
-
-    def _backoff_ms(self, failures: int, error: DeliveryError) -> int:
-        policy = self._policy
-        pause = pause_ms(
-            failures,
-            base_ms=policy.backoff_base_ms,
-            max_ms=policy.backoff_max_ms,
-            draw=self._draw(),
-        )
-        # A receiver may ask for longer, but not for ever.
-        asked = min(policy.backoff_max_ms, round((error.retry_after_s or 0) * 1000))
-        return max(1, pause, asked)
-
     def _pause_left_ms(self) -> int:
-        left_s = self._paused_until_s - self._clock.monotonic_s()
+        left_s = self._attempts.paused_until_s - self._clock.monotonic_s()
         return _ms(left_s) if left_s > 0 else 0
-
-    def _log_failure(self, error: DeliveryError, **more: object) -> None:
-        log.warning(
-            "delivery_failed",
-            receiver=self.receiver,
-            reason=error.reason,
-            detail=str(error),
-            **more,
-        )
 
 
 def _ms(seconds: float) -> int:

@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from monitor.clock import Clock
+from monitor.delivery.attempts import Policy
 from monitor.delivery.channels.base import Channel
-from monitor.delivery.lane import Lane, Policy
+from monitor.delivery.lane import Lane
 from monitor.delivery.pacing import Pacer
 from monitor.delivery.settings import DeliverySettings, WebhookReceiver
 from monitor.stats import Stats

@@ -89,7 +89,8 @@ class CallLog:
             return
         if not self._keep_all and self.rows > 2 * self._folded + CHUNK_ROWS:
             self._fold()  # before the new rows: questions may stand between them
-        self._tail = pl.concat([self._tail, rows])
+        # Many rows at once are a chunk as they are, without a copy.
+        self._tail = pl.concat([self._tail, rows]) if self._tail.height else rows
         if self._tail.height >= CHUNK_ROWS:
             self._chunks.append(_Chunk(self._tail.rechunk(), self._key))
             self._empty_tail()

@@ -35,6 +35,8 @@ PRUNE_SHARE = 10
 """Pruning takes at most one part in so many of the engine's time."""
 CHECKPOINT_SHARE = 10
 """Pictures take at most one part in so many of the engine's time."""
+PATIENCE_S = 5.0
+"""So long a checkpoint, or pruning, that is due waits for a moment between two ticks."""
 WRITING_SHARE = 2
 """Checkpoints are being written for at most one part in so many of the time."""
 
@@ -81,13 +83,17 @@ class Keeper:
         now_s = self._parts.clock.monotonic_s()
         if now_s >= self._checkpoint_at_s:
             if self._writing is None:
-                self._begin()
+                if self._may(self._checkpoint_at_s, now_s):
+                    self._begin()
             elif not self._delayed:
                 self._delayed = True
                 self._parts.stats.checkpoints_delayed += 1
-        if now_s >= self._prune_at_s:
+        if now_s >= self._prune_at_s and self._may(self._prune_at_s, now_s):
             self._prune_at_s = now_s + PRUNE_EVERY_S
             self._prune(now_s)
+
+    def _may(self, due_s: float, now_s: float) -> bool:
+        return self._parts.engine.calm() or now_s >= due_s + PATIENCE_S
 
     def checkpoint(self) -> None:
         """Write one as of now, and wait for it; unless the store is behind.

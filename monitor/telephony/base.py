@@ -9,11 +9,14 @@ before every later one, so that a death between sending and bookkeeping is survi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from monitor.decisions import Ack
 from monitor.source.base import Partition
+
+Outgoing = tuple[bytes, str, str]
+"""A command for :meth:`CommandChannel.send_all`: what :meth:`CommandChannel.send` takes."""
 
 
 class CommandChannel(Protocol):
@@ -33,7 +36,10 @@ class CommandChannel(Protocol):
     """
 
     def prepare(self) -> str:
-        """An opaque mark of *now*: what is sent later lies behind it. Bounded, a few hundred bytes.
+        """An opaque mark: what is sent from now on lies behind it. Bounded, a few hundred bytes.
+
+        It may be older than now, and then more lies behind it. Two that are equal mean that no
+        attempt was made between them.
 
         Raises:
             DeliveryError: the receiver does not answer.
@@ -51,6 +57,14 @@ class CommandChannel(Protocol):
         Raises:
             DeliveryError: it may or may not have arrived; ``retry`` says whether trying again can
                 help, after :meth:`already_sent`.
+        """
+        ...
+
+    def send_all(self, commands: Sequence[Outgoing]) -> None:
+        """Hand several over, in their order; on return the receiver has all of them durably.
+
+        Raises:
+            DeliveryError: as :meth:`send`; each of them may or may not have arrived.
         """
         ...
 

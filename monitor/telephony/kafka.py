@@ -1,47 +1,44 @@
 """Commands to a Kafka topic, each exactly once.
 
-Owns the transactional producer and the look back at the topic. A transaction of one record makes
-an attempt all or nothing, the ``transactional.id`` ends whatever an earlier life had left open, and
-the topic itself, read from where it ended before the first attempt, says whether the command is
-there. Answers are ``monitor.telephony.acks``.
+Owns the transactional producer and its marks. A transaction makes an attempt all or nothing,
+whatever it holds; the ``transactional.id`` ends what an earlier life had left open, and the topic
+itself, read from where it ended before the first attempt, says whether a command is there
+(``monitor.telephony.kafka_look_back``). Answers are ``monitor.telephony.acks``.
+
+Why a mark need not be asked for each time: a mark is good for a command as long as no attempt to
+send that command lies before it, so one that is too old is never wrong, it only makes the look back
+longer. The broker is asked once for each producer; from then on our own records move the mark, to
+behind the last one in each partition. Marks that are equal mean, as before, that nothing of ours
+was written between them: whatever is committed moves the mark, and an attempt that fails, committed
+or not, ends the producer, and with it the mark.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
-import structlog
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import (
-    AuthorizationError,
-    KafkaError,
-    KafkaTimeoutError,
-    MessageSizeTooLargeError,
-    ProducerFencedError,
-)
+from kafka.errors import KafkaError
+from kafka.producer.future import RecordMetadata
 
 from monitor.clock import Clock, SystemClock
 from monitor.errors import DeliveryError, MonitorError
-from monitor.source.base import Partition
-from monitor.source.kafka import KafkaSource
 from monitor.source.kafka_client import open_consumer, open_producer
-from monitor.source.kafka_rights import Operation, denied
-from monitor.source.settings import KafkaConnection, KafkaSettings
+from monitor.source.kafka_rights import Operation
+from monitor.source.settings import KafkaConnection
+from monitor.telephony.base import Outgoing
+from monitor.telephony.kafka_faults import delivery_error
+from monitor.telephony.kafka_look_back import ids_after
 from monitor.telephony.settings import TelephonySettings
 
-log = structlog.get_logger(__name__)
-
-_SCAN_RECORDS = 5_000
 CLOSE_S = 0.25
-
-
-class _Sent(msgspec.Struct):
-    """What the look back needs of a command."""
-
-    command_id: str
+SEEN_MAX = 10_000
+"""Ids that are remembered of a look back; with more, the next one reads the topic again."""
+RETRY_BACKOFF_MS = 20
+"""A transaction that follows another at once is refused until the first one's end is written."""
 
 
 class KafkaCommandChannel:
@@ -61,65 +58,105 @@ class KafkaCommandChannel:
         self._lock = threading.Lock()
         self._producer: KafkaProducer | None = None
         self._consumer: KafkaConsumer | None = None
-        self._seen: tuple[str, frozenset[str]] | None = None
+        # Both are of the present producer: while it can write, no other of its name can.
+        self._ends: dict[int, int] | None = None
+        """By partition, an offset behind all that was tried before."""
+        self._seen: tuple[str, set[str]] | None = None
+        """A mark, and the ids that stand behind it."""
 
     def prepare(self) -> str:
-        """JSON of partition → offset: where the topic ends now."""
+        """JSON of partition → offset: where the topic ends, or ended after our last record."""
         with self._lock:
-            topic = self._settings.commands
-            numbers = self._ready().partitions_for(topic)
-            try:
-                if self._consumer is None:
-                    self._consumer, _ = open_consumer(
-                        self._connection,
-                        enable_auto_commit=False,
-                        isolation_level="read_committed",
-                        metrics_enabled=False,
-                    )
-                ends = self._consumer.end_offsets(
-                    [TopicPartition(topic, number) for number in sorted(numbers)],
-                    timeout_ms=self._settings.send_timeout,
-                )
-            except (KafkaError, MonitorError) as fault:
-                self._drop_consumer()
-                raise self._delivery_error(fault, "Read") from fault
-            mark = {str(part.partition): offset for part, offset in sorted(ends.items())}
-            return msgspec.json.encode(mark).decode()
+            numbers = self._ready().partitions_for(self._settings.commands)
+            if self._ends is None or self._ends.keys() != numbers:
+                self._ends = self._ask_ends(numbers)
+            return msgspec.json.encode({str(n): at for n, at in self._ends.items()}).decode()
 
-    def send(self, command_json: bytes, key: str, command_id: str) -> None:
-        """Write one record in a transaction of its own; on return it is committed.
+    def _ask_ends(self, numbers: set[int]) -> dict[int, int]:
+        """Where these partitions end now.
 
         Raises:
-            DeliveryError: it may or may not be there. The producer is given up, so that the next
+            DeliveryError: no answer.
+        """
+        topic = self._settings.commands
+        try:
+            if self._consumer is None:
+                self._consumer, _ = open_consumer(
+                    self._connection,
+                    enable_auto_commit=False,
+                    isolation_level="read_committed",
+                    metrics_enabled=False,
+                )
+            ends = self._consumer.end_offsets(
+                [TopicPartition(topic, number) for number in sorted(numbers)],
+                timeout_ms=self._settings.send_timeout,
+            )
+        except (KafkaError, MonitorError) as fault:
+            self._drop_consumer()
+            raise self._delivery_error(fault, "Read") from fault
+        return {part.partition: offset for part, offset in sorted(ends.items())}
+
+    def send(self, command_json: bytes, key: str, command_id: str) -> None:
+        """As :meth:`send_all`, one."""
+        self.send_all([(command_json, key, command_id)])
+
+    def send_all(self, commands: Sequence[Outgoing]) -> None:
+        """Write all of them in one transaction, in their order; on return it is committed.
+
+        Raises:
+            DeliveryError: all are there or none is. The producer is given up, so that the next
                 use ends its transaction one way or the other.
         """
         with self._lock:
             producer = self._ready()
-            self._seen = None
+            written: list[RecordMetadata] = []
 
             def attempt() -> None:
                 producer.begin_transaction()
-                sent = producer.send(
-                    self._settings.commands,
-                    command_json,
-                    key=key.encode(),
-                    headers=[("command_id", command_id.encode())],
-                )
-                sent.get(timeout=self._timeout_s)
+                sent = [
+                    producer.send(
+                        self._settings.commands,
+                        command_json,
+                        key=key.encode(),
+                        headers=[("command_id", command_id.encode())],
+                    )
+                    for command_json, key, command_id in commands
+                ]
+                written.extend(each.get(timeout=self._timeout_s) for each in sent)
                 producer.commit_transaction()
 
             try:
                 self._within(attempt, producer)
             except DeliveryError:
-                self._producer = None
+                self._drop_producer()
                 raise
+            self._advance(written)
+            self._remember(command_id for _, _, command_id in commands)
+
+    def _advance(self, written: Iterable[RecordMetadata]) -> None:
+        """Move the mark behind what has been committed."""
+        for record in written:
+            if self._ends is None:
+                return
+            if record.offset < self._ends.get(record.partition, 0):
+                self._ends = None  # the log is shorter than it was, or nobody knows where it is
+            else:
+                self._ends[record.partition] = record.offset + 1
+
+    def _remember(self, ids: Iterable[str]) -> None:
+        """What is committed stands behind every mark; so nothing need be read again for it."""
+        if self._seen is not None:
+            self._seen[1].update(ids)
+            if len(self._seen[1]) > SEEN_MAX:
+                self._seen = None
 
     def already_sent(self, command_id: str, mark: str) -> bool:
         """Whether the command stands in the topic at or after ``mark``."""
         with self._lock:
             self._ready()  # after this no earlier attempt can still become visible
             if self._seen is None or self._seen[0] != mark:
-                self._seen = (mark, self._ids_after(mark))
+                found = ids_after(mark, self._settings, self._connection, self._clock)
+                self._seen = (mark, found)
             return command_id in self._seen[1]
 
     def close(self) -> None:
@@ -132,7 +169,7 @@ class KafkaCommandChannel:
             return
         try:
             self._drop_consumer()
-            producer, self._producer = self._producer, None
+            producer = self._drop_producer()
             if producer is not None:
                 _close(producer, self._timeout_s)
         finally:
@@ -151,6 +188,7 @@ class KafkaCommandChannel:
                 max_block_ms=timeout_ms,
                 metrics_enabled=False,
                 request_timeout_ms=timeout_ms // 2,
+                retry_backoff_ms=RETRY_BACKOFF_MS,
                 transaction_timeout_ms=max(60_000, 2 * timeout_ms),
                 transactional_id=self._settings.transactional_id,
             )
@@ -192,65 +230,19 @@ class KafkaCommandChannel:
         if faults:
             raise self._delivery_error(faults[0]) from faults[0]
 
-    def _ids_after(self, mark: str) -> frozenset[str]:
-        """Command ids in the topic from ``mark`` to its end, of committed transactions only."""
-        try:
-            offsets = msgspec.json.decode(mark, type=dict[str, int])
-        except msgspec.MsgspecError:  # made by another kind of system: the whole topic, then
-            offsets = {}
-        topic = self._settings.commands
-        source = KafkaSource(KafkaSettings.of(self._connection, topic), self._clock)
-        deadline_s = self._clock.monotonic_s() + self._timeout_s
-        found: set[str] = set()
-        try:
-            source.start({Partition(topic, int(n)): at for n, at in offsets.items()}, None)
-            while any(each.position < each.end for each in source.standings().values()):
-                if self._clock.monotonic_s() > deadline_s:
-                    # Behind a transaction that another producer holds open there may be ours.
-                    msg = f"the end of {topic} was not reached in {self._timeout_s:g} s"
-                    raise DeliveryError(msg, retry=True, reason="timeout")
-                for chunk in source.poll(_SCAN_RECORDS, 0.1):
-                    found.update(_ids(chunk.values))
-        except MonitorError as fault:
-            raise self._delivery_error(fault) from fault
-        finally:
-            source.close()
-        return frozenset(found)
+    def _drop_producer(self) -> KafkaProducer | None:
+        """Forget it, with what holds only while it is there."""
+        producer, self._producer = self._producer, None
+        self._ends = self._seen = None
+        return producer
 
     def _delivery_error(self, fault: Exception, tried: Operation = "Write") -> DeliveryError:
-        """What the lane is to do about it; the reason is a bounded label."""
-        if isinstance(fault, DeliveryError):
-            return fault
-        if isinstance(fault, AuthorizationError):
-            detail = denied(
-                fault,
-                self._connection,
-                tried,
-                topics=[self._settings.commands],
-                transactional_id=self._settings.transactional_id,
-            )
-            return DeliveryError(detail, retry=True, reason="refused")
-        if isinstance(fault, ProducerFencedError):
-            # Another daemon uses our transactional.id, or we were away for too long.
-            log.error("commands_fenced", detail=str(fault))
-            return DeliveryError(str(fault), retry=True, reason="fenced")
-        if isinstance(fault, MessageSizeTooLargeError):
-            return DeliveryError(str(fault), retry=False, reason="too_large")
-        reason = "timeout" if isinstance(fault, KafkaTimeoutError) else "connection"
-        if isinstance(fault.__cause__, AuthorizationError):  # the source has put it into words
-            return DeliveryError(str(fault), retry=True, reason="refused")
-        return DeliveryError(f"{type(fault).__name__}: {fault}", retry=True, reason=reason)
+        return delivery_error(fault, self._connection, self._settings, tried)
 
     def _drop_consumer(self) -> None:
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
             consumer.close(autocommit=False, timeout_ms=1_000)
-
-
-def _ids(values: Iterable[bytes | None]) -> Iterator[str]:
-    for value in values:
-        with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):  # not one of ours
-            yield msgspec.json.decode(value or b"", type=_Sent).command_id
 
 
 def _close(producer: KafkaProducer, timeout_s: float) -> None:

@@ -5,7 +5,7 @@ Owns the one place where ``kind`` becomes a class, and the two systems that are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -18,7 +18,7 @@ from monitor.source.base import Partition
 from monitor.source.kafka import KafkaSource
 from monitor.source.settings import KafkaConnection, KafkaSettings
 from monitor.telephony.acks import AckReader
-from monitor.telephony.base import AckSource, CommandChannel
+from monitor.telephony.base import AckSource, CommandChannel, Outgoing
 from monitor.telephony.kafka import KafkaCommandChannel
 from monitor.telephony.settings import TelephonySettings
 from monitor.telephony.simulated import SimulatedTelephony, TelephonySimulator
@@ -77,6 +77,11 @@ class LogChannel:
         log.info(
             "telephony_command", number=key, command_id=command_id, command=command_json.decode()
         )
+
+    def send_all(self, commands: Sequence[Outgoing]) -> None:
+        """Log each."""
+        for command in commands:
+            self.send(*command)
 
     def already_sent(self, command_id: str, mark: str) -> bool:  # noqa: ARG002
         """Unknown, so false: a repeated line does no harm."""

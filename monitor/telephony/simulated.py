@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -27,6 +27,7 @@ from monitor.source.base import Partition
 from monitor.source.kafka import KafkaSource
 from monitor.source.kafka_client import open_producer, translate
 from monitor.source.settings import KafkaConnection, KafkaSettings
+from monitor.telephony.base import Outgoing
 from monitor.telephony.settings import TelephonySettings
 
 log = structlog.get_logger(__name__)
@@ -137,6 +138,11 @@ class SimulatedTelephony:
         """Hand a command to the simulator."""
         with self._lock:
             self.simulator.take(command_json)
+
+    def send_all(self, commands: Sequence[Outgoing]) -> None:
+        """Hand several to the simulator."""
+        for command in commands:
+            self.send(*command)
 
     def already_sent(self, command_id: str, mark: str) -> bool:  # noqa: ARG002
         """Unknown, so false: a repeat does no harm."""

@@ -24,6 +24,8 @@ UInt64 = npt.NDArray[np.uint64]
 
 CHUNK_IDS = 32_768
 """Ids of a full chunk: packed once, and the same part of every snapshot from then on."""
+AHEAD_IDS_MAX = 2**18
+"""Room is made ahead for so many at most: with more in one load nobody waits for it."""
 _SLOTS_AT_FIRST = 2**12
 
 
@@ -54,6 +56,8 @@ class Dedup:
         self._generation = -(2**62)
         self._current = _Ids()
         self._previous = _Ids()
+        self._latest = 0
+        """Rows of the last call of :meth:`apply`."""
 
     def __len__(self) -> int:
         """Ids remembered."""
@@ -61,13 +65,15 @@ class Dedup:
 
     def apply(self, released: pl.DataFrame) -> Unique:
         """Drop rows whose id was seen; ``released`` is in order of tick."""
+        self._latest = released.height
         frames: list[pl.DataFrame] = []
         dropped: list[pl.DataFrame] = []
         uncertain, ticks = 0, set[int]()
         generations = released["tick"] // self._span_ms
-        for generation in generations.unique(maintain_order=True).to_list():
+        found = generations.unique(maintain_order=True).to_list()
+        for generation in found:
             self._turn(generation)
-            part = released.filter(generations == generation)
+            part = released if len(found) == 1 else released.filter(generations == generation)
             room = max(self._limit - len(self), 0)
             first, doubtful = self._current.add(part["id"], self._previous, room)
             # None that is not remembered is recognised, even beside its copy: whether both are
@@ -85,6 +91,14 @@ class Dedup:
             uncertain=uncertain,
             uncertain_ticks=sorted(ticks),
         )
+
+    def make_room(self) -> None:
+        """Have room for as many rows as came last, and half as many again.
+
+        Between ticks, when nobody waits: millions of ids take their time to move.
+        """
+        wanted = min(self._latest * 3 // 2, AHEAD_IDS_MAX)
+        self._current.make_room(min(wanted, max(self._limit - len(self), 0)))
 
     def snapshot(self) -> dict[str, Any]:
         """State for a checkpoint; what it costs is the ids since the last one."""
@@ -151,15 +165,19 @@ class _Ids:
         return first, doubtful
 
     def _remember(self, ids: pl.Series, before: UInt64, room: int) -> tuple[pl.Series, pl.Series]:
-        wanted = 2 * (self._size + min(len(ids), room))
-        if wanted > len(self._table):
-            larger = np.zeros((1 << (2 * wanted).bit_length(), 2), np.uint64)
-            move_ids(self._table, larger)
-            self._table = larger
+        self.make_room(min(len(ids), room))
         low, high = halves(ids)
         first, doubtful = np.zeros(len(ids), np.bool_), np.zeros(len(ids), np.bool_)
         self._size += add_ids(low, high, self._table, before, room, first, doubtful)
         return pl.Series(first), pl.Series(doubtful)
+
+    def make_room(self, count: int) -> None:
+        """See to it that ``count`` further ids find the table large enough."""
+        wanted = 2 * (self._size + count)
+        if wanted > len(self._table):
+            larger = np.zeros((1 << (2 * wanted).bit_length(), 2), np.uint64)
+            move_ids(self._table, larger)
+            self._table = larger
 
     def parts(self) -> list[Sealed]:
         """All ids, to be packed where they are written."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,11 @@ from monitor.sealed import Later, plain
 from monitor.source.base import Partition
 
 _BITS = 63
+SETTLED_AT_ONCE, FRAMES_AT_ONCE = 3_000, 100
+"""So many rows, or batches of them, are put in order before their tick: for fewer it is not worth
+it. A batch may be a single row, and then it costs as much as a hundred."""
+SETTLED_A_TICK = 20
+"""How often, as event time goes on."""
 
 
 def aligned(ms: int, tick_ms: int) -> int:
@@ -31,11 +37,18 @@ class Pending:
         self.tick_ms = tick_ms
         self.latest = 0
         """The largest effective time ever buffered, ms."""
+        self._settle_at_ms = 0
+        self._runs: list[pl.DataFrame] = []
+        """Rows in their order, each of these by itself; nearly always one after the other, too."""
         self._frames: list[pl.DataFrame] = []
+        """Rows as they were read, after all of the runs'."""
 
     def __len__(self) -> int:
         """Rows waiting."""
-        return sum(frame.height for frame in self._frames)
+        return sum(frame.height for frame in self._all())
+
+    def _all(self) -> list[pl.DataFrame]:
+        return [*self._runs, *self._frames]
 
     def add(self, placed: pl.DataFrame) -> None:
         """Buffer the rows of one batch."""
@@ -45,18 +58,12 @@ class Pending:
 
     def widen(self, columns: Mapping[str, pl.DataType | type[pl.DataType]]) -> None:
         """Give all rows these columns; where they are missing, they are null."""
-        self._frames = [
-            frame.with_columns(
-                pl.lit(None, dtype).alias(name)
-                for name, dtype in columns.items()
-                if name not in frame
-            )
-            for frame in self._frames
-        ]
+        self._runs = [_widened(frame, columns) for frame in self._runs]
+        self._frames = [_widened(frame, columns) for frame in self._frames]
 
     def nth_tick(self, count: int, until_ms: int) -> int:
         """The ``count``-th tick that has rows; ``until_ms``, where that comes first."""
-        due = [frame["eff"].filter(frame["eff"] < until_ms) for frame in self._frames]
+        due = [frame["eff"].filter(frame["eff"] < until_ms) for frame in self._all()]
         ticks = [(eff // self.tick_ms).unique() for eff in due if len(eff)]
         if sum(len(each) for each in ticks) < count:
             return until_ms
@@ -65,37 +72,45 @@ class Pending:
             return until_ms
         return min(until_ms, (int(found[count - 1]) + 1) * self.tick_ms)
 
+    def settle(self, before_ms: int, partitions: Sequence[Partition]) -> None:
+        """Put rows with ``eff < before_ms`` in order already, once there are many of them.
+
+        It changes nothing but when the work is done: ahead of the tick, where ``before_ms`` is the
+        engine's watermark, which rows that are still to come hardly ever stand before.
+        """
+        if before_ms < self._settle_at_ms or not _many(self._frames):
+            return
+        # Not each time, should most rows wait for a partition that is behind.
+        self._settle_at_ms = before_ms + self.tick_ms // SETTLED_A_TICK
+        taken, kept = _cut(self._frames, before_ms)
+        if _many(taken):
+            self._runs.append(_ordered(taken, partitions))
+            self._frames = kept
+
     def release(self, until_ms: int, partitions: Sequence[Partition]) -> pl.DataFrame | None:
         """Take out the rows with ``eff < until_ms``, in their order, with ``tick``; None if none.
 
         The order is (eff, time, topic, partition, offset); ``partitions`` is indexed by ``src``.
         """
-        taken, kept = [], []
-        for frame in self._frames:
-            due = frame["eff"] < until_ms
-            if due.all():
-                taken.append(frame)
-            elif due.any():
-                taken.append(frame.filter(due))
-                kept.append(frame.filter(~due))
-            else:
-                kept.append(frame)
-        self._frames = kept
-        if not taken:
+        runs, self._runs = _cut(self._runs, until_ms)
+        taken, self._frames = _cut(self._frames, until_ms)
+        if taken:
+            runs.append(_ordered(taken, partitions))
+        if not runs:
             return None
-        # Diagonal: after a reload, rows read before it lack the new rules' columns.
-        rows = pl.concat(taken, how="diagonal", rechunk=True) if len(taken) > 1 else taken[0]
+        rows = _joined(runs) if _follow_on(runs) else _ordered(runs, partitions)
         tick = pl.col("eff") - pl.col("eff") % self.tick_ms + self.tick_ms
-        return rows[_in_order(rows, partitions)].with_columns(tick=tick)
+        return rows.with_columns(tick=tick)
 
     def snapshot(self) -> dict[str, Any]:
         """State for a checkpoint; rows as one Arrow file where they are written."""
-        rows = Later(tuple(self._frames), _to_blob) if self._frames else b""
+        rows = Later(tuple(self._all()), _to_blob) if len(self) else b""
         return {"latest": self.latest, "rows": rows}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over what :meth:`snapshot` gave."""
         self.latest, rows = state["latest"], plain(state["rows"])
+        self._runs = []
         self._frames = [pl.read_ipc(io.BytesIO(rows))] if rows else []
 
 
@@ -105,10 +120,55 @@ def _to_blob(frames: Sequence[pl.DataFrame]) -> bytes:
     return buffer.getvalue()
 
 
+def _many(frames: Sequence[pl.DataFrame]) -> bool:
+    return len(frames) >= FRAMES_AT_ONCE or sum(frame.height for frame in frames) >= SETTLED_AT_ONCE
+
+
+def _widened(
+    frame: pl.DataFrame, columns: Mapping[str, pl.DataType | type[pl.DataType]]
+) -> pl.DataFrame:
+    return frame.with_columns(
+        pl.lit(None, dtype).alias(name) for name, dtype in columns.items() if name not in frame
+    )
+
+
+def _cut(
+    frames: Sequence[pl.DataFrame], before_ms: int
+) -> tuple[list[pl.DataFrame], list[pl.DataFrame]]:
+    """Rows with ``eff < before_ms``, and the others."""
+    taken, kept = [], []
+    for frame in frames:
+        due = frame["eff"] < before_ms
+        if due.all():
+            taken.append(frame)
+        elif due.any():
+            taken.append(frame.filter(due))
+            kept.append(frame.filter(~due))
+        else:
+            kept.append(frame)
+    return taken, kept
+
+
+def _joined(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    # Diagonal: after a reload, rows read before it lack the new rules' columns.
+    return pl.concat(frames, how="diagonal", rechunk=True) if len(frames) > 1 else frames[0]
+
+
+def _follow_on(runs: Sequence[pl.DataFrame]) -> bool:
+    """Whether each begins after the one before it has ended."""
+    return all(run["eff"][-1] < after["eff"][0] for run, after in pairwise(runs))
+
+
+def _ordered(frames: Sequence[pl.DataFrame], partitions: Sequence[Partition]) -> pl.DataFrame:
+    rows = _joined(frames)
+    return rows[_in_order(rows, partitions)]
+
+
 def _in_order(rows: pl.DataFrame, partitions: Sequence[Partition]) -> pl.Series:
     """Where the rows stand that come first, second, … by (eff, time, topic, partition, offset).
 
-    The rows of one partition stand in the order of their offsets, so their place says the rest.
+    Rows of one partition that are equal in ``eff`` and ``time`` stand in the order of their
+    offsets, in frames as they were read and in runs alike, so their place says the rest.
     All of it fits into one number nearly always; sorting that is several times as fast.
     """
     rank = np.empty(len(partitions), np.int64)

@@ -153,14 +153,25 @@ class Topic:
         self.lost_answers = 0
         """So many records arrive, and the sender is told they did not."""
         self.looked = 0
+        self.transactions: list[list[str]] = []
+        """Ids of what was tried together."""
+        self.too_large: set[str] = set()
 
     def prepare(self) -> str:
         self.fail()
         return str(len(self.records))
 
     def send(self, command_json: bytes, key: str, command_id: str) -> None:
+        self.send_all([(command_json, key, command_id)])
+
+    def send_all(self, commands: Sequence[tuple[bytes, str, str]]) -> None:
         self.fail()
-        self.records.append((key, command_id, command_json))
+        self.transactions.append([command_id for _, _, command_id in commands])
+        if self.too_large.intersection(self.transactions[-1]):
+            raise broken("too_large", retry=False)
+        self.records += [
+            (key, command_id, command_json) for command_json, key, command_id in commands
+        ]
         if self.lost_answers:
             self.lost_answers -= 1
             raise DeliveryError("no answer", retry=True, reason="timeout")

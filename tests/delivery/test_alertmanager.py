@@ -12,10 +12,11 @@ import pytest
 
 from monitor.clock import ManualClock, SystemClock
 from monitor.decisions import Alert, Decision
+from monitor.delivery.attempts import Policy
 from monitor.delivery.build import open_channels
 from monitor.delivery.channels.alertmanager import AlertmanagerChannel
 from monitor.delivery.channels.base import Channel
-from monitor.delivery.lane import Lane, Policy
+from monitor.delivery.lane import Lane
 from monitor.delivery.pacing import Pacer
 from monitor.delivery.routes import Router
 from monitor.delivery.settings import AlertmanagerReceiver, DeliverySettings

@@ -15,9 +15,10 @@ from structlog.testing import capture_logs
 
 from monitor.clock import ManualClock
 from monitor.decisions import Decision
+from monitor.delivery.attempts import Policy
 from monitor.delivery.channels.base import Channel
 from monitor.delivery.channels.commands import CommandsChannel
-from monitor.delivery.lane import IDLE_MS, Lane, Policy
+from monitor.delivery.lane import IDLE_MS, Lane
 from monitor.delivery.pacing import Pacer
 from monitor.errors import StoreError
 from monitor.store.outbox import Delivery, Outbox, PlannedDelivery, Settled
@@ -453,6 +454,113 @@ def test_a_command_whose_answer_was_lost_is_not_sent_again(
     bench.run()
     assert [command_id for _, command_id, _ in topic.records] == ids
     assert bench.counts == {"timeout": 1, "ok": 1}
+
+
+def test_commands_that_are_due_at_once_go_out_together(store: Store, clock: ManualClock) -> None:
+    topic = Topic()
+    bench = Bench(store, clock, CommandsChannel(topic))
+    ids = bench.queue(*live(9))
+    bench.run()
+    assert topic.transactions == [ids]
+    assert bench.states() == {}
+    assert bench.counts == {"ok": 9}
+
+
+def test_of_one_number_the_next_command_waits_for_the_one_before(
+    store: Store, clock: ManualClock
+) -> None:
+    topic = Topic()
+    bench = Bench(store, clock, CommandsChannel(topic))
+    one = bench.queue(command(NOW_MS), command(NOW_MS + 1, action="resume"), key=NUMBER)
+    (other,) = bench.queue(*live(1))
+    bench.run()
+    assert topic.transactions == [[one[0], other], [one[1]]]
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_what_failed_together_is_looked_up_and_then_goes_one_by_one(
+    store: Store, clock: ManualClock, arrived: bool
+) -> None:
+    topic = Topic()
+    bench = Bench(store, clock, CommandsChannel(topic))
+    ids = bench.queue(*live(3))
+    if arrived:
+        topic.lost_answers = 1
+    else:
+        topic.failures.extend([None, broken("connection")])  # a mark there is
+    assert bench.run() == 999  # one failure of the receiver, not three
+    assert bench.states() == {"retry": 3}
+    clock.advance(999)
+    bench.run()
+    assert topic.transactions == [ids] if arrived else [[each] for each in ids]
+    assert [command_id for _, command_id, _ in topic.records] == ids
+    assert bench.states() == {}
+
+
+def test_one_that_can_never_arrive_keeps_no_other_back(store: Store, clock: ManualClock) -> None:
+    topic = Topic()
+    bench = Bench(store, clock, CommandsChannel(topic))
+    ids = bench.queue(*live(3))
+    topic.too_large.add(ids[1])
+    bench.run()
+    assert [command_id for _, command_id, _ in topic.records] == [ids[0], ids[2]]
+    assert bench.states() == {"parked": 1}
+    assert topic.transactions == [ids, *([each] for each in ids)]
+
+
+def test_a_suspension_that_is_over_is_not_sent_with_the_others(
+    store: Store, clock: ManualClock
+) -> None:
+    topic = Topic()
+    bench = Bench(store, clock, CommandsChannel(topic))
+    first, _, last = bench.queue(
+        command(NOW_MS, number="+862150000001"),
+        command(NOW_MS, number="+862150000002", until_ms=NOW_MS),
+        command(NOW_MS, number="+862150000003"),
+    )
+    bench.run()
+    assert topic.transactions == [[first, last]]
+    assert bench.states() == {"stale": 1}
+    assert bench.counts == {"ok": 2, "stale": 1}
+
+
+def test_when_nothing_of_what_is_due_is_to_be_sent_nothing_is(
+    store: Store, clock: ManualClock
+) -> None:
+    topic = Topic()
+    bench = Bench(store, clock, CommandsChannel(topic))
+    bench.queue(
+        command(NOW_MS, number="+862150000001", until_ms=NOW_MS),
+        command(NOW_MS, number="+862150000002", until_ms=NOW_MS),
+    )
+    bench.run()
+    assert topic.transactions == []
+    assert bench.states() == {"stale": 2}
+
+
+def test_a_fault_of_ours_leaves_what_went_together_in_doubt(
+    store: Store, clock: ManualClock
+) -> None:
+    topic = Topic()
+    bench = Bench(store, clock, CommandsChannel(topic))
+    ids = bench.queue(*live(2))
+    topic.failures.extend([None, ZeroDivisionError("ours")])
+    assert bench.run() == 999
+    assert bench.counts == {"internal": 2}
+    clock.advance(999)
+    bench.run()
+    assert [command_id for _, command_id, _ in topic.records] == ids
+
+
+def test_past_the_deadline_nothing_of_what_was_claimed_goes_out_together(
+    store: Store, clock: ManualClock
+) -> None:
+    topic = Topic()
+    bench = Bench(store, clock, CommandsChannel(topic))
+    bench.queue(*live(2))
+    bench.lane.step(clock.monotonic_s())
+    assert topic.transactions == []
+    assert bench.states() == {"queued": 2}
 
 
 @pytest.mark.parametrize("arrived", [True, False])

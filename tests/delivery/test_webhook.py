@@ -14,8 +14,9 @@ from structlog.testing import capture_logs
 
 from monitor.clock import ManualClock
 from monitor.decisions import Decision
+from monitor.delivery.attempts import Policy
 from monitor.delivery.channels.webhook import WebhookChannel, sign
-from monitor.delivery.lane import Lane, Policy
+from monitor.delivery.lane import Lane
 from monitor.delivery.pacing import Pacer
 from monitor.delivery.people import Digest, for_people
 from monitor.errors import DeliveryError

@@ -8,10 +8,10 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from kafka import KafkaConsumer, TopicPartition
@@ -46,6 +46,9 @@ def wait(what: str, met: Callable[[], Any], seconds: float = 120.0, every_s: flo
 class Daemon:
     """``monitor run`` in a folder of its own."""
 
+    program: ClassVar[Sequence[str]] = (sys.executable, "-m", "monitor")
+    """What is started as ``monitor``."""
+
     def __init__(self, folder: Path, config: str) -> None:
         self.folder = folder
         self.path = folder / "config.yaml"
@@ -58,7 +61,7 @@ class Daemon:
         self._log_from = len(self.log())
         with (self.folder / "daemon.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "monitor", "run", "-c", str(self.path), "--no-live"],
+                [*self.program, "run", "-c", str(self.path), "--no-live"],
                 cwd=self.folder,
                 stdout=log,
                 stderr=log,

@@ -14,7 +14,6 @@ import msgspec
 
 from monitor.decisions import Command
 from monitor.delivery.channels.commands import CommandsChannel
-from monitor.delivery.lane import Lane
 from monitor.engine import Engine, Outcome
 from monitor.indicators.scope import ScopeState
 from monitor.recorder import StoreRecorder
@@ -71,13 +70,14 @@ def drops_floors() -> AbstractContextManager[object]:
 
 def marks_sent_before_sending() -> AbstractContextManager[object]:
     """A delivery is over before it has begun."""
-    attempt = Lane._attempt
+    claim = outbox.Outbox.claim
 
-    def settle_first(self: Lane, delivery: Delivery, mark: str) -> Settled:
-        self._outbox.settle([Settled(delivery.seq, "sent")])
-        return attempt(self, delivery, mark)
+    def settle_first(self: outbox.Outbox, receiver: str, **asked: Any) -> list[Delivery]:
+        claimed = claim(self, receiver, **asked)
+        self.settle(Settled(delivery.seq, "sent") for delivery in claimed)
+        return claimed
 
-    return mock.patch.object(Lane, "_attempt", settle_first)
+    return mock.patch.object(outbox.Outbox, "claim", settle_first)
 
 
 def never_looks_back() -> AbstractContextManager[object]:

@@ -8,7 +8,7 @@ topic is tried in tests/telephony and tests/e2e.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -16,6 +16,7 @@ from monitor.clock import Clock
 from monitor.decisions import Ack
 from monitor.errors import DeliveryError
 from monitor.source.base import Partition
+from monitor.telephony.base import Outgoing
 from tests.faults.chance import Chance
 from tests.faults.receivers import Auditor
 
@@ -37,8 +38,8 @@ class Exchange:
 
     commands: list[Sent] = field(default_factory=list)
     """Committed, in order."""
-    doubtful: list[Sent] = field(default_factory=list)
-    """Sent, and nobody knows whether committed."""
+    doubtful: list[list[Sent]] = field(default_factory=list)
+    """Transactions that were sent, and nobody knows whether committed."""
     answers: list[Ack] = field(default_factory=list)
     """The topic of answers."""
     _due: list[tuple[int, Ack]] = field(default_factory=list)
@@ -49,7 +50,7 @@ class Exchange:
         """A producer begins: open transactions end."""
         for sent in self.doubtful:
             if chance.stream("doubt").random() < 0.5:
-                self.commands.append(sent)
+                self.commands += sent
         self.doubtful.clear()
 
     def work(self, chance: Chance, clock: Clock) -> None:
@@ -89,19 +90,28 @@ class TopicChannel:
         self._exchange = exchange
         self._chance = chance
         self._auditor = auditor
+        self._end: int | None = None
 
     def prepare(self) -> str:
-        """Where the topic ends."""
+        """Where the topic ended when it was asked last, or after our last command."""
         self._reach()
-        return json.dumps(len(self._exchange.commands))
+        if self._end is None:
+            self._end = len(self._exchange.commands)
+        return json.dumps(self._end)
 
     def send(self, command_json: bytes, key: str, command_id: str) -> None:
         """One command in a transaction of its own."""
+        self.send_all([(command_json, key, command_id)])
+
+    def send_all(self, commands: Sequence[Outgoing]) -> None:
+        """Commands in one transaction: all of them get to the topic, or none."""
         chance, exchange = self._chance, self._exchange
         self._reach()
+        self._end = None
         chance.crash("before the topic has it", 0.02)
-        self._auditor.arrived(command_id, "telephony")
-        sent = Sent(key, command_id, command_json)
+        for _, _, command_id in commands:
+            self._auditor.arrived(command_id, "telephony")
+        sent = [Sent(key, command_id, command_json) for command_json, key, command_id in commands]
         if chance.strikes("transaction aborted", 0.05):
             raise DeliveryError("aborted", retry=True, reason="connection")
         if chance.strikes("transaction in doubt", 0.08):
@@ -110,8 +120,9 @@ class TopicChannel:
         if chance.strikes("death in a transaction", 0.02):
             exchange.doubtful.append(sent)
             raise chance.die("a transaction was open")
-        exchange.commands.append(sent)
+        exchange.commands += sent
         chance.crash("after the topic has it", 0.03)
+        self._end = len(exchange.commands)
 
     def already_sent(self, command_id: str, mark: str) -> bool:
         """Look at the topic behind the mark."""

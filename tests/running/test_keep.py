@@ -40,6 +40,7 @@ class Bench:
         self.fault: Exception | None = None
         self.kept_fault: Exception | None = None
         self.behind = False
+        self.is_calm = True
         self.written: list[dict[str, Any]] = []
         self.kept: list[dict[str, str]] = []
         self.durable: list[Saved] = []
@@ -70,6 +71,9 @@ class Bench:
     def is_writing(self) -> bool:
         """A checkpoint is being written."""
         return self.beside.busy
+
+    def calm(self) -> bool:
+        return self.is_calm
 
     def snapshot(self) -> dict[str, Any]:
         self.clock.advance(round(self.holds_s * 1_000))
@@ -249,3 +253,20 @@ def test_a_thread_does_one_job_after_the_other() -> None:
     assert order[1] == "second"
     beside.close()
     beside.close()
+
+
+def test_a_checkpoint_waits_for_a_moment_between_ticks_but_not_for_ever(bench: Bench) -> None:
+    bench.after(0)
+    bench.beside.step()
+    bench.is_calm = False
+    bench.after(EVERY_S)
+    assert not bench.is_writing()
+    bench.is_calm = True
+    bench.after(0)
+    assert bench.is_writing()
+    bench.beside.step()
+    bench.is_calm = False
+    bench.after(EVERY_S + keep.PATIENCE_S - 0.001)
+    assert not bench.is_writing()
+    bench.after(0.001)
+    assert bench.is_writing()

@@ -1,7 +1,7 @@
-"""A process that sends one command and is killed before it can say so (test_kafka.py).
+"""A process that sends commands together and is killed before it can say so (test_kafka.py).
 
-Arguments: bootstrap, topic, transactional id, command id, and where to die: ``before_commit``,
-``after_commit``. The last line it prints is the mark; then it dies by SIGKILL.
+Arguments: bootstrap, topic, transactional id, where to die (``before_commit``, ``after_commit``),
+and the ids of the commands. The last line it prints is the mark; then it dies by SIGKILL.
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ def die() -> NoReturn:
     raise AssertionError
 
 
-def main(bootstrap: str, topic: str, transactional_id: str, command_id: str, place: str) -> None:
+def main(bootstrap: str, topic: str, transactional_id: str, place: str, *ids: str) -> None:
     settings = TelephonySettings(kind="kafka", commands=topic, transactional_id=transactional_id)
     channel = KafkaCommandChannel(settings, KafkaConnection(bootstrap=bootstrap))
     sys.stdout.write(f"{channel.prepare()}\n")
     sys.stdout.flush()
     if place == "before_commit":
         KafkaProducer.commit_transaction = lambda _self: die()
-    channel.send(b'{"command_id":"%s"}' % command_id.encode(), "+862150000007", command_id)
+    channel.send_all(
+        [(b'{"command_id":"%s"}' % each.encode(), "+862150000007", each) for each in ids]
+    )
     die()
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaTimeoutError
 
 from monitor.clock import ManualClock, SystemClock
 from monitor.decisions import Ack
@@ -27,6 +28,7 @@ from monitor.source.settings import KafkaConnection, KafkaSettings
 from monitor.telephony.acks import AckReader
 from monitor.telephony.dead_letters import VALUE_BYTES_MAX, KafkaDeadLetters
 from monitor.telephony.kafka import KafkaCommandChannel
+from monitor.telephony.kafka_look_back import ids_after
 from monitor.telephony.open import open_telephony
 from monitor.telephony.settings import TelephonySettings
 from monitor.telephony.simulated import KafkaSimulator, TelephonySimulator
@@ -36,6 +38,7 @@ pytestmark = pytest.mark.kafka
 
 AWAIT_S = 90.0
 NUMBER = "+862150000007"
+IDS = ["c1", "c2", "c3"]
 
 _names = itertools.count()
 
@@ -128,13 +131,126 @@ def test_commands_of_one_number_keep_their_order(desk: Desk) -> None:
     assert len({record.partition for record in records}) == 1
 
 
+def test_commands_sent_together_are_one_transaction(desk: Desk) -> None:
+    channel = desk.channel()
+    mark = channel.prepare()
+    channel.send_all([(command(f"c{n}"), f"+86215000{n % 5:04}", f"c{n}") for n in range(20)])
+    assert all(channel.already_sent(f"c{n}", mark) for n in range(20))
+    by_key: dict[bytes, list[bytes]] = {}
+    found = committed(desk.kafka, desk.topic)
+    for record in found:
+        by_key.setdefault(record.key, []).append(record.headers[0][1])
+    assert sorted(by_key.values()) == sorted(
+        [f"c{n}".encode() for n in range(key, 20, 5)] for key in range(5)
+    )
+    # A transaction leaves one marker in each partition that it wrote to.
+    ends = json.loads(desk.channel().prepare())
+    assert sum(ends.values()) == 20 + len({record.partition for record in found})
+
+
+def test_of_commands_sent_together_all_arrive_or_none(desk: Desk) -> None:
+    channel = desk.channel()
+    mark = channel.prepare()
+    with pytest.raises(DeliveryError) as told:
+        channel.send_all(
+            [
+                (command("c1"), NUMBER, "c1"),
+                (b"x" * 2_000_000, NUMBER, "c2"),
+                (command("c3"), NUMBER, "c3"),
+            ]
+        )
+    assert not told.value.retry
+    assert not any(channel.already_sent(each, mark) for each in ("c1", "c2", "c3"))
+    assert committed(desk.kafka, desk.topic) == []
+
+
+def test_the_broker_is_asked_for_a_mark_once_and_our_own_records_move_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    ask = KafkaCommandChannel._ask_ends
+
+    def count(self: KafkaCommandChannel, numbers: set[int]) -> dict[int, int]:
+        asked.append(numbers)
+        return ask(self, numbers)
+
+    monkeypatch.setattr(KafkaCommandChannel, "_ask_ends", count)
+    channel = desk.channel()
+    marks = []
+    for n in range(4):
+        marks.append(channel.prepare())
+        assert channel.prepare() == marks[-1]
+        channel.send(command(f"c{n}"), f"+86215000{n:04}", f"c{n}")
+    assert len(asked) == 1
+    assert len(set(marks)) == 4
+    reader = desk.channel()
+    for n, mark in enumerate(marks):
+        assert [reader.already_sent(f"c{each}", mark) for each in range(4)] == [
+            each >= n for each in range(4)
+        ]
+
+
+def test_after_an_attempt_in_doubt_the_broker_is_asked_for_a_mark_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a command that got through after all would lie before no mark, and would go out again."""
+    channel = desk.channel()
+    channel.send(command("c0"), NUMBER, "c0")
+    mark = channel.prepare()
+    commit = KafkaProducer.commit_transaction
+
+    def commit_unheard(producer: KafkaProducer) -> None:
+        commit(producer)
+        raise KafkaTimeoutError("nobody heard of it")
+
+    monkeypatch.setattr(KafkaProducer, "commit_transaction", commit_unheard)
+    with pytest.raises(DeliveryError):
+        channel.send(command("c1"), NUMBER, "c1")
+    monkeypatch.undo()
+    assert channel.prepare() != mark
+    assert channel.already_sent("c1", mark)
+
+
+def test_what_a_look_back_found_holds_until_an_attempt_fails(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = []
+    look = ids_after
+
+    def count(mark: str, *more: Any) -> set[str]:
+        looked.append(mark)
+        return look(mark, *more)
+
+    monkeypatch.setattr("monitor.telephony.kafka.ids_after", count)
+    channel = desk.channel()
+    mark = channel.prepare()
+    for n in range(3):
+        assert not channel.already_sent(f"c{n}", mark)
+        channel.send(command(f"c{n}"), NUMBER, f"c{n}")
+        assert channel.already_sent(f"c{n}", mark)
+    assert looked == [mark]
+    with pytest.raises(DeliveryError):
+        channel.send(b"x" * 2_000_000, NUMBER, "c3")
+    assert channel.already_sent("c2", mark)
+    assert not channel.already_sent("c3", mark)
+    assert looked == [mark, mark]
+
+
+def test_a_log_that_is_shorter_than_it_was_makes_marks_anew(desk: Desk) -> None:
+    channel = desk.channel()
+    channel.prepare()
+    channel._ends = dict.fromkeys(range(3), 1_000)
+    channel.send(command("c1"), NUMBER, "c1")
+    assert max(json.loads(channel.prepare()).values()) < 10
+
+
 @pytest.mark.parametrize(("place", "arrived"), [("before_commit", False), ("after_commit", True)])
 def test_a_sender_killed_before_it_could_say_so_sends_once(
     desk: Desk, place: str, *, arrived: bool
 ) -> None:
     script = Path(__file__).with_name("killed_sender.py")
     died = subprocess.run(
-        [sys.executable, script, desk.kafka.bootstrap, desk.topic, desk.topic, "c1", place],
+        [sys.executable, script, desk.kafka.bootstrap, desk.topic, desk.topic, place, *IDS],
         cwd=script.parent.parent.parent,
         env={"PYTHONPATH": str(script.parent.parent.parent)},
         capture_output=True,
@@ -146,11 +262,13 @@ def test_a_sender_killed_before_it_could_say_so_sends_once(
     mark = died.stdout.splitlines()[-1]
 
     channel = desk.channel()  # the daemon begins again, and knows only the mark
-    assert channel.already_sent("c1", mark) is arrived
-    if not arrived:
-        channel.send(command("c1"), NUMBER, "c1")
-    assert channel.already_sent("c1", mark)
-    assert [record.headers[0][1] for record in committed(desk.kafka, desk.topic)] == [b"c1"]
+    for each in IDS:
+        assert channel.already_sent(each, mark) is arrived
+        if not arrived:
+            channel.send(command(each), NUMBER, each)
+        assert channel.already_sent(each, mark)
+    sent = [record.headers[0][1].decode() for record in committed(desk.kafka, desk.topic)]
+    assert sent == IDS
 
 
 def test_a_second_daemon_puts_the_first_out_of_action(desk: Desk) -> None:

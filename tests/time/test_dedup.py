@@ -54,6 +54,7 @@ def split_and_restored(rows: list[tuple[str, int]], cuts: list[int]) -> None:
         if start == end:
             continue
         unique = dedup.apply(released(rows[start:end]))
+        dedup.make_room()
         got += unique.frame.select("id", "tick").rows()
         dropped += unique.duplicates.height
         again = Dedup(lateness_ms=LATENESS, tick_ms=TICK)
@@ -96,6 +97,27 @@ def test_a_snapshot_packs_what_came_since_the_last_alone() -> None:
     assert [len(unpacked(part.content())) for part in second] == [4, 4, 4, 1]
     assert first[:2] == second[:2], "not packed again"
     assert third == second, "nor after a restart"
+
+
+def test_the_table_grows_between_loads_and_not_in_the_next_one() -> None:
+    dedup = Dedup(lateness_ms=LATENESS, tick_ms=TICK, limit=20_000)
+
+    def load(count: int) -> None:
+        dedup.apply(released([(f"{len(dedup)}-{n}", 0) for n in range(count)]))
+        dedup.make_room()
+
+    load(1_000)
+    sizes = []
+    for _ in range(20):
+        before = dedup._current._table
+        dedup.apply(released([(f"{len(dedup)}-{n}", 0) for n in range(1_000)]))
+        assert dedup._current._table is before
+        dedup.make_room()
+        sizes.append(len(dedup._current._table))
+    assert sizes[-1] > sizes[0]
+    assert len(dedup) == 20_000
+    load(1_000)
+    assert len(dedup._current._table) == sizes[-1], "at the cap there is no more to come"
 
 
 def test_at_the_cap_batches_do_not_matter() -> None:

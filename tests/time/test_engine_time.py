@@ -114,6 +114,22 @@ def test_people_are_heard_while_the_broker_is_away(bench: Bench) -> None:
     assert [each.id for each in replayed] == list(bench.durable.decisions)
 
 
+def test_other_work_is_for_moments_between_two_ticks(bench: Bench) -> None:
+    calm = [bench.engine.calm()]
+    for _ in range(50):
+        bench.clock.advance(100)
+        calm.append(bench.engine.calm())
+    # A tick was judged just now; half a second of its five later there is time, until three.
+    assert calm == [5 <= tenth <= 30 for tenth in range(51)]
+    bench.clock.advance(5_100)
+    assert bench.engine.calm(), "nothing comes, and nobody waits"
+
+
+def test_what_is_far_behind_is_waited_for_by_nobody(bench: Bench) -> None:
+    bench.clock.wrong_by_ms = HOUR
+    assert bench.engine.calm()
+
+
 def test_nothing_moves_for_nobody(bench: Bench) -> None:
     bench.source.unavailable = True
     bench.clock.advance(HOUR)

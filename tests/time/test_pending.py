@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from unittest import mock
+
 import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.source.base import Partition
-from monitor.windows.pending import Pending
+from monitor.windows.pending import FRAMES_AT_ONCE, SETTLED_AT_ONCE, Pending
 
 PARTITIONS = [Partition("sms", 0), Partition("calls", 10), Partition("calls", 2)]
 """By ``src``: their order is calls-2, calls-10, sms-0."""
@@ -46,6 +48,68 @@ def test_release_is_one_order_and_only_what_is_due(items: list[Row], cut: int, u
             ticks = released["tick"].to_list()
             assert all(t % 5 == 0 and t - 5 <= r[0] < t for t, r in zip(ticks, got, strict=True))
     assert pending.latest == max((r[0] for r in items), default=0)
+
+
+@given(
+    items=rows,
+    cuts=st.lists(st.integers(0, 30), min_size=2, max_size=2).map(sorted),
+    before=st.lists(st.integers(0, 50), min_size=3, max_size=3),
+    until=st.lists(st.integers(0, 50), min_size=2, max_size=2),
+)
+def test_what_is_put_in_order_ahead_is_released_in_the_same_order(
+    items: list[Row], cuts: list[int], before: list[int], until: list[int]
+) -> None:
+    """Whatever comes later, below what was put in order too."""
+    with mock.patch("monitor.windows.pending.SETTLED_AT_ONCE", 1):
+        plain, ahead = Pending(tick_ms=5), Pending(tick_ms=5)
+        pieces = (items[: cuts[0]], items[cuts[0] : cuts[1]], items[cuts[1] :])
+        for piece, limit in zip(pieces, before, strict=True):
+            plain.add(frame(piece))
+            ahead.add(frame(piece))
+            ahead.settle(limit, PARTITIONS)
+            assert len(ahead) == len(plain)
+        restored = Pending(tick_ms=5)
+        restored.restore(ahead.snapshot())
+        for limit in (*until, 100):
+            expected = plain.release(limit, PARTITIONS)
+            for buffer in (ahead, restored):
+                released = buffer.release(limit, PARTITIONS)
+                assert (released is None) == (expected is None)
+                if released is not None and expected is not None:
+                    assert released.rows() == expected.rows()
+            assert len(ahead) == len(plain)
+
+
+def test_only_many_rows_are_put_in_order_ahead_and_not_at_each_step() -> None:
+    made = frame([(n, n, 0, n) for n in range(SETTLED_AT_ONCE)])
+    pending = Pending(tick_ms=2_000)
+    pending.add(made.head(10))
+    pending.settle(10, PARTITIONS)
+    assert len(pending._runs) == 0
+    pending.add(made.slice(10))
+    pending.settle(SETTLED_AT_ONCE - 1, PARTITIONS)  # one of them has to wait
+    assert len(pending._runs) == 0
+    pending.settle(SETTLED_AT_ONCE + 98, PARTITIONS)
+    assert len(pending._runs) == 0
+    pending.settle(SETTLED_AT_ONCE + 99, PARTITIONS)
+    assert [run.height for run in pending._runs] == [SETTLED_AT_ONCE]
+    assert pending.nth_tick(1, 10_000) == 2_000
+    pending.widen({"more": pl.String})
+    released = pending.release(10_000, PARTITIONS)
+    assert released is not None
+    assert released["more"].null_count() == SETTLED_AT_ONCE
+
+
+def test_many_small_batches_are_put_in_order_ahead_too() -> None:
+    pending = Pending(tick_ms=2_000)
+    for n in range(FRAMES_AT_ONCE):
+        pending.settle(n, PARTITIONS)
+        assert pending._runs == []
+        pending.add(frame([(FRAMES_AT_ONCE - n, FRAMES_AT_ONCE - n, 0, n)]))
+    pending.settle(1_000, PARTITIONS)
+    (run,) = pending._runs
+    assert run["eff"].to_list() == list(range(1, FRAMES_AT_ONCE + 1))
+    assert pending._frames == []
 
 
 def test_nothing_due_is_none() -> None:

@@ -7,6 +7,7 @@ used by one thread.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 from monitor.delivery.people import Digest
@@ -19,11 +20,13 @@ class Channel(ABC):
     Attributes:
         acts: what it carries is done, not only told; a suspension that is over is not sent.
         takes_digests: late notifications are joined into one for it.
+        together: :meth:`send_all` hands several over for the price of one.
         repost_ms: how often :meth:`repost` is due; None: never.
     """
 
     acts: ClassVar[bool] = False
     takes_digests: ClassVar[bool] = False
+    together: ClassVar[bool] = False
     repost_ms: int | None = None
 
     @abstractmethod
@@ -33,6 +36,16 @@ class Channel(ABC):
         Raises:
             DeliveryError: it may or may not have arrived; ``retry`` says whether to try again.
         """
+
+    def send_all(self, deliveries: Sequence[Delivery]) -> None:
+        """Hand several decisions over; only where ``together``.
+
+        Raises:
+            DeliveryError: as :meth:`send`; each of them may or may not have arrived. Where
+                ``retry`` is false it is known of one of them only, and not of which.
+        """
+        msg = f"{type(self).__name__} takes one at a time: {len(deliveries)}"
+        raise TypeError(msg)
 
     def send_digest(self, digest: Digest) -> None:
         """Hand several late decisions over as one; only where ``takes_digests``.

@@ -6,6 +6,7 @@ whose ``CommandChannel`` has the shape asked for here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
 import msgspec
@@ -27,6 +28,10 @@ class Telephony(Protocol):
         """Hand one command over."""
         ...
 
+    def send_all(self, commands: Sequence[tuple[bytes, str, str]]) -> None:
+        """Hand several over."""
+        ...
+
     def already_sent(self, command_id: str, mark: str) -> bool:
         """Whether it arrived after the mark."""
         ...
@@ -40,6 +45,7 @@ class CommandsChannel(Channel):
     """One record a command, with the mark that tells after a crash whether it arrived."""
 
     acts: ClassVar[bool] = True
+    together: ClassVar[bool] = True
 
     def __init__(self, telephony: Telephony) -> None:
         self._telephony = telephony
@@ -58,12 +64,23 @@ class CommandsChannel(Channel):
         Raises:
             DeliveryError: see the telephony system; or it is no command at all.
         """
-        command = delivery.decision
-        if not isinstance(command, Command):
-            raise DeliveryError("telephony takes commands only", retry=False, reason="internal")
-        wire = msgspec.json.encode(command.to_wire())
-        self._telephony.send(wire, command.number, command.id)
+        self._telephony.send(*_outgoing(delivery))
+
+    def send_all(self, deliveries: Sequence[Delivery]) -> None:
+        """Send several commands as one.
+
+        Raises:
+            DeliveryError: as :meth:`send`, for all of them.
+        """
+        self._telephony.send_all([_outgoing(delivery) for delivery in deliveries])
 
     def close(self) -> None:
         """Close the connection."""
         self._telephony.close()
+
+
+def _outgoing(delivery: Delivery) -> tuple[bytes, str, str]:
+    command = delivery.decision
+    if not isinstance(command, Command):
+        raise DeliveryError("telephony takes commands only", retry=False, reason="internal")
+    return msgspec.json.encode(command.to_wire()), command.number, command.id
