@@ -18,6 +18,7 @@ from monitor.delivery.channels.base import Channel
 from monitor.delivery.lane import Lane
 from monitor.delivery.pacing import Pacer
 from monitor.delivery.settings import DeliverySettings, WebhookReceiver
+from monitor.errors import DeliveryError
 from monitor.stats import Stats
 from monitor.store.outbox import Delivery, Outbox
 
@@ -106,6 +107,7 @@ class DeliveryWorker:
         return ended
 
     def _run(self, lane: Lane, bell: threading.Event) -> None:
+        self._connect(lane)
         while not self._stopping.is_set():
             bell.clear()
             wait_ms = self._step(lane)
@@ -113,6 +115,16 @@ class DeliveryWorker:
                 self._clock.wait(bell, wait_ms / 1000)
         while self._time_left() and self._step(lane) == 0:
             pass
+
+    @staticmethod
+    def _connect(lane: Lane) -> None:
+        """The first command shall not wait for a connection; what fails is told when one does."""
+        try:
+            lane.channel.prepare()
+        except DeliveryError as fault:
+            log.debug("not_connected_yet", receiver=lane.receiver, detail=str(fault))
+        except Exception:
+            log.exception("delivery_lane_failed", receiver=lane.receiver)
 
     def _time_left(self) -> bool:
         return self._deadline_s is None or self._clock.monotonic_s() < self._deadline_s

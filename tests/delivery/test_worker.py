@@ -173,3 +173,33 @@ def test_a_fault_in_a_lane_is_logged_and_survived(
         wait_for(lambda: channel.sent == ids, "the lane is dead")
         assert worker.stop()
     assert [line["event"] for line in logs] == ["delivery_lane_failed"]
+
+
+@pytest.mark.parametrize("fault", [None, broken(), ZeroDivisionError("ours")])
+def test_a_channel_is_connected_before_there_is_anything_to_send(
+    store: Store, fault: Exception | None
+) -> None:
+    class Connecting(Scripted):
+        connected = 0
+
+        def prepare(self) -> str:
+            self.connected += 1
+            if self.connected == 1 and fault is not None:
+                raise fault
+            return ""
+
+    channel = Connecting()
+    worker = DeliveryWorker(
+        settings(), {"r": channel}, outbox=store.outbox, clock=CLOCK, stats=Stats()
+    )
+    with capture_logs() as logs:
+        worker.start()
+        wait_for(lambda: channel.connected > 0, "it is never connected")
+        ids = queue(store, decisions(1), "r")
+        worker.wake()
+        wait_for(lambda: channel.sent == ids, "the lane is dead")
+        assert worker.stop()
+    ours = isinstance(fault, ZeroDivisionError)
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == (
+        ["delivery_lane_failed"] if ours else []
+    )
