@@ -96,9 +96,10 @@ class Keeper:
         return self._parts.engine.calm() or now_s >= due_s + PATIENCE_S
 
     def checkpoint(self) -> None:
-        """Write one as of now, and wait for it; unless the store is behind.
+        """Write one as of now, and wait for it; unless the store is behind, or in a rebuild.
 
-        What the store has not taken must be judged again.
+        What the store has not taken must be judged again, and a rebuild that is broken off begins
+        anew from what is kept.
         """
         self._end()
         self._begin()
@@ -107,7 +108,8 @@ class Keeper:
     def _begin(self) -> None:
         """Take a picture, and have it written."""
         parts = self._parts
-        if not parts.recorder.all_stored():
+        if parts.progress.rebuilding or not parts.recorder.all_stored():
+            # What is kept of the last run is younger than a state that is still being rebuilt.
             return
         began_s = parts.clock.monotonic_s()
         self._delayed = False

@@ -59,7 +59,7 @@ def turn(parts: Parts, standing: Standing, keeper: Keeper) -> None:
         StoreError: it still refuses when told to stop.
         SourceError: the source can never be read.
     """
-    if parts.reload.is_set() and not parts.recorder.unjournaled:
+    if parts.reload.is_set() and not (parts.progress.rebuilding or parts.recorder.unjournaled):
         parts.reload.clear()
         # All that was judged under the old rules is in a checkpoint of theirs, and what comes
         # begins with one of the new: after a crash nothing is judged again under the others.
@@ -68,7 +68,8 @@ def turn(parts: Parts, standing: Standing, keeper: Keeper) -> None:
             standing.configured(parts.site)
             keeper.checkpoint()
     _step(parts, standing)
-    close_orphans(parts)
+    with standing.tolerating("rebuilding"):
+        close_orphans(parts)
     keeper.keep_when_due()
 
 

@@ -120,19 +120,22 @@ def close_orphans(parts: Parts) -> None:
     """Once it is judged again: end the episodes that the store has firing and the rules have not.
 
     A window that could not be filled again does not know them; firing on, nothing would end them.
+
+    Raises:
+        StoreError: it cannot be read; nothing was done, and the next turn does it.
     """
     engine = parts.engine
     if not parts.progress.rebuilding or engine.judged <= engine.silent_until:
         return
     if engine.judged < engine.promised:  # episodes of the last run may still begin again
         return
-    parts.progress.rebuilding = False
     known = {alert.episode for alert in engine.judges.rules.states().alerts}
     orphans = [
         _ended(episode.alert, engine.judged)
         for episode in parts.store.episodes.current(resolved_since_ms=parts.clock.now_ms())
         if episode.firing and episode.alert.episode not in known
     ]
+    parts.progress.rebuilding = False
     log.info("rebuilt", orphans=len(orphans))
     parts.recorder.record(Outcome(judged=engine.judged, decisions=list(orphans)))
 

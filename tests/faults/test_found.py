@@ -59,3 +59,7 @@ def refused_at(now_ms: int) -> list[tuple[str, int]]:
 @pytest.mark.parametrize("seed", [378, 482])
 def test_an_answer_that_was_read_and_is_in_no_journal_is_read_again(seed: int) -> None:
     assert not run_seed(seed).violations
+
+
+def test_a_store_that_cannot_be_read_after_a_rebuild_does_not_end_the_daemon() -> None:
+    assert not run_seed(1187).violations

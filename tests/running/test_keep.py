@@ -194,6 +194,17 @@ def test_none_while_the_store_is_behind(bench: Bench) -> None:
     assert bench.beside.busy, "as soon as it is not"
 
 
+def test_none_in_a_rebuild_which_begins_anew_when_it_is_broken_off(bench: Bench) -> None:
+    bench.progress.rebuilding = True
+    bench.after(0)
+    bench.keeper.checkpoint()
+    assert not bench.beside.busy
+    assert bench.kept == [], "what is kept is younger"
+    bench.progress.rebuilding = False
+    bench.after(0)
+    assert bench.beside.busy, "as soon as it is over"
+
+
 def test_inputs_that_wait_are_read_from_the_journal_again(bench: Bench) -> None:
     bench.waiting_inputs = True
     bench.keeper.checkpoint()

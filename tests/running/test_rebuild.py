@@ -9,6 +9,7 @@ import pytest
 
 from monitor.clock import ManualClock
 from monitor.engine import Outcome
+from monitor.errors import StoreError
 from monitor.running.parts import Parts, Progress
 from monitor.running.rebuild import REASON, close_orphans
 from tests.store.made import alert
@@ -57,6 +58,22 @@ def test_one_that_nobody_knows_ends_at_what_is_judged() -> None:
     ((ended,),) = [outcome.decisions for outcome in recorded]
     assert (ended.state, ended.reason, ended.at_ms) == ("resolved", REASON, PROMISED)  # type: ignore[union-attr]
     assert ended.id != alert(15_000, episode="e1").id
+
+
+def test_a_store_that_cannot_be_read_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ended the daemon: seed 1187."""
+    parts, recorded = parts_at(PROMISED)
+    with monkeypatch.context() as patch:
+        patch.setattr(parts.store.episodes, "current", refuses)
+        with pytest.raises(StoreError):
+            close_orphans(parts)
+    assert recorded == []
+    close_orphans(parts)
+    assert len(recorded) == 1
+
+
+def refuses(**_: object) -> None:
+    raise StoreError("the disk does not read")
 
 
 def test_one_that_the_rules_know_goes_on() -> None:
