@@ -121,9 +121,9 @@ class Daemon:
         state = load_state(checkpoints)
         before = unfinished(state, store, self.site)
         if before is not None:
-            with self._run_of(before, store, checkpoints, over) as (parts, standing, _):
+            with self._run_of(before.site, store, checkpoints, over) as (parts, standing, _):
                 resume(parts, standing, state)
-                loop.finish(parts, standing)
+                loop.finish(parts, standing, before.until_ms)
             state = load_state(checkpoints)
         if over.is_set():
             return
