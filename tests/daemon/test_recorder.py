@@ -29,7 +29,7 @@ from monitor.recorder import (
     journaled_refusals,
 )
 from monitor.source.base import Partition
-from monitor.store.outbox import Delivery
+from monitor.store.outbox import Delivery, PlannedDelivery, Settled
 from monitor.store.settings import StoreSettings
 from monitor.store.store import Recording, Store
 from monitor.windows.pending import aligned
@@ -456,6 +456,21 @@ def test_a_command_that_was_not_sent_counts_as_done(bench: Bench) -> None:
     ack = Ack(command().id, "applied", "stale: not sent", NOW_MS)
     assert bench.recorder.inputs(TICK) == [Input(TICK, ack)]
     assert bench.recorder.inputs(2 * TICK) == []
+
+
+def test_a_note_that_a_crash_lost_is_found_before_silence_is_told(bench: Bench) -> None:
+    plan = [PlannedDelivery(command().id, "telephony", NUMBER)]
+    bench.store.record(Recording([command()], plan))
+    [delivery] = bench.store.outbox.claim("telephony", limit=1, mark="0")
+    bench.store.outbox.settle([Settled(delivery.seq, "stale", "stale")])
+    bench.awaited = {command().id, "c2"}
+    bench.recorder.inputs(TICK)
+    bench.clock.advance(60_000)
+    found = [entry.what for entry in bench.recorder.inputs(2 * TICK)]
+    assert {(ack.command_id, ack.status) for ack in found if isinstance(ack, Ack)} == {
+        (command().id, "applied"),
+        ("c2", "silent"),
+    }
 
 
 def test_refused_records_are_journaled_once(bench: Bench) -> None:
