@@ -36,6 +36,9 @@ RETRY_S = 1.0
 """Between two tries of a store that refuses, unless a try itself takes long."""
 RETRY_SHARE = 4
 """A try that took a while is followed by so many times as long without one: judging goes on."""
+RETRY_MAX_S = 30.0
+"""But by no more than this, about as long as a silent PostgreSQL holds a try: a store that is back is
+not left alone for minutes, while bad numbers go on calling."""
 BACKLOG_MAX = 10_000
 """Outcomes that wait for the store in memory; with so many the engine waits, too."""
 _STALE = "stale: not sent"
@@ -269,7 +272,8 @@ class StoreRecorder:
                 log.warning("store_refuses", detail=str(error))
             self.failing = str(error)
             now_s = self._clock.monotonic_s()
-            self._retry_at_s = now_s + max(RETRY_S, RETRY_SHARE * (now_s - began_s))
+            pause_s = max(RETRY_S, RETRY_SHARE * (now_s - began_s))
+            self._retry_at_s = now_s + min(pause_s, RETRY_MAX_S)
             self.waiting()
         else:
             if self.failing:

@@ -19,6 +19,7 @@ from monitor.delivery.settings import DeliverySettings
 from monitor.engine import Input, Outcome
 from monitor.errors import LeaseLost, StoreError
 from monitor.recorder import (
+    RETRY_MAX_S,
     RETRY_S,
     RETRY_SHARE,
     ReplayRecorder,
@@ -195,8 +196,8 @@ def test_a_store_that_takes_long_to_refuse_is_asked_rarely(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slow(_recording: Recording) -> list[Decision]:
-        bench.clock.advance(5_000)
-        raise StoreError("no answer within 5 s")
+        bench.clock.advance(1_000)
+        raise StoreError("no answer within 1 s")
 
     monkeypatch.setattr(bench.store, "record", slow)
     bench.recorder.record(outcome(alert()))
@@ -204,10 +205,26 @@ def test_a_store_that_takes_long_to_refuse_is_asked_rarely(
         now_ms = bench.clock.now_ms()
         assert not bench.recorder.catch_up()
         assert bench.clock.now_ms() == now_ms
-        bench.clock.advance(5_000)
+        bench.clock.advance(1_000)
     before_ms = bench.clock.now_ms()
     assert not bench.recorder.catch_up()
-    assert bench.clock.now_ms() == before_ms + 5_000
+    assert bench.clock.now_ms() == before_ms + 1_000
+
+
+def test_but_never_so_rarely_that_its_return_goes_unnoticed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def very_slow(_recording: Recording) -> list[Decision]:
+        bench.clock.advance(32_000)
+        raise StoreError("no answer within 32 s")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.store, "record", very_slow)
+        bench.recorder.record(outcome(alert()))
+    bench.clock.advance(round(RETRY_MAX_S * 1000) - 1)
+    assert not bench.recorder.catch_up()
+    bench.clock.advance(1)
+    assert bench.recorder.catch_up()
 
 
 def test_too_much_that_waits_makes_the_engine_wait(
