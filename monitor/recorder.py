@@ -37,8 +37,8 @@ RETRY_S = 1.0
 RETRY_SHARE = 4
 """A try that took a while is followed by so many times as long without one: judging goes on."""
 RETRY_MAX_S = 30.0
-"""But by no more than this, about as long as a silent PostgreSQL holds a try: a store that is back is
-not left alone for minutes, while bad numbers go on calling."""
+"""But by no more than this, about as long as a silent PostgreSQL holds a try: a store that is back
+is not left alone for minutes, while bad numbers go on calling."""
 BACKLOG_MAX = 10_000
 """Outcomes that wait for the store in memory; with so many the engine waits, too."""
 _STALE = "stale: not sent"
