@@ -111,19 +111,20 @@ class Daemon:
         """Work until ``over`` is set; ``token``: of the lease, on PostgreSQL."""
         settings = self.site.config.store
         with (
-            Store.open(settings, self._clock, token=token) as store,
-            contextlib.closing(open_checkpoints(settings, token=token)) as checkpoints,
+            Store.open(settings, self._clock, token=token, hurry=over.is_set) as store,
+            contextlib.closing(
+                open_checkpoints(settings, token=token, hurry=over.is_set)
+            ) as checkpoints,
         ):
             self._work_with(store, checkpoints, over)
 
     def _work_with(self, store: Store, checkpoints: CheckpointStore, over: threading.Event) -> None:
-        store.hurry_when(over.is_set)
         state = load_state(checkpoints)
         before = unfinished(state, store, self.site)
         if before is not None:
-            with self._run_of(before, store, checkpoints, over) as (parts, standing, _):
+            with self._run_of(before.site, store, checkpoints, over) as (parts, standing, _):
                 resume(parts, standing, state)
-                loop.finish(parts, standing)
+                loop.finish(parts, standing, before.until_ms)
             state = load_state(checkpoints)
         if over.is_set():
             return

@@ -36,8 +36,12 @@ RETRY_S = 1.0
 """Between two tries of a store that refuses, unless a try itself takes long."""
 RETRY_SHARE = 4
 """A try that took a while is followed by so many times as long without one: judging goes on."""
+RETRY_MAX_S = 30.0
+"""But by no more than this, about as long as a silent PostgreSQL holds a try: a store that is back
+is not left alone for minutes, while bad numbers go on calling."""
 BACKLOG_MAX = 10_000
 """Outcomes that wait for the store in memory; with so many the engine waits, too."""
+_STALE = "stale: not sent"
 TOLD = -1
 """In place of a time: its silence has been told."""
 
@@ -220,7 +224,7 @@ class StoreRecorder:
     def stale(self, delivery: Delivery) -> None:
         """A command was not sent, its time being over: it counts as done. For any thread."""
         now_ms = self._clock.now_ms()
-        self._own.put(Ack(delivery.decision.id, "applied", "stale: not sent", now_ms))
+        self._own.put(Ack(delivery.decision.id, "applied", _STALE, now_ms))
 
     def _notes(self) -> Iterator[Ack]:
         with contextlib.suppress(queue.Empty):
@@ -228,14 +232,25 @@ class StoreRecorder:
                 yield self._own.get_nowait()
 
     def _silences(self) -> list[Ack]:
-        """Commands that telephony has left unanswered for too long, each once."""
+        """Commands that telephony has left unanswered for too long, each once.
+
+        One that was not sent any more is done: the note of it is in memory, and a crash loses it.
+        """
         now_ms, awaited = self._clock.now_ms(), self.awaited()
         since = {name: self._waiting_since.get(name, now_ms) for name in awaited}
         limit = self.ack_timeout_ms
         over = sorted(n for n, began in since.items() if began != TOLD and now_ms - began >= limit)
         self._waiting_since = since | dict.fromkeys(over, TOLD)
+        unsent: set[str] = set()
+        with contextlib.suppress(StoreError):  # silent, then: the note may come yet
+            unsent = self._store.outbox.stale(over)
         detail = f"no answer within {format_duration(limit)}"
-        return [Ack(name, "silent", detail, now_ms) for name in over]
+        return [
+            Ack(name, "applied", _STALE, now_ms)
+            if name in unsent
+            else Ack(name, "silent", detail, now_ms)
+            for name in over
+        ]
 
     def _keep(self, work: Callable[[], Sequence[Decision]]) -> None:
         self._backlog.append(work)
@@ -257,7 +272,8 @@ class StoreRecorder:
                 log.warning("store_refuses", detail=str(error))
             self.failing = str(error)
             now_s = self._clock.monotonic_s()
-            self._retry_at_s = now_s + max(RETRY_S, RETRY_SHARE * (now_s - began_s))
+            pause_s = max(RETRY_S, RETRY_SHARE * (now_s - began_s))
+            self._retry_at_s = now_s + min(pause_s, RETRY_MAX_S)
             self.waiting()
         else:
             if self.failing:

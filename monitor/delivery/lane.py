@@ -193,8 +193,13 @@ class Lane:
         now_s = self._clock.monotonic_s()
         if len(fresh) < 2 or (deadline_s is not None and now_s >= deadline_s):
             return batch
-        self._outbox.settle(self._attempts.together(fresh, mark))
-        return [delivery for delivery in batch if delivery.attempts > 1]
+        settled = self._attempts.together(fresh, mark)
+        self._outbox.settle(settled)
+        others = [delivery for delivery in batch if delivery.attempts > 1]
+        if _any_failed(settled):
+            self._outbox.release([delivery.seq for delivery in others])
+            return []
+        return others
 
     def _attempt_all(self, batch: Sequence[Delivery], mark: str, deadline_s: float | None) -> None:
         """Attempt in order; the receiver's trouble ends the batch, and the rest goes back."""
@@ -208,6 +213,12 @@ class Lane:
                 self._outbox.release([rest.seq for rest in batch[index:]])
                 return
             settled.append(self._attempts.one(delivery, mark))
+            if self.channel.acts and _any_failed(settled[-1:]):
+                # Another daemon may have taken over meanwhile. What comes next begins with the
+                # store, which knows; a new connection to telephony would shut that one out.
+                self._outbox.settle(settled)
+                self._outbox.release([rest.seq for rest in batch[index + 1 :]])
+                return
             if now_s - flushed_s >= _FLUSH_S:
                 self._outbox.settle(settled)
                 settled, flushed_s = [], now_s
@@ -235,6 +246,10 @@ class Lane:
     def _pause_left_ms(self) -> int:
         left_s = self._attempts.paused_until_s - self._clock.monotonic_s()
         return _ms(left_s) if left_s > 0 else 0
+
+
+def _any_failed(settled: Sequence[Settled]) -> bool:
+    return any(outcome.state in {"retry", "parked"} for outcome in settled)
 
 
 def _ms(seconds: float) -> int:

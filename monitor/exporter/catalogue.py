@@ -281,7 +281,10 @@ CHECKPOINT_WRITTEN = _gauge(
     "monitor_checkpoint_written_bytes", "What was written for the last checkpoint."
 )
 DELIVERIES = _counter(
-    "monitor_deliveries_total", "Deliveries tried: ok, or the error's class.", "receiver", "result"
+    "monitor_deliveries_total",
+    "Deliveries: ok, digest (told with others), stale (too late, not sent), or the error's class.",
+    "receiver",
+    "result",
 )
 OUTBOX = _gauge(
     "monitor_outbox_deliveries",

@@ -95,15 +95,15 @@ class Keeper:
     def _may(self, due_s: float, now_s: float) -> bool:
         return self._parts.engine.calm() or now_s >= due_s + PATIENCE_S
 
-    def checkpoint(self) -> None:
-        """Write one as of now, and wait for it; unless the store is behind, or in a rebuild.
+    def checkpoint(self) -> bool:
+        """Write one as of now, and wait for it; whether it is durable.
 
-        What the store has not taken must be judged again, and a rebuild that is broken off begins
-        anew from what is kept.
+        None is written when the store is behind, or in a rebuild: what the store has not taken must
+        be judged again, and a rebuild that is broken off begins anew from what is kept.
         """
         self._end()
         self._begin()
-        self._end()
+        return self._end()
 
     def _begin(self) -> None:
         """Take a picture, and have it written."""
@@ -130,14 +130,16 @@ class Keeper:
         every_s = parts.site.config.checkpoint.every / 1000
         self._checkpoint_at_s = began_s + max(every_s, held_s * CHECKPOINT_SHARE)
 
-    def _end(self) -> None:
-        """Wait for the one on its way, if there is one, and do what was to follow."""
+    def _end(self) -> bool:
+        """Wait for the one on its way, and do what was to follow; whether one is durable now."""
         writing, self._writing = self._writing, None
         if writing is None:
-            return
+            return False
+        durable = False
         parts, progress = self._parts, self._parts.progress
         with self._standing.tolerating("checkpoint"):
             written: _Written = writing.job.result()
+            durable = True
             progress.journal_kept, progress.journal_seq = progress.journal_seq, writing.seq
             parts.stats.checkpoints += 1
             parts.stats.checkpoint_time.observe(written.took_s)
@@ -146,6 +148,7 @@ class Keeper:
             self._standing.checkpointed(written.saved)
             parts.store.kept.save(written.kept)
             self._seen = writing.seen or self._seen
+        return durable
 
     def _journal_seq(self) -> int:
         # Inputs that wait for their tick are in no state yet: the journal is read again for them.

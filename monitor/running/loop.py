@@ -12,7 +12,7 @@ from monitor.running import resume
 from monitor.running.keep import Keeper
 from monitor.running.parts import Parts
 from monitor.running.rebuild import close_orphans
-from monitor.running.reload import reload
+from monitor.running.reload import refuse, reload
 from monitor.running.standing import Standing
 
 log = structlog.get_logger(__name__)
@@ -35,16 +35,18 @@ def run(parts: Parts, standing: Standing) -> None:
     log.info("stopped", judged_ms=parts.engine.judged)
 
 
-def finish(parts: Parts, standing: Standing) -> None:
-    """Judge up to where the last run had, and write a checkpoint; or stop when told to.
+def finish(parts: Parts, standing: Standing, until_ms: int) -> None:
+    """Judge up to where the last run had under this configuration, and write a checkpoint.
+
+    Or stop when told to.
 
     Raises:
         StoreError: it still refuses when told to stop.
         SourceError: the source can never be read.
     """
     engine = parts.engine
-    engine.last = engine.promised
-    while not parts.stop.is_set() and engine.judged < engine.promised:
+    engine.last = min(engine.promised, until_ms)
+    while not parts.stop.is_set() and engine.judged < engine.last:
         _step(parts, standing)
     parts.recorder.settle()
     if parts.progress.opened:
@@ -63,8 +65,9 @@ def turn(parts: Parts, standing: Standing, keeper: Keeper) -> None:
         parts.reload.clear()
         # All that was judged under the old rules is in a checkpoint of theirs, and what comes
         # begins with one of the new: after a crash nothing is judged again under the others.
-        keeper.checkpoint()
-        if reload(parts):
+        if not keeper.checkpoint():
+            refuse(parts, "no checkpoint can be written, and after a crash the old rules would act")
+        elif reload(parts):
             standing.configured(parts.site)
             keeper.checkpoint()
     _step(parts, standing)

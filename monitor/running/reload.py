@@ -26,13 +26,13 @@ def reload(parts: Parts) -> bool:
         site = load_site(parts.path)
         changed = parts.site.config.only_by_restart(site.config)
         if changed:
-            _refuse(parts, f"restart to change {', '.join(changed)}")
+            refuse(parts, f"restart to change {', '.join(changed)}")
             return False
         parts.store.journal.append("reload", max(parts.engine.judged, 0), {"hash": site.hash})
     except LeaseLost:
         raise
     except (ConfigError, OSError, StoreError) as error:
-        _refuse(parts, str(error))
+        refuse(parts, str(error))
         return False
     _take_over(parts, site)
     parts.stats.reloads["ok"] += 1
@@ -40,7 +40,8 @@ def reload(parts: Parts) -> bool:
     return True
 
 
-def _refuse(parts: Parts, why: str) -> None:
+def refuse(parts: Parts, why: str) -> None:
+    """Say that the configuration stays as it is."""
     log.warning("reload_refused", detail=why)
     parts.stats.reloads["refused"] += 1
 

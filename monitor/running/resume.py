@@ -6,6 +6,7 @@ Owns what is restored, and in which order. ``monitor.store`` keeps it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -47,8 +48,18 @@ def load_state(checkpoints: CheckpointStore) -> dict[str, Any] | None:
         return None
 
 
-def unfinished(state: Mapping[str, Any] | None, store: Store, today: Site) -> Site | None:
-    """The configuration under which ticks were judged that the checkpoint does not have.
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """Ticks that were judged and that the checkpoint does not have."""
+
+    site: Site
+    """Under which they were judged."""
+    until_ms: int
+    """The last of them: later ones were judged under another configuration."""
+
+
+def unfinished(state: Mapping[str, Any] | None, store: Store, today: Site) -> Unfinished | None:
+    """What was judged under another configuration than today's.
 
     None when it is today's, or when there are no such ticks: nothing to finish.
 
@@ -57,8 +68,13 @@ def unfinished(state: Mapping[str, Any] | None, store: Store, today: Site) -> Si
     """
     if state is None or state["config"] == today.hash:
         return None
-    judged_to_ms = store.journal.judged_to_ms()
-    if judged_to_ms is None or judged_to_ms <= state["engine"]["judged"]:
+    until_ms = store.journal.judged_to_ms()
+    if until_ms is None:
+        return None
+    changes = store.journal.read(state["journal_seq"], kind="reload")
+    ticks = (each.tick_ms for each in changes if each.payload["hash"] != state["config"])
+    until_ms = min(until_ms, next(ticks, until_ms))
+    if until_ms <= state["engine"]["judged"]:
         return None
     before = site_before(state, today)
     if before is None:
@@ -67,7 +83,8 @@ def unfinished(state: Mapping[str, Any] | None, store: Store, today: Site) -> Si
             config=state["config"],
             then="what was judged since the checkpoint is judged again under the new one",
         )
-    return before
+        return None
+    return Unfinished(before, until_ms)
 
 
 def resume(parts: Parts, standing: Standing, state: Mapping[str, Any] | None) -> None:
@@ -172,7 +189,8 @@ def _start_source(
             break
     parts.progress.opened = True
     standing.source()
-    whole = all(each.complete for each in engine.source.standings().values())
+    found = engine.source.standings().values()
+    whole = bool(found) and all(each.complete for each in found)
     if since_ms is not None and not whole:
         # What is older than the horizon was not read, so windows fill from there on.
         parts.progress.covered_from = since_ms + parts.site.config.time.max_ahead

@@ -65,7 +65,7 @@ def take_turns(settings: StoreSettings, clock: Clock, stop: Stop, board: Board, 
         StoreError: the address is wrong, or what ``work`` raises but ``LeaseLost``; ``StoreAway``
             only once ``stop`` is set.
     """
-    lease = Lease(settings, clock)
+    lease = Lease(settings, clock, hurry=stop.is_set)
     try:
         while not stop.is_set():
             board.stand_by()

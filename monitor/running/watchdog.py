@@ -32,6 +32,8 @@ JUMP_S = 2.0
 DISK_EVERY_S = 15.0
 DISK_FREE_MIN = 0.05
 """Less free than this share of a disk is said in the log."""
+STOP_S = 1.0
+"""For the look under way: one at a disk behind a dead network does not return."""
 _STACK_LINES = 12
 
 
@@ -94,10 +96,10 @@ class Watchdog:
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more; twice is fine."""
+        """Look no more; twice is fine. A look that hangs ends with the process."""
         self._stop.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(STOP_S)
             self._thread = None
 
     def look(self) -> Watch:

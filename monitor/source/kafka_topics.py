@@ -40,7 +40,8 @@ def _await_metadata(link: Link, settings: KafkaSettings, clock: Clock) -> None:
     """All topics once: which of ours are there is not known yet."""
     heard = threading.Event()
     link.cluster.need_all_topic_metadata = True
-    link.cluster.request_update().add_both(lambda _: heard.set())
-    if not clock.wait(heard, settings.connect_timeout / 1000):
+    asked = link.cluster.request_update().add_both(lambda _: heard.set())
+    # The client asks one broker of those it knows, which may be the one that has just gone.
+    if not clock.wait(heard, settings.connect_timeout / 1000) or asked.failed():
         msg = f"no metadata from {settings.bootstrap}"
         raise SourceUnavailable(msg)

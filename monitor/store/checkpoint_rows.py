@@ -74,21 +74,37 @@ _NEXT = text(f"SELECT nextval(pg_get_serial_sequence('{CHECKPOINTS.name}', 'numb
 class CheckpointRows(ShelvedCheckpoints):
     """The checkpoints in one database. One thread at a time uses it."""
 
-    def __init__(self, settings: StoreSettings, *, token: int | None = None) -> None:
+    def __init__(
+        self,
+        settings: StoreSettings,
+        *,
+        token: int | None = None,
+        hurry: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Nothing is connected yet. ``token``: of the lease, to save; reading needs none.
+
+        ``hurry``: from when it is true on, nobody waits long for a database that is silent.
 
         Raises:
             StoreError: ``store.url`` is not set or wrong, or psycopg is not installed.
         """
-        super().__init__(RowShelf(settings, None if token is None else fence(settings, token)))
+        held = None if token is None else fence(settings, token)
+        super().__init__(RowShelf(settings, held, hurry=hurry))
 
 
 class RowShelf:
     """The tables as a :class:`monitor.store.shelf.Shelf`."""
 
-    def __init__(self, settings: StoreSettings, held: Fence | None) -> None:
+    def __init__(
+        self,
+        settings: StoreSettings,
+        held: Fence | None,
+        *,
+        hurry: Callable[[], bool] = lambda: False,
+    ) -> None:
         """``held`` asks for the lease; None: nothing can be added."""
         self._database = PostgresDatabase(settings, connections=2)
+        self._database.hurry = hurry
         self._fence = held
         self._made = False
 

@@ -45,6 +45,9 @@ from monitor.store.settings import StoreSettings
 
 log = structlog.get_logger(__name__)
 
+JOIN_S: Final = 1.5
+"""In a hurry, for the last sign of life: a little more than it waits for the database then."""
+_LOOK_S: Final = 0.1
 _HOLDER_CHARS: Final = 200
 
 # The table is apart from the schema's versions: daemons of different versions stand by for each
@@ -102,8 +105,17 @@ class Standing:
 class Lease:
     """One daemon's claim to be the active one; any thread may use it."""
 
-    def __init__(self, settings: StoreSettings, clock: Clock, *, holder: str = "") -> None:
+    def __init__(
+        self,
+        settings: StoreSettings,
+        clock: Clock,
+        *,
+        holder: str = "",
+        hurry: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Nothing is connected yet. ``holder`` is for people: host and process if left out.
+
+        ``hurry``: from when it is true on, nobody waits long for a database that is silent.
 
         Raises:
             StoreError: ``store.url`` is not set or wrong, or psycopg is not installed.
@@ -117,7 +129,10 @@ class Lease:
         # than the lease is good.
         quick = settings.model_copy(update={"statement_timeout": self._settings.duration})
         self._database = PostgresDatabase(quick, connections=2)
+        self._database.hurry = hurry
         self._made = False
+        self._unheard = False
+        """The last sign of life came to nothing, or nobody knows yet."""
 
     def acquire(self, stop: threading.Event) -> int | None:
         """Stand by until the lease is ours; returns its token, or None when told to stop.
@@ -162,7 +177,7 @@ class Lease:
             connection.execute(_WAIT_FOR_WRITES, self._name)
             token = connection.scalar(_TAKE, self._name | values)
         if token is not None:
-            self.token = int(token)
+            self.token, self._unheard = int(token), False
             log.info("lease_taken", name=self._settings.name, token=token, holder=self.holder)
         return self.token if token is not None else None
 
@@ -174,8 +189,10 @@ class Lease:
             StoreError: the database does not answer; the lease may still be ours.
         """
         values = {"token": self.token, "duration": self._settings.duration}
+        self._unheard = True
         with self._database.aside() as connection:
             kept = self.token is not None and connection.execute(_RENEW, self._name | values)
+        self._unheard = False
         if not kept or kept.rowcount != 1:
             self.token = None
             msg = f"store {self._database.name}: the lease is another daemon's, or was given back"
@@ -184,11 +201,13 @@ class Lease:
     def release(self) -> None:
         """Give the lease back, so that a stand-by takes over at once; twice is fine.
 
+        A database that did not hear the last sign of life is not asked: it runs out by itself.
+
         Raises:
             StoreError: the database does not answer; the lease runs out by itself.
         """
         token, self.token = self.token, None
-        if token is not None:
+        if token is not None and not self._unheard:
             with self._database.aside() as connection:
                 connection.execute(_RELEASE, self._name | {"token": token})
             log.info("lease_released", name=self._settings.name, token=token)
@@ -213,13 +232,17 @@ class Lease:
         that does not answer is no loss: no other daemon can take the lease there meanwhile.
         """
         over = threading.Event()
-        thread = threading.Thread(target=self._keep, args=(over, on_lost), name="lease")
+        thread = threading.Thread(
+            target=self._keep, args=(over, on_lost), name="lease", daemon=True
+        )
         thread.start()
         try:
             yield self
         finally:
             over.set()
-            thread.join()
+            while thread.is_alive() and not self._database.hurry():
+                thread.join(_LOOK_S)
+            thread.join(JOIN_S)
 
     def close(self) -> None:
         """Close the connections, without giving the lease back; twice is fine."""

@@ -171,6 +171,14 @@ class Outbox:
         with self._database.read() as connection:
             return [_delivery(row) for row in connection.execute(_IN_FLIGHT, {"to": receiver})]
 
+    def stale(self, decisions: Sequence[str]) -> set[str]:
+        """Those of these decisions that some receiver was not sent any more, being over."""
+        if not decisions:
+            return set()
+        where = and_(OUTBOX.c.state == "stale", OUTBOX.c.decision.in_(list(decisions)))
+        with self._database.read() as connection:
+            return set(connection.scalars(select(OUTBOX.c.decision).where(where)))
+
     def abandon(self, known: Sequence[str]) -> dict[str, int]:
         """Park what waits for receivers that are gone from the settings; how many, by name."""
         where = and_(OUTBOX.c.open == true(), OUTBOX.c.receiver.not_in(list(known)))

@@ -32,7 +32,8 @@ class ParkedDelivery:
     parked_ms: int
     """Wall times, ms."""
     overtaken: bool
-    """A later word on the same matter has been sent to this receiver: it stays where it is."""
+    """A later word on the same matter has been sent to this receiver, or is being sent: it stays
+    where it is."""
 
 
 class Parked:
@@ -101,7 +102,7 @@ def _overtaken() -> ColumnElement[bool]:
         later.c.receiver == OUTBOX.c.receiver,
         later.c.order_key == OUTBOX.c.order_key,
         later.c.seq > OUTBOX.c.seq,
-        later.c.state == "sent",
+        later.c.state.in_(("sent", "sending")),  # it may have arrived before that is known
     )
     return exists().where(same).correlate(OUTBOX)
 

@@ -83,13 +83,19 @@ class Store:
 
     @classmethod
     def open(
-        cls, settings: StoreSettings, clock: Clock, *, daemon: bool = True, token: int | None = None
+        cls,
+        settings: StoreSettings,
+        clock: Clock,
+        *,
+        daemon: bool = True,
+        token: int | None = None,
+        hurry: Callable[[], bool] = lambda: False,
     ) -> Self:
         """Open the store.
 
         The daemon creates and migrates it and is the only one; others (``daemon=False``: the
         command line) read it and leave requests, while the daemon runs or not. ``token``: of the
-        lease, for a daemon on PostgreSQL.
+        lease, for a daemon on PostgreSQL. ``hurry``: see :meth:`hurry_when`.
 
         Raises:
             StoreError: absent, damaged, locked, of a newer version, or another daemon's; the
@@ -103,12 +109,13 @@ class Store:
         database = connect(settings, create=daemon)
         database.fence = asked
         store = cls(database, clock, settings)
+        store.hurry_when(hurry)
         try:
             if daemon and not shared:
                 store._lock = DaemonLock(settings.path)
                 refuse_half_restored(settings.path)
             if daemon:
-                _migrate(settings, asked)
+                _migrate(settings, asked, hurry)
             else:
                 _prepare(database.read, database.name, migrate=False)
         except BaseException:
@@ -160,11 +167,11 @@ class Store:
         self.close()
 
 
-def _migrate(settings: StoreSettings, asked: Fence | None) -> None:
+def _migrate(settings: StoreSettings, asked: Fence | None, hurry: Callable[[], bool]) -> None:
     """Bring the tables to the present version, over a connection that may take its time."""
     unhurried = settings.model_copy(update={"statement_timeout": _MIGRATION_MS})
     with closing(connect(unhurried, create=True)) as database:
-        database.fence = asked
+        database.fence, database.hurry = asked, hurry
         _prepare(database.write, database.name, migrate=True)
 
 

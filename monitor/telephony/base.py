@@ -33,6 +33,9 @@ class CommandChannel(Protocol):
 
         if not channel.already_sent(command_id, mark):
             channel.send(command, key, command_id)
+
+    After an attempt that failed, the caller makes sure that it is still the active daemon, and
+    prepares anew, before any other: to send again may shut out the one that has taken over.
     """
 
     def prepare(self) -> str:

@@ -67,10 +67,23 @@ class KafkaCommandChannel:
     def prepare(self) -> str:
         """JSON of partition → offset: where the topic ends, or ended after our last record."""
         with self._lock:
-            numbers = self._ready().partitions_for(self._settings.commands)
+            self._ready()
+            numbers = self._partitions()
             if self._ends is None or self._ends.keys() != numbers:
                 self._ends = self._ask_ends(numbers)
             return msgspec.json.encode({str(n): at for n, at in self._ends.items()}).decode()
+
+    def _partitions(self) -> set[int]:
+        """That the topic has, as the producer knows.
+
+        Raises:
+            DeliveryError: it cannot tell.
+        """
+        try:
+            numbers: set[int] = self._ready().partitions_for(self._settings.commands)
+        except (KafkaError, MonitorError) as fault:
+            raise self._delivery_error(fault) from fault
+        return numbers
 
     def _ask_ends(self, numbers: set[int]) -> dict[int, int]:
         """Where these partitions end now.
@@ -155,7 +168,13 @@ class KafkaCommandChannel:
         with self._lock:
             self._ready()  # after this no earlier attempt can still become visible
             if self._seen is None or self._seen[0] != mark:
-                found = ids_after(mark, self._settings, self._connection, self._clock)
+                found = ids_after(
+                    mark,
+                    self._settings,
+                    self._connection,
+                    self._clock,
+                    partitions=self._partitions(),
+                )
                 self._seen = (mark, found)
             return command_id in self._seen[1]
 

@@ -6,13 +6,14 @@ Owns reading the topic of commands from a mark to its end. Marks are ``monitor.t
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 
 import msgspec
 
 from monitor.clock import Clock
 from monitor.errors import DeliveryError, MonitorError
-from monitor.source.base import Partition
+from monitor.source.base import Partition, Standing
 from monitor.source.kafka import KafkaSource
 from monitor.source.settings import KafkaConnection, KafkaSettings
 from monitor.telephony.kafka_faults import delivery_error
@@ -28,12 +29,20 @@ class _Sent(msgspec.Struct):
 
 
 def ids_after(
-    mark: str, settings: TelephonySettings, connection: KafkaConnection, clock: Clock
+    mark: str,
+    settings: TelephonySettings,
+    connection: KafkaConnection,
+    clock: Clock,
+    *,
+    partitions: AbstractSet[int],
 ) -> set[str]:
     """Command ids in the topic from ``mark`` to its end, of committed transactions only.
 
+    ``partitions``: that the topic has, as its producer knows.
+
     Raises:
-        DeliveryError: the end was not reached within ``send_timeout``.
+        DeliveryError: the end of each of them was not reached within ``send_timeout``: what was
+            not read may be there.
     """
     try:
         offsets = msgspec.json.decode(mark, type=dict[str, int])
@@ -45,7 +54,8 @@ def ids_after(
     found: set[str] = set()
     try:
         source.start({Partition(topic, int(n)): at for n, at in offsets.items()}, None)
-        while any(each.position < each.end for each in source.standings().values()):
+        wanted = {Partition(topic, n) for n in {*partitions, *map(int, offsets)}}
+        while not _read_whole(source.standings(), wanted):
             if clock.monotonic_s() > deadline_s:
                 # Behind a transaction that another producer holds open there may be ours.
                 msg = f"the end of {topic} was not reached in {timeout_s:g} s"
@@ -57,6 +67,13 @@ def ids_after(
     finally:
         source.close()
     return found
+
+
+def _read_whole(standings: Mapping[Partition, Standing], wanted: AbstractSet[Partition]) -> bool:
+    """Every partition is read to its end; one that the client does not know of yet is not."""
+    return wanted <= standings.keys() and all(
+        each.position >= each.end for each in standings.values()
+    )
 
 
 def _ids(values: Iterable[bytes | None]) -> Iterator[str]:

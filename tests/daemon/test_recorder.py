@@ -19,6 +19,7 @@ from monitor.delivery.settings import DeliverySettings
 from monitor.engine import Input, Outcome
 from monitor.errors import LeaseLost, StoreError
 from monitor.recorder import (
+    RETRY_MAX_S,
     RETRY_S,
     RETRY_SHARE,
     ReplayRecorder,
@@ -29,7 +30,7 @@ from monitor.recorder import (
     journaled_refusals,
 )
 from monitor.source.base import Partition
-from monitor.store.outbox import Delivery
+from monitor.store.outbox import Delivery, PlannedDelivery, Settled
 from monitor.store.settings import StoreSettings
 from monitor.store.store import Recording, Store
 from monitor.windows.pending import aligned
@@ -195,8 +196,8 @@ def test_a_store_that_takes_long_to_refuse_is_asked_rarely(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slow(_recording: Recording) -> list[Decision]:
-        bench.clock.advance(5_000)
-        raise StoreError("no answer within 5 s")
+        bench.clock.advance(1_000)
+        raise StoreError("no answer within 1 s")
 
     monkeypatch.setattr(bench.store, "record", slow)
     bench.recorder.record(outcome(alert()))
@@ -204,10 +205,26 @@ def test_a_store_that_takes_long_to_refuse_is_asked_rarely(
         now_ms = bench.clock.now_ms()
         assert not bench.recorder.catch_up()
         assert bench.clock.now_ms() == now_ms
-        bench.clock.advance(5_000)
+        bench.clock.advance(1_000)
     before_ms = bench.clock.now_ms()
     assert not bench.recorder.catch_up()
-    assert bench.clock.now_ms() == before_ms + 5_000
+    assert bench.clock.now_ms() == before_ms + 1_000
+
+
+def test_but_never_so_rarely_that_its_return_goes_unnoticed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def very_slow(_recording: Recording) -> list[Decision]:
+        bench.clock.advance(32_000)
+        raise StoreError("no answer within 32 s")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.store, "record", very_slow)
+        bench.recorder.record(outcome(alert()))
+    bench.clock.advance(round(RETRY_MAX_S * 1000) - 1)
+    assert not bench.recorder.catch_up()
+    bench.clock.advance(1)
+    assert bench.recorder.catch_up()
 
 
 def test_too_much_that_waits_makes_the_engine_wait(
@@ -456,6 +473,21 @@ def test_a_command_that_was_not_sent_counts_as_done(bench: Bench) -> None:
     ack = Ack(command().id, "applied", "stale: not sent", NOW_MS)
     assert bench.recorder.inputs(TICK) == [Input(TICK, ack)]
     assert bench.recorder.inputs(2 * TICK) == []
+
+
+def test_a_note_that_a_crash_lost_is_found_before_silence_is_told(bench: Bench) -> None:
+    plan = [PlannedDelivery(command().id, "telephony", NUMBER)]
+    bench.store.record(Recording([command()], plan))
+    [delivery] = bench.store.outbox.claim("telephony", limit=1, mark="0")
+    bench.store.outbox.settle([Settled(delivery.seq, "stale", "stale")])
+    bench.awaited = {command().id, "c2"}
+    bench.recorder.inputs(TICK)
+    bench.clock.advance(60_000)
+    found = [entry.what for entry in bench.recorder.inputs(2 * TICK)]
+    assert {(ack.command_id, ack.status) for ack in found if isinstance(ack, Ack)} == {
+        (command().id, "applied"),
+        ("c2", "silent"),
+    }
 
 
 def test_refused_records_are_journaled_once(bench: Bench) -> None:

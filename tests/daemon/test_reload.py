@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from monitor.errors import StoreError
+from monitor.store.checkpoint import Saved, ShelvedCheckpoints
 from tests.daemon.folder import BAD, GOOD, INDICATORS, RULES, Folder, now_ms
 from tests.daemon.running import Threaded, eventually, threaded
 
@@ -174,6 +177,58 @@ def test_a_broken_one_is_refused_and_changes_nothing(folder: Folder, tmp_path: P
     said = (tmp_path / "log.txt").read_text(encoding="utf-8")
     assert "rules.yaml:19:14: hangup: " in said
     assert "config.yaml:2:" in said
+
+
+def test_one_that_no_checkpoint_can_be_written_for_is_refused(
+    folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a restart the rule that was taken away would judge what came since."""
+    save = ShelvedCheckpoints.save
+    full = [True]
+
+    def refuses(checkpoints: ShelvedCheckpoints, state: dict[str, Any]) -> Saved:
+        if full:
+            raise StoreError("no space left on device")
+        return save(checkpoints, state)
+
+    with threaded(folder) as running:
+        running.ready()
+        monkeypatch.setattr(ShelvedCheckpoints, "save", refuses)
+        folder.write(None, without("hangup"))
+        assert running.reload() == "refused"
+        assert [rule.rule for rule in running.picture.rules] == ["flagged", "hangup", "team"]
+        full.clear()
+        assert running.reload() == "ok"
+        folder.call(BAD, bad=True, count=8)
+        running.ticks_on()
+    with threaded(folder) as running:
+        running.ready()
+        running.ticks_on()
+        assert not running.commands(BAD)
+    assert "no checkpoint can be written" in (tmp_path / "log.txt").read_text(encoding="utf-8")
+
+
+def test_a_checkpoint_that_is_lost_brings_no_rule_back(folder: Folder, tmp_path: Path) -> None:
+    """The one before it is of the old rules; they judge up to where the others had begun."""
+    checkpoints, older = folder.root / "checkpoints", tmp_path / "older"
+    with threaded(folder) as running:
+        running.ready()
+        folder.call(GOOD, count=3)
+        running.ticks_on()
+    shutil.copytree(checkpoints, older)
+    with threaded(folder) as running:
+        running.ready()
+        folder.write(None, without("hangup"))
+        assert running.reload() == "ok"
+        folder.call(BAD, bad=True, count=8)
+        running.ticks_on()
+    shutil.rmtree(checkpoints)
+    older.rename(checkpoints)
+    with threaded(folder) as running:
+        running.ready()
+        running.ticks_on()
+        assert not running.commands(BAD)
+        assert not running.alerts("hangup")
 
 
 @pytest.mark.parametrize(

@@ -704,3 +704,22 @@ def test_what_could_not_be_settled_is_looked_up_before_going_on(
     bench.run()
     assert [command_id for _, command_id, _ in topic.records] == ids  # each once
     assert bench.states() == {}
+
+
+def test_after_a_command_that_failed_the_store_is_asked_before_any_other(
+    store: Store, clock: ManualClock
+) -> None:
+    """Another daemon may be the active one by now; only the store knows."""
+    topic = Topic()
+    bench = Bench(store, clock, CommandsChannel(topic))
+    [first] = bench.queue(command(NOW_MS, id="c1"))
+    topic.failures.extend([None, broken()])  # prepared, then not sent
+    bench.run()
+    clock.advance(1_000)
+    [second] = bench.queue(command(NOW_MS, id="c2", number="+862150000009"))
+    topic.too_large = {first}
+    assert bench.lane.step() == 0
+    assert topic.transactions == [[first]], "the other one went back"
+    assert bench.states() == {"parked": 1, "queued": 1}
+    bench.run()
+    assert topic.transactions == [[first], [second]]

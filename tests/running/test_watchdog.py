@@ -185,6 +185,32 @@ def test_a_disk_that_cannot_be_asked_is_said(
     assert "Input/output error" in str(watched.logs[0]["detail"])
 
 
+def test_a_disk_that_does_not_answer_holds_up_no_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    def disk_usage(_path: Path) -> Usage:
+        asked.set()
+        answer.wait(60)
+        return Usage(free=500)
+
+    monkeypatch.setattr("monitor.running.watchdog.shutil.disk_usage", disk_usage)
+    clock = SystemClock()
+    dog = Watchdog(Board(), clock, Beat(clock), lanes=[], directories={"store": tmp_path})
+    dog.start()
+    thread = dog._thread
+    assert thread is not None
+    assert thread.daemon, "nor the end of the process"
+    assert asked.wait(60)
+    began_s = clock.monotonic_s()
+    dog.stop()
+    hung_s = clock.monotonic_s() - began_s
+    answer.set()
+    thread.join(60)
+    assert hung_s < 2 * watchdog.STOP_S
+
+
 def test_it_looks_by_itself_and_goes_on_after_a_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,6 +80,18 @@ def test_what_a_later_word_has_overtaken_stays(store: Store, given: Give) -> Non
     assert store.outbox.parked.requeue([suspend]) == []
 
 
+def test_nor_goes_what_a_later_word_is_just_overtaking(store: Store, given: Give) -> None:
+    """It may have arrived already; should it come to nothing, the earlier one can be put back."""
+    (suspend,) = given(["a"], "parked")
+    resume = command(70_000, number="a")
+    store.record(Recording([resume], [PlannedDelivery(resume.id, "hook", "a")]))
+    (sending,) = store.outbox.claim("hook", limit=9)
+    assert store.outbox.parked.find([suspend])[0].overtaken
+    assert store.outbox.parked.requeue([suspend]) == []
+    store.outbox.settle([Settled(sending.seq, "parked", "status_4xx")])
+    assert store.outbox.parked.requeue([suspend]) == [suspend]
+
+
 def test_put_back_together_they_go_in_order(store: Store, given: Give) -> None:
     (first,) = given(["a"], "parked")
     (second,) = given(["a"], "parked", at_ms=70_000)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import make_url, select, text
 from structlog.testing import capture_logs
@@ -164,6 +166,53 @@ def test_nor_is_it_waited_for_long_by_whoever_is_in_a_hurry(settings: StoreSetti
         pytest.raises(Silence, match="nothing was heard for 1 s"),
     ):
         connection.execute("SELECT pg_sleep(60)")
+
+
+def test_nor_is_a_connection_and_what_was_silent_is_asked_shortly() -> None:
+    """``connect_timeout`` may be minutes."""
+    hurry = threading.Event()
+    kind = with_patience(60.0, hurry.is_set)
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as deaf:
+        options = {"host": "127.0.0.1", "port": deaf.getsockname()[1], "connect_timeout": 60}
+        threading.Timer(0.3, hurry.set).start()
+        with pytest.raises(psycopg.Error, match="nothing was heard for 1 s"):
+            kind.connect(**options)
+        for _ in range(2):
+            with pytest.raises(psycopg.Error, match=r"nothing was heard for 0\.2 s"):
+                kind.connect(**options)
+
+
+def test_a_silence_is_over_with_the_next_answer(settings: StoreSettings) -> None:
+    assert settings.url is not None
+    kind = with_patience(60.0, lambda: True)
+    kind.gone = True
+    with kind.connect(settings.url.reveal()) as connection:
+        connection.execute("SELECT pg_sleep(0.5)")
+
+
+def test_a_lease_whose_holder_was_not_heard_is_not_given_back(
+    settings: StoreSettings, clock: ManualClock, proxy: Proxy
+) -> None:
+    """Who ends need not wait a second time; it runs out by itself."""
+    hurry = threading.Event()
+    far = at(settings, host="127.0.0.1", port=proxy.port)
+    lease = Lease(far, clock, holder="cut off", hurry=hurry.is_set)
+    lease.try_acquire()
+    with lease.kept(lambda: None):
+        pass
+    proxy.swallow()
+    hurry.set()
+    with pytest.raises(StoreError, match="nothing was heard for 1 s"):
+        lease.renew()
+    with capture_logs() as logs:
+        lease.release()
+    assert logs == []
+    lease.close()
+    other = Lease(settings, clock)
+    standing = other.standing()
+    assert standing is not None
+    assert standing.holder == "cut off"
+    other.close()
 
 
 def test_a_holder_that_is_cut_off_is_followed_by_another(

@@ -217,9 +217,9 @@ def test_what_a_look_back_found_holds_until_an_attempt_fails(
     looked = []
     look = ids_after
 
-    def count(mark: str, *more: Any) -> set[str]:
+    def count(mark: str, *more: Any, **named: Any) -> set[str]:
         looked.append(mark)
-        return look(mark, *more)
+        return look(mark, *more, **named)
 
     monkeypatch.setattr("monitor.telephony.kafka.ids_after", count)
     channel = desk.channel()
