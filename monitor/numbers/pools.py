@@ -12,7 +12,7 @@ from collections.abc import Callable, Container, Iterator
 from typing import Any, Final
 
 from monitor.numbers.guards import PoolStanding
-from monitor.numbers.seen import SeenLayers, over
+from monitor.numbers.seen import SeenLayers, Taken, over
 from monitor.numbers.settings import PoolsSettings
 
 UNASSIGNED: Final = "unassigned"
@@ -139,8 +139,10 @@ class PoolBook:
 
     def snapshot(self) -> dict[str, Any]:
         """What traffic showed; the inventory comes from the configuration."""
-        changed = self._changed if self._layers else self._seen
-        self._layers.put({number: dict(self._seen.get(number, {})) for number in changed})
+        seen = self._seen
+        if self._layers:
+            seen = {number: seen.get(number, {}) for number in self._changed}
+        self._layers.put(Taken.of(seen))
         self._changed = {}
         return {"seen": self._layers.layers(), "overflowed": self.overflowed}
 

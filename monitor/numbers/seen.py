@@ -9,8 +9,8 @@ costs what has changed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import islice
-from typing import Any
+from itertools import chain, islice
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,31 @@ from monitor.sealed import Sealed
 
 Seen = dict[str, dict[str, int]]
 """By number, then pool: when it was last seen there, ms."""
+
+
+class Taken(NamedTuple):
+    """A table as it is at a moment, in flat lists: a hundred thousand small copies take longer."""
+
+    numbers: list[str]
+    counts: list[int]
+    """How many pools each number has."""
+    pools: list[str]
+    ticks: list[int]
+
+    @classmethod
+    def of(cls, seen: Mapping[str, Mapping[str, int]]) -> Taken:
+        """The table, which may change from now on."""
+        pools = seen.values()
+        ticks = chain.from_iterable(each.values() for each in pools)
+        return cls(list(seen), list(map(len, pools)), list(chain.from_iterable(pools)), list(ticks))
+
+    def table(self) -> Seen:
+        """The table again."""
+        rows = zip(self.pools, self.ticks, strict=True)
+        return {
+            number: dict(islice(rows, count))
+            for number, count in zip(self.numbers, self.counts, strict=True)
+        }
 
 
 class SeenLayers:
@@ -32,11 +57,11 @@ class SeenLayers:
         """Whether there are any."""
         return bool(self._sealed)
 
-    def put(self, changed: Seen) -> None:
-        """Lay what has changed on top; nobody changes it any more."""
-        if not changed:
+    def put(self, changed: Taken) -> None:
+        """Lay what has changed on top."""
+        if not changed.numbers:
             return
-        size, below = len(changed), len(self._sealed)
+        size, below = len(changed.numbers), len(self._sealed)
         while below and self._sizes[below - 1] < 2 * size:
             below -= 1
             size += self._sizes[below]
@@ -52,7 +77,7 @@ class SeenLayers:
 class _Joined:
     """Layers, and what was laid on top: one table of columns once somebody asks for it."""
 
-    def __init__(self, layers: Sequence[Sealed], top: Seen, *, lowest: bool) -> None:
+    def __init__(self, layers: Sequence[Sealed], top: Taken, *, lowest: bool) -> None:
         self._layers = layers
         self._top = top
         self._lowest = lowest
@@ -60,11 +85,11 @@ class _Joined:
 
     def columns(self) -> dict[str, Any]:
         if self._columns is None:
-            seen = over(self._layers) | self._top
+            seen = over(self._layers) | self._top.table()
             if self._lowest:
                 seen = {number: pools for number, pools in seen.items() if pools}
             self._columns = to_columns(seen)
-            self._layers, self._top = (), {}
+            self._layers, self._top = (), Taken.of({})
         return self._columns
 
 
@@ -93,9 +118,5 @@ def from_columns(content: Mapping[str, Any]) -> Seen:
     """The table again."""
     names: list[str] = content["names"]
     pools = [names[pool] for pool in np.asarray(content["pools"]).tolist()]
-    rows = zip(pools, np.asarray(content["ticks"]).tolist(), strict=True)
-    counts = np.asarray(content["counts"]).tolist()
-    return {
-        number: dict(islice(rows, count))
-        for number, count in zip(content["numbers"], counts, strict=True)
-    }
+    counts, ticks = (np.asarray(content[name]).tolist() for name in ("counts", "ticks"))
+    return Taken(content["numbers"], counts, pools, ticks).table()
