@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon.folder import BAD, Folder, now_ms
+from tests.daemon.folder import BAD, GOOD, Folder, now_ms
 from tests.daemon.running import Process, eventually, process
 from tests.delivery.doubles import Answer, Server, http_server
 from tests.deploy.tools import free_port
@@ -22,9 +22,7 @@ LIMIT_S = 5.0
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
-    made = Folder(tmp_path, exporter={"port": free_port()})
-    made.write()
-    return made
+    return Folder(tmp_path, exporter={"port": free_port()})
 
 
 def ends_soon(running: Process) -> int:
@@ -71,21 +69,22 @@ def test_while_a_receiver_hangs(folder: Folder) -> None:
 
 
 def test_while_another_process_holds_the_store(folder: Folder) -> None:
-    folder.call(BAD, bad=True, count=8)
+    folder.write(pools={"defaults": {"max_fraction": "100%"}})
+    folder.call(GOOD, count=8)
     with process(folder) as running:
         running.ready()
         with closing(sqlite3.connect(folder.store, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            folder.call(BAD, count=8)
+            folder.call(BAD, bad=True, count=8)
             eventually(lambda: "store" in running.unready(), "it waits for the store")
             status = ends_soon(running)
             other.execute("ROLLBACK")
         assert status == 2
         assert "outcomes could not be stored" in running.log()
-        told = len(running.logged("number_resume"))
+        assert not running.logged("number_suspend")
         running.start()
         eventually(
-            lambda: len(running.logged("number_resume")) > told,
+            lambda: BAD in {each["number"] for each in running.logged("number_suspend")},
             "what could not be stored is decided again",
         )
 
