@@ -103,14 +103,14 @@ def over(layers: Sequence[Sealed]) -> Seen:
 
 def to_columns(seen: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
     """The table as columns: how many pools each number has, and these one after the other."""
-    names: dict[str, int] = {}
-    pools = [names.setdefault(pool, len(names)) for each in seen.values() for pool in each]
+    taken, names = Taken.of(seen), dict[str, int]()
+    pools = [names.setdefault(pool, len(names)) for pool in taken.pools]
     return {
-        "numbers": list(seen),
-        "counts": np.array([len(each) for each in seen.values()], dtype=np.int64),
+        "numbers": taken.numbers,
+        "counts": np.array(taken.counts, dtype=np.int64),
         "names": list(names),
         "pools": np.array(pools, dtype=np.int64),
-        "ticks": np.array([at for each in seen.values() for at in each.values()], dtype=np.int64),
+        "ticks": np.array(taken.ticks, dtype=np.int64),
     }
 
 

@@ -37,7 +37,7 @@ class Detector:
         scope_day_ms: int,
         needed: float = math.inf,
     ) -> None:
-        """``needed``: the score from which on a key is :attr:`hot`.
+        """``needed``: the score from which on a key counts in :attr:`Bank.over`.
 
         Raises:
             ValueError: the threshold is 0 or 1.
@@ -67,12 +67,6 @@ class Detector:
         """The mean of M for each of ``ids`` (ascending), in scope-days; 0 where nothing was fed."""
         bank, column = self.place
         return bank.score(ids, column)
-
-    @property
-    def hot(self) -> bool:
-        """Some key has the score that is needed."""
-        bank, column = self.place
-        return bool(bank.over[column])
 
     def reset(self, ids: Int64) -> None:
         """Begin again from nothing: an episode ended."""

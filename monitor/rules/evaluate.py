@@ -89,8 +89,7 @@ class RuleBook:
                 figures = FigureRule(rule, indicators, normalise=normalise, **times)
                 self._figures[fingerprint(rule, figures.definition, **times)] = figures
                 figures.numbers = self._numbers.setdefault(rule.by, figures.numbers)
-        self._all = list(self._figures.values())
-        self._gatherings = gatherings(self._all)
+        self._gatherings = gatherings(self._figures.values())
         self._limited = [rule for rule in rules if rule.term.limited]
 
     @property
@@ -144,7 +143,7 @@ class RuleBook:
         # Of many rules nearly all have nothing to do at nearly every tick: to ask them is the cost.
         due = [
             rule
-            for rule in self._all
+            for rule in self._figures.values()
             if rule.rows or rule.hot or rule.resting or tick >= rule.wakes_at or rule.term.limited
         ]
         for figures in due:
@@ -162,7 +161,7 @@ class RuleBook:
     def next_event_tick(self, after: int) -> int | None:
         """The earliest tick after ``after`` at which time alone changes something, or None."""
         ticks = [judge.next_event_tick(after) for judge in self._events.values()]
-        timed = [rule for rule in self._all if rule.rows or rule.uncovered]
+        timed = [rule for rule in self._figures.values() if rule.rows or rule.uncovered]
         ticks += [judge.next_event_tick(after) for judge in timed]
         ticks += [rule.term.next_tick(after, self._tick_ms) for rule in self._limited]
         ticks += [parted.next_event_tick(after) for parted in self._parted]

@@ -67,7 +67,6 @@ class KafkaCommandChannel:
     def prepare(self) -> str:
         """JSON of partition → offset: where the topic ends, or ended after our last record."""
         with self._lock:
-            self._ready()
             numbers = self._partitions()
             if self._ends is None or self._ends.keys() != numbers:
                 self._ends = self._ask_ends(numbers)
@@ -79,8 +78,9 @@ class KafkaCommandChannel:
         Raises:
             DeliveryError: it cannot tell.
         """
+        producer = self._ready()
         try:
-            numbers: set[int] = self._ready().partitions_for(self._settings.commands)
+            numbers: set[int] = producer.partitions_for(self._settings.commands)
         except (KafkaError, MonitorError) as fault:
             raise self._delivery_error(fault) from fault
         return numbers

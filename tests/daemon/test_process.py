@@ -33,9 +33,7 @@ BATCH = 32
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
-    made = Folder(tmp_path, exporter={"port": free_port()})
-    made.write()
-    return made
+    return Folder(tmp_path, exporter={"port": free_port()})
 
 
 def decided(folder: Folder) -> list[dict[str, Any]]:

@@ -36,9 +36,7 @@ def folder(tmp_path: Path, database_url: str, proxy: Proxy) -> Folder:
     secret.write_text(url.render_as_string(hide_password=False), encoding="utf-8")
     secret.chmod(0o600)
     store = {"url": {"file": str(secret)}}
-    made = Folder(tmp_path, exporter={"port": free_port()}, store=store)
-    made.write()
-    return made
+    return Folder(tmp_path, exporter={"port": free_port()}, store=store)
 
 
 @pytest.mark.parametrize("silent_s", [0.0, 2.0], ids=["at once", "in the midst"])

@@ -116,10 +116,11 @@ class Pair:
             detector.restore(state)
 
     def check(self) -> None:
-        for detector, alone in zip(self.detectors, self.plain, strict=True):
+        pairs = zip(self.detectors, self.plain, strict=True)
+        for column, (detector, alone) in enumerate(pairs):
             scores = detector.score(ints(*range(12)))
             assert scores == pytest.approx([alone.score(key) for key in range(12)], rel=1e-9)
-            assert detector.hot == bool((scores >= detector.needed).any())
+            assert self.bank.over[column] == (scores >= detector.needed).sum()
             assert detector.fed().tolist() == [key for key in range(12) if alone.score(key)]
 
 
