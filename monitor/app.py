@@ -205,9 +205,9 @@ class Daemon:
                 "dead_letters": engine.dead_letters.close,
                 "answers": telephony.acks.close,
             }
-            close_all(closings, within_s=config.delivery.drain / 1000 + 1.0)
+            close_all(closings, within_s=config.delivery.drain / 1000 + 0.75)
             if telephony.channel is not None:
-                close_all({"telephony": telephony.channel.close}, within_s=0.5)
+                close_all({"telephony": telephony.channel.close}, within_s=0.3)
 
     def _reloaded(self, site: Site) -> None:
         self.site = site

@@ -3,6 +3,7 @@
 Owns the entry point alone, and imports nothing heavy: from its first line on, ctrl-c is quiet.
 """
 
+import gc
 import os
 import sys
 
@@ -19,3 +20,5 @@ def main() -> None:
         start()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    finally:
+        gc.freeze()  # the interpreter's last collections would look through all that was loaded

@@ -134,7 +134,7 @@ class DeliverySettings(_Model):
     waiting_max: Annotated[int, Field(ge=100, le=10_000_000)] = 100_000
     """Deliveries to one receiver that wait one by one; notifications beyond it are told in one
     digest, commands to telephony never are."""
-    drain: DurationMs = 2_000
+    drain: DurationMs = 1_500
     """How long stopping may take to send what is due."""
 
     def known_receivers(self) -> dict[str, Receiver]:

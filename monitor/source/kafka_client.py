@@ -114,6 +114,21 @@ class Link:
             self._client.close()
 
 
+class Producer(KafkaProducer):  # type: ignore[misc]
+    """Closed by whoever opened it, and by nothing else.
+
+    The client's own would also close when it is forgotten and when the interpreter ends, which
+    holds a process that is told to end for up to 2 s each while a broker is silent.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._unregister_cleanup()
+
+    def __del__(self) -> None:
+        """Nothing: see above."""
+
+
 def open_consumer(connection: KafkaConnection, **options: Any) -> tuple[KafkaConsumer, Link]:
     """A consumer that is connected, with ``options`` on top of the connection's.
 
@@ -126,7 +141,7 @@ def open_consumer(connection: KafkaConnection, **options: Any) -> tuple[KafkaCon
 
 def open_producer(connection: KafkaConnection, **options: Any) -> tuple[KafkaProducer, Link]:
     """A producer that is connected; errors as in :func:`open_consumer`."""
-    return _open(KafkaProducer, connection, options)
+    return _open(Producer, connection, options)
 
 
 def translate(

@@ -526,6 +526,39 @@ def test_dead_letters_keep_every_byte_and_say_why(kafka: Cluster) -> None:
     assert sink.lost == 0
 
 
+def test_a_producer_left_behind_does_not_hold_the_process(
+    kafka: Cluster, own_broker: Broker
+) -> None:
+    """The client's own hook would wait for a silent broker, and complain when it gives up."""
+    topic = kafka.create_topic(f"left.{next(_names)}", 1)
+    child = f"""
+import sys
+from monitor.source.kafka_client import open_producer
+from monitor.source.settings import KafkaConnection
+producer, _ = open_producer(KafkaConnection(bootstrap={kafka.bootstrap!r}))
+producer.partitions_for({topic!r})
+print("open", flush=True)
+sys.stdin.readline()
+producer.send({topic!r}, b"on its way")
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", child],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        own_broker.pause()
+        try:
+            _, errors = process.communicate("go\n", timeout=AWAIT_S)
+        finally:
+            own_broker.resume()
+    assert process.returncode == 0
+    assert errors == ""
+
+
 def test_dead_letters_wait_for_a_broker_that_comes_back(kafka: Cluster, own_broker: Broker) -> None:
     topic = kafka.create_topic(f"dead.{next(_names)}")
     sink = KafkaDeadLetters(KafkaConnection(bootstrap=kafka.bootstrap), topic)
