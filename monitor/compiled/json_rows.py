@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from monitor.compiled import compiled
+from monitor.compiled import compiled, inlined
 from monitor.compiled.json_text import (
     hash_of,
     rfc3339_ms,
@@ -25,6 +25,7 @@ from monitor.compiled.json_text import (
     token_end,
     unescape,
 )
+from monitor.compiled.memory import byte
 
 TEXT: Final = 0
 KEY: Final = 1
@@ -77,7 +78,7 @@ def field_of(raw: Any, at: int, length: int, names: Any) -> int:
     return -1
 
 
-@compiled
+@inlined
 def read_row(
     raw: Any, at: int, end: int, names: Any, guess: Any, token: Any, place: Any, extent: Any,
     depth: int, stack: Any,
@@ -95,34 +96,35 @@ def read_row(
     """
     token[:] = _ABSENT
     at = token_end(raw, at)
-    if raw[at] != _OPEN:
+    if byte(raw, at) != _OPEN:
         return False
     at = token_end(raw, at + 1)
     number = 0
     while True:
-        if raw[at] != _QUOTE:
+        if byte(raw, at) != _QUOTE:
             return False
         at += 1
         known = guess[1, number]
-        if known > 0 and raw[at + known] == _QUOTE and same(raw, at, raw, guess[0, number], known):
+        before = guess[0, number]
+        if known > 0 and byte(raw, at + known) == _QUOTE and same(raw, at, raw, before, known):
             field = guess[2, number]
             guess[0, number] = at
             at += known
         else:
             stop = text_end(raw, at)
-            if raw[stop] != _QUOTE:
+            if byte(raw, stop) != _QUOTE:
                 return False
             field = field_of(raw, at, stop - at, names)
             guess[0, number], guess[1, number], guess[2, number] = at, stop - at, field
             at = stop
         number = min(number + 1, _SEEN_KEYS - 1)
         at = token_end(raw, at + 1)
-        if raw[at] != _COLON:
+        if byte(raw, at) != _COLON:
             return False
         at = token_end(raw, at + 1)
         start = at + 1
-        stop = text_end(raw, start) if raw[at] == _QUOTE else at
-        if stop > at and raw[stop] == _QUOTE:
+        stop = text_end(raw, start) if byte(raw, at) == _QUOTE else at
+        if stop > at and byte(raw, stop) == _QUOTE:
             kind, after, size = _STRING, stop + 1, stop - start  # nearly every value
         else:
             kind, after, start, size = value_at(raw, at, depth, stack)
@@ -131,10 +133,10 @@ def read_row(
         if field >= 0 and token[field] == _ABSENT:  # the first of several wins
             token[field], place[field], extent[field] = kind, start, size
         at = token_end(raw, after)
-        if raw[at] == _COMMA:
+        if byte(raw, at) == _COMMA:
             at = token_end(raw, at + 1)
             continue
-        if raw[at] != _CLOSE:
+        if byte(raw, at) != _CLOSE:
             return False
         return token_end(raw, at + 1) >= end > at
 
@@ -142,7 +144,7 @@ def read_row(
 @compiled
 def value_at(raw: Any, at: int, depth: int, stack: Any) -> Any:
     """The value that begins there: its kind, where it ends (-1: no plain value), place, extent."""
-    first = raw[at]
+    first = byte(raw, at)
     if first == _QUOTE:
         stop = plain_text_end(raw, at + 1)
         escaped = stop < 0
@@ -161,12 +163,12 @@ def value_at(raw: Any, at: int, depth: int, stack: Any) -> Any:
 @compiled
 def literal_at(raw: Any, at: int) -> Any:
     """``true``, ``false`` or ``null``: its kind and where it ends, -1 for something else."""
-    if raw[at] == 116 and raw[at + 1] == 114 and raw[at + 2] == 117 and raw[at + 3] == 101:
+    if byte(raw, at) == 116 and byte(raw, at + 1) == 114 and byte(raw, at + 2) == 117 and byte(raw, at + 3) == 101:
         return _TRUE, at + 4
-    if raw[at] == 110 and raw[at + 1] == 117 and raw[at + 2] == 108 and raw[at + 3] == 108:
+    if byte(raw, at) == 110 and byte(raw, at + 1) == 117 and byte(raw, at + 2) == 108 and byte(raw, at + 3) == 108:
         return _NULL, at + 4
-    if raw[at] == 102 and raw[at + 1] == 97 and raw[at + 2] == 108 and raw[at + 3] == 115:
-        return _FALSE, at + 5 if raw[at + 4] == 101 else -1
+    if byte(raw, at) == 102 and byte(raw, at + 1) == 97 and byte(raw, at + 2) == 108 and byte(raw, at + 3) == 115:
+        return _FALSE, at + 5 if byte(raw, at + 4) == 101 else -1
     return _ABSENT, -1
 
 
@@ -178,13 +180,13 @@ def plain_text_end(raw: Any, at: int) -> int:
     """
     escaped = False
     at = text_end(raw, at)
-    while raw[at] == _BACKSLASH:
+    while byte(raw, at) == _BACKSLASH:
         escaped = True
         size = escape_size(raw, at)
         if size == 0:
             return 1
         at = text_end(raw, at + size)
-    if raw[at] != _QUOTE:
+    if byte(raw, at) != _QUOTE:
         return 1
     return -at if escaped else at
 
@@ -192,13 +194,13 @@ def plain_text_end(raw: Any, at: int) -> int:
 @compiled
 def escape_size(raw: Any, at: int) -> int:
     """How long the escape is that begins there; 0 when it is none, or half of a surrogate pair."""
-    kind = raw[at + 1]
+    kind = byte(raw, at + 1)
     if kind == 117:  # u
         for offset in range(2, 6):
-            digit = raw[at + offset]
+            digit = byte(raw, at + offset)
             if not (_ZERO <= digit <= _NINE or 65 <= digit <= 70 or 97 <= digit <= 102):
                 return 0
-        is_surrogate = (raw[at + 2] == 100 or raw[at + 2] == 68) and raw[at + 3] >= 56
+        is_surrogate = (byte(raw, at + 2) == 100 or byte(raw, at + 2) == 68) and byte(raw, at + 3) >= 56
         return 0 if is_surrogate else 6
     if kind == 34 or kind == 92 or kind == 47:
         return 2
@@ -213,34 +215,34 @@ def number_at(raw: Any, at: int) -> Any:
 
     One of more than ``_DIGITS_MAX`` digits has ``_ENDLESS`` for a fraction.
     """
-    negative = raw[at] == _MINUS
+    negative = byte(raw, at) == _MINUS
     if negative:
         at += 1
     start = at
     digits = 0
-    if raw[at] == _ZERO:
+    if byte(raw, at) == _ZERO:
         at += 1
     else:
-        while _ZERO <= raw[at] <= _NINE:
+        while _ZERO <= byte(raw, at) <= _NINE:
             if at - start < _DIGITS_MAX:
-                digits = digits * 10 + (raw[at] - _ZERO)
+                digits = digits * 10 + (byte(raw, at) - _ZERO)
             at += 1
     whole = at - start
     if whole == 0:
         return _ABSENT, -1, 0, 0
     kind, fraction = _DIGITS, 0
-    if raw[at] == _DOT:
+    if byte(raw, at) == _DOT:
         kind = _FRACTION
         at += 1
         start = at
-        while _ZERO <= raw[at] <= _NINE:
+        while _ZERO <= byte(raw, at) <= _NINE:
             if whole + at - start < _DIGITS_MAX:
-                digits = digits * 10 + (raw[at] - _ZERO)
+                digits = digits * 10 + (byte(raw, at) - _ZERO)
             at += 1
         fraction = at - start
         if fraction == 0:
             return _ABSENT, -1, 0, 0
-    if raw[at] == 101 or raw[at] == 69 or _ZERO <= raw[at] <= _NINE or whole + fraction >= _ENDLESS:
+    if byte(raw, at) == 101 or byte(raw, at) == 69 or _ZERO <= byte(raw, at) <= _NINE or whole + fraction >= _ENDLESS:
         return _ABSENT, -1, 0, 0
     if whole + fraction > _DIGITS_MAX:
         fraction = _ENDLESS
@@ -253,7 +255,7 @@ def nested_end(raw: Any, at: int, depth: int, stack: Any) -> int:
     level = 0
     while True:
         # A value begins here.
-        first = raw[at]
+        first = byte(raw, at)
         if first == _OPEN or first == _BRACKET:
             level += 1
             if level >= depth:  # the record itself is the first
@@ -261,7 +263,7 @@ def nested_end(raw: Any, at: int, depth: int, stack: Any) -> int:
             is_object = first == _OPEN
             stack[level] = is_object
             at = token_end(raw, at + 1)
-            if raw[at] == (_CLOSE if is_object else 93):
+            if byte(raw, at) == (_CLOSE if is_object else 93):
                 level -= 1
                 at += 1
             elif is_object:
@@ -280,14 +282,14 @@ def nested_end(raw: Any, at: int, depth: int, stack: Any) -> int:
             if level == 0:
                 return at
             at = token_end(raw, at)
-            if raw[at] == _COMMA:
+            if byte(raw, at) == _COMMA:
                 at = token_end(raw, at + 1)
                 if stack[level]:
                     at = key_end(raw, at)
                     if at < 0:
                         return -1
                 break
-            if raw[at] != (_CLOSE if stack[level] else 93):
+            if byte(raw, at) != (_CLOSE if stack[level] else 93):
                 return -1
             level -= 1
             at += 1
@@ -296,19 +298,19 @@ def nested_end(raw: Any, at: int, depth: int, stack: Any) -> int:
 @compiled
 def key_end(raw: Any, at: int) -> int:
     """Where the value begins whose key begins there; -1 when it is none."""
-    if raw[at] != _QUOTE:
+    if byte(raw, at) != _QUOTE:
         return -1
     stop = abs(plain_text_end(raw, at + 1))
     if stop == 1:
         return -1
     at = token_end(raw, stop + 1)
-    return int(token_end(raw, at + 1)) if raw[at] == _COLON else -1
+    return int(token_end(raw, at + 1)) if byte(raw, at) == _COLON else -1
 
 
 @compiled
 def scalar_end(raw: Any, at: int) -> int:
     """Where a text, number or word ends; -1 when it is none."""
-    first = raw[at]
+    first = byte(raw, at)
     if first == _QUOTE:
         stop = abs(plain_text_end(raw, at + 1))
         return -1 if stop == 1 else stop + 1
@@ -341,6 +343,7 @@ def read_rows(
     place = np.zeros(len(kinds), np.int64)
     extent = np.zeros(len(kinds), np.int64)
     guess = np.zeros((3, _SEEN_KEYS), np.int64)
+    last_type = np.zeros(3, np.int64)
     stack = np.zeros(depth + 1, np.bool_)
     for row in range(len(starts)):
         left[row] = True
@@ -349,16 +352,20 @@ def read_rows(
         ):
             continue
         left[row] = not take_row(
-            raw, row, heeded, fields, token, place, extent, places, lengths, numbers, times
-        )
+            raw, row, heeded, last_type, fields, token, place, extent, places, lengths, numbers,
+            times,
+        )  # fmt: skip
 
 
-@compiled
+@inlined
 def take_row(
-    raw: Any, row: int, heeded: Any, fields: Any, token: Any, place: Any, extent: Any,
-    places: Any, lengths: Any, numbers: Any, times: Any,
+    raw: Any, row: int, heeded: Any, last_type: Any, fields: Any, token: Any, place: Any,
+    extent: Any, places: Any, lengths: Any, numbers: Any, times: Any,
 ) -> bool:  # fmt: skip
-    """Put the values of a row into the columns; False when some of them are not plainly good."""
+    """Put the values of a row into the columns; False when some of them are not plainly good.
+
+    ``last_type`` is the row's before, as :func:`is_heeded` keeps it.
+    """
     kinds, lows, highs, mosts, slots = fields
     for field in range(3):
         if token[field] == _ABSENT or token[field] == _NULL:
@@ -367,7 +374,7 @@ def take_row(
         kind = token[field]
         if field == 3:
             start, size = places[slots[TYPE], row], lengths[slots[TYPE], row]
-            if field_of(raw, start, size, heeded) < 0:
+            if not is_heeded(raw, start, size, heeded, last_type):
                 return True
         if kind == _ABSENT or kind == _NULL:
             continue
@@ -399,7 +406,19 @@ def take_row(
     return True
 
 
-@compiled
+@inlined
+def is_heeded(raw: Any, at: int, size: int, heeded: Any, last_type: Any) -> bool:
+    """Whether the type that stands there is among those whose fields are read.
+
+    ``last_type`` is what was asked before: where it stood, how long it was, the answer.
+    """
+    if size != last_type[1] or not same(raw, at, raw, last_type[0], size):
+        last_type[1], last_type[2] = size, field_of(raw, at, size, heeded)
+    last_type[0] = at
+    return bool(last_type[2] >= 0)
+
+
+@inlined
 def take_text(raw: Any, kind: int, at: int, size: int, most: int, is_key: bool) -> int:
     """How many bytes a text has, its escapes resolved in place; -1 when it is not plainly good."""
     if kind == _ESCAPED:
@@ -409,7 +428,7 @@ def take_text(raw: Any, kind: int, at: int, size: int, most: int, is_key: bool) 
     return size if size <= most else -1
 
 
-@compiled
+@inlined
 def plain_number(kind: int, digits: int, fraction: int, is_whole: bool) -> float:
     """The number; NaN when it is none, not an integer, or has too many digits."""
     if kind != _DIGITS and (kind != _FRACTION or is_whole):
@@ -425,7 +444,7 @@ def plain_number(kind: int, digits: int, fraction: int, is_whole: bool) -> float
     return float(value)
 
 
-@compiled
+@inlined
 def plain_time(raw: Any, kind: int, place: int, extent: int) -> int:
     """Milliseconds since 1970 UTC; ``NO_TIME`` when it is no time in the sane range."""
     if kind == _STRING:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from monitor.compiled import compiled
+from monitor.compiled.memory import STRIDE, byte, stops, word
 
 _U = np.uint64
 _HIGH = _U(0x8080808080808080)
@@ -21,47 +22,36 @@ _DAYS_BEFORE = np.array([0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 
 
 
 @compiled
-def word(raw: Any, at: int) -> Any:
-    """Eight bytes, the first the lowest."""
-    return (
-        _U(raw[at])
-        | _U(raw[at + 1]) << _U(8)
-        | _U(raw[at + 2]) << _U(16)
-        | _U(raw[at + 3]) << _U(24)
-        | _U(raw[at + 4]) << _U(32)
-        | _U(raw[at + 5]) << _U(40)
-        | _U(raw[at + 6]) << _U(48)
-        | _U(raw[at + 7]) << _U(56)
-    )
-
-
-@compiled
 def text_end(raw: Any, at: int) -> int:
-    """The first quote, backslash or control character from ``at`` on.
-
-    Byte by byte: most texts end within eight, and looking at eight at a time costs half as much
-    again.
-    """
-    while raw[at] != 34 and raw[at] != 92 and raw[at] >= 32:
-        at += 1
-    return at
+    """The first quote, backslash or control character from ``at`` on."""
+    while True:
+        far = stops(raw, at)
+        at += far
+        if far < STRIDE:
+            return at
 
 
 @compiled
 def token_end(raw: Any, at: int) -> int:
     """The first byte from ``at`` on that is no white space."""
-    while raw[at] <= 32 and (raw[at] == 32 or raw[at] == 10 or raw[at] == 13 or raw[at] == 9):
+    while True:
+        found = byte(raw, at)
+        if found > 32 or (found != 32 and found != 10 and found != 13 and found != 9):
+            return at
         at += 1
-    return at
 
 
 @compiled
 def same(one: Any, at: int, other: Any, there: int, length: int) -> bool:
-    """Whether two pieces of ``length`` bytes are equal."""
-    for offset in range(length):
-        if one[at + offset] != other[there + offset]:
+    """Whether two pieces of ``length`` bytes are equal; after each there are eight bytes more."""
+    while length > 8:
+        if word(one, at) != word(other, there):
             return False
-    return True
+        at += 8
+        there += 8
+        length -= 8
+    differ = word(one, at) ^ word(other, there)
+    return length <= 0 or differ << _U(64 - 8 * length) == _U(0)
 
 
 @compiled
@@ -134,7 +124,7 @@ def unescape(raw: Any, at: int, length: int, is_key: bool) -> int:
 @compiled
 def two_digits(raw: Any, at: int) -> int:
     """The number that two digits say; more than 99 when some is none."""
-    ten, one = int(raw[at]) - _ZERO, int(raw[at + 1]) - _ZERO
+    ten, one = int(byte(raw, at)) - _ZERO, int(byte(raw, at + 1)) - _ZERO
     return ten * 10 + one if 0 <= ten <= 9 and 0 <= one <= 9 else 10_000
 
 
@@ -144,9 +134,9 @@ def rfc3339_ms(raw: Any, at: int, length: int) -> int:
 
     Fractions of up to nine digits are cut to milliseconds. No leap seconds.
     """
-    if length < 20 or raw[at + 4] != 45 or raw[at + 7] != 45 or (raw[at + 10] | 32) != 116:
+    if length < 20 or byte(raw, at + 4) != 45 or byte(raw, at + 7) != 45 or (byte(raw, at + 10) | 32) != 116:
         return -1
-    if raw[at + 13] != 58 or raw[at + 16] != 58:
+    if byte(raw, at + 13) != 58 or byte(raw, at + 16) != 58:
         return -1
     year = two_digits(raw, at) * 100 + two_digits(raw, at + 2)
     month, day = two_digits(raw, at + 5), two_digits(raw, at + 8)
@@ -165,12 +155,12 @@ def rfc3339_ms(raw: Any, at: int, length: int) -> int:
         return -1
     place, end = at + 19, at + length
     ms = 0
-    if raw[place] == 46:
+    if byte(raw, place) == 46:
         place += 1
         count = 0
-        while place < end and _ZERO <= raw[place] <= _NINE:
+        while place < end and _ZERO <= byte(raw, place) <= _NINE:
             if count < 3:
-                ms = ms * 10 + (int(raw[place]) - _ZERO)
+                ms = ms * 10 + (int(byte(raw, place)) - _ZERO)
             count += 1
             place += 1
         if not 1 <= count <= 9:
@@ -194,15 +184,15 @@ _NO_OFFSET = 9_999
 @compiled
 def offset_minutes(raw: Any, at: int, length: int) -> int:
     """Minutes east of UTC that ``Z`` or ``+hh:mm`` says; ``_NO_OFFSET`` when it is neither."""
-    if length == 1 and (raw[at] | 32) == 122:
+    if length == 1 and (byte(raw, at) | 32) == 122:
         return 0
-    if length != 6 or raw[at + 3] != 58 or (raw[at] != 43 and raw[at] != 45):
+    if length != 6 or byte(raw, at + 3) != 58 or (byte(raw, at) != 43 and byte(raw, at) != 45):
         return _NO_OFFSET
     hour, minute = two_digits(raw, at + 1), two_digits(raw, at + 4)
     if hour > 23 or minute > 59:
         return _NO_OFFSET
     offset = hour * 60 + minute
-    return -offset if raw[at] == 45 else offset
+    return -offset if byte(raw, at) == 45 else offset
 
 
 @compiled
@@ -224,7 +214,7 @@ def utf8_rows(raw: Any, starts: Any, ends: Any, bad: Any) -> None:
 @compiled
 def utf8_size(raw: Any, at: int, end: int) -> int:
     """How many bytes the character has that begins there; 0 when it is none."""
-    first = int(raw[at])
+    first = int(byte(raw, at))
     if first < 0x80:
         return 1
     if first < 0xC2 or first > 0xF4:
@@ -232,13 +222,13 @@ def utf8_size(raw: Any, at: int, end: int) -> int:
     size = 2 if first < 0xE0 else 3 if first < 0xF0 else 4
     if at + size > end:
         return 0
-    second = int(raw[at + 1])
+    second = int(byte(raw, at + 1))
     low = 0xA0 if first == 0xE0 else 0x90 if first == 0xF0 else 0x80
     high = 0x9F if first == 0xED else 0x8F if first == 0xF4 else 0xBF
     if not low <= second <= high:
         return 0
     for offset in range(2, size):
-        if raw[at + offset] & 0xC0 != 0x80:
+        if byte(raw, at + offset) & 0xC0 != 0x80:
             return 0
     return size
 
@@ -253,14 +243,14 @@ def any_spelled(raw: Any, places: Any, lengths: Any) -> bool:
         at, length = places[row], lengths[row]
         if length < 4:
             continue
-        first = raw[at]
+        first = byte(raw, at)
         if first == 40 or _ZERO <= first <= _NINE:
             return True
         if first != 43:
             continue
-        if not 8 <= length <= 16 or raw[at + 1] == _ZERO:
+        if not 8 <= length <= 16 or byte(raw, at + 1) == _ZERO:
             return True
         for place in range(at + 1, at + length):
-            if not _ZERO <= raw[place] <= _NINE:
+            if not _ZERO <= byte(raw, place) <= _NINE:
                 return True
     return False

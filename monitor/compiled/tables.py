@@ -12,6 +12,7 @@ import numpy as np
 
 from monitor.compiled import compiled
 from monitor.compiled.json_text import hash_of, same
+from monitor.compiled.memory import put_word, word
 
 
 @compiled
@@ -71,14 +72,17 @@ def place_again(slots: Any, known: Any, sizes: Any, arena: Any, first: int, last
 
 
 @compiled
-def pack(raw: Any, places: Any, sizes: Any, packed: Any) -> None:
-    """Copy texts side by side."""
-    to = 0
+def pack(raw: Any, places: Any, lengths: Any, packed: Any, to: int) -> int:
+    """Copy texts side by side, the first to ``to``; returns where the last one ends.
+
+    Eight bytes at a time: so many more than the texts have must be there, in ``raw`` and ``packed``.
+    """
     for row in range(len(places)):
         at = places[row]
-        for offset in range(sizes[row]):
-            packed[to + offset] = raw[at + offset]
-        to += sizes[row]
+        for offset in range(0, lengths[row], 8):
+            put_word(packed, to + offset, word(raw, at + offset))
+        to += max(lengths[row], 0)
+    return to
 
 
 @compiled
