@@ -200,9 +200,13 @@ class Engine:
         return read
 
     def _work_ahead(self, watermark: int) -> None:
-        """Do before the next tick is due what would keep it waiting, and decides nothing."""
-        self.pending.settle(watermark, self.watermarks.partitions())
-        self.dedup.make_room()
+        """Do before the next tick is due what would keep it waiting, and decides nothing.
+
+        In a replay nobody waits, and rows are put in order once instead of in pieces.
+        """
+        if self.pace.live:
+            self.pending.settle(watermark, self.watermarks.partitions())
+            self.dedup.make_room()
 
     def calm(self) -> bool:
         """Whether this thread may do other things for a while and keep nobody waiting.

@@ -19,7 +19,7 @@ from numba.extending import intrinsic
 _BYTE, _WORD = ir.IntType(8), ir.IntType(64)
 STRIDE = 16
 """Bytes looked at at once: what every x86-64 and ARM has registers for."""
-_QUOTE, _BACKSLASH, _SPACE = 34, 92, 32
+_QUOTE, _BACKSLASH, _SPACE, _LINE_FEED = 34, 92, 32, 10
 
 Emit = Callable[[Any, Any], Any]
 
@@ -81,21 +81,33 @@ def put_word(_typing: Any, raw: Any, at: Any, value: Any) -> Any:  # noqa: ARG00
     return types.void(raw, types.int64, types.uint64), write
 
 
+def _distance(builder: Any, found: Any) -> Any:
+    """How far it is to the first lane that is set; ``STRIDE`` where none is."""
+    mask = builder.zext(builder.bitcast(found, ir.IntType(STRIDE)), ir.IntType(32))
+    ended = builder.or_(mask, ir.Constant(ir.IntType(32), 1 << STRIDE))
+    return builder.zext(builder.cttz(ended, cgutils.true_bit), _WORD)
+
+
 @intrinsic  # type: ignore[untyped-decorator]
 def stops(_typing: Any, raw: Any, at: Any) -> Any:
     """How far it is to a quote, backslash or control character; ``STRIDE`` where none is in it."""
 
     def emit(builder: Any, place: Any) -> Any:
         read = _vector(builder, place)
-        found = builder.or_(
-            builder.icmp_unsigned("==", read, _all(_QUOTE)),
-            builder.or_(
-                builder.icmp_unsigned("==", read, _all(_BACKSLASH)),
-                builder.icmp_unsigned("<", read, _all(_SPACE)),
-            ),
-        )
-        mask = builder.zext(builder.bitcast(found, ir.IntType(STRIDE)), ir.IntType(32))
-        ended = builder.or_(mask, ir.Constant(ir.IntType(32), 1 << STRIDE))
-        return builder.zext(builder.cttz(ended, cgutils.true_bit), _WORD)
+        quoted = builder.icmp_unsigned("==", read, _all(_QUOTE))
+        escaped = builder.icmp_unsigned("==", read, _all(_BACKSLASH))
+        control = builder.icmp_unsigned("<", read, _all(_SPACE))
+        return _distance(builder, builder.or_(quoted, builder.or_(escaped, control)))
+
+    return _reading(types.int64, emit, raw, at)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def line_stops(_typing: Any, raw: Any, at: Any) -> Any:
+    """How far it is to a line feed; ``STRIDE`` where none is in it."""
+
+    def emit(builder: Any, place: Any) -> Any:
+        read = _vector(builder, place)
+        return _distance(builder, builder.icmp_unsigned("==", read, _all(_LINE_FEED)))
 
     return _reading(types.int64, emit, raw, at)

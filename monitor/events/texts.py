@@ -98,7 +98,7 @@ class Names:
         at, texts = numbers.view(np.uint32), self._texts
         if numbers.all():  # twice as fast from a column that has no null
             at, texts = at - 1, self._texts[1:]
-        self._pieces.append(texts.gather(pl.Series(at)))
+        self._pieces.append(texts[pl.Series(at)])
 
     def _number(self, raw: Bytes, places: Int64, lengths: Int32) -> Int32:
         """Numbers of the texts, as many of them as there is room for."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from monitor.compiled.lines import line_ends
 from monitor.source.base import Int64
 from monitor.source.records import Records
 
@@ -69,7 +70,7 @@ class Lines:
 
 
 _NONE = Lines.none()
-_NEWLINE, _RETURN, _SPACE = b"\n\r "
+_RETURN, _SPACE = b"\r "
 
 
 class LineReader:
@@ -101,7 +102,8 @@ class LineReader:
         ``final``: nothing will be appended, so that what stands behind the last ``\n`` is a line.
         """
         if not self._scanned and self._fill(limit):
-            ends = np.flatnonzero(np.frombuffer(self._buffer, np.uint8) == _NEWLINE)[:limit]
+            ends = np.empty(min(limit, len(self._buffer)), np.int64)
+            ends = ends[: line_ends(np.frombuffer(self._buffer, np.uint8), ends)]
             return self._emit(self._buffer, ends, int(ends[-1]) + 1)
         if self._scanned or len(self._buffer) > self._max_line:
             return self._pass_over(final=final)
