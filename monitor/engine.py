@@ -103,6 +103,8 @@ class Pace:
     """Ticks at multiples of it are judged even where nothing can change; None: none are."""
     slice_ticks: int = 100
     """Ticks with rows that are judged before anybody may ask the engine to stop."""
+    replay_at_once: int = 100_000
+    """Records that a replay reads before it judges: what a slice costs, it costs once for them."""
     live: bool = True
     """False: a replay. The wall clock refuses nothing and no partition is waited for in vain."""
 
@@ -163,6 +165,8 @@ class Engine:
         self.last: int | None = None
         """Judge no tick after this one; None: as far as the records go."""
         self._inputs: deque[Input] = deque()
+        self._unjudged = 0
+        """Records of a replay that were read since ticks were judged."""
         self._judged_at_s = clock.monotonic_s()
         """When ticks were judged last, or people's orders were looked for without one."""
         self._begun: list[Floor] = []
@@ -178,7 +182,10 @@ class Engine:
     # --- the path -------------------------------------------------------------------------------
 
     def step(self) -> int:
-        """Poll once and judge every tick that has become due; returns the records read."""
+        """Poll once and judge every tick that has become due; returns the records read.
+
+        In a replay, where nobody waits, ticks are judged once many records have been read.
+        """
         fetched = self.source.poll(
             self.pace.max_poll_records, self.pace.poll_timeout_s, self._too_far_ahead()
         )
@@ -193,6 +200,10 @@ class Engine:
             now_s=self.clock.monotonic_s(),
             promised=self.promised,
         )
+        self._unjudged += read
+        if not self.pace.live and read and self._unjudged < self.pace.replay_at_once:
+            return read
+        self._unjudged = 0
         until = watermark - watermark % self.pace.tick_ms
         self._judge_until(until if self.last is None else min(until, self.last))
         self._work_ahead(watermark)
