@@ -11,25 +11,57 @@ from monitor.compiled import compiled
 
 
 @compiled
+def number_groups(chosen: Any, group: Any, number: Any) -> int:
+    """Give each group that has a chosen row its number, from 1 on, ascending; returns how many.
+
+    ``number``: by group, zeros; 0 is left where there is no row.
+    """
+    for row in range(len(chosen)):
+        if chosen[row]:
+            number[group[row]] = 1
+    return given(number)
+
+
+@compiled
+def number_keys(keys: Any, number: Any) -> int:
+    """As :func:`number_groups`; all rows are chosen."""
+    for row in range(len(keys)):
+        number[keys[row]] = 1
+    return given(number)
+
+
+@compiled
+def given(number: Any) -> int:
+    """Numbers from 1 on in place of ones; returns the last."""
+    count = 0
+    for place in range(len(number)):
+        if number[place]:
+            count += 1
+            number[place] = count
+    return count
+
+
+@compiled
 def add_up(
-    chosen: Any, group: Any, added: Any, most: Any, sums: Any, tops: Any, first: Any
+    chosen: Any, group: Any, number: Any, added: Any, most: Any, sums: Any, tops: Any, first: Any
 ) -> None:
     """Add up the chosen rows of each group.
 
     Args:
         chosen: by row, whether it counts.
         group: by row, the group it belongs to.
+        number: by group, as :func:`number_groups` gave it.
         added: by figure, then row: what is summed.
         most: likewise, of what the greatest is kept.
-        sums: zeros, shape (groups, at least 1 + figures summed); the first counts rows.
-        tops: shape (groups, figures), filled with what is less than any.
-        first: by group, the first of its rows; untouched where there is none.
+        sums: zeros, shape (groups numbered, at least 1 + figures summed); the first counts rows.
+        tops: shape (groups numbered, figures), filled with what is less than any.
+        first: by group numbered, the first of its rows.
     """
     figures, greatest = len(added), len(most)
     for row in range(len(chosen)):
         if not chosen[row]:
             continue
-        place = group[row]
+        place = number[group[row]] - 1
         if sums[place, 0] == 0:
             first[place] = row
         sums[place, 0] += 1
@@ -37,3 +69,19 @@ def add_up(
             sums[place, 1 + figure] += added[figure, row]
         for figure in range(greatest):
             tops[place, figure] = max(tops[place, figure], most[figure, row])
+
+
+@compiled
+def add_by_key(keys: Any, number: Any, values: Any, own: Any, sums: Any) -> None:
+    """Add up the rows of ``values`` of each key.
+
+    Args:
+        number: by key, as :func:`number_keys` gave it.
+        own: by number, its key.
+        sums: zeros, shape (numbers, columns).
+    """
+    for row in range(len(keys)):
+        place = number[keys[row]] - 1
+        own[place] = keys[row]
+        for column in range(values.shape[1]):
+            sums[place, column] += values[row, column]

@@ -9,19 +9,15 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from monitor.compiled.groups import add_up
+from monitor.compiled.groups import add_up, number_groups
 from monitor.indicators.formula import ENTITY_OF, Counter, Rows
 from monitor.indicators.frame import Frame
 from monitor.indicators.loaded import Groups, LocalKeys, PairLoad, ScopeLoad, StateLoad
 from monitor.indicators.plan import Layout
-from monitor.windows.arrays import Bool, Int64, column
+from monitor.windows.arrays import SPREAD_LEAST, SPREAD_MAX, Bool, Int64, column
 from monitor.windows.extremes import NONE
 
 _PACKED_MAX = 2**62
-_SPREAD_MAX = 16
-_SPREAD_LEAST = 2**12
-"""A table with a place for each group that there could be may have so many for each row, and so
-many whatever the rows; beyond that the groups are sorted."""
 
 
 def load_scope(frame: Frame, layout: Layout) -> ScopeLoad:
@@ -51,19 +47,19 @@ def _group(frame: Frame, layout: Layout, chosen: Bool, codes: Int64) -> Groups:
     # A row is older than its tick by at most the lateness, so this stays small.
     lag = frame.tick_of_row // layout.grain_ms - frame.times // layout.grain_ms
     group = _pack(_pack(frame.tick_index, np.where(chosen, codes, 0)), lag)
-    groups = int(group.max()) + 1
-    if groups > _SPREAD_MAX * len(group) + _SPREAD_LEAST:
+    spread = int(group.max()) + 1
+    if spread > SPREAD_MAX * len(group) + SPREAD_LEAST:
         names, group = np.unique(group, return_inverse=True)
-        groups = len(names)
+        spread = len(names)
+    number = np.zeros(spread, dtype=np.int32)
+    groups = number_groups(chosen, group, number)
     sums = np.zeros((groups, layout.columns), dtype=np.int64)
     tops = np.full((groups, len(layout.extreme)), NONE, dtype=np.int64)
-    first = np.zeros(groups, dtype=np.int64)
+    row = np.zeros(groups, dtype=np.int64)
     added, most = frame.table(layout.additive), frame.table(layout.extreme)
-    add_up(chosen, group, added, most, sums, tops, first)
-    there = np.flatnonzero(sums[:, 0])
-    row = first[there]
+    add_up(chosen, group, number, added, most, sums, tops, row)
     grain = frame.times[row] - frame.times[row] % layout.grain_ms
-    found = {"code": codes[row], "grain": grain, "values": sums[there], "extremes": tops[there]}
+    found = {"code": codes[row], "grain": grain, "values": sums, "extremes": tops}
     return Groups.of(frame.tick_of_row[row], found)
 
 

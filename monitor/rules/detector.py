@@ -117,24 +117,17 @@ class Bank:
     def feed(self, tick: int, ids: Int64, hits: Int64, of: Int64) -> None:
         """Take in one group for each of ``ids`` (ascending): ``hits`` among ``of`` new events.
 
-        Once a tick for each key, in ascending ticks; groups without events are left out.
+        Once a tick for each key, in ascending ticks; of groups without events nothing is taken.
         """
-        some = of > 0
-        if np.count_nonzero(some) < len(some):
-            ids, hits, of = ids[some], hits[some], of[some]
         if not len(ids):
             return
         self.grow(int(ids[-1]) + 1)
-        small = of < _LISTED
-        for listed, table in ((True, self._table), (False, None)):
-            mine = small == listed
-            if not mine.any():
-                continue
-            key, hit, miss = ids[mine], hits[mine], (of - hits)[mine]
-            cells = hit * _LISTED + miss if listed else np.arange(len(key))
-            ratios = self._ratios(hit, miss) if table is None else table
-            state = self.m, self.last, self.over, self._needed
-            loops.feed(*state, ratios, cells, key, (tick, *self._times), SCORE_MAX)
+        state, times = (self.m, self.last, self.over, self._needed), (tick, *self._times)
+        if loops.feed_listed(*state, self._table, _LISTED, ids, hits, of, times, SCORE_MAX):
+            large = of >= _LISTED
+            ids, hits, of = ids[large], hits[large], of[large]
+            ratios, cells = self._ratios(hits, of - hits), np.arange(len(ids))
+            loops.feed(*state, ratios, cells, ids, times, SCORE_MAX)
 
     def score(self, ids: Int64, column: int) -> Float64:
         """The mean of M of one detector for each of ``ids`` (ascending)."""

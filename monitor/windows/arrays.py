@@ -11,9 +11,15 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from monitor.compiled.groups import add_by_key, number_keys
+
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 _Scalar = TypeVar("_Scalar", bound=np.generic)
+
+SPREAD_MAX, SPREAD_LEAST = 16, 2**12
+"""A table with a place for each key that there could be may have so many for each row, and so many
+whatever the rows; beyond that the keys are sorted."""
 
 Combine = Literal["add", "maximum"]
 """How two values of one key become one."""
@@ -40,7 +46,7 @@ def reduce_by_key(keys: Int64, values: Int64, combine: Combine) -> tuple[Int64, 
     """Rows of equal key made one.
 
     Args:
-        keys: shape ``(n,)``, any order.
+        keys: shape ``(n,)``, any order, none negative.
         values: shape ``(n, columns)``.
         combine: sum or maximum of each column.
 
@@ -48,6 +54,9 @@ def reduce_by_key(keys: Int64, values: Int64, combine: Combine) -> tuple[Int64, 
         Ascending distinct keys, shape ``(k,)``, and their values, shape ``(k, columns)``.
     """
     if len(keys) > 1 and not bool(np.all(keys[1:] > keys[:-1])):
+        spread = int(keys.max()) + 1
+        if combine == "add" and spread <= SPREAD_MAX * len(keys) + SPREAD_LEAST:
+            return _added(keys, values, spread)
         order = np.argsort(keys, kind="stable")
         keys = keys[order]
         first = np.empty(len(keys), dtype=np.bool_)
@@ -58,6 +67,15 @@ def reduce_by_key(keys: Int64, values: Int64, combine: Combine) -> tuple[Int64, 
         # take: rows of a matrix by index cost four times as much.
         return keys[starts], ufunc.reduceat(values.take(order, axis=0), starts, axis=0)
     return keys, values
+
+
+def _added(keys: Int64, values: Int64, spread: int) -> tuple[Int64, Int64]:
+    """Sums by key without sorting; no key is negative, all are below ``spread``."""
+    number = np.zeros(spread, dtype=np.int32)
+    count = number_keys(keys, number)
+    own, sums = np.empty(count, dtype=np.int64), np.zeros((count, values.shape[1]), dtype=np.int64)
+    add_by_key(keys, number, np.ascontiguousarray(values), own, sums)
+    return own, sums
 
 
 def unique_of(parts: list[Int64]) -> Int64:
