@@ -103,7 +103,7 @@ class Pace:
     """Ticks at multiples of it are judged even where nothing can change; None: none are."""
     slice_ticks: int = 100
     """Ticks with rows that are judged before anybody may ask the engine to stop."""
-    replay_at_once: int = 100_000
+    replay_at_once: int = 60_000
     """Records that a replay reads before it judges: what a slice costs, it costs once for them."""
     live: bool = True
     """False: a replay. The wall clock refuses nothing and no partition is waited for in vain."""

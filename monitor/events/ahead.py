@@ -23,7 +23,7 @@ from monitor.source.base import Fetched, Partition, Source, Standing
 
 log = structlog.get_logger(__name__)
 
-ROWS_MAX = 120_000
+ROWS_MAX = 200_000
 """Records read ahead, give or take a poll: six polls of a busy topic."""
 SLOW_S = 1.0
 """A poll that takes so much longer than it may is not waited for."""
