@@ -20,7 +20,7 @@ from bench.job import START_MS, Job, write_events, write_pack
 from monitor.clock import SystemClock
 from monitor.engine import Engine
 from monitor.events.ahead import ReadAhead
-from monitor.replay import replay_engine
+from monitor.replay import AT_ONCE, replay_engine
 from monitor.simulate.pacing import to_file
 from monitor.simulate.simulation import simulate
 from monitor.site import Site, load_site
@@ -201,7 +201,7 @@ def replay(
         source = reading = ReadAhead(source, clock)
         reading.decoder = lambda: engine.judges.decoder
     decisions: list[object] = []
-    engine = replay_engine(site, source, decisions.append)
+    engine = replay_engine(site, source, decisions.append, at_once=AT_ONCE)
     if watch is not None:
         watch.put_on(engine)
     source.start({}, None)

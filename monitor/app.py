@@ -7,7 +7,6 @@ it ``monitor.running``; which class a setting means is ``monitor.assembly``.
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -48,10 +47,6 @@ from monitor.windows.watermark import Watermarks
 
 log = structlog.get_logger(__name__)
 
-SWITCH_S = 0.0005
-"""After so long in Python a thread hands on the interpreter. The engine lets it go at each compiled
-call, and by default would wait 5 ms for it each time that a page is being written (ADR 7)."""
-
 
 class Daemon:
     """One running daemon; :meth:`run` from start to stop."""
@@ -91,7 +86,6 @@ class Daemon:
             UsageError: an address or a token is not to be had.
         """
         config = self.site.config
-        sys.setswitchinterval(SWITCH_S)
         exporter: ExporterServer | None = None
         if config.exporter.enabled:
             exporter = ExporterServer(self.board, config.exporter, self._clock, self._environ)

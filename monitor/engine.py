@@ -103,7 +103,7 @@ class Pace:
     """Ticks at multiples of it are judged even where nothing can change; None: none are."""
     slice_ticks: int = 100
     """Ticks with rows that are judged before anybody may ask the engine to stop."""
-    replay_at_once: int = 60_000
+    at_once: int = 1
     """Records that a replay reads before it judges: what a slice costs, it costs once for them."""
     live: bool = True
     """False: a replay. The wall clock refuses nothing and no partition is waited for in vain."""
@@ -184,7 +184,7 @@ class Engine:
     def step(self) -> int:
         """Poll once and judge every tick that has become due; returns the records read.
 
-        In a replay, where nobody waits, ticks are judged once many records have been read.
+        In a replay, where nobody waits, ticks are judged once ``Pace.at_once`` records are read.
         """
         fetched = self.source.poll(
             self.pace.max_poll_records, self.pace.poll_timeout_s, self._too_far_ahead()
@@ -201,7 +201,7 @@ class Engine:
             promised=self.promised,
         )
         self._unjudged += read
-        if not self.pace.live and read and self._unjudged < self.pace.replay_at_once:
+        if not self.pace.live and read and self._unjudged < self.pace.at_once:
             return read
         self._unjudged = 0
         until = watermark - watermark % self.pace.tick_ms

@@ -31,7 +31,7 @@ from monitor.recorder import (
     journaled_inputs,
     journaled_refusals,
 )
-from monitor.replay import Past, indicator_lines, replay_engine
+from monitor.replay import AT_ONCE, Past, indicator_lines, replay_engine
 from monitor.site import Site, load_site
 from monitor.source.base import Source
 from monitor.source.bounded import BoundedSource
@@ -119,7 +119,9 @@ def replay(
     as_json = output == "json" or (output is None and not sys.stdout.isatty())
     printer = _json_printer if as_json else _table_printer()
     past = None if journal is None else _past(site, journal)
-    engine = replay_engine(site, source, printer, past=past, report_every_ms=indicators_every)
+    engine = replay_engine(
+        site, source, printer, past=past, report_every_ms=indicators_every, at_once=AT_ONCE
+    )
     reported = [NEVER]
 
     def report() -> None:

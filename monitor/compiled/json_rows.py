@@ -25,7 +25,7 @@ from monitor.compiled.json_text import (
     token_end,
     unescape,
 )
-from monitor.compiled.memory import byte
+from monitor.compiled.memory import byte, word
 
 TEXT: Final = 0
 KEY: Final = 1
@@ -59,6 +59,10 @@ _ENDLESS = 300
 """A number of so many digits may be beyond a double."""
 _POWERS = 10.0 ** np.arange(_DIGITS_MAX + 1)
 _SEEN_KEYS = 64
+_FOUR_BYTES = np.uint64(0xFFFFFFFF)
+_TRUE_WORD, _NULL_WORD, _FALS_WORD = (
+    np.uint64(int.from_bytes(each, "little")) for each in (b"true", b"null", b"fals")
+)
 
 
 @compiled
@@ -163,11 +167,12 @@ def value_at(raw: Any, at: int, depth: int, stack: Any) -> Any:
 @compiled
 def literal_at(raw: Any, at: int) -> Any:
     """``true``, ``false`` or ``null``: its kind and where it ends, -1 for something else."""
-    if byte(raw, at) == 116 and byte(raw, at + 1) == 114 and byte(raw, at + 2) == 117 and byte(raw, at + 3) == 101:
+    four = word(raw, at) & _FOUR_BYTES
+    if four == _TRUE_WORD:
         return _TRUE, at + 4
-    if byte(raw, at) == 110 and byte(raw, at + 1) == 117 and byte(raw, at + 2) == 108 and byte(raw, at + 3) == 108:
+    if four == _NULL_WORD:
         return _NULL, at + 4
-    if byte(raw, at) == 102 and byte(raw, at + 1) == 97 and byte(raw, at + 2) == 108 and byte(raw, at + 3) == 115:
+    if four == _FALS_WORD:
         return _FALSE, at + 5 if byte(raw, at + 4) == 101 else -1
     return _ABSENT, -1
 
@@ -200,7 +205,8 @@ def escape_size(raw: Any, at: int) -> int:
             digit = byte(raw, at + offset)
             if not (_ZERO <= digit <= _NINE or 65 <= digit <= 70 or 97 <= digit <= 102):
                 return 0
-        is_surrogate = (byte(raw, at + 2) == 100 or byte(raw, at + 2) == 68) and byte(raw, at + 3) >= 56
+        first, second = byte(raw, at + 2), byte(raw, at + 3)
+        is_surrogate = (first == 100 or first == 68) and second >= 56
         return 0 if is_surrogate else 6
     if kind == 34 or kind == 92 or kind == 47:
         return 2
@@ -242,7 +248,8 @@ def number_at(raw: Any, at: int) -> Any:
         fraction = at - start
         if fraction == 0:
             return _ABSENT, -1, 0, 0
-    if byte(raw, at) == 101 or byte(raw, at) == 69 or _ZERO <= byte(raw, at) <= _NINE or whole + fraction >= _ENDLESS:
+    after = byte(raw, at)
+    if after == 101 or after == 69 or _ZERO <= after <= _NINE or whole + fraction >= _ENDLESS:
         return _ABSENT, -1, 0, 0
     if whole + fraction > _DIGITS_MAX:
         fraction = _ENDLESS

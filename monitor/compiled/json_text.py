@@ -134,9 +134,9 @@ def rfc3339_ms(raw: Any, at: int, length: int) -> int:
 
     Fractions of up to nine digits are cut to milliseconds. No leap seconds.
     """
-    if length < 20 or byte(raw, at + 4) != 45 or byte(raw, at + 7) != 45 or (byte(raw, at + 10) | 32) != 116:
+    if length < 20 or byte(raw, at + 4) != 45 or byte(raw, at + 7) != 45:
         return -1
-    if byte(raw, at + 13) != 58 or byte(raw, at + 16) != 58:
+    if (byte(raw, at + 10) | 32) != 116 or byte(raw, at + 13) != 58 or byte(raw, at + 16) != 58:
         return -1
     year = two_digits(raw, at) * 100 + two_digits(raw, at + 2)
     month, day = two_digits(raw, at + 5), two_digits(raw, at + 8)

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from monitor.compiled import compiled
+from monitor.compiled.memory import byte
 
 OFFSETS, TIMESTAMPS, STARTS, ENDS = 0, 1, 2, 3
 """Rows of what :func:`find_records` finds. A null value ends one before its start."""
@@ -27,11 +28,11 @@ def varint(raw: Any, at: int, end: int) -> Any:
     """A zigzag varint of at most 64 bits and where it ends; ends at -1 when it is none."""
     value, shift = _U(0), _U(0)
     while at < end:
-        byte = _U(raw[at])
+        part = _U(byte(raw, at))
         at += 1
-        value |= (byte & _U(127)) << shift
-        if byte < _U(128):
-            if shift == _U(63) and byte > _U(1):
+        value |= (part & _U(127)) << shift
+        if part < _U(128):
+            if shift == _U(63) and part > _U(1):
                 return 0, -1
             return np.int64(value >> _U(1)) ^ -np.int64(value & _U(1)), at
         shift += _U(7)
@@ -81,7 +82,7 @@ def find_records(raw: Any, at: int, base_offset: int, base_timestamp: int, found
             return -1
         total += length
         end = at + length
-        if raw[at] >= 128:  # attributes; kafka-python would take them for more than a byte
+        if byte(raw, at) >= 128:  # attributes; kafka-python would take them for more than a byte
             return -1
         age, at = varint(raw, at + 1, end)
         if at < 0:

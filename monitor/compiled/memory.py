@@ -9,7 +9,7 @@ x86-64 and ARM, the lowest first.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from llvmlite import ir
 from numba import types
@@ -22,6 +22,11 @@ STRIDE = 16
 _QUOTE, _BACKSLASH, _SPACE, _LINE_FEED = 34, 92, 32, 10
 
 Emit = Callable[[Any, Any], Any]
+
+
+def instruction(typed: Callable[..., Any]) -> Callable[..., Any]:
+    """What a compiled function may call; ``typed`` gets the types of the arguments first."""
+    return cast("Callable[..., Any]", intrinsic(typed))
 
 
 def _place(context: Any, builder: Any, raw_type: Any, arguments: Any) -> Any:
@@ -52,13 +57,13 @@ def _all(value: int) -> Any:
     return ir.Constant(ir.VectorType(_BYTE, STRIDE), [value] * STRIDE)
 
 
-@intrinsic  # type: ignore[untyped-decorator]  # numba declares no types
+@instruction
 def byte(_typing: Any, raw: Any, at: Any) -> Any:
     """``raw[at]``, ``at`` never negative."""
     return _reading(types.uint8, lambda builder, place: builder.load(place), raw, at)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def word(_typing: Any, raw: Any, at: Any) -> Any:
     """Eight bytes as one number, the first the lowest; they must be there."""
 
@@ -69,7 +74,7 @@ def word(_typing: Any, raw: Any, at: Any) -> Any:
     return _reading(types.uint64, emit, raw, at)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def put_word(_typing: Any, raw: Any, at: Any, value: Any) -> Any:  # noqa: ARG001 - numba looks
     """Write what :func:`word` reads."""
 
@@ -88,7 +93,7 @@ def _distance(builder: Any, found: Any) -> Any:
     return builder.zext(builder.cttz(ended, cgutils.true_bit), _WORD)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def stops(_typing: Any, raw: Any, at: Any) -> Any:
     """How far it is to a quote, backslash or control character; ``STRIDE`` where none is in it."""
 
@@ -102,7 +107,7 @@ def stops(_typing: Any, raw: Any, at: Any) -> Any:
     return _reading(types.int64, emit, raw, at)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def line_stops(_typing: Any, raw: Any, at: Any) -> Any:
     """How far it is to a line feed; ``STRIDE`` where none is in it."""
 

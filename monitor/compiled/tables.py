@@ -75,7 +75,7 @@ def place_again(slots: Any, known: Any, sizes: Any, arena: Any, first: int, last
 def pack(raw: Any, places: Any, lengths: Any, packed: Any, to: int) -> int:
     """Copy texts side by side, the first to ``to``; returns where the last one ends.
 
-    Eight bytes at a time: so many more than the texts have must be there, in ``raw`` and ``packed``.
+    Eight bytes at a time: so many must be there after the texts, in ``raw`` and in ``packed``.
     """
     for row in range(len(places)):
         at = places[row]

@@ -7,6 +7,7 @@ wait here. Decoding and most of reading let go of the interpreter's lock.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -25,6 +26,10 @@ log = structlog.get_logger(__name__)
 
 ROWS_MAX = 200_000
 """Records read ahead, give or take a poll: six polls of a busy topic."""
+SWITCH_S = 0.0005
+"""After so long in Python a thread hands on the interpreter. The engine lets it go at each compiled
+call, and by default would wait 5 ms for it each time that a batch is decoded or a page is written
+(ADR 7)."""
 SLOW_S = 1.0
 """A poll that takes so much longer than it may is not waited for."""
 STUCK_S = 60.0
@@ -93,6 +98,7 @@ class ReadAhead:
     def start(self, positions: Mapping[Partition, int], since_ms: int | None) -> None:
         """See :class:`monitor.source.base.Source`."""
         self._stop()
+        sys.setswitchinterval(SWITCH_S)
         self._waiting.clear()
         self._inner.start(positions, since_ms)
         self._standings, self._is_sure = self._inner.standings(), True

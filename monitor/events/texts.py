@@ -146,10 +146,7 @@ class Texts:
 
     def __init__(self) -> None:
         self._lengths: list[Int32] = []
-        self._begin(_PACKED_AT_FIRST)
-
-    def _begin(self, size: int) -> None:
-        self._packed = np.empty(size, np.uint8)
+        self._packed = np.empty(_PACKED_AT_FIRST, np.uint8)
         self._used = 0
 
     def add(self, raw: Bytes, places: Int64, lengths: Int32) -> None:
@@ -163,9 +160,9 @@ class Texts:
     def take(self) -> pl.Series:
         """See :class:`TextColumn`."""
         lengths = np.concatenate(self._lengths) if self._lengths else np.zeros(0, np.int32)
-        packed, rows = self._packed[: self._used], len(lengths)
-        self._lengths = []
-        self._begin(len(self._packed))  # the column may look into what there was
+        # The column looks into it for as long as it lives.
+        packed, rows = self._packed[: self._used].copy(), len(lengths)
+        self._lengths, self._used = [], 0
         if not rows or lengths.max() < 0:
             return _nothing(rows)
         ends = np.zeros(rows + 1, np.int64)

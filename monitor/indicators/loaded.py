@@ -15,7 +15,7 @@ import numpy as np
 from monitor.indicators.frame import Frame
 from monitor.indicators.plan import By
 from monitor.keys import OVERFLOW, KeyTable
-from monitor.windows.arrays import Bool, Int64, column
+from monitor.windows.arrays import Bool, Int64, column, distinct_of
 from monitor.windows.distinct import DistinctPairs, PairRows
 from monitor.windows.rows import TickRows
 
@@ -40,8 +40,8 @@ class Groups:
     @classmethod
     def of(cls, ticks: Int64, columns: dict[str, Any]) -> Groups:
         """Mark the ticks of columns that are sorted by them."""
-        distinct, firsts = np.unique(ticks, return_index=True)
-        return cls(distinct.tolist(), [*firsts.tolist(), len(ticks)], columns)
+        firsts = np.flatnonzero(np.append(True, ticks[1:] != ticks[:-1]))
+        return cls(ticks[firsts].tolist(), [*firsts.tolist(), len(ticks)], columns)
 
     @property
     def next_tick(self) -> int | None:
@@ -76,7 +76,8 @@ class LocalKeys:
 
     def keep(self, codes: list[Int64]) -> None:
         """Be ready for all of ``codes``; the rows themselves are let go."""
-        self._known = np.unique(np.concatenate([column([-1]), *codes]))[1:]
+        whole = np.concatenate([column([]), *codes])
+        self._known = distinct_of(whole[whole >= 0])
         self._ids = np.full(len(self._known), _UNKNOWN, dtype=np.int64)
         self.of_row = column([])
 

@@ -78,6 +78,16 @@ def _added(keys: Int64, values: Int64, spread: int) -> tuple[Int64, Int64]:
     return own, sums
 
 
+def distinct_of(keys: Int64) -> Int64:
+    """Ascending distinct ``keys``, of which none is negative."""
+    spread = int(keys.max(initial=0)) + 1
+    if spread > SPREAD_MAX * len(keys) + SPREAD_LEAST:
+        return np.unique(keys)
+    there = np.zeros(spread, dtype=np.bool_)
+    there[keys] = True
+    return np.flatnonzero(there)
+
+
 def unique_of(parts: list[Int64]) -> Int64:
     """Ascending distinct ids of all ``parts``, of which there is at least one.
 

@@ -188,6 +188,7 @@ def interpreted() -> Any:
     source = inspect.getsource(kafka_batch).replace("@compiled\n", "")
     names: dict[str, Any] = {}
     exec(compile(source, kafka_batch.__file__, "exec"), names)  # noqa: S102 - our own module
+    names["byte"] = lambda raw, at: raw[at]
     return names["find_records"]
 
 
