@@ -18,9 +18,9 @@ from typing import Any
 from bench.duck import Figures, run_duckdb
 from bench.job import START_MS, Job, write_events, write_pack
 from monitor.clock import SystemClock
-from monitor.engine import Engine
+from monitor.engine import AT_ONCE, Engine
 from monitor.events.ahead import ReadAhead
-from monitor.replay import AT_ONCE, replay_engine
+from monitor.replay import replay_engine
 from monitor.simulate.pacing import to_file
 from monitor.simulate.simulation import simulate
 from monitor.site import Site, load_site

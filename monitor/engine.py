@@ -44,6 +44,11 @@ from monitor.windows.watermark import NEVER, Floor, Watermarks
 
 log = structlog.get_logger(__name__)
 
+AT_ONCE = 60_000
+"""What a slice of ticks costs, it costs once for so many records: twice as fast as batch by batch
+where event time is sparse."""
+MANY_RECORDS, READS_ON_S = 1_000, 0.25
+"""A poll of so many: more are there. For so long, in a daemon that catches up, they are read on."""
 PLACES_LOOKED_AT = 5_000
 """Rows of a load in which agents are looked for, with where they belong: it is for people."""
 
@@ -103,8 +108,8 @@ class Pace:
     """Ticks at multiples of it are judged even where nothing can change; None: none are."""
     slice_ticks: int = 100
     """Ticks with rows that are judged before anybody may ask the engine to stop."""
-    at_once: int = 1
-    """Records that a replay reads before it judges: what a slice costs, it costs once for them."""
+    at_once: int = AT_ONCE
+    """Records that are read before ticks are judged, where nobody waits."""
     live: bool = True
     """False: a replay. The wall clock refuses nothing and no partition is waited for in vain."""
 
@@ -166,7 +171,7 @@ class Engine:
         """Judge no tick after this one; None: as far as the records go."""
         self._inputs: deque[Input] = deque()
         self._unjudged = 0
-        """Records of a replay that were read since ticks were judged."""
+        """Records that were read since ticks were judged."""
         self._judged_at_s = clock.monotonic_s()
         """When ticks were judged last, or people's orders were looked for without one."""
         self._begun: list[Floor] = []
@@ -184,7 +189,7 @@ class Engine:
     def step(self) -> int:
         """Poll once and judge every tick that has become due; returns the records read.
 
-        In a replay, where nobody waits, ticks are judged once ``Pace.at_once`` records are read.
+        Where nobody waits, ticks are judged once ``Pace.at_once`` records are read.
         """
         fetched = self.source.poll(
             self.pace.max_poll_records, self.pace.poll_timeout_s, self._too_far_ahead()
@@ -201,7 +206,7 @@ class Engine:
             promised=self.promised,
         )
         self._unjudged += read
-        if not self.pace.live and read and self._unjudged < self.pace.at_once:
+        if self._reads_on(read):
             return read
         self._unjudged = 0
         until = watermark - watermark % self.pace.tick_ms
@@ -213,9 +218,9 @@ class Engine:
     def _work_ahead(self, watermark: int) -> None:
         """Do before the next tick is due what would keep it waiting, and decides nothing.
 
-        In a replay nobody waits, and rows are put in order once instead of in pieces.
+        Where nobody waits, rows are put in order once instead of in pieces.
         """
-        if self.pace.live:
+        if not self._nobody_waits():
             self.pending.settle(watermark, self.watermarks.partitions())
             self.dedup.make_room()
 
@@ -227,10 +232,21 @@ class Engine:
         """
         tick_ms = self.pace.tick_ms
         since_ms = (self.clock.monotonic_s() - self._judged_at_s) * 1000
-        behind_ms = self.clock.now_ms() - self.watermarks.engine
-        busy = self.pace.live and behind_ms < self.watermarks.settings.out_of_order_ms + 2 * tick_ms
         just, soon = tick_ms // 10, tick_ms * 6 // 10
-        return not busy or since_ms > 2 * tick_ms or just <= since_ms <= soon
+        return self._nobody_waits() or since_ms > 2 * tick_ms or just <= since_ms <= soon
+
+    def _nobody_waits(self) -> bool:
+        """In a replay, and where event time is far behind, a moment is nothing to anybody."""
+        settings, tick_ms = self.watermarks.settings, self.pace.tick_ms
+        behind_ms = self.clock.now_ms() - self.watermarks.engine
+        return not self.pace.live or behind_ms >= settings.out_of_order_ms + 2 * tick_ms
+
+    def _reads_on(self, read: int) -> bool:
+        """Whether to read more before ticks are judged; live, where more is there, and not long."""
+        if read == 0 or self._unjudged >= self.pace.at_once or not self._nobody_waits():
+            return False
+        since_s = self.clock.monotonic_s() - self._judged_at_s
+        return not self.pace.live or (read >= MANY_RECORDS and since_s < READS_ON_S)
 
     def attend(self) -> None:
         """Take people's orders although no tick is due: event time stands still, or is unknown.

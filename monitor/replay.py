@@ -29,10 +29,6 @@ from monitor.stats import Stats
 from monitor.windows.dedup import Dedup
 from monitor.windows.watermark import NEVER, Floor, Watermarks
 
-AT_ONCE = 60_000
-"""Records that a long replay reads before it judges; twice as fast as batch by batch where event
-time is sparse."""
-
 
 @dataclass(frozen=True, slots=True)
 class Past:
@@ -65,7 +61,8 @@ def replay_engine(
 
     Telephony's answers come from the journal where there is one; without it every command counts as
     applied at once. ``on_tick`` is called after each judged tick, and those at multiples of
-    ``report_every_ms`` (of the tick itself a multiple) are judged for certain.
+    ``report_every_ms`` (of the tick itself a multiple) are judged for certain. ``at_once`` as in
+    :class:`monitor.engine.Pace`; by default every batch is judged.
     """
     past = past or Past()
     config = site.config

@@ -22,7 +22,7 @@ from monitor.cli.options import ConfigOption, config_path
 from monitor.cli.output import lines, span, stamp, stamp_of
 from monitor.clock import SystemClock
 from monitor.decisions import Decision, iso
-from monitor.engine import Engine
+from monitor.engine import AT_ONCE, Engine
 from monitor.errors import UsageError
 from monitor.events.ahead import ReadAhead
 from monitor.recorder import (
@@ -31,7 +31,7 @@ from monitor.recorder import (
     journaled_inputs,
     journaled_refusals,
 )
-from monitor.replay import AT_ONCE, Past, indicator_lines, replay_engine
+from monitor.replay import Past, indicator_lines, replay_engine
 from monitor.site import Site, load_site
 from monitor.source.base import Source
 from monitor.source.bounded import BoundedSource

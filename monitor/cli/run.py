@@ -26,6 +26,7 @@ from monitor.cli.stream import silence
 from monitor.clock import Clock, SystemClock
 from monitor.decisions import Decision
 from monitor.site import Site, load_site
+from monitor.warm import warm
 
 REFRESH_S = 1.0
 LINE_EVERY_S = 5.0
@@ -98,6 +99,7 @@ def _work(daemon: Daemon, clock: Clock, *, table: bool) -> None:
 
     def engine() -> None:
         try:
+            warm()  # a moment now, rather than in the first tick that decides something
             daemon.run()
         except BaseException as error:  # noqa: BLE001 - handed over to the main thread
             failure.append(error)
