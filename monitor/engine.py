@@ -47,8 +47,8 @@ log = structlog.get_logger(__name__)
 AT_ONCE = 60_000
 """What a slice of ticks costs, it costs once for so many records: twice as fast as batch by batch
 where event time is sparse."""
-MANY_RECORDS, READS_ON_S = 1_000, 0.25
-"""A poll of so many: more are there. For so long, in a daemon that catches up, they are read on."""
+READS_ON_S = 0.25
+"""For so long a daemon that catches up reads on before it judges."""
 PLACES_LOOKED_AT = 5_000
 """Rows of a load in which agents are looked for, with where they belong: it is for people."""
 
@@ -110,6 +110,8 @@ class Pace:
     """Ticks with rows that are judged before anybody may ask the engine to stop."""
     at_once: int = AT_ONCE
     """Records that are read before ticks are judged, where nobody waits."""
+    many_records: int = 1_000
+    """A poll that gives so many: there are more, and a daemon that catches up reads on."""
     live: bool = True
     """False: a replay. The wall clock refuses nothing and no partition is waited for in vain."""
 
@@ -243,10 +245,11 @@ class Engine:
 
     def _reads_on(self, read: int) -> bool:
         """Whether to read more before ticks are judged; live, where more is there, and not long."""
-        if read == 0 or self._unjudged >= self.pace.at_once or not self._nobody_waits():
+        most = min(self.pace.at_once, self.pace.max_pending_rows // 2)
+        if read == 0 or self._unjudged >= most or not self._nobody_waits():
             return False
         since_s = self.clock.monotonic_s() - self._judged_at_s
-        return not self.pace.live or (read >= MANY_RECORDS and since_s < READS_ON_S)
+        return not self.pace.live or (read >= self.pace.many_records and since_s < READS_ON_S)
 
     def attend(self) -> None:
         """Take people's orders although no tick is due: event time stands still, or is unknown.

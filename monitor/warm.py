@@ -16,8 +16,9 @@ from monitor.replay import replay_engine
 from monitor.site import load_site
 from monitor.source.base import Fetched, Partition
 from monitor.source.kafka_guard import fits
+from monitor.source.lines import LineReader, ReadAt
 from monitor.source.memory import MemorySource
-from monitor.source.records import Records
+from monitor.windows.arrays import reduce_by_key
 
 _LINES = 3_000
 """So many that tables of ids and names grow."""
@@ -36,16 +37,19 @@ def warm() -> None:
     source.start({}, None)
     engine = replay_engine(site, source, lambda _decision: None)
     engine.run_to_end()
+    reduce_by_key(np.array([1, 0, 1]), np.ones((3, 1), np.int64), "add")  # of ticks in a pane
     text = b"\n".join(lines)
-    ends = np.flatnonzero(np.frombuffer(text + b"\n", np.uint8) == ord("\n"))
-    starts = np.concatenate(([0], ends[:-1] + 1))
-    records = Records(text, starts, ends)
+    records = LineReader(_reader(text), 0, len(text)).take(_LINES, final=True).values
     offsets = np.arange(len(records))
     engine.judges.decoder.decode(
         Fetched(
             _PARTITION, offsets, offsets, append_time=False, values=records, next_position=_LINES
         )
     )
+
+
+def _reader(text: bytes) -> ReadAt:
+    return lambda at, size: text[at : at + size]
 
 
 def _line(number: int) -> bytes:

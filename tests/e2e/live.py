@@ -145,7 +145,12 @@ def live_engine(
         recorder=Recorder(durable, clock, rng),
         clock=clock,
         stats=Stats(),
-        pace=Pace(max_poll_records=rng.choice([3, 50, 10_000]), slice_ticks=rng.choice([1, 100])),
+        pace=Pace(
+            max_poll_records=rng.choice([3, 50, 10_000]),
+            slice_ticks=rng.choice([1, 100]),
+            at_once=rng.choice([1, 20, 10_000]),
+            many_records=rng.choice([1, 10]),
+        ),
     )
     positions: dict[Partition, int] = {}
     if checkpoints is not None and (state := checkpoints.load()) is not None:

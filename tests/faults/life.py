@@ -137,5 +137,10 @@ def _engine(
         recorder=recorder,
         clock=clock,
         stats=stats,
-        pace=Pace(tick_ms=config.time.tick, max_pending_rows=config.limits.pending_rows),
+        pace=Pace(
+            tick_ms=config.time.tick,
+            max_pending_rows=config.limits.pending_rows,
+            at_once=20,  # so that it reads on when it has fallen behind
+            many_records=3,
+        ),
     )

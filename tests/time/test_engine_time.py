@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from monitor.decisions import Command, ManualAction
-from monitor.engine import Engine, Pace
+from monitor.engine import READS_ON_S, Engine, Pace
 from monitor.errors import SourceUnavailable
 from monitor.replay import replay_engine
 from monitor.source.base import Fetched, Partition
@@ -247,3 +247,48 @@ def test_rows_that_wait_are_bounded_while_one_partition_keeps_the_others_waiting
     assert len(engine.pending) == 0
     assert engine.stats.events["call.ended", "accepted"] == 5_000
     assert engine.stats.late == 0
+
+
+class CatchingUp:
+    """A live engine over records of an hour ago, or less, polled two at a time."""
+
+    def __init__(self, ago_ms: int = HOUR, **pace: Any) -> None:
+        self.clock = SteppedClock(START_MS + ago_ms)
+        source = MemorySource([CALLS])
+        source.append(CALLS, [event(START_MS + index * 1_000) for index in range(60)])
+        self.engine = live_engine(SITE, source, Durable(), self.clock, random.Random(1))
+        self.engine.pace = Pace(max_poll_records=2, many_records=2, **pace)
+
+    def steps_until_judged(self) -> int:
+        """How many steps it takes until ticks are judged."""
+        before = self.engine.judged
+        for count in range(1, 31):
+            self.engine.step()
+            if self.engine.judged != before:
+                return count
+        raise AssertionError("nothing is judged")
+
+
+def test_a_daemon_that_catches_up_reads_on_before_it_judges() -> None:
+    late = CatchingUp(at_once=20)
+    assert late.steps_until_judged() == 10
+    assert late.steps_until_judged() == 10
+
+
+def test_nor_does_it_read_on_for_long() -> None:
+    late = CatchingUp(at_once=1_000)
+    late.clock.advance(round(READS_ON_S * 1_000))
+    assert late.steps_until_judged() <= 4, "out of order by a second, a tick of five"
+
+
+def test_nor_where_little_comes_or_many_rows_wait_already() -> None:
+    trickle = CatchingUp(at_once=1_000)
+    trickle.engine.pace = replace(trickle.engine.pace, many_records=3)
+    assert trickle.steps_until_judged() <= 4
+    full = CatchingUp(at_once=1_000, max_pending_rows=40)
+    assert full.steps_until_judged() == 10
+
+
+def test_where_somebody_waits_each_poll_is_judged() -> None:
+    punctual = CatchingUp(8_000, at_once=1_000)
+    assert punctual.steps_until_judged() <= 4

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from monitor.windows.arrays import Combine, column, grown, reduce_by_key
+from monitor.windows.arrays import Combine, column, distinct_of, grown, reduce_by_key
 from monitor.windows.panes import Panes, PaneTable, pane_rows
 
 parts = st.lists(
@@ -56,12 +56,21 @@ def test_a_pane_holds_one_row_a_key_however_rows_came(
     assert table.lookup(asked, -9).tolist() == found
 
 
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(-9, 9), st.integers(0, 1))), combines)
+keys_near_and_far = st.integers(0, 5) | st.integers(0, 2**40)
+figures = st.integers(-9, 9), st.integers(0, 1)
+
+
+@given(st.lists(st.tuples(keys_near_and_far, *figures)), combines)
 def test_reduce_by_key_is_a_fold(rows: list[tuple[int, int, int]], combine: Combine) -> None:
     keys, values = reduce_by_key(*columns(rows), combine)
     expected = folded(rows, combine)
     assert keys.tolist() == list(expected)
     assert [tuple(each) for each in values.tolist()] == list(expected.values())
+
+
+@given(st.lists(keys_near_and_far))
+def test_distinct_keys_ascend(keys: list[int]) -> None:
+    assert distinct_of(column(keys)).tolist() == sorted(set(keys))
 
 
 def test_panes_leave_oldest_first() -> None:
