@@ -52,16 +52,15 @@ class Point:
         return self.records / self.cpu_s
 
 
-def run(file: Path, pack: Path, *, watch: bool = False) -> Point:
-    """Replay ``file`` under ``pack`` in a new process on one thread.
+def run(file: Path, pack: Path, *, watch: bool = False, ahead: bool = False) -> Point:
+    """Replay ``file`` under ``pack`` in a new process, on one thread or reading ``ahead`` on two.
 
     Raises:
         subprocess.CalledProcessError: it failed; why is on stderr.
     """
     command = [sys.executable, "-m", "bench.point", str(file), str(pack)]
-    done = subprocess.run(
-        command + ["--watch"] * watch, stdout=subprocess.PIPE, text=True, check=True
-    )
+    command += ["--watch"] * watch + ["--ahead"] * ahead
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return Point(**json.loads(done.stdout))
 
 
@@ -71,12 +70,13 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("pack", type=Path)
     parser.add_argument("--watch", action="store_true", help="with a stop-watch at every stage")
+    parser.add_argument("--ahead", action="store_true", help="read and decode in a second thread")
     given = parser.parse_args()
     logs.configure(level="error")
     site = load_site(None, packs=[given.pack], text=CONFIG)
     before = _rss_mb()
     watch = StopWatch() if given.watch else None
-    done, engine = replay(site, given.file, watch)
+    done, engine = replay(site, given.file, watch, ahead=given.ahead)
     if watch is not None:
         watch.cpu_s[ENGINE] = done.cpu_s - sum(watch.cpu_s.values())
     accepted = sum(n for (_, what), n in engine.stats.events.items() if what == "accepted")

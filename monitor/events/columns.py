@@ -173,10 +173,19 @@ class ColumnDecoder:
 
     def decode(self, records: Sequence[bytes]) -> Read:
         """Read what is plainly good; one thread at a time."""
-        with self._turn:
-            return self._decode(records)
+        read = self.read(records)
+        plain = read.frame.filter(~pl.col(ROW).is_in(read.left)) if len(read.left) else read.frame
+        return read._replace(frame=plain)
 
-    def _decode(self, records: Sequence[bytes]) -> Read:
+    def read(self, records: Sequence[bytes]) -> Read:
+        """As :meth:`decode`, with a row for each record that is left, too, of which nothing counts.
+
+        Whoever has others to put in their places takes out all of them at once.
+        """
+        with self._turn:
+            return self._read_all(records)
+
+    def _read_all(self, records: Sequence[bytes]) -> Read:
         rows = len(records)
         found = [
             self._read(records[first : first + BLOCK]) for first in range(0, max(rows, 1), BLOCK)
@@ -196,9 +205,7 @@ class ColumnDecoder:
             else:
                 number = pl.Series(field.name, values[slot], nan_to_null=True)
                 columns.append(number.cast(polars_dtype(field.name)))
-        frame = pl.DataFrame(columns)
-        frame = frame.filter(~left) if left.any() else frame
-        return Read(frame, np.flatnonzero(left), any(spelled))
+        return Read(pl.DataFrame(columns), np.flatnonzero(left), any(spelled))
 
     def _read(self, records: Sequence[bytes]) -> _Found:
         """One block; its texts go where their columns are made."""

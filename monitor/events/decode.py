@@ -100,7 +100,7 @@ class Decoder:
         self, fetched: Fetched, records: Sequence[bytes], rows: Int64
     ) -> tuple[pl.DataFrame, list[Reject], bool]:
         """The frame with ``ROW``, the position in ``fetched``; the refused; odd spellings."""
-        frame, left, spelled = self._columns.decode(records)
+        frame, left, spelled = self._columns.read(records)
         if len(records) != len(fetched.values):
             frame = frame.with_columns(pl.Series(ROW, rows[frame[ROW].to_numpy()]))
         taken: list[tuple[object, ...]] = []
@@ -115,10 +115,19 @@ class Decoder:
                 )
             else:
                 taken.append((row, *verdict))
-        if taken:
+        if len(left):
             strict = pl.DataFrame(taken, schema=frame.schema, orient="row", strict=True)
-            frame = pl.concat([frame, strict]).sort(ROW)
-        return frame, rejects, spelled or bool(taken)
+            frame = _in_place_of(frame, left, self._phones.apply(strict))
+        return frame, rejects, spelled
+
+
+def _in_place_of(frame: pl.DataFrame, left: Int64, strict: pl.DataFrame) -> pl.DataFrame:
+    """The frame without the rows that were ``left``, and with these, in order of ``ROW``."""
+    kept = np.delete(np.arange(frame.height), left)
+    places = np.concatenate([kept, np.arange(strict.height) + frame.height])
+    whole = pl.concat([frame, strict], rechunk=True)
+    order = np.argsort(whole[ROW].to_numpy()[places], kind="stable")
+    return whole[pl.Series(places[order])]
 
 
 def _present(values: Sequence[bytes | None]) -> tuple[Sequence[bytes], Int64]:

@@ -16,6 +16,7 @@ import numpy as np
 from monitor.compiled import detectors as loops
 from monitor.rules.evidence import ALTERNATIVES, BREAK_MS, SCORE_MAX, alternatives
 from monitor.rules.ports import Float64, Int64
+from monitor.windows.arrays import roomy
 
 _LOG_MAX = 600.0
 _LISTED = 8
@@ -165,7 +166,7 @@ class Bank:
         have = len(self.m)
         if size <= have:
             return
-        size = max(size, 2 * have)
+        size = roomy(size, have)
         more, last = np.zeros((size, *self.m.shape[1:])), np.full(size, loops.NEVER)
         more[:have], last[:have] = self.m, self.last
         self.m, self.last = more, last

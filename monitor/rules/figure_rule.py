@@ -23,6 +23,7 @@ from monitor.rules.model import Rule
 from monitor.rules.ports import FigureSource, Int64
 from monitor.rules.scopes import Exceptions, NumberKeys
 from monitor.rules.walk import Sighting, Walker
+from monitor.windows.arrays import grown
 
 _NEVER_AGAIN = sys.maxsize
 HELD_ENDS_MS = 300_000
@@ -313,8 +314,7 @@ class FigureRule:
 
     def _grow(self, ids: Int64) -> None:
         if len(ids) and ids[-1] >= len(self._known):
-            more = max(int(ids[-1]) + 1, 2 * len(self._known)) - len(self._known)
-            self._known = np.concatenate([self._known, np.zeros(more, dtype=np.bool_)])
+            self._known = grown(self._known, int(ids[-1]) + 1)
 
 
 def _union(parts: list[Int64]) -> Int64:

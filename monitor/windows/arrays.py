@@ -21,6 +21,8 @@ SPREAD_MAX, SPREAD_LEAST = 16, 2**12
 """A table with a place for each key that there could be may have so many for each row, and so many
 whatever the rows; beyond that the keys are sorted."""
 
+ROOMY_MAX = 2**16
+
 Combine = Literal["add", "maximum"]
 """How two values of one key become one."""
 
@@ -30,14 +32,23 @@ def column(values: Any) -> Int64:
     return np.ascontiguousarray(values, dtype=np.int64)
 
 
-def grown(array: npt.NDArray[_Scalar], rows: int, fill: int = 0) -> npt.NDArray[_Scalar]:
-    """``array`` itself when it has ``rows`` rows, else a copy of at least twice the length.
+def roomy(rows: int, have: int) -> int:
+    """How long an array becomes that has ``have`` rows and needs ``rows``.
 
-    New rows hold ``fill``. Doubling keeps the cost of growing by one key constant on average.
+    By a share of what it has, so that growing by one key costs the same on average: twice as long
+    while it is small, then by a quarter, as rows that nobody uses are memory too.
+    """
+    return max(rows, 2 * have if have < ROOMY_MAX else have + have // 4)
+
+
+def grown(array: npt.NDArray[_Scalar], rows: int, fill: int = 0) -> npt.NDArray[_Scalar]:
+    """``array`` itself when it has ``rows`` rows, else a longer copy, see :func:`roomy`.
+
+    New rows hold ``fill``.
     """
     if len(array) >= rows:
         return array
-    larger = np.full((max(rows, 2 * len(array)), *array.shape[1:]), fill, dtype=array.dtype)
+    larger = np.full((roomy(rows, len(array)), *array.shape[1:]), fill, dtype=array.dtype)
     larger[: len(array)] = array
     return larger
 

@@ -21,6 +21,8 @@ Part = tuple[Int64, Int64]
 BUFFERED = 16
 """Ticks whose rows are put aside before they are sorted in together."""
 
+_NARROW = np.iinfo(np.int32)
+
 SETTLING = 2
 """Newest panes that still get most of their rows; older ones are made as small as they can be."""
 
@@ -50,16 +52,25 @@ class PaneTable:
 
     def total(self) -> Part:
         """The whole table: ascending distinct keys and their values. The table is not empty."""
+        return _wide(self._whole())
+
+    def _whole(self) -> Part:
+        """As :meth:`total`, maybe narrow."""
         if self._fresh or len(self._parts) > 1:
             self._parts = [self._merged([*self._parts, *self._fresh])]
             self._fresh = []
         return self._parts[0]
 
+    def settle(self) -> None:
+        """Be as small as can be, for hardly any rows are still to come."""
+        self._parts = [_narrow(self._whole())]
+
     def lookup(self, keys: Int64, missing: int) -> Int64:
         """Values of ascending ``keys``, shape ``(len(keys), columns)``; ``missing`` where none."""
-        own, values = self.total()
-        places = np.minimum(np.searchsorted(own, keys), len(own) - 1)
-        return np.where((own[places] == keys)[:, None], values[places], missing)
+        own, values = self._whole()
+        # Of the same type, or all of its own keys would be made another for each question.
+        places = np.minimum(np.searchsorted(own, keys.astype(own.dtype)), len(own) - 1)
+        return np.where((own[places] == keys)[:, None], values[places], np.int64(missing))
 
     def snapshot(self) -> list[Sealed]:
         """The table in parts; those that have not changed since the last snapshot are the same."""
@@ -80,7 +91,7 @@ class PaneTable:
         """
         for sealed in parts:
             content = sealed.content()
-            part = pane_rows(content, columns, missing)
+            part = _narrow(pane_rows(content, columns, missing))
             self._parts.append(part)
             if columns == list(range(content["values"].shape[1])):
                 self._sealed.append((part, sealed))
@@ -94,8 +105,9 @@ class PaneTable:
             parts[-2:] = [self._merged(parts[-2:])]
 
     def _merged(self, parts: Sequence[Part]) -> Part:
-        keys = np.concatenate([keys for keys, _ in parts])
-        return reduce_by_key(keys, np.concatenate([values for _, values in parts]), self._combine)
+        wide = [_wide(part) for part in parts]
+        keys = np.concatenate([keys for keys, _ in wide])
+        return reduce_by_key(keys, np.concatenate([values for _, values in wide]), self._combine)
 
 
 class Panes:
@@ -131,7 +143,7 @@ class Panes:
             table = self._tables[start] = PaneTable(self._combine)
             insort(self._starts, start)
             if len(self._starts) > SETTLING and start == self._starts[-1]:
-                self._tables[self._starts[-1 - SETTLING]].total()
+                self._tables[self._starts[-1 - SETTLING]].settle()
         table.add(keys, values)
 
     def pop_before(self, lo: int) -> Iterator[tuple[int, PaneTable]]:
@@ -167,6 +179,18 @@ class Panes:
 def snapshot_pane(start: int, table: PaneTable) -> dict[str, Any]:
     """One pane of a snapshot."""
     return {"start": start, "parts": table.snapshot()}
+
+
+def _narrow(part: Part) -> Part:
+    """The same in half the memory, where no value needs more; tables hold them by the million."""
+    keys, values = part
+    fits = values.size == 0 or (values.min() > _NARROW.min and values.max() <= _NARROW.max)
+    return (keys.astype(np.int32), values.astype(np.int32)) if fits else part
+
+
+def _wide(part: Part) -> Part:
+    keys, values = part
+    return column(keys), column(values)
 
 
 def _sealed(part: Part) -> Sealed:

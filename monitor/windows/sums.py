@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from monitor.windows.arrays import Bool, Int64, column, reduce_by_key, unique_of
+from monitor.windows.arrays import Bool, Int64, column, reduce_by_key, roomy, unique_of
 from monitor.windows.closing import Closing
 from monitor.windows.panes import Panes
 from monitor.windows.rows import TickRows
@@ -40,7 +40,7 @@ class SumTable:
         """Have room for ids below ``size``."""
         if size <= self._size and self.columns:
             return
-        larger = np.zeros((len(self.source), max(size, 2 * self._size)), dtype=np.int64)
+        larger = np.zeros((len(self.source), roomy(size, self._size)), dtype=np.int64)
         for old, new in zip(self.columns, larger, strict=False):
             new[: self._size] = old
         self.columns = list(larger)

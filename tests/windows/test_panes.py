@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from monitor.windows.arrays import Combine, column, distinct_of, grown, reduce_by_key
+from monitor.windows.arrays import (
+    ROOMY_MAX,
+    Combine,
+    column,
+    distinct_of,
+    grown,
+    reduce_by_key,
+    roomy,
+)
+from monitor.windows.extremes import NONE
 from monitor.windows.panes import Panes, PaneTable, pane_rows
 
 parts = st.lists(
@@ -98,11 +107,41 @@ def test_a_pane_keeps_no_hold_on_the_load_it_came_from() -> None:
     assert [table.total()[1].base is whole for table in held[:3]] == [False] * 3
 
 
+@pytest.mark.parametrize("large", [1, 2**31 - 1, 2**31, -(2**31), 2**62])
+def test_a_settled_pane_is_narrow_where_its_figures_are_and_says_the_same(large: int) -> None:
+    """Later rows join it, and a snapshot of it is one of the same figures."""
+    table = PaneTable("add")
+    table.add(column([5, 2, 5]), column([[1, large], [2, 0], [3, 0]]))
+    table.settle()
+    (part,) = table.snapshot()
+    narrow = part.content()["values"].dtype == np.int32
+    assert narrow == (-(2**31) < large < 2**31)
+    for each in (table, restored(table)):
+        keys, values = each.total()
+        assert {keys.dtype.name, values.dtype.name} == {"int64"}
+        assert (keys.tolist(), values.tolist()) == ([2, 5], [[2, 0], [4, large]])
+        assert each.lookup(column([2, 3]), NONE).tolist() == [[2, 0], [NONE, NONE]]
+        each.add(column([2]), column([[2**40, 1]]))
+        assert each.total()[1].tolist() == [[2**40 + 2, 1], [4, large]]
+
+
+def restored(table: PaneTable) -> PaneTable:
+    again = PaneTable("add")
+    again.restore(table.snapshot(), [0, 1], 0)
+    return again
+
+
 def test_stored_columns_are_put_in_their_new_places() -> None:
     pane = {"keys": [3, 5], "values": [[1, 2], [3, 4]]}
     keys, values = pane_rows(pane, [1, -1, 0], 7)
     assert keys.tolist() == [3, 5]
     assert values.tolist() == [[2, 7, 1], [4, 7, 3]]
+
+
+def test_long_arrays_grow_by_a_quarter() -> None:
+    assert roomy(ROOMY_MAX, ROOMY_MAX - 1) == 2 * (ROOMY_MAX - 1)
+    assert roomy(ROOMY_MAX + 1, ROOMY_MAX) == ROOMY_MAX * 5 // 4
+    assert roomy(10 * ROOMY_MAX, ROOMY_MAX) == 10 * ROOMY_MAX
 
 
 @pytest.mark.parametrize("rows", [0, 3, 4, 9])
