@@ -26,6 +26,7 @@ from monitor.decisions import (
     NumberChange,
     Refusal,
 )
+from monitor.errors import SourceUnavailable
 from monitor.events.ahead import Decodes, decoded_by
 from monitor.events.batch import Reject
 from monitor.events.catalogue import CALL_TYPES, EVENT_TYPES
@@ -193,9 +194,14 @@ class Engine:
 
         Where nobody waits, ticks are judged once ``Pace.at_once`` records are read.
         """
-        fetched = self.source.poll(
-            self.pace.max_poll_records, self.pace.poll_timeout_s, self._too_far_ahead()
-        )
+        try:
+            fetched = self.source.poll(
+                self.pace.max_poll_records, self.pace.poll_timeout_s, self._too_far_ahead()
+            )
+        except SourceUnavailable:
+            if self._unjudged:  # it may be away for hours
+                self._judge_read()
+            raise
         read = 0
         for batch in fetched:
             self._take(batch)
@@ -210,12 +216,17 @@ class Engine:
         self._unjudged += read
         if self._reads_on(read):
             return read
-        self._unjudged = 0
-        until = watermark - watermark % self.pace.tick_ms
-        self._judge_until(until if self.last is None else min(until, self.last))
+        self._judge_read()
         self._work_ahead(watermark)
         self.attend()
         return read
+
+    def _judge_read(self) -> None:
+        """Judge every tick that is due by what has been read."""
+        self._unjudged = 0
+        watermark = self.watermarks.engine
+        until = watermark - watermark % self.pace.tick_ms
+        self._judge_until(until if self.last is None else min(until, self.last))
 
     def _work_ahead(self, watermark: int) -> None:
         """Do before the next tick is due what would keep it waiting, and decides nothing.

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated, TextIO
 
+import structlog
 import typer
 from rich.console import Console
 from rich.live import Live
@@ -27,6 +28,8 @@ from monitor.clock import Clock, SystemClock
 from monitor.decisions import Decision
 from monitor.site import Site, load_site
 from monitor.warm import warm
+
+log = structlog.get_logger(__name__)
 
 REFRESH_S = 1.0
 LINE_EVERY_S = 5.0
@@ -99,7 +102,7 @@ def _work(daemon: Daemon, clock: Clock, *, table: bool) -> None:
 
     def engine() -> None:
         try:
-            warm()  # a moment now, rather than in the first tick that decides something
+            _load_compiled()
             daemon.run()
         except BaseException as error:  # noqa: BLE001 - handed over to the main thread
             failure.append(error)
@@ -118,6 +121,14 @@ def _work(daemon: Daemon, clock: Clock, *, table: bool) -> None:
         thread.join()
     if failure:
         raise failure[0]
+
+
+def _load_compiled() -> None:
+    """A moment now, rather than in the first tick that decides something."""
+    try:
+        warm()
+    except Exception:
+        log.exception("compiled_code_not_loaded", detail="it is loaded when it is needed")
 
 
 def _show(daemon: Daemon, thread: threading.Thread, clock: Clock) -> None:

@@ -47,6 +47,8 @@ TIME_MS_MAX: Final = 4_102_444_800_000
 
 SLACK: Final = 64
 """Bytes that must follow the last row: they are looked at, and are no row's."""
+GUESSED_BYTES_MAX: Final = SLACK // 2
+"""A longer key is looked up each time."""
 NO_TIME: Final = -1
 """Null, in a column of times."""
 
@@ -92,7 +94,7 @@ def read_row(
     Args:
         names: of the fields, as :func:`field_of` takes them.
         guess: what the row before had as its first, second, … key: shape ``(3, _SEEN_KEYS)``,
-            where it stood, how long it was, which field it is.
+            where it stood, how long it was (0: nothing to guess by), which field it is.
         token: by field, what kind of value it has.
         place: by field, where a text stands, or the digits of a number as an integer.
         extent: by field, bytes of a text, or how many of the digits are a fraction; less than 0
@@ -119,7 +121,9 @@ def read_row(
             if byte(raw, stop) != _QUOTE:
                 return False
             field = field_of(raw, at, stop - at, names)
-            guess[0, number], guess[1, number], guess[2, number] = at, stop - at, field
+            # A longer one would have a byte looked at that far beyond the last row.
+            size = stop - at if stop - at <= GUESSED_BYTES_MAX else 0
+            guess[0, number], guess[1, number], guess[2, number] = at, size, field
             at = stop
         number = min(number + 1, _SEEN_KEYS - 1)
         at = token_end(raw, at + 1)

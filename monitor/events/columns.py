@@ -110,7 +110,8 @@ class _Block:
             raw[: last - first] = np.frombuffer(records.memory, np.uint8, last - first, first)
             raw[last - first :] = 0
             return cls(raw, records.starts - first, records.ends - first)
-        text = bytearray(b"\n").join((*records, bytes(SLACK)))
+        # Not by white space, or rows of nothing else would be gone through again and again.
+        text = bytearray(b"\0").join((*records, bytes(SLACK)))
         lengths = np.fromiter(map(len, records), np.int64, len(records))
         ends = np.cumsum(lengths + 1) - 1
         return cls(np.frombuffer(text, np.uint8), ends - lengths, ends)

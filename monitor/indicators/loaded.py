@@ -40,7 +40,7 @@ class Groups:
     @classmethod
     def of(cls, ticks: Int64, columns: dict[str, Any]) -> Groups:
         """Mark the ticks of columns that are sorted by them."""
-        firsts = np.flatnonzero(np.append(True, ticks[1:] != ticks[:-1]))
+        firsts = np.flatnonzero(np.append(True, ticks[1:] != ticks[:-1])[: len(ticks)])
         return cls(ticks[firsts].tolist(), [*firsts.tolist(), len(ticks)], columns)
 
     @property

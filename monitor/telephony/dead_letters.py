@@ -98,6 +98,13 @@ class KafkaDeadLetters:
             self._thread = None
 
     def _run(self) -> None:
+        try:
+            self._send_until_closed()
+        finally:
+            if self._producer is not None:
+                self._producer.close(timeout=_SEND_S)
+
+    def _send_until_closed(self) -> None:
         pending: list[Reject] = []
         while not (self._stop.is_set() and self._waiting.empty() and not pending):
             pending = pending or self._take()
@@ -111,8 +118,6 @@ class KafkaDeadLetters:
             pending = left
             if left:
                 self._clock.wait(self._stop, _RETRY_S)
-        if self._producer is not None:
-            self._producer.close(timeout=_SEND_S)
 
     def _take(self) -> list[Reject]:
         """What waits, at most a batch of it; empty after a moment without any."""

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from monitor.compiled.json_text import token_end
 from monitor.events.batch import REJECT_REASONS
 from monitor.events.catalogue import EVENT_TYPES, FIELDS
+from monitor.events.columns import _Block
 from monitor.events.decode import Decoder
 from monitor.events.settings import EventSettings
 from monitor.source.base import Fetched, Partition
@@ -124,3 +130,22 @@ def test_with_every_field_in_use(hostile: Hostile) -> None:
     decoded = decoder.decode(fetched([good(1), hostile.value, good(2)]))
     reasons = [reject.reason for reject in decoded.rejects]
     assert reasons == ([] if hostile.decodes else [hostile.expected])
+
+
+def test_nothing_is_read_far_beyond_the_last_record() -> None:
+    """What does so is killed, so it is a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.events.guarded"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "batches read" in done.stdout
+
+
+def test_rows_of_white_space_are_gone_through_once() -> None:
+    """Each for itself, and not with all that follow: as long for the last as for the first."""
+    raw = _Block.of([b" " * 50] * 10).raw
+    assert token_end(raw, 0) == 50

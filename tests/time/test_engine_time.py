@@ -292,3 +292,23 @@ def test_nor_where_little_comes_or_many_rows_wait_already() -> None:
 def test_where_somebody_waits_each_poll_is_judged() -> None:
     punctual = CatchingUp(8_000, at_once=1_000)
     assert punctual.steps_until_judged() <= 4
+
+
+def test_what_was_read_is_judged_before_a_broker_that_goes_away_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may be away for hours."""
+    late = CatchingUp(at_once=1_000)
+    late.engine.step()
+    before = late.engine.judged
+    for _ in range(4):
+        late.engine.step()
+    assert late.engine.judged == before, "it reads on"
+
+    def gone(*_: Any) -> list[Fetched]:
+        raise SourceUnavailable("no broker")
+
+    monkeypatch.setattr(late.engine.source, "poll", gone)
+    with pytest.raises(SourceUnavailable):
+        late.engine.step()
+    assert late.engine.judged == START_MS + 5_000, "ten records of a second each, less the disorder"

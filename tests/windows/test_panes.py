@@ -125,6 +125,14 @@ def test_a_settled_pane_is_narrow_where_its_figures_are_and_says_the_same(large:
         assert each.total()[1].tolist() == [[2**40 + 2, 1], [4, large]]
 
 
+def test_a_pane_of_keys_beyond_32_bits_stays_wide() -> None:
+    table = PaneTable("add")
+    table.add(column([1, 2**31 + 5]), column([[1], [2]]))
+    table.settle()
+    assert table.total()[0].tolist() == [1, 2**31 + 5]
+    assert table.lookup(column([2**31 + 5]), 0).tolist() == [[2]]
+
+
 def restored(table: PaneTable) -> PaneTable:
     again = PaneTable("add")
     again.restore(table.snapshot(), [0, 1], 0)
