@@ -18,6 +18,7 @@ from monitor.numbers.settings import PoolsSettings
 UNASSIGNED: Final = "unassigned"
 """The pool of numbers whose campaign is not known; guarded by ``defaults`` like any other."""
 CAMPAIGNS_PER_NUMBER_MAX: Final = 16
+_ALONE_MAX: Final = 10_000
 
 
 class PoolBook:
@@ -35,6 +36,11 @@ class PoolBook:
         """Numbers left out because the book was full, since construction."""
         self._normalise = normalise
         self._seen: dict[str, dict[str, int]] = {}
+        """By number, when it was last seen in each of its pools. What a number has is replaced and
+        never changed: it may be another's too."""
+        self._alone: dict[tuple[str, int], dict[str, int]] = {}
+        """Of numbers that are in one pool, which nearly all are: one for all that were last seen
+        there in the same hour. With one for each number they were most of its memory."""
         self._layers = SeenLayers()
         """What the last snapshot had of ``_seen``."""
         self._changed: dict[str, None] = {}
@@ -86,15 +92,16 @@ class PoolBook:
         """
         pools = self._seen.get(number)
         if pools is not None and campaign in pools and len(pools) == 1:  # nearly always
-            pools[campaign] = tick
+            if pools[campaign] != tick:
+                self._note(number)
+                self._keep(number, {campaign: tick})
             return True
         if number in self._listed:
             return True
-        if pools is None:
-            if len(self) >= self._numbers_max:
-                self.overflowed += 1
-                return False
-            pools = self._seen[number] = {}
+        if pools is None and len(self) >= self._numbers_max:
+            self.overflowed += 1
+            return False
+        pools = dict(pools or {})
         self._note(number)
         if campaign is not None:
             self._enter(pools, campaign, tick)
@@ -106,6 +113,7 @@ class PoolBook:
                 pools[pool] = tick
         else:
             self._enter(pools, UNASSIGNED, tick)
+        self._keep(number, pools)
         return True
 
     def lapse(self, cutoff: int, keep: Container[str]) -> None:
@@ -115,14 +123,14 @@ class PoolBook:
         too many of the living ones go.
         """
         for number in [n for n in self._seen if n not in keep]:
-            pools = self._seen[number]
-            gone = [p for p, seen in pools.items() if seen < cutoff]
+            gone = [p for p, seen in self._seen[number].items() if seen < cutoff]
+            if not gone:
+                continue
+            pools = dict(self._seen[number])
             for pool in gone:
                 self._leave(pools, pool)
-            if gone:
-                self._note(number)
-            if not pools:
-                del self._seen[number]
+            self._note(number)
+            self._keep(number, pools)
 
     def standing(self, pool: str, out: int) -> PoolStanding:
         """The pool with ``out`` of its members out of service, and the guards it is under."""
@@ -148,7 +156,9 @@ class PoolBook:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from what :meth:`snapshot` gave."""
-        self._seen = {number: pools for number, pools in over(state["seen"]).items() if pools}
+        self._seen = {}
+        for number, pools in over(state["seen"]).items():
+            self._keep(number, pools)
         self.overflowed = state["overflowed"]
         self._layers, self._changed = SeenLayers(state["seen"]), {}
         self._drop_listed()
@@ -163,6 +173,18 @@ class PoolBook:
     def _note(self, number: str) -> None:
         if self._layers:
             self._changed[number] = None
+
+    def _keep(self, number: str, pools: dict[str, int]) -> None:
+        """These are the number's pools from now on; none: it is not known any more."""
+        if not pools:
+            self._seen.pop(number, None)
+        elif len(pools) > 1:
+            self._seen[number] = pools
+        else:
+            if len(self._alone) >= _ALONE_MAX:
+                self._alone.clear()
+            (alone,) = pools.items()
+            self._seen[number] = self._alone.setdefault(alone, pools)
 
     def _enter(self, pools: dict[str, int], pool: str, tick: int) -> None:
         if pool not in pools:

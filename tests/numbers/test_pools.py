@@ -134,3 +134,41 @@ def test_sizes_are_always_the_members_counted(
             members = [number for number in each if name in each.pools_of(number)]
             assert each.standing(name, 0).size == len(members)
     assert len(pools) <= 5
+
+
+@given(joins=JOINS, pictures=st.lists(st.booleans(), min_size=60), cutoff=st.integers(0, 10))
+def test_pictures_in_between_say_the_same_as_one_at_the_end(
+    joins: list[tuple[str, str | None, int]], pictures: list[bool], cutoff: int
+) -> None:
+    """When each number was last seen, too: by that it lapses."""
+    often, once = book(), book()
+    for place, (number, campaign, tick) in enumerate(joins):
+        for each in (often, once):
+            each.join(number, campaign, tick)
+        if pictures[place]:
+            often.snapshot()
+        if place == len(joins) // 2:
+            for each in (often, once):
+                each.lapse(cutoff // 2, keep=())
+    restored = book()
+    restored.restore(often.snapshot())
+    assert whole(restored.snapshot()) == whole(once.snapshot())
+    for each in (restored, once):
+        each.lapse(cutoff, keep=())
+    assert whole(restored.snapshot()) == whole(once.snapshot())
+
+
+def test_numbers_of_one_campaign_go_their_own_ways() -> None:
+    """What they have in common is kept once."""
+    pools = book()
+    for number in "123":
+        pools.join(number, "a", 10)
+    pools.join("1", "b", 20)
+    pools.join("2", None, 30)
+    assert (pools.pools_of("1"), pools.pools_of("3")) == (("a", "b"), ("a",))
+    pools.lapse(25, keep=())
+    assert list(pools) == ["2"]
+    assert pools.standing("a", 0).size == 1
+    pools.join("2", "b", 30)
+    pools.join("3", "a", 30)
+    assert pools.pools_of("3") == ("a",)
