@@ -134,7 +134,7 @@ def _cells(each: Measured, ours: Measured) -> list[str]:
     limit = f"{mark} {each.wanted:g}" if mark else ""
     return [
         f"{each.rate:,.0f}",
-        f"{each.cpu_rate:,.0f}",
+        "–" if each.both and each.wanted else f"{each.cpu_rate:,.0f}",  # a virtual machine's
         f"{times:,.2f}{limit}" if times < 10 else f"{times:,.0f}{limit}",
         str(each.compared) if each.compared else "–",
     ]
