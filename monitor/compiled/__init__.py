@@ -58,7 +58,7 @@ if not os.environ.get("NUMBA_CACHE_DIR"):
 
 def compiled(function: F) -> F:
     """``function`` as machine code; ``function.py_func`` is what was written."""
-    return cast("F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    return _made(function, forceinline=False)
 
 
 def inlined(function: F) -> F:
@@ -66,6 +66,9 @@ def inlined(function: F) -> F:
 
     A call hands over an array as seven numbers, so one with ten arrays costs as much as the work.
     """
-    return cast(
-        "F", numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function)
-    )
+    return _made(function, forceinline=True)
+
+
+def _made(function: F, *, forceinline: bool) -> F:
+    made = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=forceinline)
+    return cast("F", made(function))

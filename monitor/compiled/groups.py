@@ -11,28 +11,13 @@ from monitor.compiled import compiled
 
 
 @compiled
-def number_groups(chosen: Any, group: Any, number: Any) -> int:
-    """Give each group that has a chosen row its number, from 1 on, ascending; returns how many.
-
-    ``number``: by group, zeros; 0 is left where there is no row.
-    """
-    for row in range(len(chosen)):
-        if chosen[row]:
-            number[group[row]] = 1
-    return given(number)
-
-
-@compiled
 def number_keys(keys: Any, number: Any) -> int:
-    """As :func:`number_groups`; all rows are chosen."""
+    """Give each of ``keys`` its number, from 1 on, ascending; returns how many there are.
+
+    ``number``: by key, zeros; 0 is left where there is none.
+    """
     for row in range(len(keys)):
         number[keys[row]] = 1
-    return given(number)
-
-
-@compiled
-def given(number: Any) -> int:
-    """Numbers from 1 on in place of ones; returns the last."""
     count = 0
     for place in range(len(number)):
         if number[place]:
@@ -50,7 +35,7 @@ def add_up(
     Args:
         chosen: by row, whether it counts.
         group: by row, the group it belongs to.
-        number: by group, as :func:`number_groups` gave it.
+        number: by group, as :func:`number_keys` gave it to those of the chosen rows.
         added: by figure, then row: what is summed.
         most: likewise, of what the greatest is kept.
         sums: zeros, shape (groups numbered, at least 1 + figures summed); the first counts rows.

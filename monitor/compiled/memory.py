@@ -35,11 +35,15 @@ def _place(context: Any, builder: Any, raw_type: Any, arguments: Any) -> Any:
     return builder.gep(context.make_array(raw_type)(context, builder, raw).data, [at])
 
 
+def _are_bytes(raw: Any, at: Any) -> bool:
+    """Whether these are the types of bytes side by side, and of a place among them."""
+    is_array = isinstance(raw, types.Array) and raw.dtype == types.uint8 and raw.layout == "C"
+    return is_array and isinstance(at, types.Integer)
+
+
 def _reading(result: Any, emit: Emit, raw: Any, at: Any) -> Any:
     """What numba asks of an intrinsic over ``(raw, at)``: its signature, and who writes it."""
-    if not (isinstance(raw, types.Array) and raw.dtype == types.uint8 and raw.layout == "C"):
-        return None
-    if not isinstance(at, types.Integer):
+    if not _are_bytes(raw, at):
         return None
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -77,6 +81,8 @@ def word(_typing: Any, raw: Any, at: Any) -> Any:
 @instruction
 def put_word(_typing: Any, raw: Any, at: Any, value: Any) -> Any:  # noqa: ARG001 - numba looks
     """Write what :func:`word` reads."""
+    if not _are_bytes(raw, at):
+        return None
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         place = _place(context, builder, signature.args[0], arguments[:2])

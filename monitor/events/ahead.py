@@ -25,7 +25,7 @@ from monitor.source.base import Fetched, Partition, Source, Standing
 log = structlog.get_logger(__name__)
 
 ROWS_MAX = 200_000
-"""Records read ahead, give or take a poll: six polls of a busy topic."""
+"""Records read ahead, give or take a poll: ten polls of a busy topic."""
 SWITCH_S = 0.0005
 """After so long in Python a thread hands on the interpreter. The engine lets it go at each compiled
 call, and by default would wait 5 ms for it each time that a batch is decoded or a page is written

@@ -63,7 +63,8 @@ class Read(NamedTuple):
     """What the fast reading makes of a batch."""
 
     frame: pl.DataFrame
-    """``ROW`` Int64, each row's position in the batch, ascending; then the schema's columns."""
+    """``ROW`` Int64, each row's position in the batch; then the schema's columns. A row for every
+    record: nothing counts of those that are left, whose places others may take."""
     left: Int64
     """Positions of the records that are left to the strict decoder."""
     spelled: bool
@@ -174,19 +175,10 @@ class ColumnDecoder:
 
     def decode(self, records: Sequence[bytes]) -> Read:
         """Read what is plainly good; one thread at a time."""
-        read = self.read(records)
-        plain = read.frame.filter(~pl.col(ROW).is_in(read.left)) if len(read.left) else read.frame
-        return read._replace(frame=plain)
-
-    def read(self, records: Sequence[bytes]) -> Read:
-        """As :meth:`decode`, with a row for each record that is left, too, of which nothing counts.
-
-        Whoever has others to put in their places takes out all of them at once.
-        """
         with self._turn:
-            return self._read_all(records)
+            return self._decode(records)
 
-    def _read_all(self, records: Sequence[bytes]) -> Read:
+    def _decode(self, records: Sequence[bytes]) -> Read:
         rows = len(records)
         found = [
             self._read(records[first : first + BLOCK]) for first in range(0, max(rows, 1), BLOCK)

@@ -100,7 +100,7 @@ class Decoder:
         self, fetched: Fetched, records: Sequence[bytes], rows: Int64
     ) -> tuple[pl.DataFrame, list[Reject], bool]:
         """The frame with ``ROW``, the position in ``fetched``; the refused; odd spellings."""
-        frame, left, spelled = self._columns.read(records)
+        frame, left, spelled = self._columns.decode(records)
         if len(records) != len(fetched.values):
             frame = frame.with_columns(pl.Series(ROW, rows[frame[ROW].to_numpy()]))
         taken: list[tuple[object, ...]] = []

@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from monitor.compiled.groups import add_up, number_groups
+from monitor.compiled.groups import add_up, number_keys
 from monitor.indicators.formula import ENTITY_OF, Counter, Rows
 from monitor.indicators.frame import Frame
 from monitor.indicators.loaded import Groups, LocalKeys, PairLoad, ScopeLoad, StateLoad
 from monitor.indicators.plan import Layout
-from monitor.windows.arrays import SPREAD_LEAST, SPREAD_MAX, Bool, Int64, column
+from monitor.windows.arrays import Bool, Int64, column, is_dense
 from monitor.windows.extremes import NONE
 
 _PACKED_MAX = 2**62
@@ -48,11 +48,11 @@ def _group(frame: Frame, layout: Layout, chosen: Bool, codes: Int64) -> Groups:
     lag = frame.tick_of_row // layout.grain_ms - frame.times // layout.grain_ms
     group = _pack(_pack(frame.tick_index, np.where(chosen, codes, 0)), lag)
     spread = int(group.max()) + 1
-    if spread > SPREAD_MAX * len(group) + SPREAD_LEAST:
+    if not is_dense(spread, len(group)):
         names, group = np.unique(group, return_inverse=True)
         spread = len(names)
     number = np.zeros(spread, dtype=np.int32)
-    groups = number_groups(chosen, group, number)
+    groups = number_keys(group[chosen], number)
     sums = np.zeros((groups, layout.columns), dtype=np.int64)
     tops = np.full((groups, len(layout.extreme)), NONE, dtype=np.int64)
     row = np.zeros(groups, dtype=np.int64)

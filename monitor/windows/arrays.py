@@ -17,9 +17,7 @@ Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
-SPREAD_MAX, SPREAD_LEAST = 16, 2**12
-"""A table with a place for each key that there could be may have so many for each row, and so many
-whatever the rows; beyond that the keys are sorted."""
+_SPREAD_MAX, _SPREAD_LEAST = 16, 2**12
 
 ROOMY_MAX = 2**16
 
@@ -53,6 +51,14 @@ def grown(array: npt.NDArray[_Scalar], rows: int, fill: int = 0) -> npt.NDArray[
     return larger
 
 
+def is_dense(spread: int, rows: int) -> bool:
+    """Whether a table may have a place for each of ``spread`` keys that ``rows`` could have.
+
+    So many for each row, and so many whatever the rows; beyond that the keys are better sorted.
+    """
+    return spread <= _SPREAD_MAX * rows + _SPREAD_LEAST
+
+
 def reduce_by_key(keys: Int64, values: Int64, combine: Combine) -> tuple[Int64, Int64]:
     """Rows of equal key made one.
 
@@ -66,7 +72,7 @@ def reduce_by_key(keys: Int64, values: Int64, combine: Combine) -> tuple[Int64, 
     """
     if len(keys) > 1 and not bool(np.all(keys[1:] > keys[:-1])):
         spread = int(keys.max()) + 1
-        if combine == "add" and spread <= SPREAD_MAX * len(keys) + SPREAD_LEAST:
+        if combine == "add" and is_dense(spread, len(keys)):
             return _added(keys, values, spread)
         order = np.argsort(keys, kind="stable")
         keys = keys[order]
@@ -92,7 +98,7 @@ def _added(keys: Int64, values: Int64, spread: int) -> tuple[Int64, Int64]:
 def distinct_of(keys: Int64) -> Int64:
     """Ascending distinct ``keys``, of which none is negative."""
     spread = int(keys.max(initial=0)) + 1
-    if spread > SPREAD_MAX * len(keys) + SPREAD_LEAST:
+    if not is_dense(spread, len(keys)):
         return np.unique(keys)
     there = np.zeros(spread, dtype=np.bool_)
     there[keys] = True

@@ -65,7 +65,7 @@ def main() -> None:
     batches += [[PLAIN, record[:cut]] for record in (PLAIN, RICH) for cut in range(len(record) + 1)]
     batches += [[RICH, record.value] for record in hostile.corpus()]
     for records in batches:
-        decoder.read(records)
+        decoder.decode(records)
     sys.stdout.write(f"{len(batches)} batches read\n")
 
 

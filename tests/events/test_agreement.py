@@ -15,6 +15,7 @@ from monitor.events.columns import ROW, ColumnDecoder
 from monitor.events.settings import RecordLimits
 from monitor.events.strict import Fault, StrictDecoder
 from tests.events.hostile import corpus, good
+from tests.events.plain import plain
 
 pytestmark = pytest.mark.untraced
 
@@ -27,7 +28,8 @@ STRICT = StrictDecoder(COLUMNS, TYPES, LIMITS)
 
 def check(records: Sequence[bytes]) -> int:
     """Hold the promise for a batch; returns how many the columns accepted."""
-    frame, left, _ = FAST.decode(records)
+    read = FAST.decode(records)
+    frame, left = plain(read), read.left
     rows = frame[ROW].to_list()
     assert sorted([*rows, *left.tolist()]) == list(range(len(records)))
     for row, *values in frame.iter_rows():
@@ -176,7 +178,7 @@ def test_the_first_of_duplicate_keys_wins_in_large_records(keys: int) -> None:
         '"agent":"second"}'
     ).encode()
     limits = RecordLimits(record_bytes="100kB")
-    frame, *_ = ColumnDecoder(COLUMNS, TYPES, limits).decode([record] * 50)
+    frame = plain(ColumnDecoder(COLUMNS, TYPES, limits).decode([record] * 50))
     assert frame["agent"].to_list() == ["first"] * 50
     verdict = StrictDecoder(COLUMNS, TYPES, limits).decode(record)
     assert not isinstance(verdict, Fault)

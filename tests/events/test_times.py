@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from monitor.events.columns import ColumnDecoder
 from monitor.events.settings import RecordLimits
 from monitor.events.times import TIME_MS_MAX, TIME_MS_MIN, NotATimeError, read_time
+from tests.events.plain import plain
 
 COLUMNS = ColumnDecoder((), (), RecordLimits())
 
 
 def read_column(value: str) -> int | None:
     """What the fast reading makes of a time as it stands in JSON; None: it is left."""
-    frame, *_ = COLUMNS.decode([f'{{"id":"t","type":"t","time":{value}}}'.encode()])
+    frame = plain(COLUMNS.decode([f'{{"id":"t","type":"t","time":{value}}}'.encode()]))
     return frame["time"][0] if frame.height else None
 
 

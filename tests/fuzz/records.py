@@ -25,6 +25,7 @@ from monitor.events.settings import EventSettings, RecordLimits
 from monitor.events.strict import Fault, StrictDecoder
 from monitor.source.base import Fetched, Partition
 from tests.events.hostile import AT_MS, corpus
+from tests.events.plain import plain
 
 CHUNK = 1_000
 """Records that go through the whole decoder together."""
@@ -123,7 +124,8 @@ def _kind(record: bytes, verdict: object) -> str:
 
 
 def _agree(records: Sequence[bytes], verdicts: Sequence[Any]) -> int:
-    frame, left, _ = _FAST.decode(records)
+    read = _FAST.decode(records)
+    frame, left = plain(read), read.left
     rows = frame[ROW].to_list()
     assert sorted([*rows, *left.tolist()]) == list(range(len(records))), records
     for row, *values in frame.iter_rows():
