@@ -58,16 +58,17 @@ def run_duckdb(file: Path) -> tuple[float, Figures]:
 
 
 def team_windows(file: Path) -> dict[str, dict[str, list[int]]]:
-    """All six figures of the teams over half an hour: by the window's end in ms, by team."""
+    """All six figures of the teams: by length and end of the window in ms, ``L/E``, by team."""
     database = duckdb.connect(config={"threads": 1})
     database.execute(_load(file))
-    pane_ms, panes = _WINDOWS[0]
-    database.execute(_window("team", pane_ms, panes))
     found: dict[str, dict[str, list[int]]] = {}
     columns = ", ".join(_MEASURES)
-    rows = database.execute(f'select pane, key, {columns} from "team {pane_ms}"').fetchall()  # noqa: S608 - our own names
-    for pane, team, *sums in rows:
-        found.setdefault(str((pane + 1) * pane_ms), {})[team] = [int(each) for each in sums]
+    for pane_ms, panes in _WINDOWS:
+        database.execute(_window("team", pane_ms, panes))
+        query = f'select pane, key, {columns} from "team {pane_ms}"'  # noqa: S608 - our own names
+        for pane, team, *sums in database.execute(query).fetchall():
+            window = f"{panes * pane_ms}/{(pane + 1) * pane_ms}"
+            found.setdefault(window, {})[team] = [int(each) for each in sums]
     database.close()
     return found
 

@@ -1,11 +1,11 @@
 """The same job by others, beside ours: DuckDB, Flink SQL, Bytewax, Quix Streams.
 
 ``python -m bench.peers [NAME …]``. Each runs over the first so many events of one file (Quix over a
-topic of Apache Kafka with the same events), twice: few and many. Its rate is what lies between,
-events to time, so that no start counts. Who uses both cores is compared with ours on both. Its
-figures of the teams must be DuckDB's. Theirs and ours compute six measures in five scopes over 30
-minutes by 30 s; ours also 24 hours, order, duplicates and ten rules. Interpreter of the peers:
-``BENCH_PEERS_PYTHON``, else the one of ``make peers``.
+topic of Apache Kafka with the same events), twice: few and many. The rate, theirs and ours, is what
+lies between, events to time, so that no start counts. Who uses both cores is compared with ours on
+both. Their figures of the teams must be DuckDB's. All compute six measures in five scopes over 30
+minutes by 30 s and over 24 hours by 15 minutes; ours also order, duplicates and ten rules.
+Interpreter of the peers: ``BENCH_PEERS_PYTHON``, else the one of ``make peers``.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ os.environ["POLARS_MAX_THREADS"] = "1"  # read when polars is imported
 import itertools
 import json
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,13 @@ from kafka import KafkaProducer
 from bench import point
 from bench.duck import run_duckdb, team_windows
 from bench.job import Job, write_events, write_pack
+from bench.peers.task import SPANS
 from bench.report import Report, arguments, tell
 from tests.broker.broker import Broker, Cluster
 
 JOBS = (Job("20 000/s", 1_200_000, 20_000), Job("200/s", 1_200_000, 200))
+FEW, MANY = 200_000, 1_200_000
+"""Events of the two runs of ours, of DuckDB's and of whoever is as fast."""
 PYTHON = Path(__file__).parents[2] / ".venv" / "peers" / "bin" / "python"
 
 
@@ -65,7 +68,7 @@ class Peer:
 
 PEERS = (
     # A virtual machine takes a different time to start each time, so there have to be many more.
-    Peer("flink", 200_000, 1_200_000, wanted=10.0, rounds=2, both=True),
+    Peer("flink", FEW, MANY, wanted=10.0, rounds=2, both=True),
     Peer("bytewax", 10_000, 60_000, wanted=20.0),
     Peer("bytewax", 1_000, 6_000, (("BENCH_BYTEWAX", "sliding"),), wanted=20.0),
     Peer("quix", 5_000, 25_000, wanted=20.0, kafka=True),
@@ -103,7 +106,7 @@ def main() -> None:
             folder.mkdir()
             part = 10 if given.quick else 1
             found[job.name] = [
-                *_ours(Job(job.name, job.events // part, job.density), folder, given.rounds),
+                *_ours(replace(job, events=job.events // part), folder, given.rounds, part),
                 *(_peer(peer, folder, 4 if given.quick else 1, kafka) for peer in chosen),
             ]
     if not given.quick:  # a quick run may end before a topic's first window closes
@@ -141,39 +144,52 @@ def _cells(each: Measured, ours: Measured) -> list[str]:
     ]
 
 
-def _ours(job: Job, folder: Path, rounds: int) -> Iterator[Measured]:
+def _ours(job: Job, folder: Path, rounds: int, part: int) -> Iterator[Measured]:
     """Our replay on one thread and on two, and DuckDB's batch on one."""
-    file = folder / "events.jsonl"
     tell(f"{job.name}: writing {job.events:,} events")
-    write_events(job, file)
+    write_events(job, folder / "events.jsonl")
     pack = write_pack(folder / "pack")
-    tell(f"{job.name}: ours, and DuckDB")
-    runs = [point.run(file, pack) for _ in range(rounds)]
-    seconds, cpu = [run.seconds for run in runs], [run.cpu_s for run in runs]
-    yield Measured(
-        "ours", job.events, job.events / statistics.median(seconds), job.events / min(cpu)
-    )
-    runs = [point.run(file, pack, ahead=True) for _ in range(rounds)]
-    seconds, cpu = [run.seconds for run in runs], [run.cpu_s for run in runs]
-    rate = job.events / statistics.median(seconds)
-    yield Measured("ours, two cores", job.events, rate, job.events / min(cpu), both=True)
-    walls, cpus = [], []
-    for _ in range(rounds):
+    files = {count: _first(count, folder) for count in (FEW // part, MANY // part)}
+
+    def ours(file: Path, *, ahead: bool) -> tuple[float, float]:
+        run = point.run(file, pack, ahead=ahead)
+        return run.seconds, run.cpu_s
+
+    def duckdb(file: Path) -> tuple[float, float]:
         started = time.perf_counter()
-        cpus.append(run_duckdb(file)[0])
-        walls.append(time.perf_counter() - started)
-    yield Measured(
-        "DuckDB, batch", job.events, job.events / statistics.median(walls), job.events / min(cpus)
-    )
+        cpu_s, _ = run_duckdb(file)
+        return time.perf_counter() - started, cpu_s
+
+    tell(f"{job.name}: ours, and DuckDB")
+    yield _between("ours", partial(ours, ahead=False), files, rounds)
+    yield replace(_between("ours, two cores", partial(ours, ahead=True), files, rounds), both=True)
+    yield _between("DuckDB, batch", duckdb, files, rounds)
+
+
+def _between(
+    name: str, run: Callable[[Path], tuple[float, float]], files: dict[int, Path], rounds: int
+) -> Measured:
+    """The rate between few events and many, of the quickest of the rounds with each."""
+    runs = [[run(file) for _ in range(rounds)] for file in files.values()]
+    few, many = ([min(each) for each in zip(*of_file, strict=True)] for of_file in runs)
+    events = max(files) - min(files)
+    return Measured(name, events, events / (many[0] - few[0]), events / (many[1] - few[1]))
+
+
+def _first(count: int, folder: Path) -> Path:
+    """A file with the first so many of the events."""
+    file = folder / f"first-{count}.jsonl"
+    if not file.exists():
+        with (folder / "events.jsonl").open("rb") as lines, file.open("wb") as out:
+            out.writelines(itertools.islice(lines, count))
+    return file
 
 
 def _peer(peer: Peer, folder: Path, part: int, kafka: Cluster | None) -> Measured:
     seconds, cpu_s, compared, version = [], [], 0, ""
     for count in (peer.few // part, peer.many // part):
         tell(f"{folder.name}/s: {peer.title}, {count:,} events")
-        file = folder / f"first-{count}.jsonl"
-        with (folder / "events.jsonl").open("rb") as lines, file.open("wb") as out:
-            out.writelines(itertools.islice(lines, count))
+        file = _first(count, folder)
         where = _topic(kafka, file) if peer.kafka and kafka is not None else str(file)
         runs = [_run(peer, where) for _ in range(peer.rounds)]
         seconds.append(min(took for took, _, _ in runs))
@@ -221,18 +237,25 @@ def _run(peer: Peer, where: str) -> tuple[float, float, dict[str, Any]]:
 def _compare(peer: Peer, windows: dict[str, dict[str, list[int]]], file: Path) -> int:
     """How many figures are DuckDB's; all must be, where both have some."""
     theirs = team_windows(file)
-    last = max(theirs)
+    last = {length: max(_ends(theirs, length)) for length, _ in SPANS}
     compared = 0
-    for ends, teams in theirs.items():
-        if ends not in windows:
+    for window, teams in theirs.items():
+        if window not in windows:
             # What follows the last event of a topic is unknown, so its last windows stay open.
-            still_open = peer.kafka and int(last) - int(ends) <= 60_000
-            assert still_open, f"{peer.title}: {ends} is missing"
+            length, end = map(int, window.split("/"))
+            still_open = peer.kafka and last[length] - end <= 2 * dict(SPANS)[length]
+            assert still_open, f"{peer.title}: {window} is missing"
             continue
         for team, sums in teams.items():
-            assert windows[ends][team] == sums, f"{peer.title}: {team} until {ends}"
+            assert windows[window][team] == sums, f"{peer.title}: {team} in {window}"
             compared += len(sums)
     return compared
+
+
+def _ends(windows: Iterable[str], length_ms: int) -> list[int]:
+    """Of the windows ``L/E`` of a length, the ends in ms."""
+    pairs = (map(int, window.split("/")) for window in windows)
+    return [end for length, end in pairs if length == length_ms]
 
 
 @contextmanager

@@ -1,8 +1,8 @@
-"""Bytewax: panes of 30 s by its tumbling window, added up to 30 minutes by a stateful map.
+"""Bytewax: panes by its tumbling window, added up to the window by a stateful map.
 
-Its own sliding window folds each event into all 60 windows that hold it; panes are the cheaper way
-to the same figures, so that is what is compared. Run: ``python -m bench.peers.bytewax FILE``; with
-``BENCH_BYTEWAX=sliding`` by its ``SlidingWindower`` instead.
+Its own sliding window folds each event into all windows that hold it, 60 and 96; panes are the
+cheaper way to the same figures, so that is what is compared. Run: ``python -m bench.peers.bytewax
+FILE``; with ``BENCH_BYTEWAX=sliding`` by its ``SlidingWindower`` instead.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import importlib.metadata
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,8 @@ from bytewax.testing import run_main
 
 from bench.peers.task import (
     OUT_OF_ORDER_MS,
-    PANE_MS,
     SCOPES,
-    WINDOW_MS,
+    SPANS,
     Answer,
     Sums,
     added,
@@ -35,8 +35,6 @@ from bench.peers.task import (
 )
 
 _ALIGNED = datetime(2020, 1, 1, tzinfo=UTC)
-_PANES = WINDOW_MS // PANE_MS
-_PANE = timedelta(milliseconds=PANE_MS)
 Row = tuple[datetime, Sums]
 
 
@@ -54,20 +52,58 @@ def run(path: str) -> Answer:
         now_getter=lambda: _ALIGNED,
         to_system_utc=lambda _when: None,
     )
-    windower: Any = win.TumblingWindower(length=_PANE, align_to=_ALIGNED)
-    if sliding:
-        length = timedelta(milliseconds=WINDOW_MS)
-        windower = win.SlidingWindower(length=length, offset=_PANE, align_to=_ALIGNED)
-    folded = win.fold_window(
-        "fold", rows, clock, windower, lambda: [0] * 6, lambda sums, row: added(sums, row[1]), added
-    )
-    if sliding:
-        closed = op.map("closed", folded.down, lambda item: (item[0], _ends(item[1], sliding)))
-    else:
-        closed = op.stateful_flat_map("add", folded.down, _add_up)
-    op.output("write", closed, _Sink(answer))
+    for length_ms, step_ms in SPANS:
+        span = Span(length_ms, step_ms, sliding=sliding)
+        step = f"{length_ms}"
+        folded = win.fold_window(
+            f"fold {step}", rows, clock, span.windower(), lambda: [0] * 6, _fold, added
+        )
+        if sliding:
+            closed = op.map(f"closed {step}", folded.down, span.with_end)
+        else:
+            closed = op.stateful_flat_map(f"add {step}", folded.down, span.add_up)
+        op.output(f"write {step}", closed, _Sink(answer, length_ms))
     run_main(flow)
     return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One window: its length and step."""
+
+    length_ms: int
+    step_ms: int
+    sliding: bool
+
+    def windower(self) -> Any:
+        """The window itself, or the panes it is made of."""
+        step = timedelta(milliseconds=self.step_ms)
+        if self.sliding:
+            length = timedelta(milliseconds=self.length_ms)
+            return win.SlidingWindower(length=length, offset=step, align_to=_ALIGNED)
+        return win.TumblingWindower(length=step, align_to=_ALIGNED)
+
+    def add_up(
+        self, panes: list[tuple[int, Sums]] | None, closed: tuple[int, Sums]
+    ) -> tuple[list[tuple[int, Sums]], list[tuple[int, Sums]]]:
+        """The panes kept, and the window that ends with the one that closed."""
+        first = closed[0] - self.length_ms // self.step_ms
+        kept = [pane for pane in panes or [] if pane[0] > first]
+        kept.append(closed)
+        sums = [sum(column) for column in zip(*(pane[1] for pane in kept), strict=True)]
+        return kept, [(self._begins_ms(closed[0]) + self.step_ms, sums)]
+
+    def with_end(self, item: tuple[str, tuple[int, Sums]]) -> tuple[str, tuple[int, Sums]]:
+        """A sliding window with its end in ms instead of its number."""
+        key, (number, sums) = item
+        return key, (self._begins_ms(number) + self.length_ms, sums)
+
+    def _begins_ms(self, number: int) -> int:
+        return round(_ALIGNED.timestamp() * 1_000) + number * self.step_ms
+
+
+def _fold(sums: Sums, row: Row) -> Sums:
+    return added(sums, row[1])
 
 
 def _rows(line: str) -> Iterable[tuple[str, Row]]:
@@ -76,38 +112,22 @@ def _rows(line: str) -> Iterable[tuple[str, Row]]:
     return [(f"{scope} {event[scope]}", row) for scope in SCOPES]
 
 
-def _ends(window: tuple[int, Sums], sliding: bool) -> tuple[int, Sums]:  # noqa: FBT001
-    number, sums = window
-    begins_ms = round(_ALIGNED.timestamp() * 1_000) + number * PANE_MS
-    return begins_ms + (WINDOW_MS if sliding else PANE_MS), sums
-
-
-def _add_up(
-    panes: list[tuple[int, Sums]] | None, closed: tuple[int, Sums]
-) -> tuple[list[tuple[int, Sums]], list[tuple[int, Sums]]]:
-    """The panes kept, and the window that ends with the one that closed."""
-    kept = [pane for pane in panes or [] if pane[0] > closed[0] - _PANES]
-    kept.append(closed)
-    sums = [sum(column) for column in zip(*(pane[1] for pane in kept), strict=True)]
-    return kept, [_ends((closed[0], sums), sliding=False)]
-
-
 class _Sink(DynamicSink[Any]):  # type: ignore[misc]  # without its library mypy sees Any
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
+    def __init__(self, answer: Answer, length_ms: int) -> None:
+        self._answer, self._length_ms = answer, length_ms
 
     def build(self, step_id: str, worker_index: int, worker_count: int) -> _Part:  # noqa: ARG002
-        return _Part(self._answer)
+        return _Part(self._answer, self._length_ms)
 
 
 class _Part(StatelessSinkPartition[Any]):  # type: ignore[misc]
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
+    def __init__(self, answer: Answer, length_ms: int) -> None:
+        self._answer, self._length_ms = answer, length_ms
 
     def write_batch(self, items: list[tuple[str, tuple[int, Sums]]]) -> None:
         for key, (ends_ms, sums) in items:
             scope, _, name = key.partition(" ")
-            self._answer.take(scope, name, ends_ms, sums)
+            self._answer.take(scope, name, self._length_ms, ends_ms, sums)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Flink SQL through PyFlink: HOP windows over a file, a local mini cluster, parallelism 1.
 
 Each operator has a thread of its own, so it uses both cores. The window function shares slices of
-30 s between the windows that overlap (FLIP-145), which is what Flink's documentation recommends.
+one step between the windows that overlap (FLIP-145), which is what Flink's documentation
+recommends.
 Run: ``python -m bench.peers.flink FILE`` with ``apache-flink`` and Java 11 or 17.
 """
 
@@ -10,11 +11,12 @@ from __future__ import annotations
 import csv
 import importlib.metadata
 import tempfile
+from itertools import product
 from pathlib import Path
 
 from pyflink.table import EnvironmentSettings, StatementSet, TableEnvironment
 
-from bench.peers.task import MEASURES, OUT_OF_ORDER_MS, PANE_MS, SCOPES, WINDOW_MS, Answer, told
+from bench.peers.task import MEASURES, OUT_OF_ORDER_MS, SCOPES, SPANS, Answer, told
 
 _SOURCE = """
     create table calls (
@@ -26,7 +28,7 @@ _SOURCE = """
     ) with ('connector' = 'filesystem', 'path' = '{path}', 'format' = 'json')
 """
 _SINK = """
-    create table by_{scope} (ends timestamp(3), name string, {measures})
+    create table by_{scope}_{step_s} (ends timestamp(3), name string, {measures})
     with ('connector' = 'filesystem', 'path' = '{path}', 'format' = 'csv')
 """
 _EFFECTIVE = "outcome = 'answered' and talk_s >= 120 and need_captured"
@@ -41,10 +43,10 @@ _SQL = {
     f" filter (where {_EFFECTIVE}), 0)",
 }
 _QUERY = """
-    insert into by_{scope}
+    insert into by_{scope}_{step_s}
     select window_end, `{scope}`, {measures}
     from hop(table calls, descriptor(at_),
-        interval '{pane_s}' second, interval '{window_min}' minute)
+        interval '{step_s}' second(3), interval '{window_min}' minute(4))
     group by window_start, window_end, `{scope}`
 """
 
@@ -60,30 +62,25 @@ def run(path: str) -> Answer:
     figures = ", ".join(f"{_SQL[name]} as {name}" for name in MEASURES)
     with tempfile.TemporaryDirectory(prefix="flink-") as folder:
         together: StatementSet = tables.create_statement_set()
-        for scope in SCOPES:
-            sink = {"scope": scope, "measures": columns, "path": f"{folder}/{scope}"}
+        for scope, (window_ms, step_ms) in product(SCOPES, SPANS):
+            span = {"scope": scope, "step_s": step_ms // 1_000}
+            sink = span | {"measures": columns, "path": f"{folder}/{scope}/{window_ms}"}
             tables.execute_sql(_SINK.format(**sink))
-            together.add_insert_sql(
-                _QUERY.format(
-                    scope=scope,
-                    measures=figures,
-                    pane_s=PANE_MS // 1_000,
-                    window_min=WINDOW_MS // 60_000,
-                )
-            )
+            query = span | {"measures": figures, "window_min": window_ms // 60_000}
+            together.add_insert_sql(_QUERY.format(**query))
         together.execute().wait()
         return _read(Path(folder))
 
 
 def _read(folder: Path) -> Answer:
     answer = Answer()
-    for scope in SCOPES:
-        for part in (folder / scope).rglob("*"):
+    for scope, (window_ms, _) in product(SCOPES, SPANS):
+        for part in (folder / scope / str(window_ms)).rglob("*"):
             if not part.is_file():
                 continue
             with part.open(newline="", encoding="utf-8") as rows:
                 for ends, name, *sums in csv.reader(rows):
-                    answer.take(scope, name, _ms(ends), map(int, sums))
+                    answer.take(scope, name, window_ms, _ms(ends), map(int, sums))
     return answer
 
 

@@ -1,8 +1,8 @@
-"""Quix Streams on Apache Kafka: panes of 30 s by its tumbling window, added up to 30 minutes.
+"""Quix Streams on Apache Kafka: panes by its tumbling window, added up to the window.
 
-Its hopping window updates all 60 windows that hold an event, in RocksDB; panes are the cheaper way
-to the same figures, so that is what is compared. Events are keyed by number; the other scopes need
-``group_by``, which goes through a topic each (its documentation's way). Run:
+Its hopping window updates all windows that hold an event, 60 and 96, in RocksDB; panes are the
+cheaper way to the same figures, so that is what is compared. Events are keyed by number; the other
+scopes need ``group_by``, which goes through a topic each (its documentation's way). Run:
 ``python -m bench.peers.quix BOOTSTRAP/TOPIC/COUNT``; with ``BENCH_QUIX=hopping`` by its hopping
 window instead.
 """
@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections import deque
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from quixstreams import Application, State
@@ -23,9 +24,8 @@ from quixstreams.dataframe.windows.aggregations import Aggregator
 from bench.peers.task import (
     MEASURES,
     OUT_OF_ORDER_MS,
-    PANE_MS,
     SCOPES,
-    WINDOW_MS,
+    SPANS,
     Answer,
     Sums,
     added,
@@ -70,35 +70,38 @@ def run(where: str) -> Answer:
         calls = app.dataframe(topic)
         for scope in SCOPES:
             grouped = calls if scope == "number" else calls.group_by(scope)
-            _window(grouped, scope, answer, hopping=hopping)
+            for length_ms, step_ms in SPANS:
+                _window(grouped, f"{scope} {length_ms} {step_ms}", answer, hopping=hopping)
         app.run(timeout=_SILENT_S)
     answer.seconds = _WORKED[-1] - _STARTED[0]
     return answer
 
 
-def _window(calls: Any, scope: str, answer: Answer, *, hopping: bool) -> None:
-    pane, late = timedelta(milliseconds=PANE_MS), timedelta(milliseconds=OUT_OF_ORDER_MS)
+def _window(calls: Any, span: str, answer: Answer, *, hopping: bool) -> None:
+    scope, length_ms, step_ms = span.split()
+    step, late = timedelta(milliseconds=int(step_ms)), timedelta(milliseconds=OUT_OF_ORDER_MS)
+    name = f"{scope}-{length_ms}"
     if hopping:
-        length = timedelta(milliseconds=WINDOW_MS)
-        windows = calls.hopping_window(length, pane, late, name=f"{scope}-hop")
+        length = timedelta(milliseconds=int(length_ms))
+        windows = calls.hopping_window(length, step, late, name=f"{name}-hop")
     else:
-        windows = calls.tumbling_window(pane, late, name=f"{scope}-pane")
+        windows = calls.tumbling_window(step, late, name=f"{name}-pane")
     closed = windows.agg(sums=_Total()).final()
     if not hopping:
-        closed = closed.apply(_add_up, stateful=True)
+        closed = closed.apply(partial(_add_up, f"panes-{length_ms}", int(length_ms)), stateful=True)
 
     def take(value: dict[str, Any], key: Any, timestamp: int, headers: Any) -> None:  # noqa: ARG001
-        name = key.decode() if isinstance(key, bytes) else str(key)
-        answer.take(scope, name, value["end"], value["sums"])
+        key_text = key.decode() if isinstance(key, bytes) else str(key)
+        answer.take(scope, key_text, int(length_ms), value["end"], value["sums"])
 
     closed.update(take, metadata=True)
 
 
-def _add_up(value: dict[str, Any], state: State) -> dict[str, Any]:
+def _add_up(name: str, length_ms: int, value: dict[str, Any], state: State) -> dict[str, Any]:
     """The window that ends with the pane that closed."""
-    panes = [pane for pane in state.get("panes", []) if pane[0] > value["end"] - WINDOW_MS]
+    panes = [pane for pane in state.get(name, []) if pane[0] > value["end"] - length_ms]
     panes.append([value["end"], value["sums"]])
-    state.set("panes", panes)
+    state.set(name, panes)
     sums = [sum(column) for column in zip(*(pane[1] for pane in panes), strict=True)]
     return {"end": value["end"], "sums": sums}
 

@@ -14,14 +14,16 @@ from typing import Any
 SCOPES = ("number", "agent", "group", "team", "campaign")
 CHECKED = "team"
 """The scope whose figures are compared with DuckDB's."""
-WINDOW_MS, PANE_MS, OUT_OF_ORDER_MS = 1_800_000, 30_000, 1_000
+SPANS = ((1_800_000, 30_000), (86_400_000, 900_000))
+"""Length and step of each window in ms: half an hour by 30 s, a day by a quarter of an hour."""
+OUT_OF_ORDER_MS = 1_000
 MEASURES = ("calls", "answered", "hung_up", "effective", "talk", "effective_talk")
 """Counts; the last two are milliseconds, so that no order of adding changes them."""
 
 Sums = list[int]
 """Of each measure, in the order of ``MEASURES``."""
 Windows = dict[str, dict[str, Sums]]
-"""By the window's end in ms, by key."""
+"""By length and end of the window in ms, ``1800000/1795309230000``, then by key."""
 
 
 def measures(event: dict[str, Any]) -> Sums:
@@ -51,11 +53,12 @@ class Answer:
         self.seconds: float | None = None
         """From the first event to the last, where the peer waits for more afterwards."""
 
-    def take(self, scope: str, key: str, end_ms: int, sums: Iterable[int]) -> None:
+    def take(self, scope: str, key: str, length_ms: int, end_ms: int, sums: Iterable[int]) -> None:
         """One closed window of one key."""
         self.results += 1
         if scope == CHECKED:
-            self.windows.setdefault(str(end_ms), {})[key] = [int(each) for each in sums]
+            window = f"{length_ms}/{end_ms}"
+            self.windows.setdefault(window, {})[key] = [int(each) for each in sums]
 
 
 def told(run: Callable[[str], Answer], version: str) -> None:
