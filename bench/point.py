@@ -19,6 +19,7 @@ from pathlib import Path
 from bench.throughput import ENGINE, StopWatch, replay
 from monitor import logs
 from monitor.site import load_site
+from monitor.warm import warm
 
 CONFIG = """\
 version: 1
@@ -74,6 +75,7 @@ def main() -> None:
     given = parser.parse_args()
     logs.configure(level="error")
     site = load_site(None, packs=[given.pack], text=CONFIG)
+    warm()  # as the daemon does at its start
     before = _rss_mb()
     watch = StopWatch() if given.watch else None
     done, engine = replay(site, given.file, watch, ahead=given.ahead)

@@ -430,8 +430,8 @@ class Engine:
         self._seen.extend(once.drop("hour").iter_rows())
 
     def _note_places(self, rows: pl.DataFrame) -> None:
-        told = rows.select("agent", "group", "team")
-        some = told.gather_every(rows.height // PLACES_LOOKED_AT + 1).drop_nulls()
+        looked_at = pl.Series(np.arange(0, rows.height, rows.height // PLACES_LOOKED_AT + 1))
+        some = rows["agent", "group", "team"][looked_at].drop_nulls()
         last = some.unique("agent", keep="last", maintain_order=True)
         for agent, group, team in last.iter_rows():
             if agent in self.places or len(self.places) < self.pace.max_places:

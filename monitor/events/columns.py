@@ -189,10 +189,11 @@ class ColumnDecoder:
         columns = [pl.Series(ROW, np.arange(rows))]
         for field, slot in zip(self._wire[:-1], self._slots, strict=False):
             if field.is_text:
-                text = self._texts[slot].take()
-                if field.values:
-                    left |= ~text.is_in(_or_null(field.values), nulls_equal=True).to_numpy()
-                columns.append(text.alias(field.name))
+                text = self._texts[slot]
+                columns.append(text.take().alias(field.name))
+                others = text.others()
+                if others is not None:
+                    left |= others
             elif field.kind is Kind.TIME:
                 columns.append(_times(field.name, stamps[slot]))
             else:
@@ -243,10 +244,6 @@ def _slots(kinds: Sequence[int]) -> list[int]:
         slots.append(counts[group])
         counts[group] += 1
     return slots
-
-
-def _or_null(values: Sequence[str]) -> pl.Series:
-    return pl.Series([*values, None], dtype=pl.String).implode()
 
 
 def _times(name: str, ms: Int64) -> pl.Series:

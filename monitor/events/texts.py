@@ -19,6 +19,7 @@ from monitor.compiled.tables import number_texts, pack, place_again
 Bytes = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
 Int32 = npt.NDArray[np.int32]
+Bool = npt.NDArray[np.bool_]
 
 T = TypeVar("T", bound=np.generic)
 
@@ -27,6 +28,7 @@ NAMES_MAX = 2**16
 ARENA_BYTES_MAX = 2**22
 _NAMES_AT_FIRST = 2**10
 _PACKED_AT_FIRST = 2**12
+_STRING = nanoarrow.c_schema(nanoarrow.large_string())
 
 
 class TextColumn(Protocol):
@@ -40,6 +42,10 @@ class TextColumn(Protocol):
         """All that was added since the last time, as a String column."""
         ...
 
+    def others(self) -> Bool | None:
+        """Which rows of it are none of the texts that there may be; None: no row is."""
+        ...
+
 
 class Names:
     """The names of one field that came lately; number 0 is null."""
@@ -48,6 +54,7 @@ class Names:
         """Give ``first`` the numbers from 1 on."""
         self._first = first
         self._names_max = names_max
+        self._others: list[Bool] = []
         self._pieces: list[pl.Series] = []
         self._found: list[Int32] = []
         self._begin()
@@ -59,7 +66,7 @@ class Names:
         self._arena = np.zeros(32 * _NAMES_AT_FIRST, np.uint8)
         self._held = np.array([1, 0])
         """Numbers given, bytes used."""
-        self._texts = pl.Series([None], dtype=pl.String)
+        self._texts = self._named = pl.Series([None], dtype=pl.String)
         if self._first:
             raw = np.frombuffer("".join(self._first).encode() + bytes(8), np.uint8)
             lengths = np.array([len(name.encode()) for name in self._first], np.int32)
@@ -87,17 +94,23 @@ class Names:
         pieces, self._pieces = self._pieces, []
         return pl.concat(pieces) if len(pieces) > 1 else pieces[0]
 
+    def others(self) -> Bool | None:
+        """Which of the rows last taken have a name that is not among ``first``; None: none has."""
+        others, self._others = self._others, []
+        return np.concatenate(others) if any(each.any() for each in others) else None
+
     def _close(self) -> None:
         """Read the numbers as names while the table still knows them."""
         numbers = np.concatenate(self._found) if self._found else np.zeros(0, np.int32)
         self._found = []
+        if self._first:
+            self._others.append(numbers > len(self._first))
         if not numbers.any():
             self._pieces.append(_nothing(len(numbers)))
             return
-        self._texts = self._texts.rechunk()  # several times as fast to take from
         at, texts = numbers.view(np.uint32), self._texts
         if numbers.all():  # twice as fast from a column that has no null
-            at, texts = at - 1, self._texts[1:]
+            at, texts = at - 1, self._named
         self._pieces.append(texts[pl.Series(at)])
 
     def _number(self, raw: Bytes, places: Int64, lengths: Int32) -> Int32:
@@ -112,7 +125,9 @@ class Names:
             if done == len(places) or not self._grow(int(lengths[done])):
                 break
         if self._held[0] > before:
-            self._texts = self._texts.append(self._written(before))
+            # In one piece it is several times as fast to take from.
+            self._texts = pl.concat([self._texts, self._written(before)], rechunk=True)
+            self._named = self._texts[1:]
         return found[:done]
 
     def _grow(self, more: int) -> bool:
@@ -170,7 +185,10 @@ class Texts:
         absent = lengths < 0
         present = np.packbits(~absent, bitorder="little") if absent.any() else None
         buffers = [present, ends, packed]
-        return pl.Series(nanoarrow.c_array_from_buffers(nanoarrow.large_string(), rows, buffers))
+        return pl.Series(nanoarrow.c_array_from_buffers(_STRING, rows, buffers))
+
+    def others(self) -> None:
+        """Any text may be there."""
 
 
 def _nothing(rows: int) -> pl.Series:

@@ -45,7 +45,14 @@ def test_a_table_that_is_full_begins_anew(blocks: list[list[str | None]], most: 
     names = Names(first=("answered",), names_max=most)
     for block in blocks:
         add(names, block)
-    assert names.take().to_list() == [word for block in blocks for word in block]
+    said = [word for block in blocks for word in block]
+    assert names.take().to_list() == said
+    others, expected = names.others(), [word not in {None, "answered"} for word in said]
+    assert (others is not None) is any(expected)
+    assert others is None or others.tolist() == expected
+    add(names, ["answered", None])
+    assert names.take().to_list() == ["answered", None]
+    assert names.others() is None, "nothing is left of what was taken"
 
 
 def test_a_table_grows_by_names_and_by_bytes() -> None:
