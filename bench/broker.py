@@ -40,8 +40,8 @@ from monitor.warm import warm
 from tests.broker.broker import Broker, Cluster
 from tests.e2e.daemons import Daemon
 
-AGO_MS = 3_600_000
-"""How long ago the events happened: the daemon refuses the future."""
+AGO_MS = 10_800_000
+"""How long ago the events began to happen: the daemon refuses the future."""
 CLOCK = SystemClock()
 PATIENCE_S = 600.0
 _names = itertools.count()
@@ -91,8 +91,9 @@ def main() -> None:
     logs.configure(level="error")
     part = 10 if given.quick else 1
     start_ms = CLOCK.now_ms() - AGO_MS
-    dense = Job("20 000/s", 800_000 // part, 20_000, start_ms=start_ms)
-    sparse = Job("200/s", 300_000 // part, 200, start_ms=start_ms)
+    # Long enough for a start, and a first checkpoint of everything, to be a small part of it.
+    dense = Job("20 000/s", 2_400_000 // part, 20_000, start_ms=start_ms)
+    sparse = Job("200/s", 1_200_000 // part, 200, start_ms=start_ms)
     tiny = replace(dense, name="20 000/s, 5 a batch", events=200_000 // part)
     topics = (
         Topic(dense, given.partitions, batch_bytes=16_384),  # what producers send by default

@@ -70,3 +70,37 @@ def add_by_key(keys: Any, number: Any, values: Any, own: Any, sums: Any) -> None
         own[place] = keys[row]
         for column in range(values.shape[1]):
             sums[place, column] += values[row, column]
+
+
+@compiled
+def turn(values: Any, order: Any, turned: Any) -> None:
+    """Rows in another order, beside each other by column.
+
+    Args:
+        values: shape (rows, columns).
+        order: which row comes first, second, …
+        turned: is written, shape (columns, rows).
+    """
+    for column in range(values.shape[1]):
+        for place in range(len(order)):
+            turned[column, place] = values[order[place], column]
+
+
+@compiled
+def add_columns(flat: Any, firsts: Any, source: Any, ids: Any, values: Any, added: Any) -> None:
+    """Add what came to sums that lie in one array, a stretch for each column.
+
+    Args:
+        flat: the sums.
+        firsts: by column, where its stretch begins, in which each id has its place.
+        source: by column, the row of ``values`` that it sums.
+        ids: distinct.
+        values: shape (sources, ids).
+        added: is written: what each column took, shape (columns, ids).
+    """
+    for column in range(len(firsts)):
+        first, row = firsts[column], source[column]
+        for place in range(len(ids)):
+            more = values[row, place]
+            added[column, place] = more
+            flat[first + ids[place]] += more

@@ -5,6 +5,9 @@ Owns their shape and nothing else; where they come from is ``monitor.indicators.
 
 from __future__ import annotations
 
+import numpy as np
+
+from monitor.compiled.groups import turn
 from monitor.windows.arrays import Int64
 
 
@@ -38,5 +41,6 @@ class TickRows:
         order = ids.argsort()
         self.ids = ids[order]
         """Ascending."""
-        self.sums: Int64 = sums.T.take(order, axis=1)
+        self.sums: Int64 = np.empty(sums.shape[::-1], dtype=np.int64)
         """Beside ``ids``, shape (columns, ids)."""
+        turn(sums, order, self.sums)

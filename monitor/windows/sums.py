@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from monitor.compiled.groups import add_columns
 from monitor.windows.arrays import Bool, Int64, column, reduce_by_key, roomy, unique_of
 from monitor.windows.closing import Closing
 from monitor.windows.panes import Panes
@@ -21,8 +22,8 @@ from monitor.windows.spec import WindowSpec
 class SumTable:
     """The running sums of all windows of a scope, by column, then id.
 
-    One flat array, so that a tick's rows are added to all windows by one gather, one addition and
-    one scatter: what these cost is the call, not the few numbers they move.
+    One flat array, so that a tick's rows are added to all windows by one loop: what that costs is
+    the call, not the few numbers it moves.
     """
 
     def __init__(self, source: list[int]) -> None:
@@ -46,12 +47,12 @@ class SumTable:
         self.columns = list(larger)
         self._size = larger.shape[1]
         self._flat = larger.reshape(-1)
-        self._firsts = np.arange(len(self.source), dtype=np.int64)[:, np.newaxis] * self._size
+        self._firsts = np.arange(len(self.source), dtype=np.int64) * self._size
 
     def enter(self, rows: TickRows) -> Int64:
         """Add rows to every column; returns what was added, shape (columns, ``rows.ids``)."""
-        added: Int64 = rows.sums.take(self.source, axis=0)
-        self._flat[self._firsts + rows.ids] += added
+        added = np.empty((len(self.source), len(rows.ids)), dtype=np.int64)
+        add_columns(self._flat, self._firsts, self.source, rows.ids, rows.sums, added)
         return added
 
 
