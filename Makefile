@@ -37,14 +37,14 @@ bench: $(VENV)/.test ## throughput with its bottleneck, then growth, latency and
 
 bench-all: WRITE := --write docs/performance.md
 bench-all: $(VENV)/.test peers ## every benchmark in full, with the peers (hours); writes bench/results, docs/performance.md and its plots
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench $(WRITE)
 	@$(BIN)/python -m bench.peers $(WRITE)
 	@$(BIN)/python -m bench.growth --plots docs/images/performance $(WRITE)
 	@$(BIN)/python -m bench.memory $(WRITE)
 	@$(BIN)/python -m bench.scrape $(WRITE)
-	@$(BIN)/python -m bench.broker
+	@$(BIN)/python -m bench.broker $(WRITE)
 	@$(BIN)/python -m bench.latency $(WRITE)
-	@$(BIN)/python -m bench.recovery
+	@$(BIN)/python -m bench.recovery $(WRITE)
 
 peers: $(VENV)/.peers ## Flink SQL, Bytewax, Quix Streams for the benchmarks, in an environment of their own
 

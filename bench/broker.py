@@ -13,22 +13,19 @@ import os
 
 os.environ["POLARS_MAX_THREADS"] = "1"  # read when polars is imported, by the daemon too
 
-import argparse
 import itertools
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from zlib import crc32
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from rich.console import Console
-from rich.table import Table
 
-from bench import machine
 from bench.job import Job, write_events, write_pack
+from bench.report import Report, arguments, tell
 from monitor import logs
 from monitor.assembly import build_judges
 from monitor.clock import SystemClock
@@ -82,13 +79,13 @@ STAGES = ("plain client", "source", "source, decode", "monitor run")
 
 
 def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m bench.broker", description=__doc__)
+    """Measure and report."""
+    parser = arguments("bench.broker", __doc__)
     parser.add_argument("--rounds", type=int, default=3, help="runs of each; the best counts")
     parser.add_argument("--partitions", type=int, default=4)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the events")
     given = parser.parse_args()
     logs.configure(level="error")
+    report = Report("broker", given)
     part = 10 if given.quick else 1
     start_ms = CLOCK.now_ms() - AGO_MS
     # Long enough for a start, and a first checkpoint of everything, to be a small part of it.
@@ -100,11 +97,16 @@ def main() -> None:
         Topic(sparse, given.partitions, batch_bytes=16_384),
         Topic(tiny, given.partitions, batch_bytes=1_900, decides=False),
     )
-    before = machine.load()
     warm()
     with _cluster() as kafka, tempfile.TemporaryDirectory(prefix="bench-") as folder:
         costs = [_measure(kafka, topic, Path(folder), given.rounds) for topic in topics]
-    _report(topics, costs, (before, machine.load()))
+    report.table(("", *(topic.job.name for topic in topics)), _rows(topics, costs))
+    report.keep(
+        {
+            topic.job.name: {stage: asdict(cost) for stage, cost in of_topic.items()}
+            for topic, of_topic in zip(topics, costs, strict=True)
+        }
+    )
 
 
 @contextmanager
@@ -126,7 +128,7 @@ def _cluster() -> Iterator[Cluster]:
 def _measure(kafka: Cluster, topic: Topic, folder: Path, rounds: int) -> dict[str, Cost]:
     name = f"bench.{os.getpid()}.{next(_names)}"
     kafka.create_topic(name, topic.partitions, append_time=True)
-    print(f"{topic.job.name}: {topic.job.events:,} events on the way to the broker", flush=True)
+    tell(f"{topic.job.name}: {topic.job.events:,} events on the way to the broker")
     _fill(kafka, name, topic, folder / "events.jsonl")
     pack = write_pack(folder / "packs" / "bench")
     site = load_site(None, packs=[pack])
@@ -251,44 +253,31 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _report(
-    topics: tuple[Topic, ...], costs: list[dict[str, Cost]], load: tuple[float, float]
-) -> None:
-    where = machine.describe()
-    console = Console(highlight=False)
-    console.print(
-        f"{where['cpu']}, {where['cores']} cores; Python {where['python']}; commit"
-        f" {where['commit']}; load before and after {load[0]}, {load[1]}"
-    )
-    table = Table(box=None, pad_edge=False)
-    table.add_column("events per CPU second")
-    for topic in topics:
-        table.add_column(topic.job.name, justify="right")
+def _rows(topics: tuple[Topic, ...], costs: list[dict[str, Cost]]) -> list[list[str]]:
+    pairs = list(zip(topics, costs, strict=True))
+    rows = []
     for stage in STAGES:
-        table.add_row(
-            stage,
-            *(
-                f"{cost[stage].rate(topic.job.events):,.0f}" if cost[stage].cpu_s else "–"
-                for topic, cost in zip(topics, costs, strict=True)
-            ),
+        rates = (
+            f"{cost[stage].rate(topic.job.events):,.0f}" if cost[stage].cpu_s else "–"
+            for topic, cost in pairs
         )
+        rows.append([f"{stage}, events a CPU second", *rates])
     for name, above, below in (
-        ("source / plain client", "source", "plain client"),
-        ("monitor run / source, decode", "monitor run", "source, decode"),
+        ("– source to plain client", "source", "plain client"),
+        ("– monitor run to source, decode", "monitor run", "source, decode"),
     ):
-        ratios = [
+        ratios = (
             f"{min(cost[below].cpu_s) / min(cost[above].cpu_s):.2f}" if cost[above].cpu_s else "–"
             for cost in costs
-        ]
-        table.add_row(name, *ratios)
-    table.add_section()
+        )
+        rows.append([name, *ratios])
     for stage in STAGES:
-        walls = [
+        walls = (
             f"{topic.job.events / min(cost[stage].wall_s):,.0f}" if cost[stage].wall_s else "–"
-            for topic, cost in zip(topics, costs, strict=True)
-        ]
-        table.add_row(f"{stage}, events a second", *walls)
-    console.print(table)
+            for topic, cost in pairs
+        )
+        rows.append([f"{stage}, events a second", *walls])
+    return rows
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""What a day of a million numbers takes of memory.
+"""What a day of a million numbers takes of memory, and of throughput.
 
-``python -m bench.memory``. Twenty-four hours at 50 events a second, each of the numbers seen four
-times or more, in a process of its own, with the windows of ``bench.job``: 30 minutes and 24 hours.
+``python -m bench.memory``. Twenty-four hours at 50 events a second, of a thousand numbers and of a
+million, each of which is seen four times or more; each in a process of its own, with the windows of
+``bench.job``: 30 minutes and 24 hours.
 """
 
 from __future__ import annotations
@@ -16,38 +17,50 @@ from pathlib import Path
 
 from bench import point
 from bench.job import Job, write_events, write_pack
+from bench.point import Point
 from bench.report import Report, arguments, tell
 
 DAY_S, DENSITY = 86_400, 50
-REQUIRED_MB = 2_000
+FEW, MANY = 1_000, 1_000_000
+MOST_MB = 2_000
+LEAST = 0.5
+"""Of the rate with few numbers."""
 
 
 def main() -> None:
     """Measure and report; in quick a tenth of the numbers and of the day."""
     parser = arguments("bench.memory", __doc__)
-    parser.add_argument("--numbers", type=int, default=1_000_000)
     given = parser.parse_args()
     report = Report("memory", given)
     part = 10 if given.quick else 1
-    numbers, events = given.numbers // part, DAY_S * DENSITY // part
+    found = {numbers // part: _day(numbers // part, part) for numbers in (FEW, MANY)}
+    few = found[FEW // part]
+    rows = [
+        [
+            f"{numbers:,}",
+            f"{each.records:,}",
+            f"{each.ticks:,}",
+            f"{each.rate:,.0f}",
+            f"{each.rate / few.rate:.2f}",
+            f"{each.rss_start_mb:,.0f}",
+            f"{each.rss_mb:,.0f}",
+        ]
+        for numbers, each in found.items()
+    ]
+    rows.append(["may be", "", "", "", f"{LEAST}", "", f"{MOST_MB:,}"])
+    head = ["numbers", "events", "ticks", "events/CPU s", "ratio", "MB at the start", "MB"]
+    report.table(head, rows)
+    report.keep({"days": {str(numbers): asdict(each) for numbers, each in found.items()}})
+
+
+def _day(numbers: int, part: int) -> Point:
+    events = DAY_S * DENSITY // part
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
-        tell(f"writing {events:,} events")
+        tell(f"{numbers:,} numbers: writing {events:,} events")
         write_events(Job("day", events, DENSITY, numbers=numbers), folder / "events.jsonl")
-        tell("replaying them")
-        found = point.run(folder / "events.jsonl", write_pack(folder / "pack"))
-    row = [
-        f"{numbers:,}",
-        f"{events:,}",
-        f"{found.ticks:,}",
-        f"{found.rate:,.0f}",
-        f"{found.rss_start_mb:,.0f}",
-        f"{found.rss_mb:,.0f}",
-        f"{REQUIRED_MB:,}",
-    ]
-    head = ["numbers", "events", "ticks", "events/CPU s", "MB at the start", "MB", "may be"]
-    report.table(head, [row])
-    report.keep(asdict(found) | {"numbers": numbers})
+        tell(f"{numbers:,} numbers: replaying them")
+        return point.run(folder / "events.jsonl", write_pack(folder / "pack"))
 
 
 if __name__ == "__main__":

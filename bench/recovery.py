@@ -1,6 +1,6 @@
 """What a state of many numbers costs: how long a checkpoint holds the engine, and how long a start.
 
-Run: ``python -m bench.recovery [NUMBERS]``. Owns no job of its own: the one of ``bench.job``, with
+Run: ``python -m bench.recovery``. Owns no job of its own: the one of ``bench.job``, with
 more numbers.
 """
 
@@ -10,12 +10,14 @@ import os
 
 os.environ["POLARS_MAX_THREADS"] = "1"  # read when polars is imported
 
-import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from bench import job
+from bench.report import Report, arguments, tell
 from bench.throughput import replay
 from monitor import logs
 from monitor.engine import Engine
@@ -31,45 +33,72 @@ ROUNDS = 3
 
 
 def main() -> None:
-    """Measure and print."""
-    numbers = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    """Measure and report; in quick a tenth of the numbers."""
+    parser = arguments("bench.recovery", __doc__)
+    parser.add_argument("--numbers", type=int, default=100_000)
+    given = parser.parse_args()
     logs.configure(level="warning")
+    report = Report("recovery", given)
+    numbers = given.numbers // (10 if given.quick else 1)
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         size = job.Job(
             "recovery", events=numbers * EVENTS_PER_NUMBER, density=DENSITY, numbers=numbers
         )
+        tell(f"{size.events:,} events of {numbers:,} numbers")
         job.write_events(size, folder / "events.jsonl")
         site = load_site(None, packs=[job.write_pack(folder / "pack")])
-        run, engine = replay(site, folder / "events.jsonl")
-        print(f"{numbers:,} numbers, {run.events:,} events, {run.ticks} ticks")
-        _measure(site, engine, Checkpoints(folder))
+        _, engine = replay(site, folder / "events.jsonl")
+        found = _measure(site, engine, Checkpoints(folder))
+    report.table(
+        (f"{numbers:,} numbers", "with everything", "one after it"),
+        [
+            ["the engine is held, ms", *_both(found.holds_s, 1_000)],
+            ["written beside it, ms", *_both(found.writes_s, 1_000)],
+            ["written, MB", *_both(found.written, 1e-6, 2)],
+            ["a start reads it, ms", f"{min(found.loads_s) * 1_000:,.0f}", ""],
+            ["– and has its state, ms", f"{min(found.restores_s) * 1_000:,.0f}", ""],
+        ],
+    )
+    report.keep({"numbers": numbers, **asdict(found)})
 
 
-def _measure(site: Site, engine: Engine, checkpoints: Checkpoints) -> None:
-    holds, writes, loads, restores, saved = [], [], [], [], None
+@dataclass(slots=True)
+class Found:
+    """What each round took; the first has everything, those after it what has changed."""
+
+    holds_s: list[float] = field(default_factory=list)
+    writes_s: list[float] = field(default_factory=list)
+    written: list[int] = field(default_factory=list)
+    """Bytes."""
+    loads_s: list[float] = field(default_factory=list)
+    restores_s: list[float] = field(default_factory=list)
+
+
+def _both(rounds: Sequence[float], times: float, digits: int = 0) -> tuple[str, str]:
+    """The first round, and the best of those after it."""
+    return f"{rounds[0] * times:,.{digits}f}", f"{min(rounds[1:]) * times:,.{digits}f}"
+
+
+def _measure(site: Site, engine: Engine, checkpoints: Checkpoints) -> Found:
+    found = Found()
     for _ in range(ROUNDS):
         started = time.perf_counter()
         picture = engine.snapshot()
-        holds.append(time.perf_counter() - started)
+        found.holds_s.append(time.perf_counter() - started)
         started = time.perf_counter()
         saved = checkpoints.save(picture)
-        writes.append(time.perf_counter() - started)
+        found.writes_s.append(time.perf_counter() - started)
+        found.written.append(saved.written)
         started = time.perf_counter()
         state = checkpoints.load()
-        loads.append(time.perf_counter() - started)
+        found.loads_s.append(time.perf_counter() - started)
         assert state is not None
         fresh = replay_engine(site, MemorySource([]), lambda _decision: None)
         started = time.perf_counter()
         fresh.restore(state)
-        restores.append(time.perf_counter() - started)
-    assert saved is not None
-    print(f"checkpoint holds the engine: first {holds[0]:.3f} s, then {min(holds[1:]):.3f} s")
-    print(f"written beside it: first in {writes[0]:.2f} s, then in {min(writes[1:]):.3f} s")
-    print(
-        f"bytes: {saved.written / 1e6:.2f} MB written by the last, {saved.size / 1e6:.1f} MB in all"
-    )
-    print(f"start: read {min(loads):.2f} s, restore {min(restores):.2f} s")
+        found.restores_s.append(time.perf_counter() - started)
+    return found
 
 
 if __name__ == "__main__":

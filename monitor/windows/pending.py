@@ -99,8 +99,8 @@ class Pending:
         if not runs:
             return None
         rows = _joined(runs) if _follow_on(runs) else _ordered(runs, partitions)
-        tick = pl.col("eff") - pl.col("eff") % self.tick_ms + self.tick_ms
-        return rows.with_columns(tick=tick)
+        eff = rows["eff"].to_numpy()
+        return rows.hstack([pl.Series("tick", eff - eff % self.tick_ms + self.tick_ms)])
 
     def snapshot(self) -> dict[str, Any]:
         """State for a checkpoint; rows as one Arrow file where they are written."""

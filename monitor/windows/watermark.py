@@ -124,9 +124,11 @@ class Watermarks:
         too_late = ~ahead & (times < before - self.settings.lateness_ms)
         late = ~ahead & ~too_late & (times < before)
         keep = ~(ahead | too_late)
-        placed = frame.with_columns(
-            pl.lit(track.index, dtype=pl.UInt32).alias("src"),
-            pl.Series("eff", np.maximum(times, before), dtype=pl.Int64),
+        placed = frame.hstack(
+            [
+                pl.Series("src", np.full(frame.height, track.index, dtype=np.uint32)),
+                pl.Series("eff", np.maximum(times, before)),
+            ]
         )
         return Placed(
             frame=placed if keep.all() else placed.filter(pl.Series(keep)),
