@@ -29,11 +29,16 @@ audit: $(VENV)/.audit ## known vulnerabilities of what is pinned; what could not
 docs: $(VENV)/.test ## write again what is generated: metrics, schemas, command help
 	@$(BIN)/python -m tests.docs.generate
 
-bench: $(VENV)/.test ## throughput with its bottleneck, then growth, latency and scrape in small (ten minutes)
+bench: $(VENV)/.test ## throughput with its bottleneck, then all the others in small (a quarter of an hour)
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench.growth --quick
 	@$(BIN)/python -m bench.scrape --quick
 	@$(BIN)/python -m bench.latency --quick
+	@$(BIN)/python -m bench.broker --quick
+	@$(BIN)/python -m bench.memory --quick
+	@$(BIN)/python -m bench.recovery --quick
+	@$(BIN)/python -m bench.startup --quick
+	@if [ -x $(VENV)/peers/bin/python ]; then $(BIN)/python -m bench.peers --quick; else echo "→ peers left out: make peers installs them"; fi
 
 bench-all: WRITE := --write docs/performance.md
 bench-all: $(VENV)/.test peers ## every benchmark in full, with the peers (hours); writes bench/results, docs/performance.md and its plots
@@ -45,6 +50,7 @@ bench-all: $(VENV)/.test peers ## every benchmark in full, with the peers (hours
 	@$(BIN)/python -m bench.broker $(WRITE)
 	@$(BIN)/python -m bench.latency $(WRITE)
 	@$(BIN)/python -m bench.recovery $(WRITE)
+	@$(BIN)/python -m bench.startup $(WRITE)
 
 peers: $(VENV)/.peers ## Flink SQL, Bytewax, Quix Streams for the benchmarks, in an environment of their own
 
