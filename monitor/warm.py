@@ -7,12 +7,14 @@ source (``monitor.compiled``), so this takes some ten seconds once, and a moment
 from __future__ import annotations
 
 import time
+from fractions import Fraction
 
 import msgspec
 import numpy as np
 
 from monitor import compiled, logs
 from monitor.replay import replay_engine
+from monitor.rules.detector import MANY, Bank, Detector
 from monitor.site import load_site
 from monitor.source.base import Fetched, Partition
 from monitor.source.kafka_guard import fits
@@ -37,6 +39,7 @@ def warm() -> None:
     source.start({}, None)
     engine = replay_engine(site, source, lambda _decision: None)
     engine.run_to_end()
+    _detectors()
     reduce_by_key(np.array([1, 0, 1]), np.ones((3, 1), np.int64), "add")  # of ticks in a pane
     text = b"\n".join(lines)
     records = LineReader(_reader(text), 0, len(text)).take(_LINES, final=True).values
@@ -46,6 +49,15 @@ def warm() -> None:
             _PARTITION, offsets, offsets, append_time=False, values=records, next_position=_LINES
         )
     )
+
+
+def _detectors() -> None:
+    """So many that groups wait; the last one is too large to be listed."""
+    times = {"tick_ms": 5_000, "scope_day_ms": 28_800_000}
+    bank = Bank([Detector(Fraction(1, 2), "above", **times) for _ in range(MANY)])
+    ids = np.arange(2)
+    bank.feed(_AT_MS, ids, ids, np.array([1, 1_000]))
+    bank.score(ids, 0)
 
 
 def _reader(text: bytes) -> ReadAt:

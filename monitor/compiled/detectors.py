@@ -50,27 +50,178 @@ def feed_listed(
     over: Any,
     needed: Any,
     table: Any,
-    listed: int,
+    width: Any,
     ids: Any,
     hits: Any,
     of: Any,
+    large: Any,
     times: Any,
     most: Any,
 ) -> int:
-    """As :func:`feed`, of groups of fewer than ``listed`` events; returns how many have more.
+    """As :func:`feed`, of groups of fewer than ``width`` events; returns how many others there are.
 
     Args:
-        table: ratios by hits · ``listed`` + misses.
+        table: ratios by :func:`cell`.
         hits: by group, how many events are hits, ``of`` how many there are; of 0 nothing happens.
+        large: receives which groups the others are.
     """
     more = 0
     for group in range(len(ids)):
-        if of[group] >= listed:
+        if of[group] == 0:
+            continue
+        if of[group] >= width:
+            large[more] = group
             more += 1
-        elif of[group] > 0:
-            cell = hits[group] * listed + of[group] - hits[group]
-            take(m, last, over, needed, table[cell], ids[group], times, most)
+        else:
+            ratio = table[cell(hits[group], of[group])]
+            take(m, last, over, needed, ratio, ids[group], times, most)
     return more
+
+
+@compiled
+def put_off(
+    m: Any,
+    last: Any,
+    over: Any,
+    needed: Any,
+    backlog: Any,
+    table: Any,
+    peaks: Any,
+    width: Any,
+    ids: Any,
+    hits: Any,
+    of: Any,
+    large: Any,
+    times: Any,
+    bounds: Any,
+) -> int:
+    """As :func:`feed_listed`, but a group is taken in when it can matter, or many wait.
+
+    Args:
+        backlog: by key, the groups that wait, each its time since the one before · 2³² + its
+            cell; how many they are; what no detector's M exceeds, shape (keys, 4); whether the
+            mean of that reached the least that any detector needs, so that some may count.
+        peaks: of ``table``, the largest ratio over the detectors, shape (any, 4).
+        bounds: the least that any detector needs; bound of ``m``.
+    """
+    log, waiting, bound, warm = backlog
+    least, most = bounds
+    more = 0
+    for group in range(len(ids)):
+        if of[group] == 0:
+            continue
+        if of[group] >= width:
+            large[more] = group
+            more += 1
+            continue
+        key, row = ids[group], cell(hits[group], of[group])
+        gap = since(last, key, times)
+        watched = gap / times[3]
+        total = 0.0
+        for each in range(4):
+            # Rounding keeps order: what is larger before each operation is not smaller after it.
+            value = (bound[key, each] + watched) * peaks[row, each]
+            bound[key, each] = value = value if value < most else most  # noqa: FURB136
+            total += value
+        log[key, waiting[key]] = (gap << 32) | row
+        waiting[key] += 1
+        if warm[key] or total / 4 >= least or waiting[key] == log.shape[1]:
+            settle(m, over, needed, backlog, table, key, times[3], bounds)
+    return more
+
+
+@compiled
+def take_at_once(
+    m: Any,
+    last: Any,
+    over: Any,
+    needed: Any,
+    backlog: Any,
+    table: Any,
+    others: Any,
+    cells: Any,
+    ids: Any,
+    times: Any,
+    bounds: Any,
+) -> None:
+    """Take in a group for each of ``ids``, and before it those that wait.
+
+    Args:
+        table: the ratios of those that wait.
+        others: those of the groups given, ``cells`` by group where they stand.
+    """
+    log, waiting, _, _ = backlog
+    for group in range(len(ids)):
+        key = ids[group]
+        settle(m, over, needed, backlog, table, key, times[3], bounds)
+        log[key, 0] = (since(last, key, times) << 32) | cells[group]
+        waiting[key] = 1
+        settle(m, over, needed, backlog, others, key, times[3], bounds)
+
+
+@compiled
+def take_waiting(
+    m: Any, over: Any, needed: Any, backlog: Any, table: Any, ids: Any, day_ms: int, bounds: Any
+) -> None:
+    """Take in what waits for ``ids``."""
+    waiting = backlog[1]
+    for place in range(len(ids)):
+        if waiting[ids[place]] > 0:
+            settle(m, over, needed, backlog, table, ids[place], day_ms, bounds)
+
+
+@inlined
+def cell(hits: int, of: int) -> int:
+    """Where the ratios of a group stand in the table."""
+    return of * (of + 1) // 2 + hits
+
+
+@inlined
+def since(last: Any, key: int, times: Any) -> int:
+    """Active time since the key's last group, which is now."""
+    tick, tick_ms, break_ms, _ = times
+    gap: int = tick - last[key]
+    if last[key] == NEVER or gap > break_ms:
+        gap = tick_ms
+    last[key] = tick
+    return gap
+
+
+@compiled
+def settle(
+    m: Any, over: Any, needed: Any, backlog: Any, table: Any, key: int, day_ms: int, bounds: Any
+) -> None:
+    """Take in all that waits for a key, one after the other, while its detectors are at hand.
+
+    Before it a key that is not warm counts for no detector, and neither does it after each group
+    but the last, as it was not warm then.
+    """
+    log, waiting, bound, warm = backlog
+    least, most = bounds
+    m0, m1, m2, m3 = m[key, 0], m[key, 1], m[key, 2], m[key, 3]
+    if warm[key]:
+        for each in range(len(needed)):
+            over[each] -= int((m0[each] + m1[each] + m2[each] + m3[each]) / 4 >= needed[each])
+    for row in range(4):
+        here = m[key, row]
+        for number in range(waiting[key]):
+            watched = (log[key, number] >> 32) / day_ms
+            ratio = table[log[key, number] & 0xFFFFFFFF, row]
+            for each in range(len(needed)):
+                now = (here[each] + watched) * ratio[each]
+                here[each] = now if now < most else most  # noqa: FURB136
+    waiting[key] = 0
+    total = 0.0
+    for row in range(4):
+        largest = 0.0
+        for each in range(len(needed)):
+            largest = max(largest, m[key, row, each])
+        bound[key, row] = largest
+        total += largest
+    warm[key] = total / 4 >= least
+    if warm[key]:
+        for each in range(len(needed)):
+            over[each] += int((m0[each] + m1[each] + m2[each] + m3[each]) / 4 >= needed[each])
 
 
 @inlined
@@ -81,12 +232,7 @@ def take(
 
     Detectors lie side by side in memory, so the inner loops become vector instructions.
     """
-    tick, tick_ms, break_ms, scope_day_ms = times
-    gap = tick - last[key]
-    if last[key] == NEVER or gap > break_ms:
-        gap = tick_ms
-    last[key] = tick
-    watched = gap / scope_day_ms
+    watched = since(last, key, times) / times[3]
     # By name, and not over an index: with a loop within the loop half of the speed is gone. Not
     # min(): its way with NaN keeps the loop from becoming vector instructions.
     m0, m1, m2, m3 = m[key, 0], m[key, 1], m[key, 2], m[key, 3]

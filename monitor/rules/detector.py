@@ -9,18 +9,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 
 from monitor.compiled import detectors as loops
+from monitor.rules.backlog import Backlog
 from monitor.rules.evidence import ALTERNATIVES, BREAK_MS, SCORE_MAX, alternatives
-from monitor.rules.ports import Float64, Int64
+from monitor.rules.ports import Bool, Float64, Int64
+from monitor.rules.ratios import Ratios
 from monitor.windows.arrays import roomy
 
-_LOG_MAX = 600.0
-_LISTED = 8
-"""Groups of fewer events have their likelihood ratios in a table."""
+MANY = 16
+"""So many detectors side by side let groups wait: of fewer, what waits would be more memory than
+they are."""
 
 
 class Detector:
@@ -64,10 +67,21 @@ class Detector:
         """Feed the whole bank; see :meth:`Bank.feed`."""
         self.place[0].feed(tick, ids, hits, of)
 
+    @property
+    def over(self) -> int:
+        """How many keys have the score that is needed."""
+        bank, column = self.place
+        return int(bank.over[column])
+
     def score(self, ids: Int64) -> Float64:
         """The mean of M for each of ``ids`` (ascending), in scope-days; 0 where nothing was fed."""
         bank, column = self.place
         return bank.score(ids, column)
+
+    def enough(self, ids: Int64) -> Bool:
+        """Which of ``ids`` (ascending) have the score that is needed."""
+        bank, column = self.place
+        return bank.enough(ids, column)
 
     def reset(self, ids: Int64) -> None:
         """Begin again from nothing: an episode ended."""
@@ -77,11 +91,12 @@ class Detector:
     def fed(self) -> Int64:
         """Ids with any evidence, ascending."""
         bank, column = self.place
-        return np.flatnonzero(bank.m[:, 0, column]).astype(np.int64)
+        return bank.fed(column)
 
     def snapshot(self) -> dict[str, Any]:
         """The state, for :meth:`restore`; by id, as far as any has been fed."""
         bank, column = self.place
+        bank.settle()
         fed = np.flatnonzero(bank.last != loops.NEVER)
         size = int(fed[-1]) + 1 if len(fed) else 0
         return {"m": bank.m[:size, :, column].copy(), "last": bank.last[:size].copy()}
@@ -93,7 +108,12 @@ class Detector:
 
 
 class Bank:
-    """Detectors that are fed the same events, side by side."""
+    """Detectors that are fed the same events, side by side.
+
+    Where they are many, groups wait by key until they can matter: until what none of the detectors
+    exceeds reaches what one of them needs. Then all that waits is taken in at once, while the key's
+    detectors are in the cache. Every question about a key is answered after that.
+    """
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
         """Take them in; none has been fed yet, and all count time alike."""
@@ -101,19 +121,24 @@ class Bank:
         self._log_hit = np.array([each.log_hit for each in detectors]).T.copy()
         self._log_miss = np.array([each.log_miss for each in detectors]).T.copy()
         self._needed = np.array([each.needed for each in detectors])
+        self._bounds = float(self._needed.min()), SCORE_MAX
         first = detectors[0]
         self._times = first.tick_ms, BREAK_MS, first.scope_day_ms
-        self._table = self._ratios(*np.divmod(np.arange(_LISTED**2), _LISTED))
-        """Of small groups, which nearly all are, by hits · _LISTED + misses."""
         self.m = np.zeros((0, len(ALTERNATIVES), count))
-        """Shape (keys, alternatives, detectors)."""
+        """Shape (keys, alternatives, detectors); of a key for which groups wait, as it was."""
         self.last = np.zeros(0, dtype=np.int64)
         """By key, the tick of its last group: a detector that is new was not there, and that
         counts as if it had been."""
         self.over = np.zeros(count, dtype=np.int64)
         """By detector, how many keys have the score that it needs."""
+        self._backlog = Backlog() if count >= MANY else None
         for column, detector in enumerate(detectors):
             detector.place = self, column
+
+    @cached_property
+    def _ratios(self) -> Ratios:
+        """Made when the first group comes: most detectors are soon taken into another bank."""
+        return Ratios(self._log_hit, self._log_miss)
 
     def feed(self, tick: int, ids: Int64, hits: Int64, of: Int64) -> None:
         """Take in one group for each of ``ids`` (ascending): ``hits`` among ``of`` new events.
@@ -123,27 +148,61 @@ class Bank:
         if not len(ids):
             return
         self.grow(int(ids[-1]) + 1)
-        state, times = (self.m, self.last, self.over, self._needed), (tick, *self._times)
-        if loops.feed_listed(*state, self._table, _LISTED, ids, hits, of, times, SCORE_MAX):
-            large = of >= _LISTED
-            ids, hits, of = ids[large], hits[large], of[large]
-            ratios, cells = self._ratios(hits, of - hits), np.arange(len(ids))
-            loops.feed(*state, ratios, cells, ids, times, SCORE_MAX)
+        times = (tick, *self._times)
+        large = self._feed_small(ids, hits, of, times)
+        if len(large):
+            self._feed_large(ids[large], hits[large], of[large], times)
+
+    def _feed_small(self, ids: Int64, hits: Int64, of: Int64, times: tuple[int, ...]) -> Int64:
+        """Take in the groups whose ratios are listed; which ones are left."""
+        state, ratios = (self.m, self.last, self.over, self._needed), self._ratios
+        large = np.empty(len(ids), dtype=np.int64)
+        groups = (ratios.width, ids, hits, of, large, times)
+        if self._backlog is None:
+            return large[: loops.feed_listed(*state, ratios.listed, *groups, SCORE_MAX)]
+        given = (self._backlog.arrays, ratios.listed, ratios.peaks, *groups, self._bounds)
+        return large[: loops.put_off(*state, *given)]
+
+    def _feed_large(self, ids: Int64, hits: Int64, of: Int64, times: tuple[int, ...]) -> None:
+        """Take in the groups whose ratios are not."""
+        ratios, cells = self._ratios.of(hits, of)
+        state, groups = (self.m, self.last, self.over, self._needed), (ratios, cells, ids, times)
+        if self._backlog is None:
+            loops.feed(*state, *groups, SCORE_MAX)
+        else:
+            backlog, listed = self._backlog.arrays, self._ratios.listed
+            loops.take_at_once(*state, backlog, listed, *groups, self._bounds)
 
     def score(self, ids: Int64, column: int) -> Float64:
         """The mean of M of one detector for each of ``ids`` (ascending)."""
         if len(ids):
             self.grow(int(ids[-1]) + 1)
+        self._settle(ids)
         return _mean(self.m[ids, :, column])
 
-    def fed(self) -> Int64:
-        """Ids with evidence of any of them, ascending."""
-        return np.flatnonzero(self.m[:, 0].any(axis=1)).astype(np.int64)
+    def enough(self, ids: Int64, column: int) -> Bool:
+        """Which of ``ids`` (ascending) have the score that one detector needs."""
+        found = np.zeros(len(ids), dtype=np.bool_)
+        if not self.over[column]:
+            return found
+        asked = np.flatnonzero(ids < len(self.m))
+        if self._backlog is not None:  # of those that are warm nothing waits
+            asked = asked[self._backlog.warm[ids[asked]]]
+        found[asked] = _mean(self.m[ids[asked], :, column]) >= self._needed[column]
+        return found
+
+    def fed(self, column: int | None = None) -> Int64:
+        """Ids with evidence of one detector, or of any, or that had some, ascending."""
+        if column is None:
+            return np.flatnonzero(self.last != loops.NEVER)
+        self.settle()
+        return np.flatnonzero(self.m[:, 0, column])
 
     def reset(self, ids: Int64, columns: slice = slice(None)) -> None:
         """Let these detectors begin again from nothing."""
         known = ids[ids < len(self.m)]
         if len(known):
+            self._settle(known)
             self.over[columns] -= self._enough(self.m[known, :, columns], columns)
             self.m[known, :, columns] = 0.0
 
@@ -155,11 +214,24 @@ class Bank:
     def put(self, column: int, m: Float64, last: Int64) -> None:
         """Give one detector a state of its own."""
         self.grow(len(m))
+        self.settle()
         self.m[:, :, column] = 0.0
         self.m[: len(m), :, column] = m
         self.last[: len(last)] = np.maximum(self.last[: len(last)], last)
         columns = slice(column, column + 1)
         self.over[columns] = self._enough(self.m[:, :, columns], columns)
+        if self._backlog is not None:
+            self._backlog.raise_to(self.m[:, :, column], self._bounds[0])
+
+    def settle(self) -> None:
+        """Take in all that waits."""
+        if self._backlog is not None:
+            self._settle(np.flatnonzero(self._backlog.waiting))
+
+    def _settle(self, ids: Int64) -> None:
+        if self._backlog is not None:
+            state = (self.m, self.over, self._needed, self._backlog.arrays, self._ratios.listed)
+            loops.take_waiting(*state, ids, self._times[2], self._bounds)
 
     def grow(self, size: int) -> None:
         """Have room for so many keys."""
@@ -170,13 +242,8 @@ class Bank:
         more, last = np.zeros((size, *self.m.shape[1:])), np.full(size, loops.NEVER)
         more[:have], last[:have] = self.m, self.last
         self.m, self.last = more, last
-
-    def _ratios(self, hits: Int64, misses: Int64) -> Float64:
-        """The likelihood ratio of each group, shape (groups, alternatives, detectors)."""
-        log_ratio = np.multiply.outer(hits, self._log_hit)
-        log_ratio += np.multiply.outer(misses, self._log_miss)
-        ratios: Float64 = np.exp(np.clip(log_ratio, -_LOG_MAX, _LOG_MAX))
-        return ratios
+        if self._backlog is not None:
+            self._backlog.grow(size)
 
     def _enough(self, m: Float64, columns: slice) -> Int64:
         """By detector, how many keys of ``m`` have what it needs."""

@@ -24,6 +24,7 @@ from monitor.rules.gathering import gatherings
 from monitor.rules.model import Rule
 from monitor.rules.parted import Parted, releasing
 from monitor.rules.ports import FigureSource
+from monitor.rules.rota import Rota
 from monitor.rules.scopes import NumberKeys
 from monitor.rules.standing import RuleStates, rule_standing, standing
 from monitor.rules.where import condition, fields_of
@@ -90,6 +91,7 @@ class RuleBook:
                 self._figures[fingerprint(rule, figures.definition, **times)] = figures
                 figures.numbers = self._numbers.setdefault(rule.by, figures.numbers)
         self._gatherings = gatherings(self._figures.values())
+        self._rota = Rota(self._figures.values(), tick_ms)
         self._limited = [rule for rule in rules if rule.term.limited]
 
     @property
@@ -140,19 +142,15 @@ class RuleBook:
             numbers.hold(held)
         for gathering in self._gatherings:
             gathering.step(tick, held)
-        # Of many rules nearly all have nothing to do at nearly every tick: to ask them is the cost.
-        due = [
-            rule
-            for rule in self._figures.values()
-            if rule.rows or rule.hot or rule.resting or tick >= rule.wakes_at or rule.term.limited
-        ]
-        for figures in due:
+        hot = (rule for gathering in self._gatherings for rule in gathering.hot)
+        for figures in self._rota.due(tick, hot):
             if not figures.term.holds(tick):
                 step.alerts += figures.rest(tick)
                 continue
             alerts, wants = figures.step(tick, held)
             step.alerts += alerts
             step.wants += wants
+        self._rota.over(tick)
         step.alerts.sort(key=order_alert)
         step.wants.sort(key=order_want)
         step.cleared = sorted(set(step.cleared))
@@ -161,8 +159,7 @@ class RuleBook:
     def next_event_tick(self, after: int) -> int | None:
         """The earliest tick after ``after`` at which time alone changes something, or None."""
         ticks = [judge.next_event_tick(after) for judge in self._events.values()]
-        timed = [rule for rule in self._figures.values() if rule.rows or rule.uncovered]
-        ticks += [judge.next_event_tick(after) for judge in timed]
+        ticks.append(self._rota.next_event_tick(after))
         ticks += [rule.term.next_tick(after, self._tick_ms) for rule in self._limited]
         ticks += [parted.next_event_tick(after) for parted in self._parted]
         if self._orphans:
@@ -276,6 +273,7 @@ class RuleBook:
         next tick with reason ``rule_changed``.
         """
         judges = self._judges()
+        self._rota = Rota(self._figures.values(), self._tick_ms)
         self._orphans = [_orphan(entry, entry["row"]) for entry in state["orphans"]]
         self._listen_on(state)
         for mark, entry in state["rules"].items():

@@ -25,7 +25,9 @@ from monitor.rules.scopes import Exceptions, NumberKeys
 from monitor.rules.walk import Sighting, Walker
 from monitor.windows.arrays import grown
 
-_NEVER_AGAIN = sys.maxsize
+NEVER_AGAIN = sys.maxsize
+"""In place of a tick: a rule does not wake by itself."""
+_NONE: Int64 = np.empty(0, dtype=np.int64)
 HELD_ENDS_MS = 300_000
 """An episode whose number has been out of service for so long is over, whoever took it out."""
 
@@ -70,15 +72,19 @@ class FigureRule:
         self._covers_at: list[int] | None = None
         self.term = rule.term
         """From when to when it is in force."""
-        self.hot = False
-        """Some scope may have the evidence that is needed; ``gathering`` says so."""
         self.wakes_at = 0
         """From this tick on it has to look, if only at what its windows cover. Before it, while
-        nothing is hot, live or resting, :meth:`step` would change nothing and say nothing."""
+        no scope has the evidence that is needed and it is not :attr:`awake`, :meth:`step` would
+        change nothing and say nothing."""
         self._looks_at_all = self._judge.by_value or rule.no_data == "alert"
         """It breaches without evidence, so whatever changed has to be looked at."""
         self.resting = False
         """It was not in force at the last tick."""
+
+    @property
+    def awake(self) -> bool:
+        """It has to be asked at the next tick, whatever happens."""
+        return bool(self.rows) or self.resting or self.term.limited
 
     @property
     def definition(self) -> str:
@@ -132,7 +138,12 @@ class FigureRule:
         self._sleep(tick)
         if rested:
             return self._keys.living()
-        return _union([view.touched() for view in self._views])
+        return _union([view.touched() for view in self._views]) if self._seeks else _NONE
+
+    @property
+    def _seeks(self) -> bool:
+        """A scope may breach that has no row."""
+        return self._looks_at_all or any(detector.over for detector in self.detectors)
 
     def _judge_keys(self, tick: int, changed: Int64) -> list[Alert]:
         """Judge the keys that may breach and those that are not over."""
@@ -154,8 +165,8 @@ class FigureRule:
 
     def _suspects(self, ids: Int64) -> Int64:
         """The keys that may breach or miss data."""
-        if not len(ids):
-            return ids
+        if not len(ids) or not self._seeks:
+            return _NONE
         mask, below = self._judge.suspects(ids, self._windows)
         if self.rule.no_data == "alert":
             self._grow(ids)
@@ -305,7 +316,7 @@ class FigureRule:
         if self._looks_at_all:
             return
         ahead = [at for at in self._coverage(tick) if at > tick] if self.uncovered else []
-        self.wakes_at = min(ahead, default=_NEVER_AGAIN)
+        self.wakes_at = min(ahead, default=NEVER_AGAIN)
 
     def _cover(self, covered: Sequence[bool]) -> None:
         self._covered = list(covered)

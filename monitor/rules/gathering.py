@@ -26,7 +26,8 @@ class Gathering:
         self._bank = Bank([each for rule in rules for each in rule.detectors])
         self._view, self._numbers = rules[0].view, rules[0].numbers
         self._held: frozenset[str] = frozenset()
-        self._hot: list[FigureRule] = []
+        self.hot: list[FigureRule] = []
+        """For these some scope may have the evidence that is needed."""
 
     def step(self, tick: int, held: AbstractSet[str]) -> None:
         """Take in the new rows of ``tick``, and say which rules have the evidence that they need.
@@ -43,11 +44,7 @@ class Gathering:
         ids, hits, of = self._view.fresh()
         here = self._numbers.in_service(ids)
         self._bank.feed(tick, ids[here], hits[here], of[here])
-        for rule in self._hot:
-            rule.hot = False
-        self._hot = [self._rules[column] for column in self._bank.over.nonzero()[0].tolist()]
-        for rule in self._hot:
-            rule.hot = True
+        self.hot = [self._rules[column] for column in self._bank.over.nonzero()[0].tolist()]
 
     def forget(self, keys: Iterable[int]) -> None:
         """The keys were evicted; their ids may come back as others."""

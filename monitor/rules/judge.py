@@ -62,8 +62,8 @@ class LevelJudge:
 
     def suspicious(self, ids: Int64) -> Bool:
         """Where the detector, which there is, has what it needs."""
-        assert isinstance(self.evidence, Sequential)  # noqa: S101 - or it had no detector
-        return self._scores(ids) >= float(self.evidence.false_alarms)
+        assert self.detector is not None  # noqa: S101
+        return self.detector.enough(ids)
 
     def judge(self, ids: Int64, hits: Int64, of: Int64) -> Verdict:
         """The verdict on figures of ``ids``; nothing breaches or clears where ``of`` is 0."""

@@ -1,0 +1,51 @@
+"""Likelihood ratios of groups of events, worked out once for many.
+
+Owns the table of small groups, which nearly all are, and which of the others are alike. The formula
+is ``monitor.rules.evidence``'s.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from monitor.rules.ports import Float64, Int64
+
+WIDTH_MAX = 128
+"""Groups of fewer events are listed, where the detectors are few."""
+BYTES_MAX = 2**18
+"""What the list takes of memory at most."""
+_LOG_MAX = 600.0
+
+
+class Ratios:
+    """The ratios of some detectors, by hits and events of a group."""
+
+    def __init__(self, log_hit: Float64, log_miss: Float64) -> None:
+        """Both by alternative and detector: the log of the ratio of one event."""
+        self._log_hit, self._log_miss = log_hit, log_miss
+        rows = BYTES_MAX // log_hit.nbytes
+        self.width = min(WIDTH_MAX, math.isqrt(2 * rows))
+        """Groups of fewer events are listed."""
+        of, hits = np.tril_indices(self.width)
+        self.listed = self._of(hits, of - hits)
+        """Shape (groups, alternatives, detectors), by :func:`monitor.compiled.detectors.cell`."""
+        self.peaks = self.listed.max(axis=2)
+        """The largest over the detectors, shape (groups, alternatives)."""
+
+    def of(self, hits: Int64, of: Int64) -> tuple[Float64, Int64]:
+        """The ratios of groups, and by group which of them are its own."""
+        pairs = list(zip(hits.tolist(), of.tolist(), strict=True))
+        places = {pair: place for place, pair in enumerate(dict.fromkeys(pairs))}
+        hits, of = np.array(list(places)).T
+        return self._of(hits, of - hits), np.array([places[pair] for pair in pairs])
+
+    def _of(self, hits: Int64, misses: Int64) -> Float64:
+        """The ratio of each group, shape (groups, alternatives, detectors)."""
+        # As floats first: numpy would turn them into such one by one, in pieces.
+        log_ratio = np.multiply.outer(hits.astype(np.float64), self._log_hit)
+        log_ratio += np.multiply.outer(misses.astype(np.float64), self._log_miss)
+        np.minimum(log_ratio, _LOG_MAX, out=log_ratio)
+        np.maximum(log_ratio, -_LOG_MAX, out=log_ratio)
+        return np.exp(log_ratio, out=log_ratio)
