@@ -104,3 +104,19 @@ def add_columns(flat: Any, firsts: Any, source: Any, ids: Any, values: Any, adde
             more = values[row, place]
             added[column, place] = more
             flat[first + ids[place]] += more
+
+
+@compiled
+def keep_news(ids: Any, hits: Any, of: Any, other: int, kept: Any) -> int:
+    """Keep the ids to which something was added, without ``other``; returns how many they are.
+
+    Args:
+        ids, hits, of: what was added to each id; shape (rows,).
+        kept: is written: ids, hits and of of those kept, shape (3, rows).
+    """
+    count = 0
+    for row in range(len(ids)):
+        if (hits[row] != 0 or of[row] != 0) and ids[row] != other:
+            kept[0, count], kept[1, count], kept[2, count] = ids[row], hits[row], of[row]
+            count += 1
+    return count

@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from monitor.compiled.groups import keep_news
 from monitor.decisions import Scope
 from monitor.indicators.formula import Counter
 from monitor.indicators.loaded import SEPARATOR
@@ -111,15 +112,14 @@ class View:
         rows = self._scope.rows
         if rows is None:
             return column([]), column([]), column([])
-        ids, hits = rows.ids, rows.sums[hits_column]
-        of = np.ones(len(ids), dtype=np.int64)
-        news = hits != 0
-        if of_column is not None:
-            of = rows.sums[of_column]
-            news |= of != 0
-        if self.keys.other is not None:
-            news &= ids != self.keys.other
-        return ids[news], hits[news], of[news]
+        ids, hits, other = rows.ids, rows.sums[hits_column], self.keys.other
+        of = hits if of_column is None else rows.sums[of_column]
+        kept = np.empty((3, len(ids)), dtype=np.int64)
+        count = keep_news(ids, hits, of, -1 if other is None else other, kept)
+        ids, hits, of = kept[:, :count]
+        if of_column is None:
+            of.fill(1)
+        return ids, hits, of
 
     def covered(self, tick: int) -> bool:
         """The log seen covers this window at ``tick``; until then it is warming."""
