@@ -248,6 +248,5 @@ def _sums(rows: Groups) -> Groups:
     starts = np.flatnonzero(begins)
     if len(starts) < len(place):
         values = np.add.reduceat(values, starts, axis=0)
-    # Column by column, for so they are added to the windows' sums.
-    columns = {"place": place[starts], "sums": np.asfortranarray(values)}
+    columns = {"place": place[starts], "sums": values}
     return Groups(rows.ticks, np.searchsorted(starts, rows.bounds).tolist(), columns)
