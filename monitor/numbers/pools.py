@@ -155,13 +155,14 @@ class PoolBook:
         self, told: Sightings, names: list[str], codes: Int64, campaigns: Int64
     ) -> list[int]:
         """Of rows in order, those that make a number known and do nothing else."""
-        may = (told.ids[codes] == -1) & (campaigns >= 0)
+        unknown = told.ids[codes] == -1
+        if len(self) + len(np.unique(codes[unknown])) > self._numbers_max:
+            return []  # they are asked in order until it is full
+        may = unknown & (campaigns >= 0)
         may[may] = told.places[campaigns[may]] >= 0
         first = np.zeros(len(codes), dtype=np.bool_)
         first[np.unique(codes, return_index=True)[1]] = True
         rows = np.flatnonzero(may & first).tolist()
-        if len(self) + len(rows) > self._numbers_max:  # in order, then, until it is full
-            return []
         return [row for row in rows if names[row] not in self]
 
     def lapse(self, cutoff: int, keep: Container[str]) -> None:
