@@ -108,7 +108,7 @@ class LocalKeys:
         ids = self._ids[places]
         unknown = ids == _UNKNOWN
         if np.count_nonzero(unknown):
-            fresh = np.unique(places[unknown])
+            fresh = distinct_of(places[unknown])
             codes = self._known[fresh]
             given = self._ids[fresh] = table.intern(self._named(codes))
             if self._lookup is not None:

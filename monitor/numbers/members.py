@@ -15,7 +15,7 @@ import numpy as np
 
 from monitor.keys import KeyTable
 from monitor.numbers.seen import Seen, Taken
-from monitor.windows.arrays import Int64, column, grown
+from monitor.windows.arrays import Bool, Int64, column, grown
 from monitor.windows.ids import UInt64
 from monitor.windows.lookup import Lookup
 
@@ -86,19 +86,21 @@ class Members:
 
     def put_new(
         self, numbers: list[str], low: UInt64, high: UInt64, pools: Int64, when: int
-    ) -> Int64:
-        """Distinct numbers that are not known, each last seen in the pool at its place.
+    ) -> tuple[Int64, Bool]:
+        """Each of distinct numbers was last seen in the pool at its place, where it is new.
 
-        ``low`` and ``high`` are what they hash to. Returns their ids.
+        ``low`` and ``high`` are what they hash to. Returns their ids, and which were new.
         """
         ids = self._table.intern(numbers)
         self._room()
-        self.pool[ids], self.seen[ids], self.changed[ids] = pools, when, True
+        new = self.pool[ids] == _NOBODY
+        fresh = ids[new]
+        self.pool[fresh], self.seen[fresh], self.changed[fresh] = pools[new], when, True
         self._lookup.put(ids, low, high)
         if self._gone:
             for number in numbers:
                 self._gone.pop(number, None)
-        return ids
+        return ids, new
 
     def drop(self, keys: Sequence[int]) -> None:
         """The numbers of these ids are not known any more."""

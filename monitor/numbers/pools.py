@@ -19,7 +19,7 @@ from monitor.numbers.members import Members
 from monitor.numbers.seen import SeenLayers, over
 from monitor.numbers.settings import PoolsSettings
 from monitor.numbers.sightings import Sightings
-from monitor.windows.arrays import Int64, column
+from monitor.windows.arrays import Bool, Int64, column
 
 UNASSIGNED: Final = "unassigned"
 """The pool of numbers whose campaign is not known; guarded by ``defaults`` like any other."""
@@ -114,7 +114,7 @@ class PoolBook:
             told.as_of = seen.as_of
             told.ids = seen.find_all(told.low, told.high)
             told.places = column([seen.place(name) for name in told.campaign_names])
-        rest = np.empty(len(codes), dtype=np.int64)
+        rest, first = np.empty(len(codes), dtype=np.int64), np.empty(len(codes), dtype=np.bool_)
         count = note_seen(
             codes,
             campaigns,
@@ -125,45 +125,51 @@ class PoolBook:
             seen.changed,
             tick,
             rest,
+            first,
         )
         if count:
-            self._see_rest(told, codes[rest[:count]], campaigns[rest[:count]], tick)
+            rest, first = rest[:count], first[:count]
+            codes, campaigns = codes[rest], campaigns[rest]
+            left = self._enter_new(told, codes, campaigns, first, tick)
+            self._join_rest(told, codes[left], campaigns[left], tick)
 
-    def _see_rest(self, told: Sightings, codes: Int64, campaigns: Int64, tick: int) -> None:
-        """Rows of numbers that are new, or elsewhere than they were."""
-        seen, names = self._seen, told.names_of(codes)
-        new = self._new_among(told, names, codes, campaigns)
-        if new:
-            own, places = codes[new], told.places[campaigns[new]]
-            fresh = [names[row] for row in new]
-            told.ids[own] = seen.put_new(fresh, told.low[own], told.high[own], places, tick)
-            for campaign, count in Counter(campaigns[new].tolist()).items():
-                self._sizes[told.campaign_names[campaign]] += count
-        done = set(new)
-        for row in range(len(names)):
-            if row in done:
-                continue
+    def _enter_new(
+        self, told: Sightings, codes: Int64, campaigns: Int64, first: Bool, tick: int
+    ) -> Bool:
+        """Of rows in order, take in those that make a number known and do nothing else.
+
+        ``first``: of numbers that may be new, the first row. Returns which rows are left.
+        """
+        left = np.ones(len(codes), dtype=np.bool_)
+        if len(self) + np.count_nonzero(first) > self._numbers_max:
+            return left  # they are asked in order until it is full
+        rows = np.flatnonzero(first & (campaigns >= 0))
+        rows = rows[told.places[campaigns[rows]] >= 0]
+        names = told.names_of(codes[rows])
+        if self._listed:
+            rows = rows[[name not in self._listed for name in names]]
+            names = told.names_of(codes[rows])
+        if len(rows) == 0:
+            return left
+        own, low, high = codes[rows], told.low[codes[rows]], told.high[codes[rows]]
+        told.ids[own], new = self._seen.put_new(
+            names, low, high, told.places[campaigns[rows]], tick
+        )
+        left[rows[new]] = False
+        for campaign, count in Counter(campaigns[rows[new]].tolist()).items():
+            self._sizes[told.campaign_names[campaign]] += count
+        return left
+
+    def _join_rest(self, told: Sightings, codes: Int64, campaigns: Int64, tick: int) -> None:
+        """Rows of numbers that are elsewhere than they were, one by one."""
+        for row, name in enumerate(told.names_of(codes)):
             campaign = None if campaigns[row] < 0 else told.campaign_names[campaigns[row]]
-            self.join(names[row], campaign, tick)
-            key, code = seen.find(names[row]), codes[row : row + 1]
+            self.join(name, campaign, tick)
+            key, code = self._seen.find(name), codes[row : row + 1]
             told.ids[code] = -1 if key is None else key
-            seen.known_by(told.ids[code], told.low[code], told.high[code])
+            self._seen.known_by(told.ids[code], told.low[code], told.high[code])
             if campaign is not None:
-                told.places[campaigns[row]] = seen.place(campaign)
-
-    def _new_among(
-        self, told: Sightings, names: list[str], codes: Int64, campaigns: Int64
-    ) -> list[int]:
-        """Of rows in order, those that make a number known and do nothing else."""
-        unknown = told.ids[codes] == -1
-        if len(self) + len(np.unique(codes[unknown])) > self._numbers_max:
-            return []  # they are asked in order until it is full
-        may = unknown & (campaigns >= 0)
-        may[may] = told.places[campaigns[may]] >= 0
-        first = np.zeros(len(codes), dtype=np.bool_)
-        first[np.unique(codes, return_index=True)[1]] = True
-        rows = np.flatnonzero(may & first).tolist()
-        return [row for row in rows if names[row] not in self]
+                told.places[campaigns[row]] = self._seen.place(campaign)
 
     def lapse(self, cutoff: int, keep: Container[str]) -> None:
         """Forget memberships last seen before ``cutoff``, of numbers that are not in ``keep``.
