@@ -52,7 +52,7 @@ class KeyTable:
         return len(self._names)
 
     def intern(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
-        """Ids of distinct ``names``, shape ``(len(names),)``; new ones are given the next id.
+        """Ids of ``names``, shape ``(len(names),)``; new ones are given the next id.
 
         A name that finds the table full gets ``OVERFLOW`` and is counted.
         """
@@ -126,9 +126,19 @@ class KeyTable:
         self._free.sort(reverse=True)
 
     def _add_all(self, names: list[str]) -> Sequence[int]:
-        """Ids of names that are not there: at once where none is refused and none is reused."""
-        if not names or self._free or len(self._ids) + len(names) > self.limit:
-            return [self._add(name) for name in names]
+        """Ids of names that were not there, of which some may be alike.
+
+        At once where none is refused, none gets an id that another had, and none comes again.
+        """
+        slowly = self._free or len(self._ids) + len(names) > self.limit
+        if slowly or len(set(names)) < len(names):
+            given = []
+            for name in names:
+                found = self._ids.get(name)
+                given.append(self._add(name) if found is None else found)
+            return given
+        if not names:
+            return []
         first = len(self._names)
         ids = range(first, first + len(names))
         self._ids.update(zip(names, ids, strict=True))
