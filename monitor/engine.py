@@ -34,6 +34,7 @@ from monitor.events.enrich import Owners
 from monitor.events.rejects import DeadLetters
 from monitor.indicators.compile import IndicatorSet
 from monitor.numbers.desk import SWEEP_MS, NumberDesk
+from monitor.numbers.sightings import Sightings
 from monitor.rules.evaluate import RuleBook
 from monitor.source.base import Fetched, Partition, Source
 from monitor.stats import OTHER_TYPES, Stats
@@ -182,8 +183,8 @@ class Engine:
         self._needless: list[Floor] = []
         self._uncounted: deque[tuple[str, pl.Series]] = deque()
         """Types of rows by what became of them: to be counted when nobody waits."""
-        self._seen: deque[tuple[int, str, str | None]] = deque()
-        """(tick, number, campaign) of loaded calls: a number joins its pool at its tick."""
+        self._seen: deque[Sightings] = deque()
+        """Of loaded calls: a number joins its pool at its tick."""
         self.places: dict[str, tuple[str, str]] = {}
         """Group and team of each agent as last seen, for people to look at."""
 
@@ -420,14 +421,27 @@ class Engine:
         return self.owners.apply(unique.frame) if unique.frame.height else None
 
     def _load(self, rows: pl.DataFrame) -> None:
-        self.judges.indicators.load(rows)
+        frame = self.judges.indicators.load(rows)
         self.judges.rules.load(rows)
-        # The first time in each hour, in the order of the log; being told again changes nothing.
-        calls = rows.select("type", "tick", "number", "campaign", hour=pl.col("tick") // SWEEP_MS)
-        seen = calls.filter(pl.col("type").is_in(CALL_TYPES) & pl.col("number").is_not_null())
-        named = seen.select("tick", "number", "campaign", "hour")
-        once = named.unique(["hour", "number", "campaign"], keep="first", maintain_order=True)
-        self._seen.extend(once.drop("hour").iter_rows())
+        seen = Sightings(
+            frame.tick_of_row,
+            rows["type"].is_in(CALL_TYPES).to_numpy(),
+            frame.coded("number"),
+            frame.coded("campaign"),
+            hour_ms=SWEEP_MS,
+        )
+        if seen.next_tick is not None:
+            self._seen.append(seen)
+
+    def _see(self, tick: int, known_until: int = NEVER) -> None:
+        """Numbers join their pools by what ``tick`` judges; up to ``known_until`` they have."""
+        while self._seen:
+            told = self._seen[0]
+            told.skip_until(known_until)
+            self.judges.desk.see(told, tick)
+            if told.next_tick is not None:
+                return
+            self._seen.popleft()
 
     def _note_places(self, rows: pl.DataFrame) -> None:
         looked_at = pl.Series(np.arange(0, rows.height, rows.height // PLACES_LOOKED_AT + 1))
@@ -460,10 +474,7 @@ class Engine:
         judges = self.judges
         doubts = self.doubt.step(tick, judges.indicators.horizon_ms)
         if tick <= self.silent_until:
-            while self._seen and self._seen[0][0] <= tick:
-                seen = self._seen.popleft()
-                if seen[0] > self.seen_until:
-                    judges.desk.observe(*seen)
+            self._see(tick, self.seen_until)
             judges.indicators.step(tick)
             judges.rules.step(tick, judges.desk.held)
             self._ticked(tick, started)
@@ -476,8 +487,7 @@ class Engine:
                 acks.append(what)
             else:
                 manual.append(what)
-        while self._seen and self._seen[0][0] <= tick:
-            judges.desk.observe(*self._seen.popleft())
+        self._see(tick)
         judges.indicators.step(tick)
         judged = judges.rules.step(tick, judges.desk.held)
         decided = judges.desk.step(

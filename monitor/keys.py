@@ -52,16 +52,15 @@ class KeyTable:
         return len(self._names)
 
     def intern(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
-        """Ids of distinct ``names``, shape ``(len(names),)``; new ones are given the next id.
+        """Ids of ``names``, shape ``(len(names),)``; new ones are given the next id.
 
         A name that finds the table full gets ``OVERFLOW`` and is counted.
         """
-        ids = np.empty(len(names), dtype=np.int64)
-        known = self._ids
-        for position, name in enumerate(names):
-            found = known.get(name)
-            ids[position] = self._add(name) if found is None else found
-        return ids
+        found = list(map(self._ids.get, names))
+        fresh = [name for name, key in zip(names, found, strict=True) if key is None]
+        given = iter(self._add_all(fresh))
+        ids = (next(given) if key is None else key for key in found)
+        return np.fromiter(ids, dtype=np.int64, count=len(names))
 
     def bucket(self) -> int:
         """The id of the bucket for what found the table full, made when there is none."""
@@ -125,6 +124,28 @@ class KeyTable:
         self.other = self._ids.pop(OTHER, None)
         self._free = [key for key, name in enumerate(self._names) if name is None]
         self._free.sort(reverse=True)
+
+    def _add_all(self, names: list[str]) -> Sequence[int]:
+        """Ids of names that were not there, of which some may be alike.
+
+        At once where none is refused, none gets an id that another had, and none comes again.
+        """
+        slowly = self._free or len(self._ids) + len(names) > self.limit
+        if slowly or len(set(names)) < len(names):
+            given = []
+            for name in names:
+                found = self._ids.get(name)
+                given.append(self._add(name) if found is None else found)
+            return given
+        if not names:
+            return []
+        first = len(self._names)
+        ids = range(first, first + len(names))
+        self._ids.update(zip(names, ids, strict=True))
+        self._names += names
+        for key in range(first - first % STRETCH, first + len(names), STRETCH):
+            self._changed(key)
+        return ids
 
     def _add(self, name: str) -> int:
         if len(self._ids) >= self.limit and name not in self._listed:

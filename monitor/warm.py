@@ -21,6 +21,7 @@ from monitor.source.kafka_guard import fits
 from monitor.source.lines import LineReader, ReadAt
 from monitor.source.memory import MemorySource
 from monitor.windows.arrays import reduce_by_key
+from monitor.windows.lookup import Lookup
 
 _LINES = 3_000
 """So many that tables of ids and names grow."""
@@ -41,6 +42,7 @@ def warm() -> None:
     engine.run_to_end()
     _detectors()
     reduce_by_key(np.array([1, 0, 1]), np.ones((3, 1), np.int64), "add")  # of ticks in a pane
+    Lookup().drop(np.array([0]))  # of keys that are let go
     text = b"\n".join(lines)
     records = LineReader(_reader(text), 0, len(text)).take(_LINES, final=True).values
     offsets = np.arange(len(records))

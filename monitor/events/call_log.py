@@ -148,10 +148,9 @@ class CallLog:
         self._fold()
         self._replace(self._chunks[0].frame.tail(keys))
 
-    def keys(self) -> set[str]:
-        """All keys there are."""
-        columns = [self._tail[self._key], *(chunk.frame[self._key] for chunk in self._chunks)]
-        return set(pl.concat(columns).unique().to_list())
+    def keys(self) -> pl.Series:
+        """The key of each row there is."""
+        return pl.concat([self._tail[self._key], *(each.frame[self._key] for each in self._chunks)])
 
     def snapshot(self) -> dict[str, list[Sealed]]:
         """The full chunks, and stretches of the rest, each an Arrow IPC blob where it is stored.
@@ -180,9 +179,13 @@ class CallLog:
 
     def _fold(self) -> None:
         """One row a key: the last known values, at the place the key was last used."""
-        names = [pl.col(name).drop_nulls().last() for name in self._names]
-        everything = pl.concat([*(chunk.frame for chunk in self._chunks), self._tail])
-        self._replace(everything.group_by(self._key).agg(pl.col(SEQ).max(), *names).sort(SEQ))
+        rows = pl.concat([*(chunk.frame for chunk in self._chunks), self._tail])
+        if any(0 < rows[name].null_count() < rows.height for name in self._names):
+            names = [pl.col(name).last(ignore_nulls=True) for name in self._names]
+            last = rows.group_by(self._key).agg(pl.col(SEQ).last(), *names).sort(SEQ)
+        else:  # the last row says it all
+            last = rows.unique(self._key, keep="last", maintain_order=True)
+        self._replace(last)
 
     def _replace(self, frame: pl.DataFrame) -> None:
         self._chunks = [_Chunk(frame.select(*self._schema), self._key)]

@@ -25,6 +25,7 @@ import polars as pl
 from monitor.events.batch import DIMENSIONS
 from monitor.events.call_log import FOUND, ROW, SEQ, CallLog
 from monitor.events.catalogue import CALL_TYPES, FEEDBACK_TYPES
+from monitor.events.hashed import Known
 from monitor.events.settings import OwnerSettings
 
 _PLACE = ("agent", "group", "team")
@@ -41,7 +42,7 @@ class Owners:
         self._seq = 0
         """Call rows seen so far: the next one's place."""
         self._tick: int | None = None
-        self._numbers: set[str] = set()
+        self._numbers = Known()
 
     def apply(self, released: pl.DataFrame) -> pl.DataFrame:
         """``released`` with null dimensions of feedback rows filled where they are known.
@@ -51,20 +52,20 @@ class Owners:
         """
         if released.is_empty():
             return released
-        used = _numbers_of_calls(released)
-        if len(self._numbers) + len(used - self._numbers) <= self._limits.numbers:
+        used, room = _numbers_of_calls(released), self._limits.numbers - len(self._numbers)
+        if len(used) <= room or self._numbers.new_among(used) <= room:
             return self._pass(released, used)
         ticks = released.partition_by("tick", maintain_order=True)
         return pl.concat(self._pass(tick, _numbers_of_calls(tick)) for tick in ticks)
 
-    def _pass(self, released: pl.DataFrame, used: set[str]) -> pl.DataFrame:
+    def _pass(self, released: pl.DataFrame, used: pl.Series) -> pl.DataFrame:
         """Rows of one tick, or of several that cannot fill the table of owners.
 
         ``used``: the numbers of their calls.
         """
         if released["tick"][0] != self._tick and len(self._numbers) > self._limits.numbers:
             self._owners.trim(self._limits.numbers - self._limits.numbers // 4)
-            self._numbers = self._owners.keys()
+            self._count_numbers()
         self._tick = int(released["tick"][-1])
         is_call = pl.col("type").is_in(CALL_TYPES)
         placed = released.select(
@@ -77,7 +78,7 @@ class Owners:
         said = placed if calls.all() else placed.filter(calls)
         self._calls.add(said)
         self._owners.add(said)
-        self._numbers |= used
+        self._numbers.add(used)
         self._seq += said.height
         lacking = pl.any_horizontal(pl.col(DIMENSIONS).is_null())
         is_feedback = pl.col("type").is_in(FEEDBACK_TYPES)
@@ -127,13 +128,18 @@ class Owners:
         self._tick = state["tick"]
         self._calls.restore(state["calls"])
         self._owners.restore(state["owners"])
-        self._numbers = self._owners.keys()
+        self._count_numbers()
+
+    def _count_numbers(self) -> None:
+        self._numbers = Known()
+        self._numbers.add(self._owners.keys())
 
 
-def _numbers_of_calls(released: pl.DataFrame) -> set[str]:
+def _numbers_of_calls(released: pl.DataFrame) -> pl.Series:
     # Of one column: to filter all of them takes twice as long.
-    numbers = released["number"].filter(released["type"].is_in(CALL_TYPES))
-    return set(numbers.drop_nulls().unique().to_list())
+    calls = released["type"].is_in(CALL_TYPES)
+    numbers = released["number"]
+    return (numbers if calls.all() else numbers.filter(calls)).drop_nulls()
 
 
 def _merge(asking: pl.DataFrame, known: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:

@@ -90,19 +90,21 @@ class IndicatorSet:
         """How far before a tick rows can matter: the longest window, and the oldest state in it."""
         return max((view.horizon_ms for view in self._views.values()), default=0)
 
-    def load(self, released: pl.DataFrame) -> None:
+    def load(self, released: pl.DataFrame) -> Frame:
         """Group released rows of one or several whole ticks by (scope key, tick, pane), once.
+
+        Returns them as columns, for others who look at the same.
 
         Raises:
             ValueError: a tick that was loaded or stepped already.
         """
-        if released.is_empty():
-            return
         conditions = [rows for counter in self._counters for rows in counter.sets]
         conditions += [
             any_state(counter) for counter in self._counters if counter.operation == "seconds"
         ]
         frame = Frame(released, conditions)
+        if released.is_empty():
+            return frame
         first, last = int(frame.ticks[0]), int(frame.ticks[-1])
         for known in (self._tick, self._loaded_until):
             if known is not None and first <= known:
@@ -111,6 +113,7 @@ class IndicatorSet:
         self._loaded_until = last
         for scope in self._scopes.values():
             scope.add(load_scope(frame, scope.layout))
+        return frame
 
     def step(self, tick: int) -> None:
         """Go to ``tick``: apply its rows, let states accrue, let panes go.

@@ -15,7 +15,7 @@ from monitor.indicators.formula import SCALE, Counter, Rows
 from monitor.indicators.predicate import passes
 from monitor.windows.arrays import Bool, Int64, column
 from monitor.windows.extremes import NONE
-from monitor.windows.ids import coded
+from monitor.windows.ids import Coded, coded
 
 
 class Frame:
@@ -27,7 +27,7 @@ class Frame:
         masks = released.select(_mask(rows).alias(str(index)) for index, rows in enumerate(wanted))
         self._masks = {rows: masks[str(index)].to_numpy() for index, rows in enumerate(wanted)}
         self._released = released
-        self._codes: dict[str, tuple[list[str], Int64]] = {}
+        self._coded: dict[str, Coded] = {}
         self._values: dict[Counter, Int64] = {}
         self._tables: dict[tuple[Counter, ...], Int64] = {}
         self.times = released["time"].to_numpy()
@@ -48,13 +48,17 @@ class Frame:
 
     def codes(self, field: str) -> tuple[list[str], Int64]:
         """Distinct values of a field as text, ascending; each row's place there, -1 for null."""
-        if field not in self._codes:
+        names, codes = self.coded(field)
+        return names.texts, codes
+
+    def coded(self, field: str) -> Coded:
+        """As :meth:`codes`, where few of the texts are wanted, or what they hash to."""
+        if field not in self._coded:
             values = self._released[field]
             if values.dtype != pl.String:
                 values = values.cast(pl.String)
-            names, codes = coded(values)
-            self._codes[field] = names.to_list(), codes
-        return self._codes[field]
+            self._coded[field] = coded(values)
+        return self._coded[field]
 
     def value(self, counter: Counter) -> Int64:
         """What each row adds to ``counter``, or offers as its maximum, in fixed point.

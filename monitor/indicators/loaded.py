@@ -17,6 +17,8 @@ from monitor.indicators.plan import By
 from monitor.keys import OVERFLOW, KeyTable
 from monitor.windows.arrays import Bool, Int64, column, distinct_of
 from monitor.windows.distinct import DistinctPairs, PairRows
+from monitor.windows.ids import Names
+from monitor.windows.lookup import Lookup
 from monitor.windows.rows import TickRows
 
 SEPARATOR = "\x1f"
@@ -61,18 +63,19 @@ class LocalKeys:
     """Codes of one load of one scope, and the ids that the scope's table gave them."""
 
     def __init__(self, frame: Frame, by: By) -> None:
-        self._names: list[list[str]] = []
+        self._names: list[Names] = []
         self.of_row = np.zeros(len(frame.times), dtype=np.int64)
         """Each row's code: the dimensions' codes as digits of one number; -1 for a null."""
         missing = np.zeros(len(frame.times), dtype=np.bool_)
         for dimension in by:
-            names, codes = frame.codes(dimension)
+            names, codes = frame.coded(dimension)
             self._names.append(names)
             self.of_row = self.of_row * len(names) + codes
             missing |= codes < 0
         self.of_row[missing] = -1
         self._known = column([])
         self._ids = column([])
+        self._lookup: Lookup | None = None
 
     def keep(self, codes: list[Int64]) -> None:
         """Be ready for all of ``codes``; the rows themselves are let go."""
@@ -85,6 +88,17 @@ class LocalKeys:
         """Where ``codes`` stand among those kept; -1 for -1."""
         return np.where(codes < 0, -1, np.searchsorted(self._known, codes))
 
+    def look_up(self, lookup: Lookup) -> None:
+        """Take the ids of all keys that ``lookup`` knows, and tell it of those to come.
+
+        For keys of one dimension: what several hash to is not known.
+        """
+        if len(self._names) == 1:
+            self._lookup = lookup
+            (names,) = self._names
+            found = lookup.find(names.low[self._known], names.high[self._known])
+            self._ids = np.where(found < 0, self._ids, found)
+
     def ids(self, places: Int64) -> Int64:
         """Ids of keys that were resolved since the last eviction."""
         return self._ids[places]
@@ -94,8 +108,11 @@ class LocalKeys:
         ids = self._ids[places]
         unknown = ids == _UNKNOWN
         if np.count_nonzero(unknown):
-            fresh = np.unique(places[unknown])
-            self._ids[fresh] = table.intern(self._named(self._known[fresh].tolist()))
+            fresh = distinct_of(places[unknown])
+            codes = self._known[fresh]
+            given = self._ids[fresh] = table.intern(self._named(codes))
+            if self._lookup is not None:
+                self._lookup.put(given, self._names[0].low[codes], self._names[0].high[codes])
             ids = self._ids[places]
         return ids
 
@@ -103,17 +120,14 @@ class LocalKeys:
         """``ids`` were released: their names are new again, and names refused may find room."""
         self._ids[np.isin(self._ids, ids) | (self._ids == OVERFLOW)] = _UNKNOWN
 
-    def _named(self, codes: list[int]) -> list[str]:
-        if len(self._names) == 1:
-            return [self._names[0][code] for code in codes]
-        named: list[str] = []
-        for code in codes:
-            rest, parts = code, []
-            for names in reversed(self._names):
-                rest, digit = divmod(rest, len(names))
-                parts.append(names[digit])
-            named.append(SEPARATOR.join(reversed(parts)))
-        return named
+    def _named(self, codes: Int64) -> list[str]:
+        parts: list[list[str]] = []
+        for names in reversed(self._names):
+            codes, digits = np.divmod(codes, len(names))
+            parts.append([names.texts[digit] for digit in digits.tolist()])
+        if len(parts) == 1:
+            return parts[0]
+        return list(map(SEPARATOR.join, zip(*reversed(parts), strict=True)))
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ from monitor.keys import OVERFLOW, KeyTable
 from monitor.windows.arrays import Bool, Int64
 from monitor.windows.distinct import DistinctPairs
 from monitor.windows.limits import WindowLimits
+from monitor.windows.lookup import Lookup
 from monitor.windows.rows import TickRows
 from monitor.windows.spans import StateSpans
 
@@ -45,6 +46,7 @@ class ScopeState:
             if self._bucket
             else KeyTable(limits.pairs_max)
         )
+        self._lookup = Lookup()
         self._table, self.windows = make_windows(plan, self.layout, limits, covered_from)
         windows = list(self.windows.values())
         self.distinct = {
@@ -87,6 +89,7 @@ class ScopeState:
         """Queue the groups of a load; its ticks come after those of the loads before."""
         self.unattributed += load.unattributed
         if load.next_tick is not None:
+            load.keys.look_up(self._lookup)
             self._loads.append(load)
             self._find_due()
 
@@ -209,6 +212,7 @@ class ScopeState:
         gone = np.sort(living[~alive[living]])
         if len(gone):
             self.keys.release(gone.tolist())
+            self._lookup.drop(gone)
             for load in self._loads:
                 load.keys.forget(gone)
         released: list[int] = gone.tolist()
@@ -238,6 +242,7 @@ class ScopeState:
     def restore(self, state: dict[str, Any], tick: int) -> None:
         """Take over what a snapshot made after ``tick`` has of the same; the rest stays fresh."""
         self.keys.restore(state["keys"])
+        self._lookup.clear()
         self.overflowed = int(state["overflowed"])
         self.unattributed = int(state["unattributed"])
         for counter, pairs in self.distinct.items():

@@ -25,6 +25,7 @@ from monitor.numbers.people import People
 from monitor.numbers.pools import PoolBook
 from monitor.numbers.record import Record, Timer
 from monitor.numbers.settings import NumbersSettings, PoolsSettings
+from monitor.numbers.sightings import Sightings
 from monitor.numbers.summary import summed
 from monitor.numbers.wishes import Wishes, asking
 from monitor.snapshot import NumberStanding
@@ -131,9 +132,14 @@ class NumberDesk:
 
         Told once an hour or at every tick, it comes to the same: what is noted is the hour.
         """
-        if tick >= self._swept_ms + SWEEP_MS:
-            self._sweep(tick)
-        self.book.join(number, campaign, tick - tick % SWEEP_MS + SWEEP_MS)
+        self._sweep(tick)
+        self.book.join(number, campaign, _noted_as(tick))
+
+    def see(self, told: Sightings, tick: int) -> None:
+        """As :meth:`observe` for each row of ``told`` that ``tick`` judges."""
+        while told.next_tick is not None and told.next_tick <= tick:
+            self._sweep(told.next_tick)
+            self.book.see(told, _noted_as(told.next_tick))
 
     def step(
         self,
@@ -290,3 +296,8 @@ class NumberDesk:
             quiet = record.state is State.ACTIVE and record.since_ms <= boundary - heal_after
             if quiet and record.healed(boundary, heal_after) == 0:
                 ledger.forget(number)
+
+
+def _noted_as(tick: int) -> int:
+    """When a number is noted as seen: the end of the hour."""
+    return tick - tick % SWEEP_MS + SWEEP_MS

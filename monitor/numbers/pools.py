@@ -11,14 +11,19 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterator
 from typing import Any, Final
 
+import numpy as np
+
+from monitor.compiled.sightings import note_seen
 from monitor.numbers.guards import PoolStanding
-from monitor.numbers.seen import SeenLayers, Taken, over
+from monitor.numbers.members import Members
+from monitor.numbers.seen import SeenLayers, over
 from monitor.numbers.settings import PoolsSettings
+from monitor.numbers.sightings import Sightings
+from monitor.windows.arrays import Bool, Int64, column
 
 UNASSIGNED: Final = "unassigned"
 """The pool of numbers whose campaign is not known; guarded by ``defaults`` like any other."""
 CAMPAIGNS_PER_NUMBER_MAX: Final = 16
-_ALONE_MAX: Final = 10_000
 
 
 class PoolBook:
@@ -35,16 +40,9 @@ class PoolBook:
         self.overflowed = 0
         """Numbers left out because the book was full, since construction."""
         self._normalise = normalise
-        self._seen: dict[str, dict[str, int]] = {}
-        """By number, when it was last seen in each of its pools. What a number has is replaced and
-        never changed: it may be another's too."""
-        self._alone: dict[tuple[str, int], dict[str, int]] = {}
-        """Of numbers that are in one pool, which nearly all are: one for all that were last seen
-        there in the same hour. With one for each number they were most of its memory."""
+        self._seen = Members()
         self._layers = SeenLayers()
         """What the last snapshot had of ``_seen``."""
-        self._changed: dict[str, None] = {}
-        """Numbers of which it has something else; kept once there was a snapshot."""
         self.reconfigure(settings, numbers_max=numbers_max)
 
     def reconfigure(self, settings: PoolsSettings, *, numbers_max: int) -> None:
@@ -79,7 +77,7 @@ class PoolBook:
     def pools_of(self, number: str) -> tuple[str, ...]:
         """The number's pools, in order of their names; none for an unknown number."""
         listed = self._listed.get(number)
-        return tuple(sorted(self._seen.get(number, ()))) if listed is None else listed
+        return tuple(sorted(self._seen.get(number))) if listed is None else listed
 
     def names(self) -> list[str]:
         """Pools that are configured or have members, in order."""
@@ -90,31 +88,88 @@ class PoolBook:
 
         Returns false when the book is full and the number is not in it.
         """
-        pools = self._seen.get(number)
-        if pools is not None and campaign in pools and len(pools) == 1:  # nearly always
-            if pools[campaign] != tick:
-                self._note(number)
-                self._keep(number, {campaign: tick})
-            return True
         if number in self._listed:
             return True
-        if pools is None and len(self) >= self._numbers_max:
+        pools = self._seen.get(number)
+        if not pools and len(self) >= self._numbers_max:
             self.overflowed += 1
             return False
-        pools = dict(pools or {})
-        self._note(number)
         if campaign is not None:
             self._enter(pools, campaign, tick)
             if campaign != UNASSIGNED:
                 self._leave(pools, UNASSIGNED)
         elif pools:
             # Still in traffic, and nothing says that it left its campaigns.
-            for pool in pools:
-                pools[pool] = tick
+            pools = dict.fromkeys(pools, tick)
         else:
             self._enter(pools, UNASSIGNED, tick)
-        self._keep(number, pools)
+        self._seen.put(number, pools)
         return True
+
+    def see(self, told: Sightings, tick: int) -> None:
+        """As :meth:`join` for each row of the next tick of ``told``, in order."""
+        rows = told.next_rows()
+        seen, codes, campaigns = self._seen, told.numbers[rows], told.campaigns[rows]
+        if told.as_of is not seen.as_of:
+            told.as_of = seen.as_of
+            told.ids = seen.find_all(told.low, told.high)
+            told.places = column([seen.place(name) for name in told.campaign_names])
+        rest, first = np.empty(len(codes), dtype=np.int64), np.empty(len(codes), dtype=np.bool_)
+        count = note_seen(
+            codes,
+            campaigns,
+            told.ids,
+            told.places,
+            seen.pool,
+            seen.seen,
+            seen.changed,
+            tick,
+            rest,
+            first,
+        )
+        if count:
+            rest, first = rest[:count], first[:count]
+            codes, campaigns = codes[rest], campaigns[rest]
+            left = self._enter_new(told, codes, campaigns, first, tick)
+            self._join_rest(told, codes[left], campaigns[left], tick)
+
+    def _enter_new(
+        self, told: Sightings, codes: Int64, campaigns: Int64, first: Bool, tick: int
+    ) -> Bool:
+        """Of rows in order, take in those that make a number known and do nothing else.
+
+        ``first``: of numbers that may be new, the first row. Returns which rows are left.
+        """
+        left = np.ones(len(codes), dtype=np.bool_)
+        if len(self) + np.count_nonzero(first) > self._numbers_max:
+            return left  # they are asked in order until it is full
+        rows = np.flatnonzero(first & (campaigns >= 0))
+        rows = rows[told.places[campaigns[rows]] >= 0]
+        names = told.names_of(codes[rows])
+        if self._listed:
+            rows = rows[[name not in self._listed for name in names]]
+            names = told.names_of(codes[rows])
+        if len(rows) == 0:
+            return left
+        own, low, high = codes[rows], told.low[codes[rows]], told.high[codes[rows]]
+        told.ids[own], new = self._seen.put_new(
+            names, low, high, told.places[campaigns[rows]], tick
+        )
+        left[rows[new]] = False
+        for campaign, count in Counter(campaigns[rows[new]].tolist()).items():
+            self._sizes[told.campaign_names[campaign]] += count
+        return left
+
+    def _join_rest(self, told: Sightings, codes: Int64, campaigns: Int64, tick: int) -> None:
+        """Rows of numbers that are elsewhere than they were, one by one."""
+        for row, name in enumerate(told.names_of(codes)):
+            campaign = None if campaigns[row] < 0 else told.campaign_names[campaigns[row]]
+            self.join(name, campaign, tick)
+            key, code = self._seen.find(name), codes[row : row + 1]
+            told.ids[code] = -1 if key is None else key
+            self._seen.known_by(told.ids[code], told.low[code], told.high[code])
+            if campaign is not None:
+                told.places[campaigns[row]] = self._seen.place(campaign)
 
     def lapse(self, cutoff: int, keep: Container[str]) -> None:
         """Forget memberships last seen before ``cutoff``, of numbers that are not in ``keep``.
@@ -122,15 +177,18 @@ class PoolBook:
         Without this a pool would count numbers that left it long ago, and its guards would let
         too many of the living ones go.
         """
-        for number in [n for n in self._seen if n not in keep]:
-            gone = [p for p, seen in self._seen[number].items() if seen < cutoff]
-            if not gone:
+        gone: list[int] = []
+        for key, number, pools in self._seen.before(cutoff):
+            if number in keep:
                 continue
-            pools = dict(self._seen[number])
-            for pool in gone:
+            for pool in [pool for pool, when in pools.items() if when < cutoff]:
                 self._leave(pools, pool)
-            self._note(number)
-            self._keep(number, pools)
+            if pools:
+                self._seen.put(number, pools)
+            else:
+                gone.append(key)
+        if gone:
+            self._seen.drop(gone)
 
     def standing(self, pool: str, out: int) -> PoolStanding:
         """The pool with ``out`` of its members out of service, and the guards it is under."""
@@ -147,44 +205,24 @@ class PoolBook:
 
     def snapshot(self) -> dict[str, Any]:
         """What traffic showed; the inventory comes from the configuration."""
-        seen = self._seen
-        if self._layers:
-            seen = {number: seen.get(number, {}) for number in self._changed}
-        self._layers.put(Taken.of(seen))
-        self._changed = {}
+        self._layers.put(self._seen.take())
         return {"seen": self._layers.layers(), "overflowed": self.overflowed}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from what :meth:`snapshot` gave."""
-        self._seen = {}
-        for number, pools in over(state["seen"]).items():
-            self._keep(number, pools)
+        self._seen = Members()
+        self._seen.fill(over(state["seen"]))
         self.overflowed = state["overflowed"]
-        self._layers, self._changed = SeenLayers(state["seen"]), {}
+        self._layers = SeenLayers(state["seen"])
         self._drop_listed()
 
     def _drop_listed(self) -> None:
         """What is listed is in its pools whatever traffic shows."""
-        for number in [number for number in self._seen if number in self._listed]:
-            del self._seen[number]
-            self._note(number)
+        keys = [self._seen.find(number) for number in self._listed]
+        listed = [key for key in keys if key is not None]
+        if listed:
+            self._seen.drop(listed)
         self._count()
-
-    def _note(self, number: str) -> None:
-        if self._layers:
-            self._changed[number] = None
-
-    def _keep(self, number: str, pools: dict[str, int]) -> None:
-        """These are the number's pools from now on; none: it is not known any more."""
-        if not pools:
-            self._seen.pop(number, None)
-        elif len(pools) > 1:
-            self._seen[number] = pools
-        else:
-            if len(self._alone) >= _ALONE_MAX:
-                self._alone.clear()
-            (alone,) = pools.items()
-            self._seen[number] = self._alone.setdefault(alone, pools)
 
     def _enter(self, pools: dict[str, int], pool: str, tick: int) -> None:
         if pool not in pools:
@@ -204,4 +242,4 @@ class PoolBook:
 
     def _count(self) -> None:
         self._sizes = Counter(pool for pools in self._listed.values() for pool in pools)
-        self._sizes.update(pool for pools in self._seen.values() for pool in pools)
+        self._sizes.update(self._seen.sizes())

@@ -36,6 +36,15 @@ class Taken(NamedTuple):
         ticks = chain.from_iterable(each.values() for each in pools)
         return cls(list(seen), list(map(len, pools)), list(chain.from_iterable(pools)), list(ticks))
 
+    def with_more(self, more: Taken) -> Taken:
+        """One after the other."""
+        return Taken(
+            self.numbers + more.numbers,
+            self.counts + more.counts,
+            self.pools + more.pools,
+            self.ticks + more.ticks,
+        )
+
     def table(self) -> Seen:
         """The table again."""
         rows = zip(self.pools, self.ticks, strict=True)

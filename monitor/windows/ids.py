@@ -1,38 +1,55 @@
-"""Texts as 128 bits, to tell which are the same.
-
-Owns the seeds: they are of this process, so nobody outside can make texts that are taken for one
-another, and nothing made with them may be written down.
-"""
+"""Texts as numbers, by 128 bits of each (``monitor.events.hashed``)."""
 
 from __future__ import annotations
 
-import secrets
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from monitor.compiled.tables import number_ids
+from monitor.events.hashed import UInt64, halves
 from monitor.windows.arrays import Int64
 
-UInt64 = npt.NDArray[np.uint64]
+__all__ = ["Coded", "Names", "UInt64", "coded", "halves"]
 
-_SEEDS = secrets.randbits(64), secrets.randbits(64)
 _ROOM = 2
 
 
-def halves(texts: pl.Series) -> tuple[UInt64, UInt64]:
-    """Two hashes of each text, never both 0; shapes ``(rows,)``. A null has hashes like any text.
+class Names:
+    """Distinct texts, ascending, without null."""
 
-    That two of ten million texts share both has odds of about 1 : 2⁸².
-    """
-    low, high = (texts.hash(seed).to_numpy(writable=True) for seed in _SEEDS)
-    low[(low == 0) & (high == 0)] = 1
-    return low, high
+    __slots__ = ("_series", "_texts", "high", "low")
+
+    def __init__(self, series: pl.Series, low: UInt64, high: UInt64) -> None:
+        """``low`` and ``high``: what each of them hashes to, see :func:`halves`."""
+        self.low = low
+        self.high = high
+        self._series = series
+        self._texts: list[str] | None = None
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._series)
+
+    @property
+    def texts(self) -> list[str]:
+        """All of them; made when somebody asks, and the very same for all who do."""
+        if self._texts is None:
+            self._texts = self._series.to_list()
+        return self._texts
 
 
-def coded(texts: pl.Series) -> tuple[pl.Series, Int64]:
-    """Distinct texts, ascending, without null; each row's place among them, -1 for null."""
+class Coded(NamedTuple):
+    """The texts of a column as numbers."""
+
+    names: Names
+    codes: Int64
+    """By row, its place among ``names``; -1 for null."""
+
+
+def coded(texts: pl.Series) -> Coded:
+    """Tell the texts of a column apart."""
     low, high = halves(texts)
     found = np.empty(len(low), np.int64)
     first = np.empty(len(low), np.int64)
@@ -45,4 +62,6 @@ def coded(texts: pl.Series) -> tuple[pl.Series, Int64]:
     missing = names.null_count()
     if missing:
         place[order[-1]] = -1
-    return names.gather(pl.Series(order[: count - missing])), place[found]
+    order = order[: count - missing]
+    rows = first[order]
+    return Coded(Names(names.gather(pl.Series(order)), low[rows], high[rows]), place[found])

@@ -89,6 +89,28 @@ def test_an_id_that_is_gone_has_no_name() -> None:
         table.release([0])
 
 
+def test_names_that_are_alike_have_one_id() -> None:
+    table = KeyTable(3)
+    assert table.intern(["a", "b", "a"]).tolist() == [0, 1, 0]
+    assert table.intern(["c", "c", "d", "d", "b"]).tolist() == [2, 2, OVERFLOW, OVERFLOW, 1]
+    table.release([0])
+    assert table.intern(["e", "e"]).tolist() == [0, 0]
+
+
+def test_many_at_once_are_in_the_next_picture() -> None:
+    """In each stretch that they reach into, the one that was begun before them too."""
+    table, count = KeyTable(20_000), 0
+    for many in (1, 5, 0, 9_000, 1):
+        table.intern([f"k{count + number}" for number in range(many)])
+        count += many
+        again = KeyTable(20_000)
+        again.restore(table.snapshot())
+        assert again.names(range(count)) == [f"k{number}" for number in range(count)]
+    before = table.snapshot()
+    table.intern([])
+    assert table.snapshot() == before, "what has not changed is not written again"
+
+
 class Keys(RuleBasedStateMachine):
     """A table against a dict; ids come back smallest first."""
 

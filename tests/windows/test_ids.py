@@ -16,7 +16,10 @@ def test_codes_are_places_among_the_names_in_order(said: list[str | None]) -> No
     texts = pl.Series(said, dtype=pl.String)
     names, codes = coded(texts)
     known = sorted({text for text in said if text is not None}, key=lambda text: text.encode())
-    assert names.to_list() == known
+    assert names.texts == known
+    assert [each.tolist() for each in (names.low, names.high)] == [
+        each.tolist() for each in halves(pl.Series(known, dtype=pl.String))
+    ]
     assert codes.tolist() == [-1 if text is None else known.index(text) for text in said]
 
 

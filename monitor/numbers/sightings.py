@@ -1,0 +1,84 @@
+"""Which numbers a load of calls shows, and in which campaigns, tick by tick.
+
+Owns the rows: of each number and campaign the first in each hour, in the order of the log. What
+they make of a number is ``pools``'s to say.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from monitor.compiled.tables import number_ids
+from monitor.windows.arrays import Bool, Int64, column
+from monitor.windows.ids import Coded
+
+
+class Sightings:
+    """Rows sorted by tick, taken tick by tick."""
+
+    def __init__(
+        self, ticks: Int64, calls: Bool, numbers: Coded, campaigns: Coded, *, hour_ms: int
+    ) -> None:
+        """Choose among the rows of a load, which are sorted by tick.
+
+        Args:
+            ticks: by row.
+            calls: by row, whether it is of a call; others show nothing.
+            numbers: of each row, with nulls.
+            campaigns: likewise.
+            hour_ms: so long being told again changes nothing.
+        """
+        rows = np.flatnonzero(calls & (numbers.codes >= 0))
+        rows = rows[_first_rows(ticks[rows] // hour_ms, numbers.codes[rows], campaigns.codes[rows])]
+        of_row = ticks[rows]
+        begins = np.flatnonzero(np.append(True, of_row[1:] != of_row[:-1])[: len(of_row)])
+        self.numbers = numbers.codes[rows]
+        """By row, the number's code."""
+        self.campaigns = campaigns.codes[rows]
+        """By row, the campaign's code; -1 for none."""
+        self.low, self.high = numbers.names.low, numbers.names.high
+        """By code, what the number hashes to."""
+        self.campaign_names: list[str] = campaigns.names.texts
+        """By code."""
+        self.as_of: object = None
+        """What of the book the two below are right for; they are the book's."""
+        self.ids = column([])
+        self.places = column([])
+        self._numbers = numbers.names
+        self._ticks: list[int] = of_row[begins].tolist()
+        self._bounds: list[int] = [*begins.tolist(), len(rows)]
+        self._position = 0
+
+    @property
+    def next_tick(self) -> int | None:
+        """The earliest tick whose rows were not taken."""
+        return self._ticks[self._position] if self._position < len(self._ticks) else None
+
+    def next_rows(self) -> slice:
+        """Take the rows of that tick."""
+        rows = slice(*self._bounds[self._position : self._position + 2])
+        self._position += 1
+        return rows
+
+    def skip_until(self, tick: int) -> None:
+        """Rows of ticks up to ``tick`` are known already."""
+        while self.next_tick is not None and self.next_tick <= tick:
+            self._position += 1
+
+    def names_of(self, codes: Int64) -> list[str]:
+        """The numbers that have these codes."""
+        texts = self._numbers.texts
+        return [texts[code] for code in codes.tolist()]
+
+
+def _first_rows(hours: Int64, numbers: Int64, campaigns: Int64) -> Int64:
+    """Of rows in order, the first of each hour, number and campaign, ascending."""
+    count = len(hours)
+    if count == 0:
+        return column([])
+    several = int(campaigns.max()) + 2
+    hours = (hours - hours[0]) * (int(numbers.max()) + 1) + numbers
+    packed = (hours * several + campaigns + 1).view(np.uint64)
+    found, first = np.empty(count, np.int64), np.empty(count, np.int64)
+    slots = np.full(1 << (2 * count).bit_length(), -1, np.int32)
+    return first[: number_ids(packed, packed, slots, found, first)]

@@ -1,0 +1,167 @@
+"""Loads of calls noted at once, against the same one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from monitor.numbers.desk import SWEEP_MS, NumberDesk
+from monitor.numbers.members import Members
+from monitor.numbers.settings import NumbersSettings, PoolsSettings
+from monitor.numbers.sightings import Sightings
+from monitor.windows.ids import coded
+from tests.numbers.made import HOUR_MS, MINUTE_MS, START_MS
+from tests.whole import whole
+
+Call = tuple[int, str | None, str | None, bool]
+"""Tick, number, campaign, whether it is a call."""
+
+
+def settings_of(numbers_max: int) -> NumbersSettings:
+    return NumbersSettings.model_validate({"numbers_max": numbers_max, "seen_for": "2h"})
+
+
+def desk(numbers_max: int = 100, pools: dict[str, Any] | None = None) -> NumberDesk:
+    return NumberDesk(
+        PoolsSettings.model_validate(pools or {}),
+        settings_of(numbers_max),
+        tick_ms=MINUTE_MS,
+    )
+
+
+def told(calls: Sequence[Call]) -> Sightings:
+    ticks, numbers, campaigns, is_call = map(list, zip(*calls, strict=True))
+    return Sightings(
+        np.array(ticks),
+        np.array(is_call),
+        coded(pl.Series(numbers, dtype=pl.String)),
+        coded(pl.Series(campaigns, dtype=pl.String)),
+        hour_ms=SWEEP_MS,
+    )
+
+
+def load(mine: NumberDesk, calls: Sequence[Call]) -> None:
+    seen = told(calls)
+    while seen.next_tick is not None:
+        mine.see(seen, seen.next_tick)
+
+
+def one_by_one(mine: NumberDesk, calls: Sequence[Call]) -> None:
+    for tick, number, campaign, is_call in calls:
+        if is_call and number is not None:
+            mine.observe(tick, number, campaign)
+
+
+def state(mine: NumberDesk) -> Any:
+    """What it knows; in which order is nobody's business. How many found it full is not in it, as
+    that is told once an hour or at every tick."""
+    found = whole(mine.snapshot())
+    del found["book"]["overflowed"]
+    return found, sorted(mine.book), [mine.book.standing(n, 0) for n in sorted(mine.book.names())]
+
+
+CAMPAIGNS = st.one_of(st.none(), st.sampled_from(["a", "b", "unassigned"]))
+MANY = st.integers(0, 40).map("c{}".format)
+CALLS = st.tuples(
+    st.integers(0, 400).map(lambda minute: START_MS + minute * MINUTE_MS),
+    st.one_of(st.none(), st.sampled_from("123456789")),
+    st.one_of(CAMPAIGNS, MANY),
+    st.sampled_from([True, True, True, False]),
+)
+
+
+PLACE_FREED: list[Call] = [
+    (START_MS, "3", "a", True),
+    (START_MS + 4 * HOUR_MS, "4", None, True),
+    (START_MS + 4 * HOUR_MS, "3", "a", True),
+]
+"""The place of one that lapsed is taken by the first that comes, whatever is known of it."""
+
+
+@settings(deadline=None)
+@example(PLACE_FREED, 3, [], "go on")
+@given(
+    st.lists(CALLS, max_size=120),
+    st.sampled_from([3, 5, 100]),
+    st.lists(st.integers(0, 120), max_size=6),
+    st.sampled_from(["go on", "restore", "reload"]),
+)
+def test_a_load_comes_to_the_same_as_its_calls_one_by_one(
+    calls: list[Call], numbers_max: int, cuts: list[int], between: str
+) -> None:
+    """However ticks are cut into loads, whatever happens between these, and when it is full."""
+    calls.sort(key=lambda call: call[0])
+    pools = {"a": {"numbers": ["1", "2"]}}
+    mine, theirs = (desk(numbers_max, pools) for _ in range(2))
+    ticks = sorted({call[0] for call in calls})
+    ends = sorted({ticks[cut] for cut in cuts if cut < len(ticks)} | set(ticks[-1:]))
+    begin = 0
+    for end in ends:
+        part = [call for call in calls if begin < call[0] <= end]
+        begin = end
+        load(mine, part)
+        one_by_one(theirs, part)
+        assert state(mine) == state(theirs)
+        if between == "restore":
+            again = desk(numbers_max, pools)
+            again.restore(mine.snapshot())
+            mine = again
+        if between == "reload":
+            for each in (mine, theirs):
+                each.reconfigure(
+                    PoolsSettings.model_validate({"a": {"numbers": [calls[-1][1] or "3"]}}),
+                    settings_of(numbers_max),
+                )
+    assert state(mine) == state(theirs)
+
+
+def test_one_number_in_many_campaigns_at_one_tick() -> None:
+    """The seventeenth is refused or takes the oldest one's place by the order of the log."""
+    names = [f"c{number:02d}" for number in range(20)]
+    first: list[Call] = [(START_MS, "1", "c19", True)]
+    later: list[Call] = [(START_MS + HOUR_MS, "1", name, True) for name in names]
+    for order in (later, later[::-1], [*later[5:], *later[:5]]):
+        mine, theirs = desk(), desk()
+        for part in (first, order):
+            load(mine, part)
+            one_by_one(theirs, part)
+            assert state(mine) == state(theirs)
+
+
+def test_ticks_that_are_known_already_are_skipped() -> None:
+    mine = desk()
+    calls = [(START_MS + tick, str(tick), "a", True) for tick in range(4)]
+    seen = told(calls)
+    seen.skip_until(START_MS + 1)
+    mine.see(seen, START_MS + 2)
+    assert (list(mine.book), seen.next_tick) == (["2"], START_MS + 3)
+
+
+def test_the_ids_of_numbers_that_lapsed_go_to_others_within_a_load() -> None:
+    mine, theirs = desk(), desk()
+    first: list[Call] = [(START_MS, number, "a", True) for number in "123"]
+    hours = [(5, "4", "b"), (5, "1", "b"), (9, "2", "a"), (9, "4", "a"), (13, "4", "a")]
+    later: list[Call] = [(START_MS + hour * HOUR_MS, n, c, True) for hour, n, c in hours]
+    for part in (first, [*first, *later]):
+        shifted = [(tick + MINUTE_MS, *rest) for tick, *rest in part]
+        load(mine, shifted)  # type: ignore[arg-type]
+        one_by_one(theirs, shifted)  # type: ignore[arg-type]
+        assert state(mine) == state(theirs)
+    assert list(mine.book) == ["4"]
+
+
+def test_names_of_pools_do_not_pile_up() -> None:
+    """A number that is in another campaign each hour for years."""
+    members = Members()
+    members.put("2", {"stays": 1})
+    for number in range(5_000):
+        members.put("1", {f"c{number}": number})
+    assert members.get("1") == {"c4999": 4_999}
+    assert members.get("2") == {"stays": 1}
+    assert members.sizes() == {"c4999": 1, "stays": 1}
+    assert len(members._names) < 2_000
