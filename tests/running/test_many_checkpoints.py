@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from monitor.assembly import build_judges, widen_pending
@@ -172,6 +172,7 @@ def play(seed: int, directory: Path) -> list[str]:
 
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 2**32))
+@example(257)  # a restart between a reload and rows that were read before it
 def test_the_state_is_that_of_a_run_never_stopped(seed: int) -> None:
     with folder() as directory:
         assert play(seed, directory) == []
