@@ -12,17 +12,17 @@ os.environ["POLARS_MAX_THREADS"] = "1"  # read when polars is imported
 
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from bench import job
 from bench.report import Report, arguments, tell
-from bench.throughput import replay
 from monitor import logs
-from monitor.engine import Engine
+from monitor.engine import AT_ONCE, Engine
 from monitor.replay import replay_engine
 from monitor.site import Site, load_site
+from monitor.source.base import Partition
 from monitor.source.memory import MemorySource
 from monitor.store.checkpoint import Checkpoints
 
@@ -30,6 +30,9 @@ EVENTS_PER_NUMBER = 6
 DENSITY = 500
 """Events a second of event time."""
 ROUNDS = 3
+INTERVAL = 5 * DENSITY
+"""Events between two checkpoints of a daemon."""
+_PARTITION = Partition("calls", 0)
 
 
 def main() -> None:
@@ -48,8 +51,16 @@ def main() -> None:
         tell(f"{size.events:,} events of {numbers:,} numbers")
         job.write_events(size, folder / "events.jsonl")
         site = load_site(None, packs=[job.write_pack(folder / "pack")])
-        _, engine = replay(site, folder / "events.jsonl")
-        found = _measure(site, engine, Checkpoints(folder))
+        source = MemorySource([_PARTITION])
+        lines = (folder / "events.jsonl").read_bytes().splitlines()
+        source.append(_PARTITION, lines[: -ROUNDS * INTERVAL])
+        source.start({}, None)
+        engine = replay_engine(site, source, lambda _decision: None, at_once=AT_ONCE)
+        while engine.step():
+            pass
+        engine.pace = replace(engine.pace, at_once=1)
+        rounds = (lines[first:][:INTERVAL] for first in _firsts(len(lines)))
+        found = _measure(site, engine, source, rounds, Checkpoints(folder))
     report.table(
         (f"{numbers:,} numbers", "with everything", "one after it"),
         [
@@ -65,7 +76,7 @@ def main() -> None:
 
 @dataclass(slots=True)
 class Found:
-    """What each round took; the first has everything, those after it what has changed."""
+    """What each round took; the first has everything, those after it what five seconds changed."""
 
     holds_s: list[float] = field(default_factory=list)
     writes_s: list[float] = field(default_factory=list)
@@ -80,9 +91,23 @@ def _both(rounds: Sequence[float], times: float, digits: int = 0) -> tuple[str, 
     return f"{rounds[0] * times:,.{digits}f}", f"{min(rounds[1:]) * times:,.{digits}f}"
 
 
-def _measure(site: Site, engine: Engine, checkpoints: Checkpoints) -> Found:
+def _firsts(lines: int) -> range:
+    """Where the events of each round begin: they are the last there are."""
+    return range(lines - ROUNDS * INTERVAL, lines, INTERVAL)
+
+
+def _measure(
+    site: Site,
+    engine: Engine,
+    source: MemorySource,
+    rounds: Iterable[list[bytes]],
+    checkpoints: Checkpoints,
+) -> Found:
     found = Found()
-    for _ in range(ROUNDS):
+    for more in rounds:
+        source.append(_PARTITION, more)
+        while engine.step():
+            pass
         started = time.perf_counter()
         picture = engine.snapshot()
         found.holds_s.append(time.perf_counter() - started)

@@ -18,6 +18,11 @@ from pyflink.table import EnvironmentSettings, StatementSet, TableEnvironment
 
 from bench.peers.task import MEASURES, OUT_OF_ORDER_MS, SCOPES, SPANS, Answer, told
 
+_SETTINGS = {
+    "parallelism.default": "1",
+    "table.local-time-zone": "UTC",
+    "pipeline.object-reuse": "true",
+}
 _SOURCE = """
     create table calls (
         `time` string,
@@ -54,7 +59,7 @@ _QUERY = """
 def run(path: str) -> Answer:
     """All windows of all scopes, by one job."""
     tables = TableEnvironment.create(EnvironmentSettings.in_streaming_mode())
-    for name, value in (("parallelism.default", "1"), ("table.local-time-zone", "UTC")):
+    for name, value in _SETTINGS.items():
         tables.get_config().set(name, value)
     scopes = ", ".join(f"`{scope}` string" for scope in SCOPES)
     tables.execute_sql(_SOURCE.format(scopes=scopes, late_s=OUT_OF_ORDER_MS // 1_000, path=path))

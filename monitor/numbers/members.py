@@ -171,15 +171,14 @@ class Members:
         known = {number: pools for number, pools in seen.items() if pools}
         ids = self._table.intern(list(known))
         self._room()
-        places, whens = [], []
+        # One after the other: names are forgotten by what the columns say of those before.
         for key, pools in zip(ids.tolist(), known.values(), strict=True):
-            alone = len(pools) == 1
-            name, when = next(iter(pools.items()))
-            places.append(self._take_place(name) if alone else _SEVERAL)
-            whens.append(when)
-            if not alone:
+            if len(pools) > 1:
+                self.pool[key] = _SEVERAL
                 self._several[key] = pools
-        self.pool[ids], self.seen[ids] = places, whens
+            else:
+                ((name, when),) = pools.items()
+                self.pool[key], self.seen[key] = self._take_place(name), when
         self._gone = {}
 
     def _pools(self, key: int) -> dict[str, int]:

@@ -26,7 +26,8 @@ class Ratios:
         """Both by alternative and detector: the log of the ratio of one event."""
         self._log_hit, self._log_miss = log_hit, log_miss
         rows = BYTES_MAX // log_hit.nbytes
-        self.width = min(WIDTH_MAX, math.isqrt(2 * rows))
+        # Of groups of fewer than w events there are w (w + 1) / 2.
+        self.width = min(WIDTH_MAX, (math.isqrt(8 * rows + 1) - 1) // 2)
         """Groups of fewer events are listed."""
         of, hits = np.tril_indices(self.width)
         self.listed = self._of(hits, of - hits)

@@ -116,9 +116,7 @@ class Pending:
 
 def _to_blob(frames: Sequence[pl.DataFrame]) -> bytes:
     buffer = io.BytesIO()
-    rows = pl.concat(frames, how="diagonal")
-    # By name: in which order a reload has added them depends on what was read before it.
-    rows.select(sorted(rows.columns)).write_ipc(buffer)
+    pl.concat(frames, how="diagonal").write_ipc(buffer)
     return buffer.getvalue()
 
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.numbers.desk import SWEEP_MS, NumberDesk
 from monitor.numbers.members import Members
+from monitor.numbers.pools import PoolBook
 from monitor.numbers.settings import NumbersSettings, PoolsSettings
 from monitor.numbers.sightings import Sightings
 from monitor.windows.ids import coded
@@ -165,3 +167,15 @@ def test_names_of_pools_do_not_pile_up() -> None:
     assert members.get("2") == {"stays": 1}
     assert members.sizes() == {"c4999": 1, "stays": 1}
     assert len(members._names) < 2_000
+
+
+@pytest.mark.parametrize("count", [1_024, 1_025, 2_048, 2_049])
+def test_numbers_of_as_many_campaigns_come_back(count: int) -> None:
+    book, other = (PoolBook(PoolsSettings(), numbers_max=10_000) for _ in range(2))
+    for number in range(count):
+        book.join(f"+86{number:09d}", f"campaign-{number}", START_MS)
+    other.restore(book.snapshot())
+    assert {number: other.pools_of(number) for number in other} == {
+        number: book.pools_of(number) for number in book
+    }
+    assert len(list(other)) == count
