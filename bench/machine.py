@@ -46,10 +46,16 @@ def _cpu() -> str:
 
 
 def _commit() -> str:
+    """The commit; ``-dirty`` when what is measured is not as it stands there."""
+    measured = ["monitor", "rules", "bench", ":!bench/results", "requirements.lock"]
     try:
-        told = subprocess.run(
-            ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
-        )
+        commit = _git("describe", "--always")
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", *measured)
     except (OSError, subprocess.CalledProcessError):
         return ""
-    return told.stdout.strip()
+    return f"{commit}-dirty" if changed else commit
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
