@@ -70,7 +70,7 @@ PEERS = (
     Peer("bytewax", 10_000, 60_000, wanted=20.0),
     Peer("bytewax", 1_000, 6_000, (("BENCH_BYTEWAX", "sliding"),), wanted=20.0),
     Peer("quix", 5_000, 25_000, wanted=20.0, kafka=True),
-    Peer("quix", 500, 2_500, (("BENCH_QUIX", "hopping"),), wanted=20.0, kafka=True),
+    Peer("quix", 2_000, 8_000, (("BENCH_QUIX", "hopping"),), wanted=20.0, kafka=True),
 )
 
 
@@ -92,11 +92,14 @@ class Measured:
 def main() -> None:
     """Measure all that are named, or all, at both densities."""
     parser = arguments("bench.peers", __doc__)
-    parser.add_argument("peers", nargs="*", metavar="NAME", help=", ".join(p.name for p in PEERS))
+    titles = [peer.title for peer in PEERS]
+    parser.add_argument("peers", nargs="*", metavar="NAME", help=", ".join(map(repr, titles)))
     parser.add_argument("--rounds", type=int, default=2, help="of each; the quickest counts")
     given = parser.parse_args()
+    if unknown := set(given.peers) - set(titles):
+        parser.error(f"no such peer: {', '.join(sorted(unknown))}")
     report = Report("peers", given)
-    chosen = [peer for peer in PEERS if not given.peers or peer.name in given.peers]
+    chosen = [peer for peer in PEERS if not given.peers or peer.title in given.peers]
     found: dict[str, list[Measured]] = {}
     with tempfile.TemporaryDirectory(prefix="bench-") as name, _cluster(chosen, name) as kafka:
         for job in JOBS:
@@ -107,10 +110,6 @@ def main() -> None:
                 *_ours(replace(job, events=job.events // part), folder, given.rounds, part),
                 *(_peer(peer, folder, part, given.rounds, kafka) for peer in chosen),
             ]
-    if not given.quick:  # a quick run may end before a topic's first window closes
-        for here in zip(*found.values(), strict=True):
-            unchecked = here[0].wanted and not any(each.compared for each in here)
-            assert not unchecked, f"{here[0].name}: no figure was compared with DuckDB's"
     head = ["", *(f"{job.name}: {text}" for job in JOBS for text in _HEAD)]
     rows = [
         [
@@ -125,6 +124,10 @@ def main() -> None:
     ]
     report.table(head, rows)
     report.keep({"jobs": {name: [asdict(each) for each in all_] for name, all_ in found.items()}})
+    if not given.quick:  # a quick run may end before a topic's first window closes
+        for here in zip(*found.values(), strict=True):
+            unchecked = here[0].wanted and not any(each.compared for each in here)
+            assert not unchecked, f"{here[0].name}: no figure was compared with DuckDB's"
 
 
 _HEAD = ("events/s", "a CPU s", "ours ×", "checked")
