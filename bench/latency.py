@@ -75,6 +75,7 @@ dead_letters: {{topic: {topic}-dead}}
 pools: {{defaults: {{max_fraction: 100%}}}}
 numbers: {{rate: 100000/10m, assume_applied: true}}
 store: {{path: {folder}/monitor.db, checkpoints: {folder}/checkpoints}}
+limits: {{ids: 20000000}}
 exporter: {{port: {port}}}
 """
 
