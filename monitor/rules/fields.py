@@ -75,6 +75,8 @@ def one_or_more(value: Any) -> Any:
 def _window_key(value: Any) -> Any:
     if isinstance(value, dict) and set(value) == {"calendar", "tz"}:
         return f"{value['calendar']}@{value['tz']}"
+    if isinstance(value, dict) and set(value) == {"days", "tz"}:
+        return f"{value['days']}d@{value['tz']}"
     return value
 
 
@@ -122,11 +124,17 @@ WindowKey = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "string", "examples": ["30m", "day@Asia/Shanghai"]},
+                {"type": "string", "examples": ["30m", "day@Asia/Shanghai", "30d@Asia/Shanghai"]},
                 {
                     "type": "object",
                     "properties": {"calendar": {"type": "string"}, "tz": {"type": "string"}},
                     "required": ["calendar", "tz"],
+                    "additionalProperties": False,
+                },
+                {
+                    "type": "object",
+                    "properties": {"days": {"type": "integer"}, "tz": {"type": "string"}},
+                    "required": ["days", "tz"],
                     "additionalProperties": False,
                 },
             ],

@@ -50,7 +50,21 @@ class Local:
         return start
 
 
-Window = Sliding | Local
+@dataclass(frozen=True)
+class Rolling:
+    days: int
+    zone: str
+
+    def lo(self, tick: int) -> int:
+        """Walk back a day of the calendar at a time."""
+        day = Local("day", self.zone)
+        start = day.lo(tick)
+        for _ in range(self.days - 1):
+            start = day.lo(start)  # the day that holds the millisecond before
+        return start
+
+
+Window = Sliding | Local | Rolling
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from monitor.indicators.view import View
 from monitor.windows.limits import WindowLimits
 from tests.indicators import oracle
 from tests.indicators.made import TICK, Row, load, made, row
-from tests.indicators.oracle import Figure, Local, Sliding
+from tests.indicators.oracle import Figure, Local, Rolling, Sliding
 
 pytestmark = pytest.mark.untraced
 
@@ -47,12 +47,12 @@ YAML = """
     value: {mean: score, on: call.rated}
     pane: 1m
     by: [agent]
-    windows: [10m, {calendar: week, tz: America/New_York}]
+    windows: [10m, {calendar: week, tz: America/New_York}, {days: 2, tz: America/New_York}]
   - id: shortest
     kind: mean
     value: {min: talk_s, on: call.ended}
     by: [number]
-    windows: [15m, {calendar: day, tz: America/New_York}]
+    windows: [15m, {calendar: day, tz: America/New_York}, {days: 3, tz: Europe/Berlin}]
   - id: longest
     kind: mean
     value: {max: talk_s, on: call.ended}
@@ -65,13 +65,13 @@ YAML = """
       all: [{on: message.sent}, {on: call.ended, where: outcome == 'answered'}]
     of: {distinct: customer, on: [message.sent, call.ended]}
     by: [agent, team]
-    windows: [20m, {calendar: day, tz: Asia/Kathmandu}]
+    windows: [20m, {calendar: day, tz: Asia/Kathmandu}, {days: 2, tz: Asia/Kathmandu}]
   - id: busy
     kind: ratio
     hits: {sum: talk_s, on: call.ended}
     of: {seconds_in: agent.state, where: state != 'offline', max_age: 3m}
     by: [agent, team]
-    windows: [5m, 1h, {calendar: day, tz: Europe/Berlin}]
+    windows: [5m, 1h, {calendar: day, tz: Europe/Berlin}, {days: 2, tz: Europe/Berlin}]
 """
 
 
@@ -130,6 +130,8 @@ WINDOWS: dict[tuple[str, str], oracle.Window] = {
 
 def window_of(view: View) -> oracle.Window:
     period, _, zone = view.window.partition("@")
+    if zone and period.endswith("d"):
+        return Rolling(int(period[:-1]), zone)
     return Local(period, zone) if zone else WINDOWS[view.indicator.id, view.window]
 
 
