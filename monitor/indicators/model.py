@@ -44,7 +44,6 @@ DAYS_MAX = 400
 """A year and its margin: each day is a table by key."""
 
 _LATER_KINDS = ("funnel", "response", "population", "absence", "frequency", "baseline", "peer")
-_LATER_WINDOWS = ("anchored",)
 _PARTS: dict[str, tuple[str, ...]] = {
     "ratio": ("hits", "of"),
     "mean": ("value",),
@@ -73,20 +72,12 @@ def _known_kind(value: Any) -> Any:
     return value
 
 
-def _known_window(value: Any) -> Any:
-    for name in _LATER_WINDOWS:
-        if isinstance(value, dict) and name in value:
-            message = f"windows with `{name}` are not supported yet"
-            raise fault(message, "write a duration, or {calendar: day, tz: Asia/Shanghai}")
-    return value
-
-
 def _kind_of_window(value: Any) -> str:
     """Which of the three ways it is written in, so that only that one's faults are told."""
-    if isinstance(value, (Days, Calendar)):
-        return "days" if isinstance(value, Days) else "calendar"
+    if isinstance(value, Part):
+        return type(value).__name__.lower()
     if isinstance(value, dict):
-        return "days" if "days" in value else "calendar"
+        return next((name for name in ("days", "anchored") if name in value), "calendar")
     return "sliding"
 
 
@@ -288,23 +279,34 @@ SlidingText = Annotated[
         }
     ),
 ]
+
+
+class Anchored(Part):
+    """From the first event of a key on, for so long; then from the next one."""
+
+    anchored: SlidingText
+    """How long, such as 1h."""
+
+
 Window = Annotated[
     Annotated[SlidingText, Tag("sliding")]
     | Annotated[Calendar, Tag("calendar")]
-    | Annotated[Days, Tag("days")],
+    | Annotated[Days, Tag("days")]
+    | Annotated[Anchored, Tag("anchored")],
     Discriminator(_kind_of_window),
-    BeforeValidator(_known_window),
 ]
 
 
-def window_key(window: str | Calendar | Days) -> str:
+def window_key(window: str | Calendar | Days | Anchored) -> str:
     """The name of a window in rules, decisions and metrics.
 
-    ``30m``, ``day@Asia/Shanghai``, ``30d@Asia/Shanghai``.
+    ``30m``, ``day@Asia/Shanghai``, ``30d@Asia/Shanghai``, ``1h@first``.
     """
     match window:
         case str():
             return window
+        case Anchored():
+            return f"{window.anchored}@first"
         case Days():
             return f"{window.days}d@{window.tz}"
         case Calendar():

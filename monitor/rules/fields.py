@@ -77,6 +77,8 @@ def _window_key(value: Any) -> Any:
         return f"{value['calendar']}@{value['tz']}"
     if isinstance(value, dict) and set(value) == {"days", "tz"}:
         return f"{value['days']}d@{value['tz']}"
+    if isinstance(value, dict) and set(value) == {"anchored"}:
+        return f"{value['anchored']}@first"
     return value
 
 
@@ -124,7 +126,7 @@ WindowKey = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "string", "examples": ["30m", "day@Asia/Shanghai", "30d@Asia/Shanghai"]},
+                {"type": "string", "examples": ["30m", "day@Asia/Shanghai", "1h@first"]},
                 {
                     "type": "object",
                     "properties": {"calendar": {"type": "string"}, "tz": {"type": "string"}},
@@ -135,6 +137,12 @@ WindowKey = Annotated[
                     "type": "object",
                     "properties": {"days": {"type": "integer"}, "tz": {"type": "string"}},
                     "required": ["days", "tz"],
+                    "additionalProperties": False,
+                },
+                {
+                    "type": "object",
+                    "properties": {"anchored": {"type": "string"}},
+                    "required": ["anchored"],
                     "additionalProperties": False,
                 },
             ],
