@@ -20,8 +20,10 @@ from monitor.source.base import Fetched, Partition
 from monitor.source.kafka_guard import fits
 from monitor.source.lines import LineReader, ReadAt
 from monitor.source.memory import MemorySource
+from monitor.windows.anchored import AnchoredSums, AnchoredWindow
 from monitor.windows.arrays import reduce_by_key
 from monitor.windows.lookup import Lookup
+from monitor.windows.rows import TickRows
 
 _LINES = 3_000
 """So many that tables of ids and names grow."""
@@ -43,6 +45,7 @@ def warm() -> None:
     _detectors()
     reduce_by_key(np.array([1, 0, 1]), np.ones((3, 1), np.int64), "add")  # of ticks in a pane
     Lookup().drop(np.array([0]))  # of keys that are let go
+    _warm_anchored()
     text = b"\n".join(lines)
     records = LineReader(_reader(text), 0, len(text)).take(_LINES, final=True).values
     offsets = np.arange(len(records))
@@ -60,6 +63,15 @@ def _detectors() -> None:
     ids = np.arange(2)
     bank.feed(_AT_MS, ids, ids, np.array([1, 1_000]))
     bank.score(ids, 0)
+
+
+def _warm_anchored() -> None:
+    """No shipped pack that is on by default has such a window."""
+    one, none = np.zeros(1, np.int64), np.zeros((1, 0), np.int64)
+    sums = AnchoredSums(AnchoredWindow("1h@first", 3_600_000, 5_000, ""), [1], 0)
+    sums.room(1)
+    values = np.ones((1, 2), np.int64)
+    sums.enter(TickRows(one, one, values, none, one, values))
 
 
 def _reader(text: bytes) -> ReadAt:

@@ -15,7 +15,7 @@ from monitor.events.batch import DIMENSIONS
 from monitor.events.catalogue import EVENT_TYPES, FIELDS, Kind
 from monitor.indicators.expression import EVERYWHERE, parse_where
 from monitor.indicators.formula import ENTITY_OF
-from monitor.indicators.model import Calendar, Indicator, Measure, Selection, window_key
+from monitor.indicators.model import Anchored, Indicator, Measure, Selection, window_key
 from monitor.units import format_duration, parse_duration
 from monitor.windows.calendar import GRAIN_MS
 
@@ -122,14 +122,17 @@ def _windows(indicator: Indicator, loc: Loc, tick_ms: int) -> Iterator[Finding]:
     for index, window in enumerate(indicator.windows):
         here = (*loc, "windows", index)
         key = window_key(window)
-        same = key if isinstance(window, Calendar) else parse_duration(window)
+        same = parse_duration(window) if isinstance(window, str) else key
         if same in seen:
             yield Finding(here, f"window {key} stands twice")
         seen.add(same)
-        if isinstance(window, Calendar):
+        if isinstance(window, Anchored):
+            yield from _anchored(window, indicator, here, tick_ms)
+            continue
+        if not isinstance(window, str):
             if GRAIN_MS % tick_ms:
                 hint = "set `tick` to 5s, or to anything that divides 15m"
-                message = f"a calendar window needs a tick that divides 15m, not {tick}"
+                message = f"a window of local days needs a tick that divides 15m, not {tick}"
                 yield Finding(here, message, hint)
             continue
         length = parse_duration(window)
@@ -138,6 +141,14 @@ def _windows(indicator: Indicator, loc: Loc, tick_ms: int) -> Iterator[Finding]:
         elif pane is not None and length < pane:
             message = f"window {key} is shorter than its pane ({format_duration(pane)})"
             yield Finding(here, message)
+
+
+def _anchored(window: Anchored, indicator: Indicator, loc: Loc, tick_ms: int) -> Iterator[Finding]:
+    if parse_duration(window.anchored) % tick_ms:
+        tick = format_duration(tick_ms)
+        yield Finding(loc, f"window {window.anchored} is not a multiple of the tick ({tick})")
+    if any(each.verb not in {"count", "sum"} for each in indicator.measures.values()):
+        yield Finding(loc, "an anchored window holds counts and sums only")
 
 
 def _near(name: str, known: Collection[str]) -> str:

@@ -12,10 +12,11 @@ from typing import Literal
 
 from monitor.decisions import derive_id
 from monitor.indicators.expression import conjuncts, fields_of, parse_where
-from monitor.indicators.model import Indicator, Measure, Selection
+from monitor.indicators.model import Anchored, Calendar, Days, Indicator, Measure, Selection
 from monitor.indicators.tree import Field, IsNull, Junction, Node, Not
 from monitor.units import parse_duration
-from monitor.windows.calendar import CalendarWindow
+from monitor.windows.anchored import AnchoredWindow
+from monitor.windows.calendar import CalendarWindow, RollingDays
 from monitor.windows.spec import SlidingWindow, WindowSpec, default_pane_ms
 
 SCALE = 1_000
@@ -139,12 +140,22 @@ def window_specs(indicator: Indicator, tick_ms: int) -> Iterator[WindowSpec]:
         ValueError: a window that does not go with the tick; ``check`` tells which and how to mend.
     """
     for window, key in zip(indicator.windows, indicator.window_keys, strict=True):
+        if isinstance(window, Anchored):
+            counts = " ".join(each.fingerprint for each in formula(indicator).counters)
+            yield AnchoredWindow(key, parse_duration(window.anchored), tick_ms, counts)
+            continue
         if not isinstance(window, str):
-            yield CalendarWindow(window.calendar, window.tz, tick_ms)
+            yield _local(window, tick_ms)
             continue
         length = parse_duration(window)
         pane = tick_ms if indicator.exact else indicator.pane
         yield SlidingWindow(key, length, pane or default_pane_ms(length, tick_ms), tick_ms)
+
+
+def _local(window: Calendar | Days, tick_ms: int) -> WindowSpec:
+    if isinstance(window, Days):
+        return RollingDays(window.days, window.tz, tick_ms)
+    return CalendarWindow(window.calendar, window.tz, tick_ms)
 
 
 def _rows(selection: Selection) -> Rows:

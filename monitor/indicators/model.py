@@ -16,8 +16,10 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     StringConstraints,
+    Tag,
     WithJsonSchema,
     field_validator,
     model_validator,
@@ -38,9 +40,10 @@ MAX_AGE_MS = 43_200_000
 
 INDICATORS_MAX = 200
 """In one file."""
+DAYS_MAX = 400
+"""A year and its margin: each day is a table by key."""
 
 _LATER_KINDS = ("funnel", "response", "population", "absence", "frequency", "baseline", "peer")
-_LATER_WINDOWS = ("anchored", "days")
 _PARTS: dict[str, tuple[str, ...]] = {
     "ratio": ("hits", "of"),
     "mean": ("value",),
@@ -69,12 +72,13 @@ def _known_kind(value: Any) -> Any:
     return value
 
 
-def _known_window(value: Any) -> Any:
-    for name in _LATER_WINDOWS:
-        if isinstance(value, dict) and name in value:
-            message = f"windows with `{name}` are not supported yet"
-            raise fault(message, "write a duration, or {calendar: day, tz: Asia/Shanghai}")
-    return value
+def _kind_of_window(value: Any) -> str:
+    """Which of the three ways it is written in, so that only that one's faults are told."""
+    if isinstance(value, Part):
+        return type(value).__name__.lower()
+    if isinstance(value, dict):
+        return next((name for name in ("days", "anchored") if name in value), "calendar")
+    return "sliding"
 
 
 def _duration_text(value: Any) -> Any:
@@ -236,10 +240,9 @@ class Measure(Part):
         return self
 
 
-class Calendar(Part):
-    """A local day, ISO week or month."""
+class _Local(Part):
+    """A piece of local time."""
 
-    calendar: Period
     tz: str
     """IANA time zone."""
 
@@ -250,6 +253,19 @@ class Calendar(Part):
             message = f"no time zone {tz!r}"
             raise fault(message, "an IANA name such as Asia/Shanghai")
         return tz
+
+
+class Calendar(_Local):
+    """A local day, ISO week or month."""
+
+    calendar: Period
+
+
+class Days(_Local):
+    """Today and whole local days before it."""
+
+    days: int = Field(ge=1, le=DAYS_MAX)
+    """How many, today among them."""
 
 
 SlidingText = Annotated[
@@ -263,12 +279,38 @@ SlidingText = Annotated[
         }
     ),
 ]
-Window = Annotated[SlidingText | Calendar, BeforeValidator(_known_window)]
 
 
-def window_key(window: str | Calendar) -> str:
-    """The name of a window in rules, decisions and metrics: ``30m``, ``day@Asia/Shanghai``."""
-    return window if isinstance(window, str) else f"{window.calendar}@{window.tz}"
+class Anchored(Part):
+    """From the first event of a key on, for so long; then from the next one."""
+
+    anchored: SlidingText
+    """How long, such as 1h."""
+
+
+Window = Annotated[
+    Annotated[SlidingText, Tag("sliding")]
+    | Annotated[Calendar, Tag("calendar")]
+    | Annotated[Days, Tag("days")]
+    | Annotated[Anchored, Tag("anchored")],
+    Discriminator(_kind_of_window),
+]
+
+
+def window_key(window: str | Calendar | Days | Anchored) -> str:
+    """The name of a window in rules, decisions and metrics.
+
+    ``30m``, ``day@Asia/Shanghai``, ``30d@Asia/Shanghai``, ``1h@first``.
+    """
+    match window:
+        case str():
+            return window
+        case Anchored():
+            return f"{window.anchored}@first"
+        case Days():
+            return f"{window.days}d@{window.tz}"
+        case Calendar():
+            return f"{window.calendar}@{window.tz}"
 
 
 class Indicator(Part):

@@ -18,6 +18,7 @@ from monitor.indicators.loaded import ScopeLoad
 from monitor.indicators.plan import Layout, ScopePlan
 from monitor.indicators.window import make_windows
 from monitor.keys import OVERFLOW, KeyTable
+from monitor.windows.anchored import AnchoredSums
 from monitor.windows.arrays import Bool, Int64
 from monitor.windows.distinct import DistinctPairs
 from monitor.windows.limits import WindowLimits
@@ -49,6 +50,8 @@ class ScopeState:
         self._lookup = Lookup()
         self._table, self.windows = make_windows(plan, self.layout, limits, covered_from)
         windows = list(self.windows.values())
+        self._paned = [each for each in windows if not isinstance(each.sums, AnchoredSums)]
+        self._anchored = [each.sums for each in windows if isinstance(each.sums, AnchoredSums)]
         self.distinct = {
             counter: DistinctPairs(
                 [each.spec for each in windows if counter in each.counters],
@@ -129,11 +132,7 @@ class ScopeState:
             self.rows, beyond = load.rows(tick, self.keys, bucket=self._bucket)
             self.overflowed += beyond
             told = self._told(load, tick)
-        self._table.room(self.keys.size)
-        for window in self.windows.values():
-            window.begin(tick, self.keys.size)
-        if self.rows is not None:
-            self._enter(self.rows)
+        self._move(tick)
         for table in self._pairs:
             table.begin(tick, self.keys.size)
         if load is not None:
@@ -163,13 +162,27 @@ class ScopeState:
                 told[place] = entities, taken["time"], keys, taken["match"] > 0
         return told
 
+    def _move(self, tick: int) -> None:
+        """What leaves the windows, and what enters."""
+        self._room()
+        for window in self.windows.values():
+            window.begin(tick, self.keys.size)
+        if self.rows is not None:
+            self._enter(self.rows)
+        for anchored in self._anchored:
+            anchored.end(tick)
+
     def _enter(self, rows: TickRows) -> None:
-        windows = self.windows.values()
         added = None
-        if all(rows.first_grain >= window.lo for window in windows):
+        if all(rows.first_grain >= window.lo for window in self._paned):
             added = self._table.enter(rows)
-        for window in windows:
+        for window in self.windows.values():
             window.enter(rows, added)
+
+    def _room(self) -> None:
+        self._table.room(self.keys.size)
+        for anchored in self._anchored:
+            anchored.room(self.keys.size)
 
     def _enter_pairs(self, load: ScopeLoad, tick: int) -> None:
         for place, pairs in load.pairs.items():
@@ -251,7 +264,7 @@ class ScopeState:
         for counter, spans in self.spans.items():
             if counter.fingerprint in state["spans"]:
                 spans.restore(state["spans"][counter.fingerprint])
-        self._table.room(self.keys.size)
+        self._room()
         for name, window in self.windows.items():
             if name in state["windows"]:
                 window.restore(state["windows"][name], tick, self.keys.size)

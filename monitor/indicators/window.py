@@ -12,6 +12,7 @@ import numpy as np
 
 from monitor.indicators.formula import Counter
 from monitor.indicators.plan import Layout, ScopePlan, WindowPlan
+from monitor.windows.anchored import AnchoredSums, AnchoredWindow
 from monitor.windows.arrays import Int64
 from monitor.windows.extremes import Extremes
 from monitor.windows.limits import WindowLimits
@@ -27,7 +28,7 @@ class WindowState:
         self,
         plan: WindowPlan,
         layout: Layout,
-        sums: RunningSums,
+        sums: RunningSums | AnchoredSums,
         limits: WindowLimits,
         covered_from: int,
     ) -> None:
@@ -55,7 +56,9 @@ class WindowState:
 
     def enter(self, rows: TickRows, added: Int64 | None) -> None:
         """Take in the rows of a tick, which the scope's table may have ``added`` already."""
-        if added is None:
+        if isinstance(self.sums, AnchoredSums):
+            self.sums.enter(rows)
+        elif added is None:
             self.sums.enter(rows, self.lo)
         else:
             self.sums.entered(rows, added)
@@ -100,6 +103,7 @@ class WindowState:
         What was accrued before the counter was kept here cannot be taken back here either; so
         nothing counts of the tick in which that begins.
         """
+        assert isinstance(self.sums, RunningSums)  # noqa: S101 - none other has seconds
         since = -(-self._since[place] // self.spec.tick_ms) * self.spec.tick_ms
         if len(accrued.keys) and accrued.start >= since:
             # Panes are cut at ticks, and no window is shorter than a tick.
@@ -112,6 +116,7 @@ class WindowState:
     def _add(self, place: int, pieces: Pieces, earliest: int) -> None:
         panes, keys, lengths = pieces.cut(self.spec, earliest)
         if len(keys):
+            assert isinstance(self.sums, RunningSums)  # noqa: S101 - none other has seconds
             self.sums.add(panes, keys, self._row_each(place, lengths), self.lo)
 
     def _rows(self, place: int, amounts: Int64) -> Int64:
@@ -137,14 +142,24 @@ def make_windows(
     """The windows of a scope, and the table that their sums share."""
     places = {counter: place for place, counter in enumerate(layout.summed, 1)}
     source = {
-        identity: [0, *(places[counter] for counter in summed_in(window, layout))]
+        identity: [places[counter] for counter in summed_in(window, layout)]
         for identity, window in plan.windows.items()
     }
-    table = SumTable([place for columns in source.values() for place in columns])
+    paned = [
+        place
+        for identity, window in plan.windows.items()
+        if not isinstance(window.spec, AnchoredWindow)
+        for place in [0, *source[identity]]
+    ]
+    table = SumTable(paned)
     windows, first = {}, 0
     for identity, window in plan.windows.items():
-        columns = slice(first, first + len(source[identity]))
-        sums = RunningSums(window.spec, table, columns, limits.lateness_ms)
+        sums: RunningSums | AnchoredSums
+        if isinstance(window.spec, AnchoredWindow):
+            sums = AnchoredSums(window.spec, source[identity], limits.lateness_ms)
+        else:
+            columns = slice(first, first + 1 + len(source[identity]))
+            sums = RunningSums(window.spec, table, columns, limits.lateness_ms)
+            first = columns.stop
         windows[identity] = WindowState(window, layout, sums, limits, covered_from)
-        first = columns.stop
     return table, windows

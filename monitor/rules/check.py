@@ -134,7 +134,7 @@ def _windows(rule: Rule, indicator: Indicator, loc: Loc) -> Iterator[Fault]:
         elif several:
             length = _length(key)
             if length is None:
-                yield Fault(here, "a calendar window stands alone", f"write window: {key}")
+                yield Fault(here, "such a window stands alone", f"write window: {key}")
             elif lengths and length <= lengths[-1]:
                 yield Fault(here, "windows go from the shortest to the longest")
             lengths += [] if length is None else [length]

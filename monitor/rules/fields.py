@@ -75,6 +75,10 @@ def one_or_more(value: Any) -> Any:
 def _window_key(value: Any) -> Any:
     if isinstance(value, dict) and set(value) == {"calendar", "tz"}:
         return f"{value['calendar']}@{value['tz']}"
+    if isinstance(value, dict) and set(value) == {"days", "tz"}:
+        return f"{value['days']}d@{value['tz']}"
+    if isinstance(value, dict) and set(value) == {"anchored"}:
+        return f"{value['anchored']}@first"
     return value
 
 
@@ -122,11 +126,23 @@ WindowKey = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "string", "examples": ["30m", "day@Asia/Shanghai"]},
+                {"type": "string", "examples": ["30m", "day@Asia/Shanghai", "1h@first"]},
                 {
                     "type": "object",
                     "properties": {"calendar": {"type": "string"}, "tz": {"type": "string"}},
                     "required": ["calendar", "tz"],
+                    "additionalProperties": False,
+                },
+                {
+                    "type": "object",
+                    "properties": {"days": {"type": "integer"}, "tz": {"type": "string"}},
+                    "required": ["days", "tz"],
+                    "additionalProperties": False,
+                },
+                {
+                    "type": "object",
+                    "properties": {"anchored": {"type": "string"}},
+                    "required": ["anchored"],
                     "additionalProperties": False,
                 },
             ],

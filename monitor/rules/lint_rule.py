@@ -15,7 +15,7 @@ from monitor.decisions import Level as LevelName
 from monitor.errors import Problem
 from monitor.events.catalogue import FIELDS
 from monitor.indicators.formula import formula
-from monitor.indicators.model import Calendar, Indicator
+from monitor.indicators.model import Anchored, Calendar, Days, Indicator
 from monitor.rules import chances
 from monitor.rules.chances import HOUR_MS, Volume
 from monitor.rules.levels import EvidenceRule, Level, Raw, Sequential, Wilson
@@ -303,6 +303,10 @@ def _length_ms(indicator: Indicator, key: str) -> int:
     for name, window in zip(indicator.window_keys, indicator.windows, strict=True):
         if name == key and isinstance(window, Calendar):
             return _CALENDAR_MS[window.calendar]
+        if name == key and isinstance(window, Days):
+            return window.days * 24 * HOUR_MS
+        if name == key and isinstance(window, Anchored):
+            return parse_duration(window.anchored)
     return parse_duration(key) if "@" not in key else _CALENDAR_MS[key.partition("@")[0]]
 
 

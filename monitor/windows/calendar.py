@@ -1,9 +1,9 @@
 """Calendar windows: the local day, ISO week or month that holds the millisecond before the tick.
 
-Owns the cut of time at local midnights, daylight saving included. A period begins at the *first*
-instant that local clocks show midnight of its first day; where clocks jump over midnight it begins
-at the jump. So a day lasts 23 to 25 hours where clocks change, and zones off by 15 minutes (Nepal)
-are cut on their own midnight, not on a UTC pane.
+And rolling days: that day and the ones before it. Owns the cut of time at local midnights, daylight
+saving included. A period begins at the *first* instant that local clocks show midnight of its first
+day; where clocks jump over midnight it begins at the jump. So a day lasts 23 to 25 hours where
+clocks change, and zones off by 15 minutes (Nepal) are cut on their own midnight, not on a UTC pane.
 """
 
 from __future__ import annotations
@@ -126,6 +126,55 @@ class CalendarWindow:
         assert offset is not None  # noqa: S101 - ZoneInfo always knows its offset
         since = datetime(day.year, day.month, day.day) - datetime(1970, 1, 1)  # noqa: DTZ001
         return (since - offset) // timedelta(milliseconds=1)
+
+
+class RollingDays(CalendarWindow):
+    """So many local days, the last of which contains ``tick - 1`` ms; a pane is a day.
+
+    Days are those of the zone: a day that never was (Samoa, 30 December 2011) is none of them.
+    """
+
+    def __init__(self, days: int, zone: str, tick_ms: int) -> None:
+        """Take in today and the ``days - 1`` before; errors as of :class:`CalendarWindow`.
+
+        Raises:
+            ValueError: not at least one day.
+        """
+        super().__init__("day", zone, tick_ms)
+        if days < 1:
+            msg = f"a window of {days} days"
+            raise ValueError(msg)
+        self.days = days
+        self.key = f"{days}d@{zone}"
+        self.length_ms = (days * 24 + 2) * 3_600_000
+
+    @property
+    def identity(self) -> str:
+        """All that membership depends on, short of the time zone database itself."""
+        return f"days {self.key}, tick {self.tick_ms}"
+
+    @property
+    def keeps_closed(self) -> bool:
+        """A day that leaves is no figure of its own."""
+        return False
+
+    def lo(self, tick: int) -> int:
+        """The start of the first of the days."""
+        today = self.pane_of(tick - 1)
+        return self._start_at(today, 1 - self.days)
+
+    def first_tick(self, bound: int) -> int:
+        """The first aligned tick T with ``lo(T) >= bound``."""
+        day = self.pane_of(bound)
+        first = day if day == bound else self.pane_end(day)
+        boundary = self._start_at(first, self.days - 1)
+        return boundary - boundary % self.tick_ms + self.tick_ms
+
+    def _start_at(self, day: int, further: int) -> int:
+        """The start of the day so many after the one that starts at ``day``."""
+        span = abs(further) * 86_400_000
+        self._cover(day - span, day + span)
+        return int(self._starts[np.searchsorted(self._starts, day) + further])
 
 
 def _first_days(period: Period, first_year: int, last_year: int) -> list[date]:

@@ -50,7 +50,32 @@ class Local:
         return start
 
 
-Window = Sliding | Local
+@dataclass(frozen=True)
+class Rolling:
+    days: int
+    zone: str
+
+    def lo(self, tick: int) -> int:
+        """Walk back a day of the calendar at a time."""
+        day = Local("day", self.zone)
+        start = day.lo(tick)
+        for _ in range(self.days - 1):
+            start = day.lo(start)  # the day that holds the millisecond before
+        return start
+
+
+@dataclass(frozen=True)
+class First:
+    """From a key's first event on, for so long."""
+
+    length: int
+    tick: int
+
+    def lo(self, tick: int) -> int:
+        return tick - self.length
+
+
+Window = Sliding | Local | Rolling | First
 
 
 @dataclass(frozen=True)
@@ -118,6 +143,33 @@ def spans(figure: Figure, rows: Sequence[Row], by: Sequence[str], tick: int) -> 
     for row in current.values():
         close(row, tick)
     return found
+
+
+def since_first(
+    figures: Sequence[Figure | None],
+    rows: Sequence[Row],
+    by: Sequence[str],
+    window: First,
+    tick: int,
+) -> dict[tuple[str, ...], list[Row]]:
+    """The rows in each key's open window at ``tick``: one row after the other, as they apply."""
+    inside: dict[tuple[str, ...], list[Row]] = {}
+
+    def over(begin: int) -> int:
+        return (begin + window.length) // window.tick * window.tick + window.tick
+
+    for row in sorted(rows, key=lambda each: (each["tick"], each["time"])):
+        key = key_of(row, by)
+        if key is None or not any(each is not None and each.rows([row]) for each in figures):
+            continue
+        own = inside.get(key)
+        if own and over(own[0]["time"]) < row["tick"]:
+            own = None  # it was let go at that tick
+        if own is None or row["time"] >= own[0]["time"] + window.length:
+            inside[key] = [row]
+        else:
+            own.append(row)
+    return {key: own for key, own in inside.items() if over(own[0]["time"]) > tick}
 
 
 def figures(

@@ -115,8 +115,18 @@ def test_all_kinds_of_measure_and_window() -> None:
         ("windows: [30m, 24h]", "windows: [30]", "10:15: hangup_rate: entry 1 of 'windows'"),
         ("windows: [30m, 24h]", "windows: [30x]",
          "10:15: hangup_rate: entry 1 of 'windows': '30x' is not a duration (write a whole number and a unit: 5m, 30m, 24h, 7d)"),
-        ("windows: [30m, 24h]", "windows: [{anchored: 24h}]",
-         "10:15: hangup_rate: windows with `anchored` are not supported yet"),
+        ("windows: [30m, 24h]", "windows: [{anchored: 7s}]",
+         "10:15: hangup_rate: window 7s is not a multiple of the tick (5s)"),
+        ("windows: [30m, 24h]", "windows: [{anchored: 24 hours}]",
+         "10:26: hangup_rate: 'anchored': '24 hours' is not a duration"),
+        ("of: {count: call.ended, where: \"outcome == 'answered'\"}\n    by: [number, team]\n    windows: [30m, 24h]",
+         "of: {distinct: customer, on: call.ended}\n    by: [number, team]\n    windows: [30m, {anchored: 1h}]",
+         "10:20: hangup_rate: an anchored window holds counts and sums only"),
+        ("windows: [30m, 24h]", "windows: [{days: 30, tz: Mars/Phobos}]",
+         "10:30: hangup_rate: 'tz': no time zone 'Mars/Phobos' (an IANA name such as Asia/Shanghai)"),
+        ("windows: [30m, 24h]", "windows: [{days: 401, tz: UTC}]", "10:22: hangup_rate: 'days'"),
+        ("windows: [30m, 24h]", "windows: [{days: 0, tz: UTC}]", "10:22: hangup_rate: 'days'"),
+        ("windows: [30m, 24h]", "windows: [{days: 30}]", "10:15: hangup_rate: missing key 'tz'"),
         ("windows: [30m, 24h]", "windows: [{calendar: day, tz: Mars/Phobos}]",
          "10:35: hangup_rate: 'tz': no time zone 'Mars/Phobos' (an IANA name such as Asia/Shanghai)"),
         ("windows: [30m, 24h]", "windows: [{calendar: year, tz: UTC}]", "10:26: hangup_rate: 'calendar'"),
@@ -173,6 +183,8 @@ def test_all_kinds_of_measure_and_window() -> None:
         ("windows: [30m, 24h]",
          "windows: [{calendar: day, tz: UTC}, {calendar: day, tz: UTC}]",
          "10:41: hangup_rate: window day@UTC stands twice"),
+        ("windows: [30m, 24h]", "windows: [{days: 7, tz: UTC}, 7d, {days: 7, tz: UTC}]",
+         "10:39: hangup_rate: window 7d@UTC stands twice"),
         ("target: 25%", "pane: 7s", "11:11: hangup_rate: the pane is not a multiple of the tick (5s)"),
         ("target: 25%", "pane: 0s", "11:11: hangup_rate: the pane is not a multiple of the tick (5s)"),
         ("target: 25%", "pane: 1h",
@@ -201,7 +213,7 @@ def test_calendar_windows_need_a_tick_that_meets_midnight() -> None:
     loads_indicators(text, PATH, tick_ms=60_000)
     (found,) = refused(text, tick_ms=7_000)
     assert found == (
-        "10:15: hangup_rate: a calendar window needs a tick that divides 15m, not 7s"
+        "10:15: hangup_rate: a window of local days needs a tick that divides 15m, not 7s"
         " (set `tick` to 5s, or to anything that divides 15m)"
     )
 

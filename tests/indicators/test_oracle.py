@@ -19,10 +19,11 @@ from hypothesis import HealthCheck, given, settings
 
 from monitor.indicators.compile import IndicatorSet
 from monitor.indicators.view import View
+from monitor.units import parse_duration
 from monitor.windows.limits import WindowLimits
 from tests.indicators import oracle
 from tests.indicators.made import TICK, Row, load, made, row
-from tests.indicators.oracle import Figure, Local, Sliding
+from tests.indicators.oracle import Figure, First, Local, Rolling, Sliding
 
 pytestmark = pytest.mark.untraced
 
@@ -35,24 +36,24 @@ YAML = """
     hits: {count: call.ended, where: "outcome == 'answered' and talk_s < 30"}
     of: {count: call.ended, where: outcome == 'answered'}
     by: [number, agent, [number, customer]]
-    windows: [30m, 1m, {calendar: day, tz: Europe/Berlin}]
+    windows: [30m, 1m, {calendar: day, tz: Europe/Berlin}, {anchored: 7m}]
   - id: limit
     kind: count
     value: {count: [call.ended, message.sent]}
     exact: true
     by: [[number, customer]]
-    windows: [10m]
+    windows: [10m, {anchored: 10m}, {anchored: 5s}]
   - id: csat
     kind: mean
     value: {mean: score, on: call.rated}
     pane: 1m
     by: [agent]
-    windows: [10m, {calendar: week, tz: America/New_York}]
+    windows: [10m, {calendar: week, tz: America/New_York}, {days: 2, tz: America/New_York}]
   - id: shortest
     kind: mean
     value: {min: talk_s, on: call.ended}
     by: [number]
-    windows: [15m, {calendar: day, tz: America/New_York}]
+    windows: [15m, {calendar: day, tz: America/New_York}, {days: 3, tz: Europe/Berlin}]
   - id: longest
     kind: mean
     value: {max: talk_s, on: call.ended}
@@ -65,13 +66,13 @@ YAML = """
       all: [{on: message.sent}, {on: call.ended, where: outcome == 'answered'}]
     of: {distinct: customer, on: [message.sent, call.ended]}
     by: [agent, team]
-    windows: [20m, {calendar: day, tz: Asia/Kathmandu}]
+    windows: [20m, {calendar: day, tz: Asia/Kathmandu}, {days: 2, tz: Asia/Kathmandu}]
   - id: busy
     kind: ratio
     hits: {sum: talk_s, on: call.ended}
     of: {seconds_in: agent.state, where: state != 'offline', max_age: 3m}
     by: [agent, team]
-    windows: [5m, 1h, {calendar: day, tz: Europe/Berlin}]
+    windows: [5m, 1h, {calendar: day, tz: Europe/Berlin}, {days: 2, tz: Europe/Berlin}]
 """
 
 
@@ -130,6 +131,10 @@ WINDOWS: dict[tuple[str, str], oracle.Window] = {
 
 def window_of(view: View) -> oracle.Window:
     period, _, zone = view.window.partition("@")
+    if zone == "first":
+        return First(parse_duration(period), TICK)
+    if zone and period.endswith("d"):
+        return Rolling(int(period[:-1]), zone)
     return Local(period, zone) if zone else WINDOWS[view.indicator.id, view.window]
 
 
@@ -218,6 +223,14 @@ def expected(
 ) -> dict[tuple[str, ...], tuple[int, int]]:
     """(hits, of) of every key that has either, over ``span`` or the window."""
     hits_of, of_of = FIGURES[view.indicator.id]
+    window = window_of(view)
+    if isinstance(window, First):
+        known = [each for each in rows if each["eff"] < tick]
+        inside = oracle.since_first((hits_of, of_of), known, view.by, window, tick)
+        return {
+            key: (hits_of.rows(own), 1 if of_of is None else of_of.rows(own))
+            for key, own in inside.items()
+        }
     low, high = span or (window_of(view).lo(tick), tick)
     known = [each for each in rows if each["eff"] < tick]
     hits = oracle.between(hits_of, known, view.by, low, high, tick)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from monitor.windows.arrays import column
-from monitor.windows.calendar import CalendarWindow, Period
+from monitor.windows.calendar import CalendarWindow, Period, RollingDays
 
 TICK = 5_000
 HOUR = 3_600_000
@@ -178,3 +178,51 @@ def test_identity_names_period_zone_and_tick() -> None:
         CalendarWindow("day", "UTC", 1_000),
     ]
     assert len({each.identity for each in [window, *others]}) == 4
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    st.integers(1, 40),
+    st.sampled_from([*ZONES, "Pacific/Apia"]),
+    st.integers(ms("2011-11-25T00:00:00Z") // TICK, ms("2012-05-01T00:00:00Z") // TICK),
+)
+def test_rolling_days_are_so_many_local_dates(days: int, zone: str, number: int) -> None:
+    window, tick = RollingDays(days, zone, TICK), number * TICK
+    start = window.lo(tick)
+    dates = {label("day", zone, time) for time in range(start, tick, HOUR // 4)}
+    assert len(dates) == days
+    assert label("day", zone, start - 1) not in dates
+    assert tick - start <= window.length_ms
+    assert window.pane_of(start) == start
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    st.integers(1, 40),
+    st.sampled_from([*ZONES, "Pacific/Apia"]),
+    st.integers(ms("2011-11-25T00:00:00Z"), ms("2012-05-01T00:00:00Z")),
+)
+def test_the_first_tick_whose_days_begin_no_earlier(days: int, zone: str, bound: int) -> None:
+    window = RollingDays(days, zone, TICK)
+    tick = window.first_tick(bound)
+    assert tick % TICK == 0
+    assert window.lo(tick) >= bound > window.lo(tick - TICK)
+
+
+def test_one_rolling_day_is_the_calendars() -> None:
+    rolling, calendar = (
+        RollingDays(1, "Europe/Berlin", TICK),
+        CalendarWindow("day", "Europe/Berlin", TICK),
+    )
+    for text in (
+        "2026-03-29T00:00:00+01:00",
+        "2026-03-29T00:00:05+01:00",
+        "2026-10-25T23:59:55+01:00",
+    ):
+        assert rolling.lo(ms(text)) == calendar.lo(ms(text))
+        assert rolling.first_tick(ms(text)) == calendar.first_tick(ms(text))
+    assert rolling.identity != calendar.identity
+    assert not rolling.keeps_closed
+    assert rolling.key == "1d@Europe/Berlin"
+    with pytest.raises(ValueError, match="a window of 0 days"):
+        RollingDays(0, "UTC", TICK)
