@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from monitor.compiled import detectors as loops
-from monitor.rules.backlog import Backlog
+from monitor.rules.backlog import Backlog, mean
 from monitor.rules.evidence import ALTERNATIVES, BREAK_MS, SCORE_MAX, alternatives
 from monitor.rules.ports import Bool, Float64, Int64
 from monitor.rules.ratios import Ratios
@@ -178,7 +178,7 @@ class Bank:
         if len(ids):
             self.grow(int(ids[-1]) + 1)
         self._settle(ids)
-        return _mean(self.m[ids, :, column])
+        return mean(self.m[ids, :, column])
 
     def enough(self, ids: Int64, column: int) -> Bool:
         """Which of ``ids`` (ascending) have the score that one detector needs."""
@@ -188,7 +188,7 @@ class Bank:
         asked = np.flatnonzero(ids < len(self.m))
         if self._backlog is not None:  # of those that are warm nothing waits
             asked = asked[self._backlog.warm[ids[asked]]]
-        found[asked] = _mean(self.m[ids[asked], :, column]) >= self._needed[column]
+        found[asked] = mean(self.m[ids[asked], :, column]) >= self._needed[column]
         return found
 
     def fed(self, column: int | None = None) -> Int64:
@@ -247,10 +247,5 @@ class Bank:
 
     def _enough(self, m: Float64, columns: slice) -> Int64:
         """By detector, how many keys of ``m`` have what it needs."""
-        enough: Int64 = np.count_nonzero(_mean(m) >= self._needed[columns], axis=0)
+        enough: Int64 = np.count_nonzero(mean(m) >= self._needed[columns], axis=0)
         return enough
-
-
-def _mean(m: Float64) -> Float64:
-    """Over the alternatives, axis 1; summed in the order in which the loop does."""
-    return (m[:, 0] + m[:, 1] + m[:, 2] + m[:, 3]) / len(ALTERNATIVES)

@@ -15,7 +15,7 @@ from monitor.decisions import Level as LevelName
 from monitor.errors import Problem
 from monitor.events.catalogue import FIELDS
 from monitor.indicators.formula import formula
-from monitor.indicators.model import Anchored, Calendar, Days, Indicator
+from monitor.indicators.model import Indicator
 from monitor.rules import chances
 from monitor.rules.chances import HOUR_MS, Volume
 from monitor.rules.levels import EvidenceRule, Level, Raw, Sequential, Wilson
@@ -78,7 +78,7 @@ class RuleLint:
         self._countable = formula(indicator).countable
         self._scope = " × ".join(self._rule.by)
         keys = self._rule.window_keys
-        self._lengths = [_length_ms(indicator, key) for key in keys]
+        self._lengths = [_length_ms(key) for key in keys]
         self._usual = [self._below_the_line(length) for length in self._lengths]
 
     def findings(self) -> Iterator[Finding]:
@@ -299,15 +299,10 @@ class RuleLint:
         return acting if self._rule.action is not None else telling
 
 
-def _length_ms(indicator: Indicator, key: str) -> int:
-    for name, window in zip(indicator.window_keys, indicator.windows, strict=True):
-        if name == key and isinstance(window, Calendar):
-            return _CALENDAR_MS[window.calendar]
-        if name == key and isinstance(window, Days):
-            return window.days * 24 * HOUR_MS
-        if name == key and isinstance(window, Anchored):
-            return parse_duration(window.anchored)
-    return parse_duration(key) if "@" not in key else _CALENDAR_MS[key.partition("@")[0]]
+def _length_ms(key: str) -> int:
+    """Of a window by its key: a period or a duration, maybe with what it is cut by behind ``@``."""
+    length = key.partition("@")[0]
+    return _CALENDAR_MS[length] if length in _CALENDAR_MS else parse_duration(length)
 
 
 def _key_of(level: Level) -> str:
