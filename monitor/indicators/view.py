@@ -20,6 +20,7 @@ from monitor.indicators.model import Indicator
 from monitor.indicators.plan import Reading
 from monitor.indicators.scope import ScopeState
 from monitor.keys import KeyTable
+from monitor.windows.anchored import AnchoredWindow
 from monitor.windows.arrays import Int64, column
 from monitor.windows.extremes import NONE
 
@@ -73,8 +74,11 @@ class View:
 
         Its figures are for people: :meth:`touched`, :meth:`fresh` and :meth:`closed` leave it out,
         so no rule ever judges it. Different values are not counted for it, as it would fill the
-        table of pairs that the known keys need; so an indicator made of them has none.
+        table of pairs that the known keys need; so an indicator made of them has none. Nor has an
+        anchored window: from the first event of whoever came first, it would be nobody's.
         """
+        if isinstance(self._state.spec, AnchoredWindow):
+            return None
         counters = (self.hits, self.of)
         distinct = any(each is not None and each.operation == "distinct" for each in counters)
         return None if distinct else self.keys.other

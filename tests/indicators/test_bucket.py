@@ -211,7 +211,10 @@ def totals(figures: IndicatorSet) -> dict[str, tuple[int, int]]:
     """Hits and of over all keys and the bucket, of what can be summed."""
     found = {}
     for view in figures.views():
-        if len(view.by) == 1 and view.indicator.id in {"answered", "csat", "busy"}:
+        # An anchored window begins with a key's own first event: the bucket has none to sum.
+        if view.window.endswith("@first"):
+            assert view.other is None
+        elif len(view.by) == 1 and view.indicator.id in {"answered", "csat", "busy"}:
             name = f"{view.indicator.id} by {view.by} over {view.window}"
             found[name] = _total(view)
     return found
