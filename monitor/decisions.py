@@ -48,10 +48,10 @@ class Evidence:
     """How sure a rule is: it fires when ``score`` reaches ``needed`` (same unit, by method).
 
     ``sequential``: the mean of the e-detectors; ``wilson``: the bound on the ratio; ``raw``: the
-    denominator.
+    denominator; ``absence``: seconds without what had to come.
     """
 
-    method: Literal["sequential", "wilson", "raw", "event"]
+    method: Literal["sequential", "wilson", "raw", "event", "absence"]
     score: float
     needed: float
 

@@ -318,6 +318,18 @@ def _size(value: Any) -> int:
     return size
 
 
+def rough_duration(ms: int) -> str:
+    """``ms`` for people, in its two largest units, rounded down: ``45s``, ``34m``, ``3d 4h``."""
+    parts: list[str] = []
+    for unit in ("d", "h", "m", "s"):
+        count, ms = divmod(ms, MS_PER_UNIT[unit])
+        if count:
+            parts.append(f"{count}{unit}")
+        elif parts:
+            break
+    return " ".join(parts[:2]) or "0s"
+
+
 def _format_size(size: int) -> str:
     for unit in ("GiB", "GB", "MiB", "MB", "KiB", "kB"):
         if size and size % _BYTES_PER_UNIT[unit] == 0:

@@ -18,7 +18,7 @@ from monitor.decisions import Level
 from monitor.errors import ConfigError
 from monitor.events.batch import DIMENSIONS
 from monitor.events.catalogue import EVENT_TYPES, FIELDS, FieldType, Kind
-from monitor.rules.check import Fault, Loc
+from monitor.rules.fault import Fault, Loc
 from monitor.rules.fields import Part, fault
 from monitor.rules.model import Rule
 from monitor.strict_yaml import Loaded, load_yaml, loads_yaml

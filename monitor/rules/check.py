@@ -1,39 +1,22 @@
 """What is wrong with rules that each look right: indicators, scopes, windows, units, evidence.
 
-Owns the checks of rules against indicators and the event catalogue; shapes are
-``monitor.rules.model``'s. Every fault is found, with its place and its mend.
+Owns the checks of rules against indicators; those against the event catalogue are
+``check_hearing``'s, shapes are ``model``'s. Every fault is found, with its place and its mend.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
+from collections.abc import Collection, Iterator, Sequence
 
-from monitor.errors import ExpressionError
-from monitor.events.batch import DIMENSIONS
-from monitor.events.catalogue import EVENT_TYPES
 from monitor.events.phones import is_dialled
 from monitor.indicators.formula import formula
 from monitor.indicators.model import Indicator
+from monitor.rules.check_hearing import check_hearing
+from monitor.rules.fault import Fault, Loc, near
 from monitor.rules.levels import EvidenceRule, Level, Raw, Sequential
 from monitor.rules.message import FIGURE_FIELDS
-from monitor.rules.model import EventMatch, Rule
-from monitor.rules.where import condition
+from monitor.rules.model import Rule
 from monitor.units import parse_duration
-
-Loc = tuple[str | int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong, and the way to it inside the file."""
-
-    loc: Loc
-    message: str
-    hint: str = ""
-    offset: int | None = None
-    """Characters from the beginning of the value, for conditions."""
 
 
 def check_rules(rules: Sequence[Rule], indicators: Collection[Indicator]) -> list[Fault]:
@@ -47,10 +30,10 @@ def check_rules(rules: Sequence[Rule], indicators: Collection[Indicator]) -> lis
             found.append(Fault((*loc, "id"), f"rule '{rule.id}' stands twice"))
         seen.add(rule.id)
         found += _words(rule, loc)
-        if rule.event is not None:
-            found += _event(rule, rule.event, loc)
+        if rule.indicator is None:
+            found += check_hearing(rule, loc)
         elif rule.indicator not in known:
-            hint = _near(rule.indicator or "", known)
+            hint = near(rule.indicator, known)
             found.append(Fault((*loc, "indicator"), f"no indicator '{rule.indicator}'", hint))
         else:
             found += _figure(rule, known[rule.indicator], loc)
@@ -59,11 +42,10 @@ def check_rules(rules: Sequence[Rule], indicators: Collection[Indicator]) -> lis
 
 def _words(rule: Rule, loc: Loc) -> Iterator[Fault]:
     """Fields in messages and dimensions in exceptions."""
-    fields = FIGURE_FIELDS | set(rule.by)
+    fields = FIGURE_FIELDS | set(rule.by) | ({"waited"} if rule.absent is not None else set())
     for language, template in rule.message.items():
         for name in sorted(template.fields - fields):
-            near = _near(name, fields)
-            hint = near or f"possible here: {', '.join(sorted(fields))}"
+            hint = near(name, fields) or f"possible here: {', '.join(sorted(fields))}"
             yield Fault((*loc, "message", language), f"{{{name}}} is not known here", hint)
     for index, entry in enumerate(rule.except_):
         for name in entry.match:
@@ -75,23 +57,6 @@ def _words(rule: Rule, loc: Loc) -> Iterator[Fault]:
                 hint = 'write it in quotes: "+8621…", or as people there dial it'
                 message = f"'{value}' is no telephone number"
                 yield Fault((*loc, "except", index, "number"), message, hint)
-
-
-def _event(rule: Rule, event: EventMatch, loc: Loc) -> Iterator[Fault]:
-    for name in rule.by:
-        if name not in DIMENSIONS:
-            yield Fault((*loc, "by"), f"no dimension '{name}'", _near(name, DIMENSIONS))
-    for key, kind in (("on", event.on), ("until", event.until)):
-        if kind is not None and kind not in EVENT_TYPES:
-            hint = _near(kind, EVENT_TYPES)
-            yield Fault((*loc, "event", key), f"no event type '{kind}'", hint)
-    if event.on == event.until:
-        yield Fault((*loc, "event", "until"), "the event would end what it begins")
-    if event.on in EVENT_TYPES:
-        try:
-            condition(event)
-        except ExpressionError as error:
-            yield Fault((*loc, "event", "where"), str(error), error.hint, error.offset)
 
 
 def _figure(rule: Rule, indicator: Indicator, loc: Loc) -> Iterator[Fault]:
@@ -119,7 +84,7 @@ def _scope(rule: Rule, indicator: Indicator, loc: Loc) -> Iterator[Fault]:
     if reordered is not None:
         hint = f"write by: [{', '.join(reordered)}]"
     else:
-        hint = _near(mine, written) or f"it is by: {'; '.join(written)}"
+        hint = near(mine, written) or f"it is by: {'; '.join(written)}"
     yield Fault((*loc, "by"), f"{indicator.id} is not computed by {mine}", hint)
 
 
@@ -186,8 +151,3 @@ def _reachable(level: Level, evidence: EvidenceRule | None, loc: Loc) -> Iterato
 
 def _length(key: str) -> int | None:
     return None if "@" in key else parse_duration(key)
-
-
-def _near(name: str, known: Collection[str] | Mapping[str, object]) -> str:
-    near = get_close_matches(name, list(known), 1)
-    return f"did you mean '{near[0]}'?" if near else ""

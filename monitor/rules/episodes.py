@@ -26,6 +26,7 @@ from monitor.rules.levels import LEVELS
 from monitor.rules.lifecycle import State
 from monitor.rules.model import Rule
 from monitor.sealed import Later, plain
+from monitor.units import rough_duration
 
 NEVER = -1
 
@@ -197,7 +198,7 @@ class Episodes:
     def _message(self, row: Row, level: Level) -> dict[str, str]:
         figures = row.figures
         values: dict[str, str | float | None] = {
-            **dict.fromkeys(self.rule.by, ""),  # a wave has no scope of its own
+            **dict.fromkeys([*self.rule.by, "waited"], ""),  # a wave has no scope of its own
             **dict(row.scope),
             "value": figures.value,
             "hits": figures.hits,
@@ -206,6 +207,8 @@ class Episodes:
             "level": level,
             "rule": self.rule.id,
         }
+        if row.evidence.method == "absence":
+            values["waited"] = rough_duration(int(row.evidence.score * 1000))
         return {str(tag): text.fill(values) for tag, text in self.rule.message.items()}
 
 

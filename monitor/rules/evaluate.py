@@ -1,8 +1,8 @@
 """All rules, judged tick by tick.
 
 Owns the set of rules and the order of what they decide: severity, then scope. One rule is
-``figure_rule`` or ``event_rule``. It knows of no clock and no store: everything is a function of
-the figures, the released rows and the numbers held.
+``figure_rule``, ``event_rule`` or ``absence_rule``. It knows of no clock and no store: everything
+is a function of the figures, the released rows and the numbers held.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import polars as pl
 import structlog
 
 from monitor.decisions import Alert, Cleared, Want, derive_id
+from monitor.rules.absence_rule import AbsenceRule
 from monitor.rules.episodes import Row, order_alert, order_want, plain_row
 from monitor.rules.event_rule import EventRule
 from monitor.rules.figure_rule import FigureRule
@@ -27,7 +28,7 @@ from monitor.rules.ports import FigureSource
 from monitor.rules.rota import Rota
 from monitor.rules.scopes import NumberKeys
 from monitor.rules.standing import RuleStates, rule_standing, standing
-from monitor.rules.where import condition, fields_of
+from monitor.rules.where import condition
 from monitor.sealed import plain
 
 log = structlog.get_logger(__name__)
@@ -72,7 +73,8 @@ class RuleBook:
         self.rules = tuple(rules)
         self._tick_ms = tick_ms
         self._figures: dict[str, FigureRule] = {}
-        self._events: dict[str, EventRule] = {}
+        self._events: dict[str, EventRule | AbsenceRule] = {}
+        """What hears of single events."""
         self._orphans: list[_Orphan] = []
         self._parted: list[Parted] = []
         self._numbers: dict[tuple[str, ...], NumberKeys] = {}
@@ -81,11 +83,8 @@ class RuleBook:
             if rule.status == "off":
                 continue
             times = {"tick_ms": tick_ms, "scope_day_ms": scope_day_ms}
-            if rule.event is not None:
-                events = EventRule(
-                    rule, condition(rule.event), tick_ms=tick_ms, normalise=normalise
-                )
-                self._events[fingerprint(rule, "", **times)] = events
+            if rule.indicator is None:
+                self._events[fingerprint(rule, "", **times)] = _hearing(rule, tick_ms, normalise)
             else:
                 figures = FigureRule(rule, indicators, normalise=normalise, **times)
                 self._figures[fingerprint(rule, figures.definition, **times)] = figures
@@ -97,12 +96,7 @@ class RuleBook:
     @property
     def fields(self) -> frozenset[str]:
         """Catalogue fields that the rules on events need decoded."""
-        return frozenset(
-            name
-            for judge in self._events.values()
-            if judge.rule.event is not None
-            for name in (*judge.rule.by, *fields_of(judge.rule.event))
-        )
+        return frozenset().union(*(judge.fields for judge in self._events.values()))
 
     @property
     def types(self) -> frozenset[str]:
@@ -113,6 +107,11 @@ class RuleBook:
         ends = (rule.event.until for rule in self.rules if rule.event is not None)
         looked_at = (name for judge in self._events.values() for name in judge.types)
         return frozenset([*looked_at, *(name for name in ends if name is not None)])
+
+    @property
+    def horizon_ms(self) -> int:
+        """How far back single events can matter to what is judged now."""
+        return max((judge.horizon_ms for judge in self._events.values()), default=0)
 
     # --- a tick -----------------------------------------------------------------------------------
 
@@ -297,7 +296,7 @@ class RuleBook:
         unique = {(each.rule, each.until, each.by): each for each in reversed(parted)}
         self._parted = [unique[key] for key in sorted(unique) if (key[0], key[1]) not in heard]
 
-    def _judges(self) -> dict[str, FigureRule | EventRule]:
+    def _judges(self) -> dict[str, FigureRule | EventRule | AbsenceRule]:
         return {**self._figures, **self._events}
 
     def _part_with_orphans(self, tick: int) -> list[Alert]:
@@ -323,26 +322,37 @@ class RuleBook:
         ]
 
 
+_JUDGED = {
+    "id",
+    "indicator",
+    "event",
+    "by",
+    "status",
+    "levels",
+    "window",
+    "windows",
+    "evidence",
+    "pending",
+    "recovering",
+    "no_data",
+    "except_",
+}
+_NEWER = ("absent", "for_ms", "while_")
+
+
 def fingerprint(rule: Rule, indicator: str, *, tick_ms: int, scope_day_ms: int) -> str:
     """What the state of a rule depends on; wording, routes and actions may change without loss."""
-    judged = rule.model_dump_json(
-        include={
-            "id",
-            "indicator",
-            "event",
-            "by",
-            "status",
-            "levels",
-            "window",
-            "windows",
-            "evidence",
-            "pending",
-            "recovering",
-            "no_data",
-            "except_",
-        }
-    )
+    # What a rule does not say is left out, so that state outlives new words in the language.
+    newer = {name for name in _NEWER if getattr(rule, name) is not None}
+    judged = rule.model_dump_json(include=_JUDGED | newer)
     return derive_id(judged, indicator, tick_ms, scope_day_ms)
+
+
+def _hearing(rule: Rule, tick_ms: int, normalise: Callable[[str], str]) -> EventRule | AbsenceRule:
+    """What judges a rule that has no figures."""
+    if rule.event is None:
+        return AbsenceRule(rule, tick_ms=tick_ms, normalise=normalise)
+    return EventRule(rule, condition(rule.event), tick_ms=tick_ms, normalise=normalise)
 
 
 def _orphan(entry: Mapping[str, Any], row: Mapping[str, Any]) -> _Orphan:

@@ -16,12 +16,13 @@ from typing import Any
 import polars as pl
 
 from monitor.decisions import Alert, Cleared, Evidence, Figures, Scope, Want, scope_text
-from monitor.rules.episodes import NEVER, Episodes, Row, pictures, restored
-from monitor.rules.lifecycle import State
+from monitor.rules.episodes import Row
+from monitor.rules.firing import Firing
 from monitor.rules.model import Rule
 from monitor.rules.parted import releasing
 from monitor.rules.scopes import Exceptions
-from monitor.rules.wave import KEY, Wave
+from monitor.rules.wave import KEY
+from monitor.rules.where import fields_of
 
 MARKS_MAX = 200_000
 """Scopes remembered as having had their event; past it the oldest are forgotten."""
@@ -46,27 +47,38 @@ class EventRule:
             msg = f"{rule.id} is not a rule on an event"
             raise ValueError(msg)
         self.rule = rule
-        self.rows: dict[str, Row] = {}
-        """The scopes that fire, by scope text."""
+        self.firing = Firing(rule)
         self.marks_dropped = 0
         """Marks forgotten because there were too many, since construction."""
         self._event = rule.event
         self._where = where
         self._tick_ms = tick_ms
-        self._episodes = Episodes(rule)
         self._exceptions = Exceptions(rule, normalise)
-        self._wave = Wave(rule)
         self._releases = releasing(rule) is not None
-        self._level = next(name for name, _ in rule.levels.items())
         self._marked: dict[str, int] = {}
         """Scopes whose event came and is not undone, with the tick of the last one, in order."""
         self._waiting: dict[int, list[tuple[str, list[str]]]] = {}
         """By tick, in order: ``on`` or ``until``, and the values of ``by``."""
 
     @property
+    def rows(self) -> dict[str, Row]:
+        """The scopes that fire, by scope text."""
+        return self.firing.rows
+
+    @property
     def types(self) -> frozenset[str]:
         """The event types it looks at."""
         return frozenset(name for name in (self._event.on, self._event.until) if name)
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Catalogue fields that it reads."""
+        return frozenset(self.rule.by) | fields_of(self._event)
+
+    @property
+    def horizon_ms(self) -> int:
+        """Nothing of before is looked for: an event that was told is told."""
+        return 0
 
     # --- a tick -----------------------------------------------------------------------------------
 
@@ -103,15 +115,10 @@ class EventRule:
                 cleared += [Cleared(dict(scope)["number"], self.rule.id, text)] * self._releases
             elif in_force and not self._exceptions.match(scope) and self._is_new(tick, scope, held):
                 begun[text] = scope
-        alerts += self._begin(tick, begun)
+        alerts += self.firing.begin(tick, begun, lambda _text: (_SEEN, _EVIDENCE))
         alerts += self._expire(tick)
-        wants: list[Want] = []
-        for key, row in self.rows.items():
-            again = self._episodes.repeat(row, tick)
-            alerts += [] if again is None else [self._worded(key, again)]
-            want = None if key == KEY else self._episodes.want(row)
-            wants += [] if want is None else [want]
-        return alerts, wants, cleared
+        again, wants = self.firing.lasting(tick)
+        return alerts + again, wants, cleared
 
     def _is_new(self, tick: int, scope: Scope, held: AbstractSet[str]) -> bool:
         """Whether the event begins an episode; marks the scope."""
@@ -120,52 +127,13 @@ class EventRule:
         self._mark(text, tick)
         return text not in self.rows and not (known and dict(scope).get("number") in held)
 
-    def _begin(self, tick: int, begun: Mapping[str, Scope]) -> list[Alert]:
-        """Episodes of their own for scopes that had their event, or one for the wave they are."""
-        if not begun:
-            return []
-        if not self._wave.lets(tick, len(begun), len(self.rows)):
-            for text in begun:
-                self._wave.fold(text)
-            return self._tell_wave(tick)
-        alerts: list[Alert] = []
-        for text, scope in begun.items():
-            alerts += self._leave_wave(tick, text)
-            row = self.rows[text] = Row(scope, State.FIRING, _SEEN, _EVIDENCE)
-            self._episodes.begin(row, tick, self._level)
-            alerts.append(self._episodes.alert(row, tick, "breach"))
-        return alerts
-
-    def _tell_wave(self, tick: int) -> list[Alert]:
-        row = self.rows.get(KEY)
-        begins = row is None
-        if row is None:
-            row = self.rows[KEY] = self._wave.row()
-            self._episodes.begin(row, tick, self._level)
-        row.figures = self._wave.figures()
-        if not self._wave.grown():
-            return []
-        alert = self._episodes.alert(row, tick, "breach" if begins else "grown")
-        return [self._worded(KEY, alert)]
-
-    def _leave_wave(self, tick: int, text: str) -> list[Alert]:
-        """A scope of the wave is over, or tells its own story; the last one ends the wave."""
-        if text not in self._wave.folded:
-            return []
-        del self._wave.folded[text]
-        return [] if self._wave.folded else [self.close(KEY, tick, "recovered")]
-
-    def _worded(self, key: str, alert: Alert) -> Alert:
-        return self._wave.worded(alert) if key == KEY else alert
-
     def _undo(self, tick: int, text: str) -> list[Alert]:
         self._marked.pop(text, None)
-        alerts = self._leave_wave(tick, text)
-        return [*alerts, self.close(text, tick, "cleared")] if text in self.rows else alerts
+        return self.firing.end(tick, text, "cleared")
 
     def _end_all(self, tick: int) -> list[Alert]:
         self._marked.clear()
-        return [self.close(key, tick, "rule_over") for key in list(self.rows)]
+        return self.firing.end_all(tick)
 
     def _expire(self, tick: int) -> list[Alert]:
         """Without an event that undoes it, an episode ends when its time is over."""
@@ -175,7 +143,7 @@ class EventRule:
         alerts = [self.close(text, tick, "recovered") for text in over]
         while self._marked and tick >= self._ends(text := next(iter(self._marked))):
             del self._marked[text]  # in order of their last events
-            alerts += self._leave_wave(tick, text)
+            alerts += self.firing.leave_wave(tick, text)
         return alerts
 
     def _ends(self, text: str) -> int:
@@ -188,18 +156,14 @@ class EventRule:
         while len(self._marked) > MARKS_MAX:
             oldest = next(iter(self._marked))
             del self._marked[oldest]
-            self._wave.folded.pop(oldest, None)
+            self.firing.wave.folded.pop(oldest, None)
             self.marks_dropped += 1
 
     # --- from outside -----------------------------------------------------------------------------
 
     def close(self, key: str, tick: int, reason: str) -> Alert:
         """End the episode of a scope that has one; the alert that says so."""
-        alert = self._episodes.alert(self.rows.pop(key), tick, reason, state="resolved")
-        if key == KEY:
-            alert = self._wave.worded(alert)
-            self._wave.over()
-        return alert
+        return self.firing.close(key, tick, reason)
 
     @property
     def marks(self) -> int:
@@ -209,16 +173,16 @@ class EventRule:
     @property
     def folded(self) -> int:
         """Scopes that became part of a wave, since construction."""
-        return self._wave.total
+        return self.firing.wave.total
 
     def find(self, episode: str) -> str | None:
         """The scope text whose row has this episode."""
-        return next((key for key, row in self.rows.items() if row.episode == episode), None)
+        return self.firing.find(episode)
 
     def next_event_tick(self, after: int) -> int | None:
         """The earliest aligned tick after ``after`` at which time alone changes something."""
         due = [tick for tick in self._waiting if tick > after]
-        due += [row.repeat_at for row in self.rows.values() if row.repeat_at != NEVER]
+        due += self.firing.repeats()
         if self._event.until is None:
             due += [self._ends(text) for text in self.rows if text != KEY]
             due += [self._ends(text) for text in itertools.islice(self._marked, 1)]
@@ -228,13 +192,12 @@ class EventRule:
 
     def counts(self) -> Counter[str]:
         """Scopes by state; those without an event are not known."""
-        return Counter({str(State.FIRING): len(self.rows)})
+        return self.firing.counts()
 
     def snapshot(self) -> dict[str, Any]:
         """Everything that a restart must not lose."""
         return {
-            "rows": pictures(self.rows),
-            "wave": self._wave.snapshot(),
+            **self.firing.snapshot(),
             "marked": [[text, tick] for text, tick in self._marked.items()],
             "waiting": [
                 [tick, what, values]
@@ -245,9 +208,8 @@ class EventRule:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over what :meth:`snapshot` gave."""
-        self.rows = restored(state["rows"])
+        self.firing.restore(state)
         self._marked = dict(state["marked"])
-        self._wave.restore(state["wave"])
         self._waiting = {}
         for tick, what, values in state["waiting"]:
             self._waiting.setdefault(tick, []).append((what, list(values)))

@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
+from monitor.rules.absence import Absent, WhileField
 from monitor.rules.fields import (
     Dimensions,
     Identifier,
@@ -157,8 +158,8 @@ class Rule(Part):
     except_: tuple[Except, ...] = Field(default=(), alias="except")
     notify: Notify = Notify()
     wave: Rate | None = None
-    """Only for rules on events: more scopes than that (usually 30/10m) are one alert, and nothing
-    is suspended for them."""
+    """For rules on events and on absence: more scopes than that (usually 30/10m) are one alert, and
+    nothing is suspended for them."""
     message: Messages = Field(default_factory=dict)
     action: Action | None = None
     jurisdiction: str = ""
@@ -168,46 +169,75 @@ class Rule(Part):
     """In force before then, no more at it; its episodes end with reason ``rule_over``."""
     source: str = ""
     runbook: str = ""
-    absent: Later = None
+    absent: Absent | None = None
+    """What has to come, while `while` holds, at least once in `for`."""
+    for_ms: DurationMs | None = Field(default=None, alias="for")
+    """With absent: how long nothing may come."""
+    while_: WhileField = Field(default=None, alias="while")
     all_of: Later = None
     any_of: Later = None
-    for_: Later = Field(default=None, alias="for")
-    while_: Later = Field(default=None, alias="while")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        if (self.indicator is None) == (self.event is None):
-            raise fault("a rule is on an `indicator` or on an `event`, one of them")
+        kinds = [each for each in (self.indicator, self.event, self.absent) if each is not None]
+        if len(kinds) != 1:
+            raise fault("a rule is on an `indicator`, an `event` or what is `absent`, one of them")
+        if self.absent is None and (self.for_ms is not None or self.while_ is not None):
+            raise fault("`for` and `while` go with `absent` only", "pending: {for: 5m}")
         if self.event is not None:
             self._check_event(self.event)
+        elif self.absent is not None:
+            self._check_absent()
         elif (self.window is None) == (not self.windows):
             raise fault("say `window: 30m` or `windows: [30m, 4h]`, one of them")
         elif any(level.bound is None for _, level in self.levels.items()):
             raise fault("a level needs a threshold", "above, below, at_least or at_most")
         return self
 
-    def _check_event(self, event: EventMatch) -> None:
+    def _check_plain(self, what: str) -> None:
+        """A rule without figures: no window, no evidence, one level without a threshold."""
         if self.window is not None or self.windows or self.evidence is not None:
-            raise fault("a rule on an event has no window and no evidence")
+            message = f"a rule on {what} has no window and no evidence"
+            raise fault(message)
         if any(level.bound is not None for _, level in self.levels.items()):
-            raise fault("a rule on an event has no threshold", "write `levels: {crit: {}}`")
+            message = f"a rule on {what} has no threshold"
+            raise fault(message, "write `levels: {crit: {}}`")
         if self.levels.warn is not None and self.levels.crit is not None:
-            raise fault("a rule on an event has one level")
+            message = f"a rule on {what} has one level"
+            raise fault(message)
+        if self.pending.for_ms:
+            message = f"a rule on {what} fires at once; leave `pending` out"
+            raise fault(message)
+
+    def _check_absent(self) -> None:
+        self._check_plain("absence")
+        if self.recovering != Recovering():
+            raise fault("what was absent has come or has not; leave `recovering` out")
+        if not self.for_ms:
+            raise fault("say how long nothing may come", "for: 30m")
+        if self.while_ is None:
+            raise fault(
+                "say while what its absence matters, or it fires for ever for what is gone",
+                "\"state != 'offline'\", or {on: customer.claimed, until: customer.released}",
+            )
+        if self.while_.max_age is not None and self.while_.max_age <= self.for_ms:
+            raise fault("max_age of `while` is not longer than `for`: it would never fire")
+
+    def _check_event(self, event: EventMatch) -> None:
+        self._check_plain("an event")
         if event.until is None and self.recovering.for_ms == 0:
             raise fault(
                 "an event is a moment: say what ends the alert",
                 "`until: <event type>` in `event`, or `recovering: {for: 30m}`",
             )
-        if self.pending.for_ms:
-            raise fault("a rule on an event fires at once; leave `pending` out")
 
     @model_validator(mode="after")
     def _has_a_term(self) -> Self:
         begin, end = self.effective_from, self.effective_to
         if begin is not None and end is not None and begin >= end:
             raise fault("effective_to is not after effective_from", "it would never be in force")
-        if self.wave is not None and self.event is None:
-            raise fault("wave is for rules on events", "leave it out")
+        if self.wave is not None and self.event is None and self.absent is None:
+            raise fault("wave is for rules on events and on absence", "leave it out")
         return self
 
     @model_validator(mode="after")

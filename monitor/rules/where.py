@@ -5,10 +5,13 @@ Owns nothing but the bridge to ``monitor.indicators``, which owns the language.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import polars as pl
 
 from monitor.indicators import expression
 from monitor.indicators.predicate import passes
+from monitor.indicators.tree import Node
 from monitor.rules.model import EventMatch
 
 
@@ -18,9 +21,7 @@ def condition(event: EventMatch) -> pl.Expr | None:
     Raises:
         ExpressionError: the condition is not in the language, or not on fields of the event.
     """
-    if event.where is None:
-        return None
-    return passes(expression.parse_where(event.where, {event.on}))
+    return None if event.where is None else passes(_tree(event.where, {event.on}))
 
 
 def fields_of(event: EventMatch) -> frozenset[str]:
@@ -29,7 +30,29 @@ def fields_of(event: EventMatch) -> frozenset[str]:
     Raises:
         ExpressionError: as :func:`condition`.
     """
-    if event.where is None:
+    return read_by(event.where, {event.on})
+
+
+def among(types: Collection[str], where: str | None = None) -> pl.Expr:
+    """Events of ``types`` for which ``where`` is true, as booleans without nulls.
+
+    Raises:
+        ExpressionError: as :func:`condition`.
+    """
+    chosen = pl.col("type").is_in(list(types))
+    return chosen if where is None else chosen & passes(_tree(where, types))
+
+
+def read_by(where: str | None, types: Collection[str]) -> frozenset[str]:
+    """Catalogue fields that a condition on ``types`` reads.
+
+    Raises:
+        ExpressionError: as :func:`condition`.
+    """
+    if where is None:
         return frozenset()
-    tree = expression.parse_where(event.where, {event.on})
-    return expression.fields_of(tree) - {"time"}
+    return expression.fields_of(_tree(where, types)) - {"time"}
+
+
+def _tree(where: str, types: Collection[str]) -> Node:
+    return expression.parse_where(where, set(types))

@@ -167,8 +167,10 @@ def _read_journal(parts: Parts, positions: Mapping[Partition, int], *, after_ms:
 
 
 def _horizon_ms(parts: Parts) -> int:
-    """How far back windows and late records reach, in broker time."""
-    reach = parts.engine.judges.indicators.horizon_ms + parts.site.config.time.lateness
+    """How far back windows, rules on absence and late records reach, in broker time."""
+    judges = parts.engine.judges
+    reach = max(judges.indicators.horizon_ms, judges.rules.horizon_ms)
+    reach += parts.site.config.time.lateness
     return max(0, parts.clock.now_ms() - reach)
 
 

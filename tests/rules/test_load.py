@@ -216,10 +216,10 @@ CASES = [
     (FIGURE + "\npending: {for: 60}", 8, 20, "no unit", "60s"),
     (
         "absent: {count: call.ended}\nby: agent\nlevels: {warn: {}}",
-        4,
-        13,
-        "not supported yet",
-        "indicator",
+        3,
+        5,
+        "say how long nothing may come",
+        "for: 30m",
     ),
     ("all_of: [a, b]\nby: agent\nlevels: {warn: {}}", 4, 13, "not supported yet", ""),
     (
