@@ -48,10 +48,11 @@ class Evidence:
     """How sure a rule is: it fires when ``score`` reaches ``needed`` (same unit, by method).
 
     ``sequential``: the mean of the e-detectors; ``wilson``: the bound on the ratio; ``raw``: the
-    denominator; ``absence``: seconds without what had to come.
+    denominator; ``absence``: seconds without what had to come; ``relative``: the
+    value, and the bound as it was then; ``combined``: rules that fire.
     """
 
-    method: Literal["sequential", "wilson", "raw", "event", "absence"]
+    method: Literal["sequential", "wilson", "raw", "event", "absence", "relative", "combined"]
     score: float
     needed: float
 

@@ -6,7 +6,7 @@ Owns the checks of rules against indicators; those against the event catalogue a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from monitor.events.phones import is_dialled
 from monitor.indicators.formula import formula
@@ -16,6 +16,7 @@ from monitor.rules.fault import Fault, Loc, near
 from monitor.rules.levels import EvidenceRule, Level, Raw, Sequential
 from monitor.rules.message import FIGURE_FIELDS
 from monitor.rules.model import Rule
+from monitor.rules.relative import PeerQuantile, Relative
 from monitor.units import parse_duration
 
 
@@ -30,7 +31,9 @@ def check_rules(rules: Sequence[Rule], indicators: Collection[Indicator]) -> lis
             found.append(Fault((*loc, "id"), f"rule '{rule.id}' stands twice"))
         seen.add(rule.id)
         found += _words(rule, loc)
-        if rule.indicator is None:
+        if rule.parts:
+            found += _parts(rule, {each.id: each for each in rules}, loc)
+        elif rule.indicator is None:
             found += check_hearing(rule, loc)
         elif rule.indicator not in known:
             hint = near(rule.indicator, known)
@@ -38,6 +41,31 @@ def check_rules(rules: Sequence[Rule], indicators: Collection[Indicator]) -> lis
         else:
             found += _figure(rule, known[rule.indicator], loc)
     return found
+
+
+def _parts(rule: Rule, rules: Mapping[str, Rule], loc: Loc) -> Iterator[Fault]:
+    """The rules that a rule is on must be there, and be joined with its scope."""
+    key = "all_of" if rule.all_of else "any_of"
+    known = [rules[part] for part in rule.parts if part in rules]
+    for index, name in enumerate(rule.parts):
+        here = (*loc, key, index)
+        part = rules.get(name)
+        if part is None:
+            hint = near(name, rules) or "parts stand in the same file"
+            yield Fault(here, f"no rule '{name}'", hint)
+        elif part.parts:
+            yield Fault(here, f"'{name}' is made of other rules itself")
+        elif part.status == "off":
+            yield Fault(here, f"'{name}' is off")
+        elif rule.any_of and part.by != rule.by:
+            message = f"'{name}' is by {', '.join(part.by)}, and the rule by {', '.join(rule.by)}"
+            yield Fault(here, message, "any_of joins rules by the same scope")
+        elif len(rule.by) > 1 and not set(part.by) <= set(rule.by):
+            message = f"'{name}' is by {', '.join(part.by)}: no pair belongs there"
+            yield Fault(here, message, "a rule by one dimension does")
+    if len(known) == len(rule.parts) and not any(part.by == rule.by for part in known):
+        message = f"none of its parts is by {', '.join(rule.by)}"
+        yield Fault((*loc, "by"), message, "one must be, so that there are scopes to join")
 
 
 def _words(rule: Rule, loc: Loc) -> Iterator[Fault]:
@@ -70,6 +98,7 @@ def _figure(rule: Rule, indicator: Indicator, loc: Loc) -> Iterator[Fault]:
     for name, level in rule.levels.items():
         here = (*loc, "levels", name)
         yield from _units(level, indicator, here)
+        yield from _moving(rule, level, here)
         evidence = level.evidence or rule.evidence
         place = (*here, "evidence") if level.evidence is not None else (*loc, "evidence")
         yield from _evidence(level, evidence, indicator, place if evidence else here)
@@ -107,9 +136,9 @@ def _windows(rule: Rule, indicator: Indicator, loc: Loc) -> Iterator[Fault]:
 
 def _units(level: Level, indicator: Indicator, loc: Loc) -> Iterator[Fault]:
     wants_share = indicator.kind == "ratio"
-    for key in ("above", "below", "at_least", "at_most", "clear"):
+    for key in ("above", "below", "at_least", "at_most", "clear", "gap"):
         bound = getattr(level, key)
-        if bound is None or bound.is_share == wants_share:
+        if bound is None or isinstance(bound, Relative) or bound.is_share == wants_share:
             continue
         if wants_share:
             hint = f'write a percentage: "{float(bound) * 100:g}%"'
@@ -117,6 +146,15 @@ def _units(level: Level, indicator: Indicator, loc: Loc) -> Iterator[Fault]:
         else:
             message = f"{indicator.id} is a {indicator.kind}, not a share"
             yield Fault((*loc, key), message, "write a plain number")
+
+
+def _moving(rule: Rule, level: Level, loc: Loc) -> Iterator[Fault]:
+    """Peers are told by a dimension that the scope has, or whose member it ends with."""
+    calls = () if level.relative is None else level.relative.calls
+    for call in calls:
+        if isinstance(call, PeerQuantile) and rule.by[-1] == call.dimension and len(rule.by) == 1:
+            message = f"a {call.dimension} is alone in its {call.dimension}: it has no peers"
+            yield Fault(loc, message, "name the dimension above it")
 
 
 def _evidence(

@@ -90,7 +90,7 @@ class Bounds:
         if bound is None:
             msg = "a level without a threshold has no bounds"
             raise ValueError(msg)
-        clear = bound if level.clear is None else level.clear
+        clear = bound if level.fixed_clear is None else level.fixed_clear
         return cls(
             limit=Limit.at(bound, scale_hits=scale_hits, scale_of=scale_of),
             clear=Limit.at(clear, scale_hits=scale_hits, scale_of=scale_of),

@@ -203,6 +203,7 @@ class Episodes:
             "value": figures.value,
             "hits": figures.hits,
             "of": figures.of,
+            "bound": self._bound(row, level),
             "window": figures.window,
             "level": level,
             "rule": self.rule.id,
@@ -210,6 +211,13 @@ class Episodes:
         if row.evidence.method == "absence":
             values["waited"] = rough_duration(int(row.evidence.score * 1000))
         return {str(tag): text.fill(values) for tag, text in self.rule.message.items()}
+
+    def _bound(self, row: Row, level: Level) -> float | None:
+        """Where the level breaches, as it was when this was judged."""
+        if row.evidence.method == "relative":
+            return row.evidence.needed
+        fixed = dict(self.rule.levels.items())[level].bound
+        return None if fixed is None else float(fixed)
 
 
 def _fired(row: Row) -> Level:

@@ -18,6 +18,7 @@ import structlog
 
 from monitor.decisions import Alert, Cleared, Want, derive_id
 from monitor.rules.absence_rule import AbsenceRule
+from monitor.rules.combined_rule import CombinedRule
 from monitor.rules.episodes import Row, order_alert, order_want, plain_row
 from monitor.rules.event_rule import EventRule
 from monitor.rules.figure_rule import FigureRule
@@ -25,6 +26,7 @@ from monitor.rules.gathering import gatherings
 from monitor.rules.model import Rule
 from monitor.rules.parted import Parted, releasing
 from monitor.rules.ports import FigureSource
+from monitor.rules.references import References
 from monitor.rules.rota import Rota
 from monitor.rules.scopes import NumberKeys
 from monitor.rules.standing import RuleStates, rule_standing, standing
@@ -77,21 +79,40 @@ class RuleBook:
         """What hears of single events."""
         self._orphans: list[_Orphan] = []
         self._parted: list[Parted] = []
+        self._combined: dict[str, CombinedRule] = {}
+        self.references = References(tick_ms=tick_ms)
+        """What bounds move by, and who belongs where."""
         self._numbers: dict[tuple[str, ...], NumberKeys] = {}
         """By scope; those out of service are looked up once for all its rules."""
         for rule in rules:
             if rule.status == "off":
                 continue
             times = {"tick_ms": tick_ms, "scope_day_ms": scope_day_ms}
+            if rule.parts:
+                continue
             if rule.indicator is None:
                 self._events[fingerprint(rule, "", **times)] = _hearing(rule, tick_ms, normalise)
             else:
-                figures = FigureRule(rule, indicators, normalise=normalise, **times)
+                figures = FigureRule(
+                    rule, indicators, normalise=normalise, references=self.references, **times
+                )
                 self._figures[fingerprint(rule, figures.definition, **times)] = figures
                 figures.numbers = self._numbers.setdefault(rule.by, figures.numbers)
+        self._combine(tick_ms, scope_day_ms)
         self._gatherings = gatherings(self._figures.values())
         self._rota = Rota(self._figures.values(), tick_ms)
         self._limited = [rule for rule in rules if rule.term.limited]
+
+    def _combine(self, tick_ms: int, scope_day_ms: int) -> None:
+        """The rules on others, once those are there."""
+        judges = {judge.rule.id: judge for judge in self._judges().values()}
+        for rule in self.rules:
+            if not rule.parts or rule.status == "off":
+                continue
+            parts = [judges[name] for name in rule.parts if name in judges]
+            combined = CombinedRule(rule, parts, self.references, tick_ms=tick_ms)
+            mark = fingerprint(rule, "", tick_ms=tick_ms, scope_day_ms=scope_day_ms)
+            self._combined[mark] = combined
 
     @property
     def fields(self) -> frozenset[str]:
@@ -111,12 +132,14 @@ class RuleBook:
     @property
     def horizon_ms(self) -> int:
         """How far back single events can matter to what is judged now."""
-        return max((judge.horizon_ms for judge in self._events.values()), default=0)
+        hearing = (judge.horizon_ms for judge in self._events.values())
+        return max(self.references.horizon_ms, *hearing, 0)
 
     # --- a tick -----------------------------------------------------------------------------------
 
     def load(self, released: pl.DataFrame) -> None:
-        """Keep the rows that rules on events look at, until their ticks."""
+        """Keep the rows that rules look at one by one, until their ticks."""
+        self.references.load(released)
         for judge in self._events.values():
             judge.load(released)
         for parted in self._parted:
@@ -137,6 +160,7 @@ class RuleBook:
             step.alerts += alerts
             step.wants += wants
             step.cleared += cleared
+        self.references.step(tick)
         for numbers in self._numbers.values():
             numbers.hold(held)
         for gathering in self._gatherings:
@@ -150,6 +174,11 @@ class RuleBook:
             step.alerts += alerts
             step.wants += wants
         self._rota.over(tick)
+        for combined in self._combined.values():
+            in_force = combined.rule.term.holds(tick)
+            alerts, wants = combined.step(tick, held, in_force=in_force)
+            step.alerts += alerts
+            step.wants += wants
         step.alerts.sort(key=order_alert)
         step.wants.sort(key=order_want)
         step.cleared = sorted(set(step.cleared))
@@ -157,8 +186,10 @@ class RuleBook:
 
     def next_event_tick(self, after: int) -> int | None:
         """The earliest tick after ``after`` at which time alone changes something, or None."""
-        ticks = [judge.next_event_tick(after) for judge in self._events.values()]
+        hearing = [*self._events.values(), *self._combined.values()]
+        ticks = [judge.next_event_tick(after) for judge in hearing]
         ticks.append(self._rota.next_event_tick(after))
+        ticks.append(self.references.next_event_tick(after))
         ticks += [rule.term.next_tick(after, self._tick_ms) for rule in self._limited]
         ticks += [parted.next_event_tick(after) for parted in self._parted]
         if self._orphans:
@@ -167,14 +198,16 @@ class RuleBook:
 
     def close(self, episode: str, tick: int, reason: str) -> Alert | None:
         """End an episode from outside; None when it is over already."""
+        for combined in self._combined.values():
+            combined.part_closed()
         for figures in self._figures.values():
             key = figures.find(episode)
             if key is not None:
                 return figures.close(key, tick, reason)
-        for events in self._events.values():
-            text = events.find(episode)
+        for judge in (*self._events.values(), *self._combined.values()):
+            text = judge.find(episode)
             if text is not None:
-                return events.close(text, tick, reason)
+                return judge.close(text, tick, reason)
         return None
 
     def still_heard(self) -> list[tuple[str, str]]:
@@ -203,6 +236,7 @@ class RuleBook:
             gathering.forget(evicted.get(gathering.by, ()))
         for judge in self._figures.values():
             judge.forget(evicted.get(judge.rule.by, ()))
+        self.references.forget(evicted)
 
     # --- for people -------------------------------------------------------------------------------
 
@@ -234,7 +268,8 @@ class RuleBook:
 
     def folded(self) -> Counter[str]:
         """By rule, scopes that became part of a wave instead of an alert of their own."""
-        return Counter({judge.rule.id: judge.folded for judge in self._events.values()})
+        hearing = (*self._events.values(), *self._combined.values())
+        return Counter({judge.rule.id: judge.folded for judge in hearing})
 
     # --- state ------------------------------------------------------------------------------------
 
@@ -253,6 +288,7 @@ class RuleBook:
                 }
                 for mark, judge in judges.items()
             },
+            "references": self.references.snapshot(),
             "parted": [parted.snapshot() for parted in self._parted],
             "orphans": [
                 {
@@ -275,6 +311,8 @@ class RuleBook:
         self._rota = Rota(self._figures.values(), self._tick_ms)
         self._orphans = [_orphan(entry, entry["row"]) for entry in state["orphans"]]
         self._listen_on(state)
+        if "references" in state:  # checkpoints of an older program have none
+            self.references.restore(state["references"])
         for mark, entry in state["rules"].items():
             if mark in judges:
                 judges[mark].restore(entry["state"])
@@ -296,8 +334,8 @@ class RuleBook:
         unique = {(each.rule, each.until, each.by): each for each in reversed(parted)}
         self._parted = [unique[key] for key in sorted(unique) if (key[0], key[1]) not in heard]
 
-    def _judges(self) -> dict[str, FigureRule | EventRule | AbsenceRule]:
-        return {**self._figures, **self._events}
+    def _judges(self) -> dict[str, FigureRule | EventRule | AbsenceRule | CombinedRule]:
+        return {**self._figures, **self._events, **self._combined}
 
     def _part_with_orphans(self, tick: int) -> list[Alert]:
         orphans, self._orphans = self._orphans, []
@@ -337,13 +375,13 @@ _JUDGED = {
     "no_data",
     "except_",
 }
-_NEWER = ("absent", "for_ms", "while_")
+_NEWER = ("absent", "for_ms", "while_", "all_of", "any_of")
 
 
 def fingerprint(rule: Rule, indicator: str, *, tick_ms: int, scope_day_ms: int) -> str:
     """What the state of a rule depends on; wording, routes and actions may change without loss."""
     # What a rule does not say is left out, so that state outlives new words in the language.
-    newer = {name for name in _NEWER if getattr(rule, name) is not None}
+    newer = {name for name in _NEWER if getattr(rule, name)}
     judged = rule.model_dump_json(include=_JUDGED | newer)
     return derive_id(judged, indicator, tick_ms, scope_day_ms)
 

@@ -112,7 +112,8 @@ class EventRule:
             if what == _UNTIL:
                 # Of exceptions too: they may have been suspended before they were excepted.
                 alerts += self._undo(tick, text)
-                cleared += [Cleared(dict(scope)["number"], self.rule.id, text)] * self._releases
+                if self._releases:
+                    cleared.append(Cleared(dict(scope)["number"], self.rule.id, text))
             elif in_force and not self._exceptions.match(scope) and self._is_new(tick, scope, held):
                 begun[text] = scope
         alerts += self.firing.begin(tick, begun, lambda _text: (_SEEN, _EVIDENCE))

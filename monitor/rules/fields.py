@@ -18,36 +18,20 @@ from pydantic import (
     StringConstraints,
     WithJsonSchema,
 )
-from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from monitor.rules.message import Template
-from monitor.units import Threshold
 
 Direction = Literal["above", "below"]
 Status = Literal["active", "shadow", "off"]
 NoData = Literal["hold", "resolve", "alert"]
 
 _FALSE_ALARMS = re.compile(r"([1-9][0-9]{0,5}) per ([1-9][0-9]{0,5}) scope-days?")
-_LATER_CALL = re.compile(r"\b(baseline|peer_quantile)\s*\(")
 
 
 def fault(message: str, hint: str = "") -> PydanticCustomError:
     """An error in the words of this product; ``hint`` travels in the context."""
     return PydanticCustomError("rule", "{fault}", {"fault": message, "hint": hint})
-
-
-def _later(_value: Any) -> Any:
-    message = "this kind of rule is not supported yet"
-    raise fault(message, "a rule is on an `indicator` or on an `event`")
-
-
-def _threshold(value: Any) -> Any:
-    found = _LATER_CALL.search(value) if isinstance(value, str) else None
-    if found is not None:
-        message = f"{found[1]}(…) is not supported yet"
-        raise fault(message, "write a fixed threshold")
-    return value
 
 
 def later_blame(value: Any) -> Any:
@@ -86,8 +70,6 @@ def _text(value: Any) -> Any:
     return {"en": value} if isinstance(value, str) else value
 
 
-Later = Annotated[SkipJsonSchema[Any], BeforeValidator(_later)]
-Bound = Annotated[Threshold, BeforeValidator(_threshold)]
 FalseAlarms = Annotated[
     Fraction,
     BeforeValidator(_false_alarms),
@@ -160,6 +142,13 @@ Messages = Annotated[
     _by_language("With fields such as {number}, {value:%}, {hits}, {of}, {window}, {level}"),
 ]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+
+
+Parts = Annotated[
+    Annotated[tuple[Identifier, ...], Field(min_length=2, max_length=10)] | None,
+    Field(exclude_if=lambda parts: parts is None),
+]
+"""Ids of other rules; None where the rule is on something else."""
 
 
 class Part(BaseModel):

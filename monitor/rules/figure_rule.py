@@ -21,6 +21,7 @@ from monitor.rules.judge import Judgement, RuleJudge
 from monitor.rules.lifecycle import State
 from monitor.rules.model import Rule
 from monitor.rules.ports import FigureSource, Int64
+from monitor.rules.references import References
 from monitor.rules.scopes import Exceptions, NumberKeys
 from monitor.rules.walk import Sighting, Walker
 from monitor.windows.arrays import grown
@@ -43,7 +44,9 @@ class FigureRule:
         tick_ms: int,
         scope_day_ms: int,
         normalise: Callable[[str], str] = str,
+        references: References | None = None,
     ) -> None:
+        """``references`` is what bounds that move are kept in; without it, they are its own."""
         if rule.indicator is None:
             msg = f"{rule.id} is not a rule on an indicator"
             raise ValueError(msg)
@@ -54,7 +57,8 @@ class FigureRule:
         self._keys = self._views[0].keys
         self.view = self._views[0]
         """Whose new rows are the evidence."""
-        self._judge = RuleJudge(rule, self._views, tick_ms=tick_ms, scope_day_ms=scope_day_ms)
+        kept = References(tick_ms=tick_ms) if references is None else references
+        self._judge = RuleJudge(rule, self._views, kept, tick_ms=tick_ms, scope_day_ms=scope_day_ms)
         self.detectors = [each.detector for each in self._judge.levels if each.detector is not None]
         self._episodes = Episodes(rule)
         self._walker = Walker(rule, self._episodes)
@@ -97,6 +101,8 @@ class FigureRule:
     def step(self, tick: int, held: AbstractSet[str]) -> tuple[list[Alert], list[Want]]:
         """Judge one tick, after the evidence was fed; what comes back is in no particular order."""
         alerts = self._hold(tick, held)
+        for moving in self._judge.moving:
+            moving.step(tick)
         changed = self._changed(tick)
         if self._windows:
             alerts += self._judge_keys(tick, changed)
@@ -136,9 +142,16 @@ class FigureRule:
                 self._sleep(tick)
                 return self._keys.living()
         self._sleep(tick)
-        if rested:
+        if rested or self._all_may_breach():
             return self._keys.living()
         return _union([view.touched() for view in self._views]) if self._seeks else _NONE
+
+    def _all_may_breach(self) -> bool:
+        """Bounds moved of scopes whose figures are as they were."""
+        for moving in self._judge.moving:
+            if moving.moved or (moving.by_peers and len(self.view.touched())):
+                return True
+        return False
 
     @property
     def _seeks(self) -> bool:
@@ -243,6 +256,8 @@ class FigureRule:
         """The keys were evicted, and their evidence is; their ids may come back as others."""
         gone = np.array(sorted(keys), dtype=np.int64)
         self._known[gone[gone < len(self._known)]] = False
+        for moving in self._judge.moving:
+            moving.forget(gone.tolist())
         for key in gone.tolist():
             self.rows.pop(key, None)
 

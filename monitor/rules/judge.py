@@ -20,6 +20,7 @@ from monitor.rules.evidence import wilson_bound
 from monitor.rules.levels import Level, Raw, Sequential, Wilson
 from monitor.rules.model import Rule
 from monitor.rules.ports import Bool, FigureView, Float64, Int64
+from monitor.rules.references import Moving, References
 from monitor.rules.walk import Sighting
 
 DEFAULT_COUNTABLE = Sequential(method="sequential")
@@ -35,16 +36,27 @@ class Verdict:
     enough: Bool
     score: Float64
     needed: float
+    bound: Float64 | None = None
+    """Where it breaches, of a bound that moves; ``score`` is the value then."""
 
 
 class LevelJudge:
     """One level of a rule."""
 
     def __init__(
-        self, name: LevelName, level: Level, rule: Rule, view: FigureView, **times: int
+        self,
+        name: LevelName,
+        level: Level,
+        rule: Rule,
+        view: FigureView,
+        references: References,
+        **times: int,
     ) -> None:
         self.name = name
-        self.bounds = Bounds.of(level, scale_hits=view.scale_hits, scale_of=view.scale_of)
+        self.moving = None if level.relative is None else Moving(rule, level, view, references)
+        self.bounds: Bounds | None = None
+        if self.moving is None:
+            self.bounds = Bounds.of(level, scale_hits=view.scale_hits, scale_of=view.scale_of)
         self.evidence = level.evidence or rule.evidence or default_evidence(view)
         self._threshold = level.bound or Fraction(0)
         self._above = level.direction == "above"
@@ -67,6 +79,8 @@ class LevelJudge:
 
     def judge(self, ids: Int64, hits: Int64, of: Int64) -> Verdict:
         """The verdict on figures of ``ids``; nothing breaches or clears where ``of`` is 0."""
+        if self.bounds is None:
+            return self._judge_moving(ids, hits, of)
         data = of != 0
         breached = self.bounds.breached(hits, of) & data
         cleared = self.bounds.cleared(hits, of) & data
@@ -86,6 +100,20 @@ class LevelJudge:
                 breach = (score >= needed) & data & ~cleared
                 return Verdict(breach, cleared, breach | ~breached, score, needed)
 
+    def _judge_moving(self, ids: Int64, hits: Int64, of: Int64) -> Verdict:
+        assert self.moving is not None  # noqa: S101
+        data = of != 0
+        enough = data & (of >= self.least)
+        bound = self.moving.bound(ids)
+        return Verdict(
+            breach=self.moving.breached(ids, hits, of) & enough,
+            cleared=self.moving.cleared(ids, hits, of) & data,
+            enough=enough,
+            score=self.moving.values(hits, of),
+            needed=0.0,
+            bound=bound,
+        )
+
     def _wilson(self, rule: Wilson, hits: Int64, of: Int64) -> tuple[Float64, Bool]:
         side: Literal["lower", "upper"] = "lower" if self._above else "upper"
         bound = wilson_bound(hits, of, rule.confidence, side)
@@ -102,6 +130,8 @@ class LevelJudge:
     def stands(self, verdict: Verdict, position: int) -> Evidence:
         """The evidence on one key, for its alert."""
         score = float(verdict.score[position])
+        if verdict.bound is not None:
+            return Evidence("relative", score, float(np.nan_to_num(verdict.bound[position])))
         return Evidence(self.evidence.method, 0.0 if np.isnan(score) else score, verdict.needed)
 
 
@@ -132,25 +162,30 @@ class Judgement:
 class RuleJudge:
     """All levels of a rule over all its windows."""
 
-    def __init__(self, rule: Rule, views: list[FigureView], **times: int) -> None:
+    def __init__(
+        self, rule: Rule, views: list[FigureView], references: References, **times: int
+    ) -> None:
         self.views = views
         self.keys = rule.window_keys
         self.levels = [
-            LevelJudge(name, level, rule, views[0], **times) for name, level in rule.levels.items()
+            LevelJudge(name, level, rule, views[0], references, **times)
+            for name, level in rule.levels.items()
         ]
+        self.moving = [level.moving for level in self.levels if level.moving is not None]
         self._proven = [level for level in self.levels if level.detector is not None]
         valued = [level for level in self.levels if level.detector is None]
+        fixed = [level.bounds for level in valued if level.bounds is not None]
         self._mildest: Bounds | None = None
         """Of the levels that go by the value: what breaches one of them lies beyond this."""
-        if valued:
-            inclusive = any(level.bounds.inclusive for level in valued)
-            self._mildest = replace(valued[0].bounds, inclusive=inclusive)
+        if fixed:
+            inclusive = any(bounds.inclusive for bounds in fixed)
+            self._mildest = replace(fixed[0], inclusive=inclusive)
         self._least = min((level.least for level in valued), default=0)
 
     @property
     def by_value(self) -> bool:
         """Some level may breach by its value alone."""
-        return self._mildest is not None
+        return self._mildest is not None or bool(self.moving)
 
     def suspects(self, ids: Int64, windows: list[int]) -> tuple[Bool, list[Int64]]:
         """Which of ``ids`` may breach: all that do, and few others.
@@ -171,6 +206,9 @@ class RuleJudge:
                 hits, of = self.views[window].figures(ids)
                 mask |= self._mildest.breached(hits, of) & (of >= self._least)
                 below.append(of)
+        for moving in self.moving:
+            hits, of = self.views[0].figures(ids)
+            mask |= moving.breached(ids, hits, of) & (of >= self._least)
         return mask, below
 
     def judge(self, ids: Int64, windows: list[int]) -> Judgement:

@@ -12,8 +12,17 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from monitor.decisions import Level as LevelName
-from monitor.rules.fields import Bound, Direction, FalseAlarms, Part, fault
+from monitor.rules.fields import Direction, FalseAlarms, Part, fault
+from monitor.rules.relative import WRITTEN, Relative
 from monitor.units import Share, Threshold
+
+Bound = Annotated[Threshold | Relative, WRITTEN]
+"""A threshold, or a bound that moves."""
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
 
 LEVELS: tuple[LevelName, ...] = ("warn", "crit")
 """Mild to severe: a level's rank is its place here."""
@@ -60,6 +69,8 @@ class Level(Part):
     at_most: Bound | None = None
     clear: Bound | None = None
     """The value at which it lets go, this value included; the threshold itself when left out."""
+    gap: Annotated[Threshold | None, Field(exclude_if=_is_none)] = None
+    """With a threshold that moves: how far beyond it the value must lie."""
     evidence: EvidenceRule | None = None
     """Overrides the rule's: a warning may use a looser figure than the level that acts."""
 
@@ -72,14 +83,20 @@ class Level(Part):
             raise fault("clear without a threshold")
         if not written and self.evidence is not None:
             raise fault("evidence without a threshold")
+        if self.gap is not None and self.relative is None:
+            raise fault("gap goes with a threshold that moves", "leave it out")
+        if isinstance(self.clear, Relative) and self.relative is None:
+            raise fault("clear moves and the threshold does not")
         if written and self.clear is not None:
             self._check_clear(written[0], self.clear)
         return self
 
-    def _written(self) -> tuple[Threshold | None, ...]:
+    def _written(self) -> tuple[Threshold | Relative | None, ...]:
         return (self.above, self.below, self.at_least, self.at_most)
 
-    def _check_clear(self, bound: Threshold, clear: Threshold) -> None:
+    def _check_clear(self, bound: Threshold | Relative, clear: Threshold | Relative) -> None:
+        if isinstance(bound, Relative) or isinstance(clear, Relative):
+            return  # which of them is larger changes from hour to hour
         if bound.is_share != clear.is_share:
             msg = f"clear ({clear}) and threshold ({bound}) are of different kinds"
             raise fault(msg)
@@ -94,8 +111,18 @@ class Level(Part):
 
     @property
     def bound(self) -> Threshold | None:
-        """The threshold, or None for a rule on an event."""
-        return next((bound for bound in self._written() if bound is not None), None)
+        """The fixed threshold; None where it moves, and for a rule without figures."""
+        return next((bound for bound in self._written() if isinstance(bound, Threshold)), None)
+
+    @property
+    def relative(self) -> Relative | None:
+        """The threshold that moves; None where it is fixed, and for a rule without figures."""
+        return next((bound for bound in self._written() if isinstance(bound, Relative)), None)
+
+    @property
+    def fixed_clear(self) -> Threshold | None:
+        """The fixed value at which it lets go, where one is written."""
+        return None if isinstance(self.clear, Relative) else self.clear
 
     @property
     def direction(self) -> Direction:
@@ -119,13 +146,15 @@ class Levels(Part):
         warn, crit = self.warn, self.crit
         if warn is None and crit is None:
             raise fault("a rule needs a level: warn, crit or both")
-        if warn is None or crit is None or warn.bound is None or crit.bound is None:
+        if warn is None or crit is None:
             return self
         if warn.direction != crit.direction:
             raise fault("warn and crit point in different directions")
+        if warn.bound is None or crit.bound is None:
+            return self
         for name, mild, severe in (
             ("threshold", warn.bound, crit.bound),
-            ("clear", warn.clear or warn.bound, crit.clear or crit.bound),
+            ("clear", warn.fixed_clear or warn.bound, crit.fixed_clear or crit.bound),
         ):
             wrong = severe < mild if warn.direction == "above" else severe > mild
             if wrong:

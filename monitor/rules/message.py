@@ -15,11 +15,11 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
-FIGURE_FIELDS = frozenset({"value", "hits", "of", "window", "level", "rule"})
+FIGURE_FIELDS = frozenset({"value", "hits", "of", "bound", "window", "level", "rule"})
 """Fields every rule has; the dimensions in its ``by`` come on top."""
 _NAME = re.compile(r"[a-z][a-z_]*")
 _SPEC = re.compile(r"%|\.[0-9]%|,|d|\.[0-9]f|,\.[0-9]f")
-_NUMBERS = frozenset({"value", "hits", "of"})
+_NUMBERS = frozenset({"value", "hits", "of", "bound"})
 _LENGTH_MAX = 2_000
 
 

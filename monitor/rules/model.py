@@ -15,10 +15,10 @@ from monitor.rules.absence import Absent, WhileField
 from monitor.rules.fields import (
     Dimensions,
     Identifier,
-    Later,
     Messages,
     NoData,
     Part,
+    Parts,
     Status,
     Text,
     Values,
@@ -27,6 +27,7 @@ from monitor.rules.fields import (
     later_blame,
 )
 from monitor.rules.levels import EvidenceRule, Level, Levels, Raw, Sequential, Wilson
+from monitor.rules.relative import PeerQuantile
 from monitor.rules.term import Moment, Term
 from monitor.units import DurationMs, Rate
 
@@ -158,8 +159,8 @@ class Rule(Part):
     except_: tuple[Except, ...] = Field(default=(), alias="except")
     notify: Notify = Notify()
     wave: Rate | None = None
-    """For rules on events and on absence: more scopes than that (usually 30/10m) are one alert, and
-    nothing is suspended for them."""
+    """For rules without figures of their own: more scopes than that (usually 30/10m) are one
+    alert, and nothing is suspended for them."""
     message: Messages = Field(default_factory=dict)
     action: Action | None = None
     jurisdiction: str = ""
@@ -174,32 +175,58 @@ class Rule(Part):
     for_ms: DurationMs | None = Field(default=None, alias="for")
     """With absent: how long nothing may come."""
     while_: WhileField = Field(default=None, alias="while")
-    all_of: Later = None
-    any_of: Later = None
+    all_of: Parts = None
+    """Other rules of the file: it fires where all of them do."""
+    any_of: Parts = None
+    """Other rules of the file, by the same scope: it fires where one of them does."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        kinds = [each for each in (self.indicator, self.event, self.absent) if each is not None]
-        if len(kinds) != 1:
-            raise fault("a rule is on an `indicator`, an `event` or what is `absent`, one of them")
+        kinds = (self.indicator, self.event, self.absent, self.all_of, self.any_of)
+        if sum(each is not None for each in kinds) != 1:
+            raise fault(
+                "a rule is on an `indicator`, an `event`, what is `absent`, or rules, one of them"
+            )
         if self.absent is None and (self.for_ms is not None or self.while_ is not None):
             raise fault("`for` and `while` go with `absent` only", "pending: {for: 5m}")
         if self.event is not None:
             self._check_event(self.event)
         elif self.absent is not None:
             self._check_absent()
+        elif self.parts:
+            self._check_combined()
         elif (self.window is None) == (not self.windows):
             raise fault("say `window: 30m` or `windows: [30m, 4h]`, one of them")
-        elif any(level.bound is None for _, level in self.levels.items()):
-            raise fault("a level needs a threshold", "above, below, at_least or at_most")
+        else:
+            self._check_bounds()
         return self
+
+    def _check_bounds(self) -> None:
+        for level in dict(self.levels.items()).values():
+            if level.bound is None and level.relative is None:
+                raise fault("a level needs a threshold", "above, below, at_least or at_most")
+            if level.relative is None:
+                continue
+            if not isinstance(level.evidence or self.evidence, Raw):
+                raise fault(
+                    "a threshold that moves goes with raw evidence",
+                    "evidence: {method: raw, min_of: 50}",
+                )
+            if self.windows:
+                raise fault("a threshold that moves is judged in one window", "window: 30m")
+            peers = any(isinstance(call, PeerQuantile) for call in level.relative.calls)
+            if peers and level.gap is None:
+                raise fault(
+                    "peer_quantile needs a gap, or a fifth of every group fires for ever",
+                    "gap: 10%",
+                )
 
     def _check_plain(self, what: str) -> None:
         """A rule without figures: no window, no evidence, one level without a threshold."""
         if self.window is not None or self.windows or self.evidence is not None:
             message = f"a rule on {what} has no window and no evidence"
             raise fault(message)
-        if any(level.bound is not None for _, level in self.levels.items()):
+        if any(level.bound or level.relative for _, level in self.levels.items()):
             message = f"a rule on {what} has no threshold"
             raise fault(message, "write `levels: {crit: {}}`")
         if self.levels.warn is not None and self.levels.crit is not None:
@@ -208,6 +235,13 @@ class Rule(Part):
         if self.pending.for_ms:
             message = f"a rule on {what} fires at once; leave `pending` out"
             raise fault(message)
+
+    def _check_combined(self) -> None:
+        self._check_plain("other rules")
+        if len(set(self.parts)) != len(self.parts):
+            raise fault("a rule stands twice")
+        if self.recovering != Recovering():
+            raise fault("it is over when its parts are; leave `recovering` out")
 
     def _check_absent(self) -> None:
         self._check_plain("absence")
@@ -236,8 +270,8 @@ class Rule(Part):
         begin, end = self.effective_from, self.effective_to
         if begin is not None and end is not None and begin >= end:
             raise fault("effective_to is not after effective_from", "it would never be in force")
-        if self.wave is not None and self.event is None and self.absent is None:
-            raise fault("wave is for rules on events and on absence", "leave it out")
+        if self.wave is not None and self.indicator is not None:
+            raise fault("wave is for rules without figures of their own", "leave it out")
         return self
 
     @model_validator(mode="after")
@@ -254,6 +288,11 @@ class Rule(Part):
         if until_cleared and (self.event is None or self.event.until is None):
             raise fault("until: cleared needs an event with `until`", "or give it a ttl")
         return self
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The rules it is on, if it is on others."""
+        return self.all_of or self.any_of or ()
 
     @property
     def shadow(self) -> bool:

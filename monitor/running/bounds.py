@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from monitor.recorder import BACKLOG_MAX
+from monitor.rules.belonging import MEMBERS_MAX
 from monitor.rules.event_rule import MARKS_MAX
+from monitor.rules.past import SCOPES_MAX
 from monitor.running.parts import Parts
 from monitor.snapshot import Queue, Table
 from monitor.source.files import FILES_MAX
@@ -20,7 +22,8 @@ def tables(parts: Parts) -> tuple[Table, ...]:
     engine, config, stats = parts.engine, parts.site.config, parts.stats
     indicators, desk = engine.judges.indicators, engine.judges.desk
     owners, (marks, forgotten) = config.events.owners, engine.judges.rules.marks()
-    known = desk.book
+    known, references = desk.book, engine.judges.rules.references
+    members, samples, unsampled = references.fill()
     found = [
         Table("ids", len(engine.dedup), config.limits.ids, stats.dedup_uncertain),
         Table("numbers", len(known), config.numbers.numbers_max, known.overflowed),
@@ -28,6 +31,8 @@ def tables(parts: Parts) -> tuple[Table, ...]:
         Table("calls", engine.owners.calls_held, owners.calls),
         Table("places", len(engine.places), engine.pace.max_places),
         Table("marks", marks, MARKS_MAX, forgotten),
+        Table("members", members, MEMBERS_MAX),
+        Table("past", samples, SCOPES_MAX, unsampled),
     ]
     found += [Table(name, *fill) for name, fill in indicators.fullest().items()]
     if isinstance(config.source, FilesSettings):

@@ -14,7 +14,7 @@ from monitor.exporter import status
 from monitor.exporter.catalogue import CATALOGUE
 from monitor.numbers import pools, record, wishes
 from monitor.recorder import BACKLOG_MAX
-from monitor.rules import event_rule, wave
+from monitor.rules import belonging, event_rule, past, waits, wave
 from monitor.simulate import demo
 from monitor.source import bookmarks, descriptors, files, followed
 from monitor.stats import TOPICS_MAX
@@ -32,6 +32,9 @@ FIXED = {
     "topics and files whose records are counted": TOPICS_MAX,
     "agents with their team, for people": Pace().max_places,
     "scopes that had a single event": event_rule.MARKS_MAX,
+    "scopes that a rule on absence watches": waits.WAITS_MAX,
+    "members whose group is known": belonging.MEMBERS_MAX,
+    "scopes of a figure with a past": past.SCOPES_MAX,
     "single events that fire one by one": wave.ROWS_MAX,
     "scopes of a wave": wave.FOLDED_MAX,
     "campaigns of one number": pools.CAMPAIGNS_PER_NUMBER_MAX,

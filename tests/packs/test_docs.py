@@ -44,7 +44,9 @@ def test_the_example_indicator_loads() -> None:
     loads_indicators(f"version: 1\nindicators:\n{example}", Path("example.yaml"))
 
 
-@pytest.mark.parametrize("block", [b for b in blocks("rules.md") if b.startswith("  - {id")])
+@pytest.mark.parametrize(
+    "block", [b for b in blocks("rules.md") if b.startswith(("  - {id", "  - id"))]
+)
 def test_rules_of_the_cookbook_load(block: str) -> None:
     loads_rules(f"version: 1\nrules:\n{block}", Path("example.yaml"), shipped().indicators)
 

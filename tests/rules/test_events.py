@@ -85,6 +85,15 @@ def test_it_fires_at_its_tick_and_ends_with_the_other_event() -> None:
     assert not over.wants
 
 
+def test_what_is_by_no_number_ends_too() -> None:
+    mine = book(flag(by="campaign", action=None))
+    frame = rows((1, "number.flagged", N), (2, "number.cleared", N))
+    mine.load(frame.with_columns(campaign=pl.lit("x")))
+    assert said(at(mine, 1).alerts) == [("firing", "breach")]
+    over = at(mine, 2)
+    assert (said(over.alerts), over.cleared) == ([("resolved", "cleared")], [])
+
+
 def test_a_second_flag_is_not_a_second_episode() -> None:
     mine = book(flag())
     mine.load(rows((1, "number.flagged", N), (2, "number.flagged", N)))

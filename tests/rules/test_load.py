@@ -150,8 +150,8 @@ CASES = [
     (FIGURE.replace("{crit: {above: 30%}}", "{}"), 7, 13, "needs a level", ""),
     (FIGURE.replace("{crit:", "{warn: {above: 31%}, crit:"), 7, 13, "milder", ""),
     (FIGURE.replace("{crit:", "{warn: {below: 31%}, crit:"), 7, 13, "different directions", ""),
-    (FIGURE.replace("30%", '"3 * baseline(7d, same_hour)"'), 7, 28, "not supported yet", ""),
-    (FIGURE.replace("30%", '"peer_quantile(group, 20%)"'), 7, 28, "not supported yet", ""),
+    (FIGURE.replace("30%", '"3 * baseline(7d, same_hour)"'), 3, 5, "raw evidence", "min_of"),
+    (FIGURE.replace("30%", '"3 * baseline(7, same_hour)"'), 7, 28, "number of days", "7d"),
     (FIGURE + "\naction: {suspend: {ttl: 30m}}", 3, 5, "must say no_data", "hold"),
     (
         FIGURE.replace("number", "agent") + "\nno_data: hold\naction: {suspend: {ttl: 30m}}",
@@ -208,7 +208,7 @@ CASES = [
     (FIGURE + "\nexcept: [{number: ['+86 21x']}]", 8, 23, "is no telephone number", ""),
     (FIGURE + "\neffective_from: 2026-13-01", 8, 21, "not a date", "2026-12-01"),
     (FIGURE + "\neffective_to: 2026-01-01T00:00:00", 8, 19, "without its zone", "+08:00"),
-    (FIGURE + "\nwave: 5/1m", 3, 5, "wave is for rules on events", ""),
+    (FIGURE + "\nwave: 5/1m", 3, 5, "wave is for rules without figures", ""),
     (FIGURE + "\nexcept: [{name: x}]", 8, 14, "names no dimension", ""),
     (FIGURE + "\nnotify: {repeat: 0s}", 8, 13, "every tick", ""),
     (FIGURE + "\nnotify: {repeat: 10m, repeat_max: 5m}", 8, 13, "not longer", ""),
@@ -221,7 +221,7 @@ CASES = [
         "say how long nothing may come",
         "for: 30m",
     ),
-    ("all_of: [a, b]\nby: agent\nlevels: {warn: {}}", 4, 13, "not supported yet", ""),
+    ("all_of: [r, r]\nby: agent\nlevels: {warn: {}}", 3, 5, "stands twice", ""),
     (
         "indicator: csat\nby: agent\nwindow: 24h\nlevels: {warn: {below: 40%}}\nevidence: {method: raw}",
         7,

@@ -101,7 +101,7 @@ class Interpreter:
         if of == 0:
             return [self.over(n, key, scope, "no_data")] if policy == "resolve" else []
         value = Fraction(hits, of)
-        let_go = [value <= (level.clear or level.bound or 0) for _, level in self.levels]
+        let_go = [value <= (level.fixed_clear or level.bound or 0) for _, level in self.levels]
         scope.clear = (n if scope.clear is None else scope.clear) if let_go[scope.level] else None
         if worst is not None and (worst > scope.level or not scope.by_value):
             scope.level, scope.by_value, scope.recovering = worst, True, False

@@ -1,0 +1,95 @@
+"""Quantiles of a figure among the scopes of the same group.
+
+Owns which scopes are peers, and the quantiles at a tick: those of the linear interpolation that
+numpy and R (type 7) take for the usual one, over the peers with data, the scope itself among them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from monitor.rules.belonging import Belonging
+from monitor.rules.past import value_of
+from monitor.rules.ports import FigureView, Float64, Int64
+from monitor.rules.relative import LEAST_PEERS, PeerQuantile
+from monitor.windows.arrays import grown
+
+_UNKNOWN, _NOWHERE = -2, -1
+
+
+class Peers:
+    """The peers of one figure by one dimension."""
+
+    def __init__(
+        self, view: FigureView, by: tuple[str, ...], dimension: str, belonging: Belonging | None
+    ) -> None:
+        """``belonging`` says where a scope is whose ``by`` does not name the dimension itself."""
+        self._view = view
+        self._position = by.index(dimension) if dimension in by else None
+        self._belonging = belonging
+        self._member = 0 if belonging is None else by.index(belonging.member)
+        self._version = -1
+        self._groups: dict[str, int] = {}
+        self._group = np.full(0, _UNKNOWN, dtype=np.int64)
+        """By id."""
+        self._tick: int | None = None
+        self._made: dict[PeerQuantile, Float64] = {}
+
+    def step(self, tick: int) -> None:
+        """What was worked out was of an earlier tick."""
+        self._tick = tick
+        self._made.clear()
+
+    def at(self, call: PeerQuantile, ids: Int64, least: int) -> Float64:
+        """What ``call`` gives for ``ids``, NaN where peers are too few; shape of ``ids``.
+
+        ``least``: with less below the line, in fixed point, a scope is nobody's peer.
+        """
+        if call not in self._made:
+            self._made[call] = self._make(call, least)
+        made, groups = self._made[call], self._group_of(ids)
+        found = np.full(len(ids), np.nan)
+        has = groups != _NOWHERE
+        found[has] = made[groups[has]]
+        return found
+
+    def forget(self, ids: Int64) -> None:
+        """These ids may come back as other scopes."""
+        self._group[ids[ids < len(self._group)]] = _UNKNOWN
+
+    def _make(self, call: PeerQuantile, least: int) -> Float64:
+        ids = self._view.keys.living()
+        hits, of = self._view.figures(ids)
+        groups = self._group_of(ids)
+        has = (of >= max(least, 1)) & (groups != _NOWHERE)
+        groups, values = groups[has], value_of(self._view, hits[has], of[has])
+        order = np.lexsort((values, groups))
+        groups, values = groups[order], values[order]
+        made = np.full(len(self._groups), np.nan)
+        present, first, count = np.unique(groups, return_index=True, return_counts=True)
+        enough = count >= LEAST_PEERS
+        place = first[enough] + float(call.share) * (count[enough] - 1)
+        low = np.floor(place).astype(np.int64)
+        high = np.ceil(place).astype(np.int64)
+        made[present[enough]] = values[low] + (place - low) * (values[high] - values[low])
+        return made
+
+    def _group_of(self, ids: Int64) -> Int64:
+        if self._belonging is not None and self._belonging.version != self._version:
+            self._version = self._belonging.version
+            self._group.fill(_UNKNOWN)
+        if len(ids) and int(ids.max()) >= len(self._group):
+            self._group = grown(self._group, int(ids.max()) + 1, _UNKNOWN)
+        groups: Int64 = self._group[ids]
+        for place in np.flatnonzero(groups == _UNKNOWN).tolist():
+            key = int(ids[place])
+            name = self._name(key)
+            code = _NOWHERE if name is None else self._groups.setdefault(name, len(self._groups))
+            groups[place] = self._group[key] = code
+        return groups
+
+    def _name(self, key: int) -> str | None:
+        scope = self._view.scope(key)
+        if self._position is not None:
+            return scope[self._position][1]
+        return None if self._belonging is None else self._belonging.of(scope[self._member][1])
