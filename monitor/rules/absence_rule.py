@@ -17,7 +17,7 @@ import polars as pl
 from monitor.decisions import Alert, Cleared, Evidence, Figures, Scope, Want, scope_text
 from monitor.rules.absence import While
 from monitor.rules.episodes import Row
-from monitor.rules.firing import Firing
+from monitor.rules.firing import FiringRule
 from monitor.rules.lifecycle import State
 from monitor.rules.model import Rule
 from monitor.rules.scopes import Exceptions
@@ -31,15 +31,14 @@ _Row = tuple[str, int, list[str]]
 _HOLD, _OVER, _CAME = "hold", "over", "came"
 
 
-class AbsenceRule:
+class AbsenceRule(FiringRule):
     """The state of one rule on absence."""
 
     def __init__(self, rule: Rule, *, tick_ms: int, normalise: Callable[[str], str] = str) -> None:
         if rule.absent is None or rule.while_ is None or rule.for_ms is None:
             msg = f"{rule.id} is not a rule on absence"
             raise ValueError(msg)
-        self.rule = rule
-        self.firing = Firing(rule)
+        super().__init__(rule)
         self._absent, self._while, self._for_ms = rule.absent, rule.while_, rule.for_ms
         self._tick_ms = tick_ms
         self._exceptions = Exceptions(rule, normalise)
@@ -52,11 +51,6 @@ class AbsenceRule:
         """Numbers out of service at the last tick, for rules by number."""
         self._says = _sayings(self._while)
         self._comes = among(self._absent.count, self._absent.where)
-
-    @property
-    def rows(self) -> dict[str, Row]:
-        """The scopes that fire, by scope text."""
-        return self.firing.rows
 
     @property
     def types(self) -> frozenset[str]:
@@ -202,15 +196,6 @@ class AbsenceRule:
     def marks_dropped(self) -> int:
         """Scopes not watched because there were too many, since construction."""
         return self._waits.dropped
-
-    @property
-    def folded(self) -> int:
-        """Scopes that became part of a wave, since construction."""
-        return self.firing.wave.total
-
-    def find(self, episode: str) -> str | None:
-        """The scope text whose row has this episode."""
-        return self.firing.find(episode)
 
     def next_event_tick(self, after: int) -> int | None:
         """The earliest aligned tick after ``after`` at which time alone changes something."""

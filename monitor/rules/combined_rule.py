@@ -6,7 +6,6 @@ holds for all that belong there, a campaign's for each of its numbers.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
@@ -14,7 +13,7 @@ from typing import Any, Protocol
 from monitor.decisions import Alert, Evidence, Figures, Scope, Want, scope_text
 from monitor.rules.belonging import Belonging
 from monitor.rules.episodes import Row
-from monitor.rules.firing import Firing
+from monitor.rules.firing import FiringRule
 from monitor.rules.model import Rule
 from monitor.rules.references import References
 from monitor.rules.wave import KEY
@@ -34,15 +33,14 @@ class Judging(Protocol):
         ...
 
 
-class CombinedRule:
+class CombinedRule(FiringRule):
     """The state of one rule on others."""
 
     def __init__(
         self, rule: Rule, parts: Sequence[Judging], references: References, *, tick_ms: int
     ) -> None:
         """``parts`` are those that are not off; they are judged before it."""
-        self.rule = rule
-        self.firing = Firing(rule)
+        super().__init__(rule)
         self._named = rule.parts
         self._parts = list(parts)
         self._tick_ms = tick_ms
@@ -54,11 +52,6 @@ class CombinedRule:
             for name in part.rule.by:
                 if name not in rule.by:
                     self._elsewhere[name] = references.belonging(rule.by[0], name)
-
-    @property
-    def rows(self) -> dict[str, Row]:
-        """The scopes that fire, by scope text."""
-        return self.firing.rows
 
     def step(
         self, tick: int, held: AbstractSet[str], *, in_force: bool = True
@@ -110,22 +103,9 @@ class CombinedRule:
 
     # --- from outside -----------------------------------------------------------------------------
 
-    def close(self, key: str, tick: int, reason: str) -> Alert:
-        """End the episode of a scope that has one; the alert that says so."""
-        return self.firing.close(key, tick, reason)
-
     def part_closed(self) -> None:
         """An episode of some rule was ended from outside: look again at the next tick."""
         self._due = bool(self.rows)
-
-    @property
-    def folded(self) -> int:
-        """Scopes that became part of a wave, since construction."""
-        return self.firing.wave.total
-
-    def find(self, episode: str) -> str | None:
-        """The scope text whose row has this episode."""
-        return self.firing.find(episode)
 
     def next_event_tick(self, after: int) -> int | None:
         """The earliest aligned tick after ``after`` at which time alone changes something."""
@@ -133,10 +113,6 @@ class CombinedRule:
         if not due:
             return None
         return max(-(-min(due) // self._tick_ms), after // self._tick_ms + 1) * self._tick_ms
-
-    def counts(self) -> Counter[str]:
-        """Scopes by state; those that do not fire are not known."""
-        return self.firing.counts()
 
     def snapshot(self) -> dict[str, Any]:
         """Everything that a restart must not lose."""

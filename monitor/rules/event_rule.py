@@ -8,7 +8,6 @@ a number that is known to be flagged *and* out of service is not told of twice.
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -16,8 +15,7 @@ from typing import Any
 import polars as pl
 
 from monitor.decisions import Alert, Cleared, Evidence, Figures, Scope, Want, scope_text
-from monitor.rules.episodes import Row
-from monitor.rules.firing import Firing
+from monitor.rules.firing import FiringRule
 from monitor.rules.model import Rule
 from monitor.rules.parted import releasing
 from monitor.rules.scopes import Exceptions
@@ -31,7 +29,7 @@ _EVIDENCE = Evidence("event", 1, 1)
 _ON, _UNTIL = "on", "until"
 
 
-class EventRule:
+class EventRule(FiringRule):
     """The state of one rule on an event."""
 
     def __init__(
@@ -46,8 +44,7 @@ class EventRule:
         if rule.event is None:
             msg = f"{rule.id} is not a rule on an event"
             raise ValueError(msg)
-        self.rule = rule
-        self.firing = Firing(rule)
+        super().__init__(rule)
         self.marks_dropped = 0
         """Marks forgotten because there were too many, since construction."""
         self._event = rule.event
@@ -59,11 +56,6 @@ class EventRule:
         """Scopes whose event came and is not undone, with the tick of the last one, in order."""
         self._waiting: dict[int, list[tuple[str, list[str]]]] = {}
         """By tick, in order: ``on`` or ``until``, and the values of ``by``."""
-
-    @property
-    def rows(self) -> dict[str, Row]:
-        """The scopes that fire, by scope text."""
-        return self.firing.rows
 
     @property
     def types(self) -> frozenset[str]:
@@ -162,23 +154,10 @@ class EventRule:
 
     # --- from outside -----------------------------------------------------------------------------
 
-    def close(self, key: str, tick: int, reason: str) -> Alert:
-        """End the episode of a scope that has one; the alert that says so."""
-        return self.firing.close(key, tick, reason)
-
     @property
     def marks(self) -> int:
         """Scopes remembered as having had their event."""
         return len(self._marked)
-
-    @property
-    def folded(self) -> int:
-        """Scopes that became part of a wave, since construction."""
-        return self.firing.wave.total
-
-    def find(self, episode: str) -> str | None:
-        """The scope text whose row has this episode."""
-        return self.firing.find(episode)
 
     def next_event_tick(self, after: int) -> int | None:
         """The earliest aligned tick after ``after`` at which time alone changes something."""
@@ -190,10 +169,6 @@ class EventRule:
         if not due:
             return None
         return max(-(-min(due) // self._tick_ms), after // self._tick_ms + 1) * self._tick_ms
-
-    def counts(self) -> Counter[str]:
-        """Scopes by state; those without an event are not known."""
-        return self.firing.counts()
 
     def snapshot(self) -> dict[str, Any]:
         """Everything that a restart must not lose."""

@@ -127,3 +127,33 @@ class Firing:
         """Take over what :meth:`snapshot` gave."""
         self.rows = restored(state["rows"])
         self.wave.restore(state["wave"])
+
+
+class FiringRule:
+    """A rule whose scopes fire by what happened to them, as the rule book sees it."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self.firing = Firing(rule)
+
+    @property
+    def rows(self) -> dict[str, Row]:
+        """The scopes that fire, by scope text."""
+        return self.firing.rows
+
+    @property
+    def folded(self) -> int:
+        """Scopes that became part of a wave, since construction."""
+        return self.firing.wave.total
+
+    def find(self, episode: str) -> str | None:
+        """The scope text whose row has this episode."""
+        return self.firing.find(episode)
+
+    def close(self, key: str, tick: int, reason: str) -> Alert:
+        """End the episode of a scope that has one; the alert that says so."""
+        return self.firing.close(key, tick, reason)
+
+    def counts(self) -> Counter[str]:
+        """Scopes by state; those that do not fire are not known."""
+        return self.firing.counts()
