@@ -9,11 +9,18 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import structlog
 
-from monitor.assembly import build_judges, connect_telephony, open_dead_letters, open_source
+from monitor.assembly import (
+    build_judges,
+    connect_telephony,
+    connect_topic,
+    open_dead_letters,
+    open_source,
+)
 from monitor.clock import Clock, SystemClock
 from monitor.config import Config
 from monitor.decisions import Decision
@@ -149,6 +156,7 @@ class Daemon:
             episodes=store.episodes,
             clock=self._clock,
             telephony=telephony.channel,
+            topics=partial(connect_topic, config, self._clock),
         )
         worker = DeliveryWorker(
             config.delivery,

@@ -9,7 +9,9 @@ import polars as pl
 
 from monitor.clock import Clock
 from monitor.config import Config
+from monitor.delivery.settings import KafkaReceiver
 from monitor.engine import Engine, Judges
+from monitor.errors import SourceError
 from monitor.events.catalogue import polars_dtype
 from monitor.events.decode import Decoder
 from monitor.events.phones import is_e164, normalise
@@ -22,8 +24,11 @@ from monitor.source.base import Source
 from monitor.source.files import FileSource
 from monitor.source.kafka import KafkaSource
 from monitor.source.settings import KafkaSettings
+from monitor.telephony.base import CommandChannel
 from monitor.telephony.dead_letters import KafkaDeadLetters
+from monitor.telephony.kafka import KafkaCommandChannel
 from monitor.telephony.open import Telephony, open_telephony
+from monitor.telephony.settings import TelephonySettings
 
 
 def build_judges(
@@ -106,6 +111,24 @@ def open_dead_letters(config: Config, clock: Clock) -> DeadLetters:
     if isinstance(config.source, KafkaSettings) and config.dead_letters.topic is not None:
         return KafkaDeadLetters(config.source, config.dead_letters.topic, clock)
     return FileDeadLetters(config.events.dead_letters)
+
+
+def connect_topic(config: Config, clock: Clock, receiver: KafkaReceiver) -> CommandChannel:
+    """What writes orders to the topic of a receiver; not connected.
+
+    Raises:
+        SourceError: it names no connection, and the source has none.
+    """
+    source = config.source if isinstance(config.source, KafkaSettings) else None
+    connection = receiver.connection or source
+    if connection is None:
+        msg = f"delivery: topic {receiver.topic} needs a connection when the source is not Kafka"
+        raise SourceError(msg)
+    settings = TelephonySettings(
+        kind="kafka", commands=receiver.topic, transactional_id=receiver.writer
+    )
+    settings = settings.model_copy(update={"send_timeout": receiver.timeout})
+    return KafkaCommandChannel(settings, connection, clock)
 
 
 def connect_telephony(config: Config, clock: Clock) -> Telephony:

@@ -1,4 +1,4 @@
-"""What the daemon decides: alerts, commands and refusals, as immutable values.
+"""What the daemon decides: alerts, commands, orders and refusals, as immutable values.
 
 Owns the shapes, their derived ids and their JSON. Who makes them is ``monitor.rules`` and
 ``monitor.numbers``; who stores and sends them is ``monitor.store`` and ``monitor.delivery``.
@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple
 Level = Literal["warn", "crit"]
 AlertState = Literal["firing", "resolved"]
 Action = Literal["suspend", "resume"]
+OrderAction = Literal["customer.release"]
 Scope = tuple[tuple[str, str], ...]
 """Dimension and value, in the order of the rule's ``by``: ``(("number", "+86…"),)``."""
 
@@ -210,7 +211,50 @@ class Refusal:
         }
 
 
-Decision = Alert | Command | Refusal
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order to another system about a customer: the CRM shall take the customer back."""
+
+    at_ms: int
+    id: str
+    action: OrderAction
+    scope: Scope
+    """Of the rule; the customer is in it."""
+    rule: str
+    episode: str
+    shadow: bool = False
+
+    @property
+    def customer(self) -> str:
+        """Whom it is about."""
+        return dict(self.scope)["customer"]
+
+    def to_json(self) -> dict[str, Any]:
+        """The line that ``replay --format json`` prints."""
+        return {
+            "at": iso(self.at_ms),
+            "kind": "order",
+            "id": self.id,
+            "action": self.action,
+            "scope": dict(self.scope),
+            "rule": self.rule,
+            "episode": self.episode,
+            "shadow": self.shadow,
+        }
+
+    def to_wire(self) -> dict[str, Any]:
+        """The record that the other system gets."""
+        return {
+            "command_id": self.id,
+            "action": self.action,
+            **dict(self.scope),
+            "rule": self.rule,
+            "episode": self.episode,
+            "issued_at": iso(self.at_ms),
+        }
+
+
+Decision = Alert | Command | Refusal | Order
 
 
 @dataclass(frozen=True, slots=True)

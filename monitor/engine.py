@@ -24,6 +24,7 @@ from monitor.decisions import (
     Decision,
     ManualAction,
     NumberChange,
+    Order,
     Refusal,
 )
 from monitor.errors import SourceUnavailable
@@ -497,6 +498,7 @@ class Engine:
         outcome.decisions += doubts
         outcome.decisions += judged.alerts
         outcome.decisions += [alert for alert in ended if alert is not None]
+        outcome.decisions += judged.orders
         outcome.decisions += decided.commands
         outcome.decisions += decided.refusals
         outcome.changes += decided.changes
@@ -523,6 +525,9 @@ class Engine:
                 case Alert():
                     self.stats.alerts[decision.rule, decision.level, decision.state] += 1
                 case Command():
+                    result = "shadow" if decision.shadow else "issued"
+                    self.stats.commands[decision.action, result] += 1
+                case Order():
                     result = "shadow" if decision.shadow else "issued"
                     self.stats.commands[decision.action, result] += 1
                 case Refusal():

@@ -17,7 +17,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from monitor.decisions import Alert, Command, Decision, Figures, Refusal
+from monitor.decisions import Alert, Command, Decision, Figures, Order, Refusal
 from monitor.logs import mask
 from monitor.snapshot import IndicatorFigures, Snapshot
 
@@ -169,6 +169,12 @@ def sentence(decision: Decision, zone: tzinfo | None = None) -> Text:
                 (f" {_WHY.get(decision.reason, decision.reason)}", "dim"),
                 (f" {decision.rule}" if decision.rule else " by hand", "dim"),
                 _share(decision.figures),
+            )
+        case Order():
+            return Text.assemble(
+                ("▶ ", "bold yellow"),
+                (f"{decision.action} {mask(decision.customer)}", "bold yellow"),
+                (f" {decision.rule}", "dim"),
             )
         case Refusal():
             return Text.assemble(

@@ -5,6 +5,8 @@ Owns the one place where a receiver's type becomes a class.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from monitor.clock import Clock
 from monitor.decisions import Alert
 from monitor.delivery.channels.alertmanager import AlertmanagerChannel
@@ -17,8 +19,8 @@ from monitor.delivery.settings import (
     TELEPHONY,
     AlertmanagerReceiver,
     DeliverySettings,
+    KafkaReceiver,
     LogReceiver,
-    Receiver,
     WebhookReceiver,
     read_secret,
 )
@@ -32,14 +34,19 @@ def open_channels(
     episodes: Episodes,
     clock: Clock,
     telephony: Telephony | None,
+    topics: Callable[[KafkaReceiver], Telephony],
 ) -> dict[str, Channel]:
     """One channel a receiver, by name; connections are made when first needed.
+
+    ``topics`` gives what writes to the topic of a receiver.
 
     Raises:
         ConfigError: a secret is missing.
     """
     channels: dict[str, Channel] = {
-        name: _open(name, receiver, router, episodes, clock)
+        name: CommandsChannel(topics(receiver))
+        if isinstance(receiver, KafkaReceiver)
+        else _open(name, receiver, router, episodes, clock)
         for name, receiver in settings.known_receivers().items()
     }
     if telephony is not None:
@@ -48,7 +55,11 @@ def open_channels(
 
 
 def _open(
-    name: str, receiver: Receiver, router: Router, episodes: Episodes, clock: Clock
+    name: str,
+    receiver: LogReceiver | WebhookReceiver | AlertmanagerReceiver,
+    router: Router,
+    episodes: Episodes,
+    clock: Clock,
 ) -> Channel:
     match receiver:
         case LogReceiver():

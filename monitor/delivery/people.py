@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from monitor.decisions import Alert, Command, Decision, derive_id, iso, scope_text
+from monitor.decisions import Alert, Command, Decision, Order, derive_id, iso, scope_text
 from monitor.logs import mask
 
 CUSTOMER = "customer"
@@ -83,6 +83,9 @@ def masked(alert: Alert) -> Alert:
 
 def for_people(decision: Decision) -> dict[str, Any]:
     """``to_json`` of a decision, customers masked."""
+    if isinstance(decision, Order):
+        scope = {n: mask(v) if n == CUSTOMER else v for n, v in decision.scope}
+        return {**decision.to_json(), "scope": scope}
     return (masked(decision) if isinstance(decision, Alert) else decision).to_json()
 
 
@@ -110,5 +113,7 @@ def _heading(decision: Decision) -> tuple[str, str, str]:
             return f"alert {decision.state}", decision.rule, decision.level
         case Command():
             return f"command {decision.action}", decision.rule, ""
+        case Order():
+            return f"order {decision.action}", decision.rule, ""
         case _:
             return f"refusal {decision.guard}", decision.rule, ""

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import UnionType
 
-from monitor.decisions import Alert, Command, Decision, Refusal, derive_id, scope_text
+from monitor.decisions import Alert, Command, Decision, Order, Refusal, derive_id, scope_text
 from monitor.delivery.settings import LOG, TELEPHONY, AlertmanagerReceiver, DeliverySettings
 from monitor.store.outbox import PlannedDelivery
+
+_TOLD = Alert | Command | Refusal
+"""What a receiver whose queue is full is told of as one; an order is carried out, one by one."""
 
 
 class Router:
@@ -21,13 +24,14 @@ class Router:
         """``telephony``: whether commands have a system to go to."""
         self._default = tuple(settings.default)
         self._commands = tuple(settings.commands)
+        self._orders = tuple(settings.orders)
         self._refusals = settings.refusals
         self._routes = {name: tuple(route.receivers) for name, route in settings.routes.items()}
         self._telephony = (TELEPHONY,) if telephony else ()
         self._waiting_max = settings.waiting_max
         # An Alertmanager is told again and again what fires, but of a refusal only once.
         self._folds: dict[str, type | UnionType] = {
-            name: Alert if isinstance(receiver, AlertmanagerReceiver) else Decision
+            name: Alert if isinstance(receiver, AlertmanagerReceiver) else _TOLD
             for name, receiver in settings.known_receivers().items()
         }
         self.routes = frozenset(self._routes)
@@ -56,12 +60,14 @@ class Router:
     def receivers(self, decision: Decision) -> tuple[str, ...]:
         """Names of the receivers of a decision; one may be named twice."""
         match decision:
-            case Alert(shadow=True) | Command(shadow=True):
+            case Alert(shadow=True) | Command(shadow=True) | Order(shadow=True):
                 return (LOG,)
             case Alert():
                 return self._routes.get(decision.route, self._default)
             case Command():
                 return (*self._telephony, *self._commands)
+            case Order():
+                return self._orders
             case Refusal():
                 return self._routes.get(decision.route or self._refusals, self._default)
 
@@ -74,4 +80,6 @@ def order_key(decision: Decision) -> str:
     """
     if isinstance(decision, Alert):
         return derive_id(decision.rule, scope_text(decision.scope))
+    if isinstance(decision, Order):
+        return derive_id("order", decision.customer)
     return decision.number

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
 from monitor.errors import ConfigError, Problem
+from monitor.source.settings import KafkaConnection, TopicName
 from monitor.units import DurationMs, Rate
 
 LOG = "log"
@@ -88,8 +89,26 @@ class AlertmanagerReceiver(_Model):
     """The link people follow from an alert; ``{episode}`` stands for its id."""
 
 
+class KafkaReceiver(_Model):
+    """A topic that takes orders to other systems, each once."""
+
+    type: Literal["kafka"]
+    topic: TopicName
+    connection: KafkaConnection | None = None
+    """The cluster; None: the source's."""
+    transactional_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """One daemon's name at the broker, of its own for each topic; None: made from the topic's."""
+    timeout: Annotated[DurationMs, Field(ge=1_000, le=300_000)] = 15_000
+
+    @property
+    def writer(self) -> str:
+        """The transactional id in use."""
+        return self.transactional_id or f"callcentre-monitor.{self.topic}"
+
+
 Receiver = Annotated[
-    LogReceiver | WebhookReceiver | AlertmanagerReceiver, Field(discriminator="type")
+    LogReceiver | WebhookReceiver | AlertmanagerReceiver | KafkaReceiver,
+    Field(discriminator="type"),
 ]
 
 
@@ -123,6 +142,8 @@ class DeliverySettings(_Model):
     """Receivers of decisions without a route of their own."""
     commands: list[Name] = [LOG]
     """Who hears of commands besides telephony."""
+    orders: list[Name] = [LOG]
+    """Who carries out orders about customers (`order: customer.release` in a rule)."""
     refusals: Name = "operations"
     """The route of refusals that have none of their own."""
     stale_after: Positive = 10 * _MINUTE_MS
@@ -152,6 +173,7 @@ class DeliverySettings(_Model):
         places: list[tuple[tuple[str | int, ...], list[str]]] = [
             (("default",), self.default),
             (("commands",), self.commands),
+            (("orders",), self.orders),
         ]
         places += [(("routes", name, "receivers"), r.receivers) for name, r in self.routes.items()]
         known = sorted(self.known_receivers())
@@ -161,6 +183,12 @@ class DeliverySettings(_Model):
                 for index, name in enumerate(names)
                 if name not in known
             ]
+            if loc != ("orders",):
+                found += [
+                    Fault((*loc, index), f"{name} takes orders only", "name it in `orders`")
+                    for index, name in enumerate(names)
+                    if isinstance(self.receivers.get(name), KafkaReceiver)
+                ]
         for name, receiver in self.receivers.items():
             if not isinstance(receiver, WebhookReceiver):
                 continue

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
-from monitor.decisions import Level
+from monitor.decisions import Action, Level, OrderAction
 from monitor.errors import ConfigError
 from monitor.events.batch import DIMENSIONS
 from monitor.events.catalogue import EVENT_TYPES, FIELDS, FieldType, Kind
@@ -65,7 +65,7 @@ class Expectation(Part):
     """Not later than so long after the start; None: at any time in the test."""
     alert: str | None = None
     """Id of the rule."""
-    command: Literal["suspend", "resume"] | None = None
+    command: Action | OrderAction | None = None
     refusal: str | None = None
     """The guard that said no."""
     level: Level | None = None

@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 import structlog
 
-from monitor.decisions import Alert, Cleared, Want, derive_id
+from monitor.decisions import Alert, Cleared, Order, OrderAction, Want, derive_id
 from monitor.rules.absence_rule import AbsenceRule
 from monitor.rules.combined_rule import CombinedRule
 from monitor.rules.episodes import Row, order_alert, order_want, plain_row
@@ -45,6 +45,7 @@ class RuleStep:
 
     alerts: list[Alert] = field(default_factory=list)
     wants: list[Want] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
     cleared: list[Cleared] = field(default_factory=list)
     """What rules had suspended numbers for, and whose ``until`` event came."""
 
@@ -101,6 +102,7 @@ class RuleBook:
         self._combine(tick_ms, scope_day_ms)
         self._gatherings = gatherings(self._figures.values())
         self._rota = Rota(self._figures.values(), tick_ms)
+        self._orders = {rule.id: rule.order for rule in rules if rule.order is not None}
         self._limited = [rule for rule in rules if rule.term.limited]
 
     def _combine(self, tick_ms: int, scope_day_ms: int) -> None:
@@ -180,6 +182,11 @@ class RuleBook:
             step.alerts += alerts
             step.wants += wants
         step.alerts.sort(key=order_alert)
+        step.orders = [
+            ordered(alert, self._orders[alert.rule])
+            for alert in step.alerts
+            if alert.reason == "breach" and alert.scope and alert.rule in self._orders
+        ]
         step.wants.sort(key=order_want)
         step.cleared = sorted(set(step.cleared))
         return step
@@ -391,6 +398,19 @@ def _hearing(rule: Rule, tick_ms: int, normalise: Callable[[str], str]) -> Event
     if rule.event is None:
         return AbsenceRule(rule, tick_ms=tick_ms, normalise=normalise)
     return EventRule(rule, condition(rule.event), tick_ms=tick_ms, normalise=normalise)
+
+
+def ordered(alert: Alert, action: OrderAction) -> Order:
+    """What another system is told to do because a rule began to fire."""
+    return Order(
+        at_ms=alert.at_ms,
+        id=derive_id(alert.episode, action),
+        action=action,
+        scope=alert.scope,
+        rule=alert.rule,
+        episode=alert.episode,
+        shadow=alert.shadow,
+    )
 
 
 def _orphan(entry: Mapping[str, Any], row: Mapping[str, Any]) -> _Orphan:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
+from monitor.decisions import OrderAction
 from monitor.rules.absence import Absent, WhileField
 from monitor.rules.fields import (
     Dimensions,
@@ -162,6 +163,8 @@ class Rule(Part):
     """For rules without figures of their own: more scopes than that (usually 30/10m) are one
     alert, and nothing is suspended for them."""
     message: Messages = Field(default_factory=dict)
+    order: OrderAction | None = None
+    """What another system is told to do with the customer when it fires."""
     action: Action | None = None
     jurisdiction: str = ""
     effective_from: Moment | None = None
@@ -272,6 +275,13 @@ class Rule(Part):
             raise fault("effective_to is not after effective_from", "it would never be in force")
         if self.wave is not None and self.indicator is not None:
             raise fault("wave is for rules without figures of their own", "leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _orders(self) -> Self:
+        if self.order is not None and "customer" not in self.by:
+            message = f"it is by {', '.join(self.by)}"
+            raise fault("a rule that orders something must be by customer", message)
         return self
 
     @model_validator(mode="after")

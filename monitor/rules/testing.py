@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.clock import Clock
-from monitor.decisions import Alert, Command, Decision, Refusal
+from monitor.decisions import Alert, Command, Decision, Order, Refusal
 from monitor.errors import MonitorError
 from monitor.rules.cases import CasesFile, Expectation, RuleTest, Scenario, scenario
 from monitor.strict_yaml import Loaded
@@ -115,6 +115,9 @@ def _fits(wish: Expectation, story: Scenario, decision: Decision) -> bool:
             seen = {"number": decision.number}
             fits = wish.command == decision.action and wish.rule in {None, decision.rule}
             fits = fits and wish.reason in {None, decision.reason}
+        case Order():
+            seen = dict(decision.scope)
+            fits = wish.command == decision.action and wish.rule in {None, decision.rule}
         case Refusal():
             seen = {"number": decision.number}
             fits = wish.refusal == decision.guard and wish.rule in {None, decision.rule}
@@ -154,6 +157,9 @@ def _told(story: Scenario, decision: Decision) -> str:
             told = f"{words} {scope} ({figures.hits:g}/{figures.of:g})"
         case Command():
             told = f"command {decision.action} {decision.number} of {decision.rule or 'a person'}"
+        case Order():
+            scope = ",".join(f"{name}={value}" for name, value in decision.scope)
+            told = f"command {decision.action} {scope} of {decision.rule}"
         case Refusal():
             told = f"refusal {decision.guard} {decision.number} of {decision.rule}"
     return f"after {after}: {told}"

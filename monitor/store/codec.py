@@ -13,21 +13,22 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from monitor.decisions import Alert, Command, Decision, Evidence, Figures, Refusal
+from monitor.decisions import Alert, Command, Decision, Evidence, Figures, Order, Refusal
 from monitor.errors import StoreError
 
 _T = TypeVar("_T")
 
-_KINDS: dict[str, type[Alert | Command | Refusal]] = {
+_KINDS: dict[str, type[Alert | Command | Refusal | Order]] = {
     "alert": Alert,
     "command": Command,
     "refusal": Refusal,
+    "order": Order,
 }
 _DECODERS = {kind: msgspec.json.Decoder(made) for kind, made in _KINDS.items()}
 
 
 def kind_of(decision: Decision) -> str:
-    """``alert``, ``command`` or ``refusal``."""
+    """``alert``, ``command``, ``refusal`` or ``order``."""
     match decision:
         case Alert():
             return "alert"
@@ -35,11 +36,13 @@ def kind_of(decision: Decision) -> str:
             return "command"
         case Refusal():
             return "refusal"
+        case Order():
+            return "order"
 
 
 def number_of(decision: Decision) -> str | None:
     """The number a decision is about, if it is about one."""
-    if isinstance(decision, Alert):
+    if isinstance(decision, Alert | Order):
         return dict(decision.scope).get("number")
     return decision.number
 
@@ -65,7 +68,7 @@ def encode(decision: Decision) -> str:
                 figures=None if figures is None else _finite_figures(figures),
                 evidence=None if evidence is None else _finite_evidence(evidence),
             )
-        case Refusal():
+        case Refusal() | Order():
             finite = decision
     return msgspec.json.encode(finite).decode()
 

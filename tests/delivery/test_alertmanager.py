@@ -16,10 +16,11 @@ from monitor.delivery.attempts import Policy
 from monitor.delivery.build import open_channels
 from monitor.delivery.channels.alertmanager import AlertmanagerChannel
 from monitor.delivery.channels.base import Channel
+from monitor.delivery.channels.commands import Telephony
 from monitor.delivery.lane import Lane
 from monitor.delivery.pacing import Pacer
 from monitor.delivery.routes import Router
-from monitor.delivery.settings import AlertmanagerReceiver, DeliverySettings
+from monitor.delivery.settings import AlertmanagerReceiver, DeliverySettings, KafkaReceiver
 from monitor.store.outbox import Delivery
 from monitor.store.settings import StoreSettings
 from monitor.store.store import Recording, Store
@@ -43,6 +44,10 @@ def settings(url: str, **changes: Any) -> DeliverySettings:
     )
 
 
+def no_topic(receiver: KafkaReceiver) -> Telephony:
+    raise AssertionError(receiver)
+
+
 class Daemon:
     """The parts of the daemon that matter here; a new one is a restart."""
 
@@ -51,7 +56,12 @@ class Daemon:
         made = settings(url, **changes)
         self.router = Router(made, telephony=False)
         channels = open_channels(
-            made, router=self.router, episodes=self.store.episodes, clock=CLOCK, telephony=None
+            made,
+            router=self.router,
+            episodes=self.store.episodes,
+            clock=CLOCK,
+            telephony=None,
+            topics=no_topic,
         )
         self.channel: Channel = channels["am"]
         self.lane = Lane(

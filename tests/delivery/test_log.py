@@ -15,7 +15,7 @@ from monitor.decisions import Decision, Figures
 from monitor.delivery.channels.log import LogChannel
 from monitor.delivery.people import Digest
 from monitor.store.outbox import Delivery
-from tests.store.made import NUMBER, alert, command, refusal
+from tests.store.made import NUMBER, alert, command, order, refusal
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +29,19 @@ def line(decision: Decision, *, language: str = "en") -> dict[str, object]:
         LogChannel(language=language).send(Delivery(1, "log", "k", decision, 1, 0, ""))
     (found,) = lines
     return dict(found)
+
+
+def test_an_order_names_its_customer_to_nobody() -> None:
+    assert line(order()) == {
+        "event": "order",
+        "log_level": "warning",
+        "action": "customer.release",
+        "customer": "+8613…07",
+        "rule": "claim-without-contact",
+        "at": "1970-01-01T00:01:00Z",
+        "id": order().id,
+        "shadow": False,
+    }
 
 
 def test_an_alert() -> None:

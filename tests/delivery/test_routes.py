@@ -8,14 +8,16 @@ from monitor.decisions import Decision
 from monitor.delivery.routes import Router, order_key
 from monitor.delivery.settings import DeliverySettings
 from monitor.store.outbox import PlannedDelivery
-from tests.store.made import NUMBER, alert, command, refusal
+from tests.store.made import NUMBER, alert, command, order, refusal
 
 SETTINGS = DeliverySettings.model_validate(
     {
         "receivers": {
             "hook": {"type": "webhook", "url": "http://a"},
             "am": {"type": "alertmanager", "url": "http://b"},
+            "crm": {"type": "kafka", "topic": "crm.commands"},
         },
+        "orders": ["crm"],
         "routes": {
             "supervisors": {"receivers": ["log", "hook", "log"]},
             "operations": {"receivers": ["am"]},
@@ -37,6 +39,8 @@ ROUTER = Router(SETTINGS, telephony=True)
         (command(), ["telephony", "log"]),
         (command(action="resume"), ["telephony", "log"]),
         (command(shadow=True), ["log"]),
+        (order(), ["crm"]),
+        (order(shadow=True), ["log"]),
         (refusal(), ["am"]),
         (refusal(route="supervisors"), ["log", "hook"]),
         (refusal(route="unheard-of"), ["log"]),

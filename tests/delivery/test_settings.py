@@ -15,7 +15,13 @@ from monitor.delivery.channels.commands import CommandsChannel
 from monitor.delivery.channels.log import LogChannel
 from monitor.delivery.channels.webhook import WebhookChannel
 from monitor.delivery.routes import Router
-from monitor.delivery.settings import DeliverySettings, Fault, WebhookReceiver, read_secret
+from monitor.delivery.settings import (
+    DeliverySettings,
+    Fault,
+    KafkaReceiver,
+    WebhookReceiver,
+    read_secret,
+)
 from monitor.errors import ConfigError
 from monitor.store.store import Store
 from tests.delivery.doubles import Topic
@@ -24,6 +30,7 @@ FULL: dict[str, Any] = {
     "receivers": {
         "hook": {"type": "webhook", "url": "https://example.org/in?token=sesame", "rate": "20/1m"},
         "am": {"type": "alertmanager", "url": "http://alertmanager:9093"},
+        "crm": {"type": "kafka", "topic": "crm.commands"},
         "log": {"type": "log", "language": "zh"},
     },
     "routes": {"supervisors": {"receivers": ["log", "hook"]}, "operations": {"receivers": ["am"]}},
@@ -43,7 +50,7 @@ def test_all_that_can_be_said() -> None:
     assert settings.faults() == []
     assert settings.stale_after == 300_000
     assert (settings.backoff.base, settings.backoff.max) == (2_000, 60_000)
-    assert list(settings.known_receivers()) == ["log", "hook", "am"]
+    assert list(settings.known_receivers()) == ["log", "hook", "am", "crm"]
     assert settings.known_receivers()["log"].type == "log"
 
 
@@ -151,18 +158,40 @@ def test_a_missing_secret_is_an_error_that_says_where(
         read_secret("hook", webhook(secret_env="S"), {"S": ""})
 
 
+def test_a_topic_takes_orders_only() -> None:
+    settings = DeliverySettings.model_validate(
+        {**FULL, "default": ["crm"], "orders": ["crm", "hook"]}
+    )
+    (fault,) = settings.faults()
+    assert (fault.loc, fault.message) == (("default", 0), "crm takes orders only")
+    crm = settings.receivers["crm"]
+    assert isinstance(crm, KafkaReceiver)
+    assert crm.writer == "callcentre-monitor.crm.commands"
+    assert crm.model_copy(update={"transactional_id": "mine"}).writer == "mine"
+
+
 def test_each_receiver_becomes_its_channel(store: Store, clock: ManualClock) -> None:
     settings = DeliverySettings.model_validate(FULL)
     router = Router(settings, telephony=True)
 
     def opened(telephony: Topic | None) -> dict[str, type]:
         channels = open_channels(
-            settings, router=router, episodes=store.episodes, clock=clock, telephony=telephony
+            settings,
+            router=router,
+            episodes=store.episodes,
+            clock=clock,
+            telephony=telephony,
+            topics=lambda _receiver: Topic(),
         )
         for channel in channels.values():
             channel.close()
         return {name: type(channel) for name, channel in channels.items()}
 
-    named = {"log": LogChannel, "hook": WebhookChannel, "am": AlertmanagerChannel}
+    named = {
+        "log": LogChannel,
+        "hook": WebhookChannel,
+        "am": AlertmanagerChannel,
+        "crm": CommandsChannel,
+    }
     assert opened(None) == named
     assert opened(Topic()) == {**named, "telephony": CommandsChannel}

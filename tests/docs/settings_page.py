@@ -20,7 +20,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from monitor.config import _RESTART_ONLY, _ROUTING, Config
-from monitor.delivery.settings import AlertmanagerReceiver, LogReceiver, WebhookReceiver
+from monitor.delivery.settings import (
+    AlertmanagerReceiver,
+    KafkaReceiver,
+    LogReceiver,
+    WebhookReceiver,
+)
 from monitor.schemas import schema
 from monitor.secret import Secret
 from monitor.source.settings import FilesSettings, KafkaConnection, KafkaSettings
@@ -92,6 +97,7 @@ _RECEIVERS: Mapping[str, type[BaseModel]] = {
     "log": LogReceiver,
     "webhook": WebhookReceiver,
     "alertmanager": AlertmanagerReceiver,
+    "kafka": KafkaReceiver,
 }
 
 

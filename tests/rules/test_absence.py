@@ -62,6 +62,10 @@ def call(time: int, agent: str = "a", tick: int | None = None, talk_s: float = 1
     return event(time, "call.ended", tick, agent=agent, talk_s=talk_s)
 
 
+def call_of(time: int) -> Event:
+    return event(time, "call.ended", agent="a", customer="k", talk_s=120.0)
+
+
 def event(time: int, kind: str, tick: int | None = None, **fields: Any) -> Event:
     at = T0 + time * 1000
     known = {"agent": None, "customer": None, "number": None, "talk_s": None, "state": None}
@@ -182,6 +186,35 @@ def test_pairs_begin_and_end_with_events() -> None:
         (35, "k", "resolved", "cleared"),
         (60, "k", "firing", "breach"),
     ]
+
+
+def test_what_was_not_called_is_taken_back() -> None:
+    def claim(time: int) -> Event:
+        return event(time, "customer.claimed", agent="a", customer="k")
+
+    mine = book(idle(**CLAIM, order="customer.release"))
+    mine.load(rows([claim(0), call_of(30), claim(40)]))
+    orders = [mine.step(T0 + second * 1000, frozenset()).orders for second in range(5, 66, 5)]
+    [first, second] = [order for each in orders for order in each]
+    assert (first.action, first.customer, first.at_ms) == ("customer.release", "k", T0 + 20_000)
+    assert (second.at_ms, second.shadow) == (T0 + 50_000, False)
+    assert first.id != second.id
+    wire = first.to_wire()
+    assert (wire["agent"], wire["customer"], wire["command_id"]) == ("a", "k", first.id)
+
+
+def test_a_wave_takes_nobody_back() -> None:
+    mine = book(idle(**CLAIM, order="customer.release", wave="2/1m"))
+    claims = [event(0, "customer.claimed", agent="a", customer=name) for name in "klm"]
+    mine.load(rows(claims))
+    steps = [mine.step(T0 + second * 1000, frozenset()) for second in (5, 20)]
+    assert len(steps[1].alerts) == 1
+    assert steps[1].orders == []
+
+
+def test_only_a_rule_by_customer_may_order() -> None:
+    with pytest.raises(ValidationError, match="must be by customer"):
+        idle(order="customer.release")
 
 
 def test_nothing_heard_for_the_longest_time_ends_it() -> None:

@@ -12,6 +12,7 @@ from monitor.decisions import (
     Figures,
     ManualAction,
     NumberChange,
+    Order,
     Refusal,
     Scope,
     derive_id,
@@ -115,3 +116,17 @@ def manual(action_id: str = "m1", **changes: Any) -> ManualAction:
 def timeless(action: ManualAction) -> ManualAction:
     """As it was asked for: without the end that the clock gave it when it was claimed."""
     return replace(action, until_ms=None)
+
+
+def order(at_ms: int = 60_000, **changes: Any) -> Order:
+    """A customer to be taken back from an agent."""
+    scope: Scope = (("agent", "a-7"), ("customer", "+8613800000007"))
+    made: dict[str, Any] = {
+        "id": derive_id(str(scope), at_ms),
+        "action": "customer.release",
+        "scope": scope,
+        "rule": "claim-without-contact",
+        "episode": derive_id("claim-without-contact", at_ms),
+        **changes,
+    }
+    return Order(at_ms=at_ms, **made)

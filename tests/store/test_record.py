@@ -16,7 +16,7 @@ from monitor.store.journal import FloorRow, NewEntry
 from monitor.store.outbox import PlannedDelivery
 from monitor.store.settings import StoreSettings
 from monitor.store.store import Recording, Store
-from tests.store.made import NUMBER, alert, change, command, refusal
+from tests.store.made import NUMBER, alert, change, command, order, refusal
 from tests.store.stores import open_store
 
 
@@ -163,4 +163,6 @@ def test_every_alert_reads_back_as_it_was(given_alert: Alert) -> None:
 def test_kind_and_number_of_each_decision() -> None:
     assert [kind_of(d) for d in (alert(), command(), refusal())] == ["alert", "command", "refusal"]
     assert [number_of(d) for d in (alert(), command(), refusal())] == [NUMBER] * 3
+    assert (kind_of(order()), number_of(order())) == ("order", None)
+    assert decode("order", encode(order())) == order()
     assert number_of(alert(scope=(("team", "t1"),))) is None

@@ -1,4 +1,4 @@
-"""Commands to telephony, each sent once.
+"""Commands to telephony, and orders to other systems, each sent once.
 
 Owns only the fit between the outbox and a telephony system; such systems are ``monitor.telephony``,
 whose ``CommandChannel`` has the shape asked for here.
@@ -11,7 +11,7 @@ from typing import ClassVar, Protocol
 
 import msgspec
 
-from monitor.decisions import Command
+from monitor.decisions import Command, Order
 from monitor.delivery.channels.base import Channel
 from monitor.errors import DeliveryError
 from monitor.store.outbox import Delivery
@@ -80,7 +80,9 @@ class CommandsChannel(Channel):
 
 
 def _outgoing(delivery: Delivery) -> tuple[bytes, str, str]:
-    command = delivery.decision
-    if not isinstance(command, Command):
-        raise DeliveryError("telephony takes commands only", retry=False, reason="internal")
-    return msgspec.json.encode(command.to_wire()), command.number, command.id
+    decision = delivery.decision
+    if isinstance(decision, Command):
+        return msgspec.json.encode(decision.to_wire()), decision.number, decision.id
+    if isinstance(decision, Order):
+        return msgspec.json.encode(decision.to_wire()), decision.customer, decision.id
+    raise DeliveryError("only commands and orders are carried out", retry=False, reason="internal")

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 
 import structlog
 
-from monitor.decisions import Alert, Command, Figures, Refusal, iso
+from monitor.decisions import Alert, Command, Figures, Order, Refusal, iso
 from monitor.delivery.channels.base import Channel
 from monitor.delivery.people import Digest, scope_for_people, text_for_people
+from monitor.logs import mask
 from monitor.store.outbox import Delivery
 
 
@@ -31,6 +32,16 @@ class LogChannel(Channel):
                 self._alert(alert)
             case Command() as command:
                 self._command(command)
+            case Order() as order:
+                self._log.warning(
+                    "order",
+                    action=order.action,
+                    customer=mask(order.customer),
+                    rule=order.rule,
+                    at=iso(order.at_ms),
+                    id=order.id,
+                    shadow=order.shadow,
+                )
             case Refusal() as refusal:
                 self._log.warning(
                     "suspension_refused",

@@ -17,6 +17,7 @@ import msgspec
 from pydantic import SecretStr
 
 from monitor.clock import Clock
+from monitor.decisions import Order
 from monitor.delivery.channels.base import Channel
 from monitor.delivery.channels.http import client, post
 from monitor.delivery.people import Digest, for_people
@@ -54,7 +55,10 @@ class WebhookChannel(Channel):
         Raises:
             DeliveryError: see :func:`monitor.delivery.retry.classify`.
         """
-        self._post(delivery.decision.id, for_people(delivery.decision))
+        decision = delivery.decision
+        # An order is carried out: who does that has to know whom it is about.
+        content = decision.to_wire() if isinstance(decision, Order) else for_people(decision)
+        self._post(decision.id, content)
 
     def send_digest(self, digest: Digest) -> None:
         """POST the digest, as ``kind: digest``.
