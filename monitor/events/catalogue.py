@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.resources import files
 from types import MappingProxyType
 
 import polars as pl
@@ -39,7 +40,8 @@ class FieldType:
     kind: Kind
     doc: str
     values: tuple[str, ...] = ()
-    """What an ``ENUM`` may be, in the order of the contract."""
+    """What an ``ENUM`` may be, in the order of the contract; or a ``STRING``, where there are so
+    many that no schema lists them."""
     low: float = 0
     """Least value of ``SECONDS``, ``NUMBER`` and ``INT``, itself allowed."""
     high: float = 0
@@ -72,6 +74,10 @@ class EventType:
     is_call: bool = False
     """Says who uses a number: calls and numbers are learnt from it."""
 
+
+_TZDATA = files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
+ZONES = tuple(sorted(set(_TZDATA) - {"Factory"}))
+"""Every IANA time zone of the pinned ``tzdata``, so that machines agree; ``Factory`` is none."""
 
 SECONDS_MAX = 86_400.0
 """A duration of more than a day is a fault of its producer."""
@@ -115,6 +121,13 @@ _FIELDS = (
     _key("campaign", "what the contact is for"),
     # Envelope.
     _key("source", "producing system"),
+    FieldType(
+        "customer_tz",
+        Kind.STRING,
+        "IANA time zone the customer is in, such as America/New_York; goes before the number's",
+        values=ZONES,
+        is_key=True,
+    ),
     # Calls.
     _key("call_id", "joins the events of one call"),
     _enum("direction", "outbound inbound", "who dialled"),
@@ -169,6 +182,10 @@ _FIELDS = (
 
 FIELDS: Mapping[str, FieldType] = MappingProxyType({field.name: field for field in _FIELDS})
 """All fields by name: dimensions first, then in the order of the contract."""
+
+
+ON_EVERY_EVENT = ("source", "customer_tz", *DIMENSIONS)
+"""Fields that any event may carry, whatever its type."""
 
 
 def _types(
