@@ -58,6 +58,13 @@ class OwnerSettings(_Settings):
     """``call.*`` events remembered by their ``call_id``, the newest."""
 
 
+class CustomerSettings(_Settings):
+    """What is remembered of customers: who opted out, was spoken to, or left on the line."""
+
+    remembered: Annotated[int, Field(ge=100, le=20_000_000)] = 1_000_000
+    """Customers of each kind; past it those of longest ago are forgotten."""
+
+
 class DeadLetterFile(_Settings):
     """Where dead letters are written when they do not go to a topic."""
 
@@ -74,6 +81,7 @@ class EventSettings(_Settings):
     limits: RecordLimits = RecordLimits()
     phones: PhoneSettings = PhoneSettings()
     owners: OwnerSettings = OwnerSettings()
+    customers: CustomerSettings = CustomerSettings()
     dead_letters: DeadLetterFile = DeadLetterFile()
     organisation: dict[str, dict[str, tuple[str, ...]]] = {}
     """Team → group → agents."""

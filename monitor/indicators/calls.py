@@ -14,7 +14,7 @@ from typing import Protocol
 from zoneinfo import available_timezones
 
 from monitor.errors import ExpressionError
-from monitor.events.catalogue import FIELDS, Kind
+from monitor.events.catalogue import DERIVED, FIELDS, Kind
 from monitor.events.phones import PHONE_FIELDS
 from monitor.indicators.functions import FUNCTIONS, ArgumentError, Function
 from monitor.indicators.tree import Call, Hour, Node
@@ -79,7 +79,7 @@ def _call(
 def _is(field: str, wanted: str) -> bool:
     if wanted == "phone":
         return field in PHONE_FIELDS
-    return field == "time" or FIELDS[field].kind is Kind.TIME
+    return field == "time" or {**FIELDS, **DERIVED}[field].kind is Kind.TIME
 
 
 def _hour(tree: ast.Call, name_of: Callable[[ast.Name], Node], fault: Fault) -> Node:

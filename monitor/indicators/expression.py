@@ -21,7 +21,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 
 from monitor.errors import ExpressionError
-from monitor.events.catalogue import EVENT_TYPES, FIELDS, ON_EVERY_EVENT, Kind
+from monitor.events.catalogue import DERIVED, EVENT_TYPES, FIELDS, ON_EVERY_EVENT, Kind
 from monitor.indicators.calls import checked_call
 from monitor.indicators.tree import (
     Arithmetic,
@@ -129,7 +129,7 @@ class _Checker:
         self._text = text.replace("\n", " ").replace("\r", " ").replace("\t", " ")
         self._indent = len(self._text) - len(self._text.lstrip())
         self._types = sorted(types)
-        self._allowed = set(EVERYWHERE).union(*(EVENT_TYPES[name].fields for name in types))
+        self._allowed = {*EVERYWHERE, *DERIVED}.union(*(EVENT_TYPES[name].fields for name in types))
         self._nodes = 0
 
     def parse(self) -> ast.expr:
@@ -264,7 +264,7 @@ class _Checker:
         if name in self._allowed:
             if name == "time":
                 return Field("time", "number")
-            field = FIELDS[name]
+            field = DERIVED.get(name) or FIELDS[name]
             # Of a text that is checked against a list, the list is no part of what is meant.
             values = field.values if field.kind is Kind.ENUM else ()
             return Field(name, _KINDS[field.kind], values)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from types import MappingProxyType
 
 import polars as pl
 
-from monitor.events import calling_hours, places
+from monitor.events import calling_hours, day_counts, places
+from monitor.events.catalogue import ZONES
 from monitor.events.public_holidays import is_place
 from monitor.indicators.tree import Type
 
@@ -72,6 +74,14 @@ def _holidays_of(text: str) -> None:
         raise ArgumentError(message, "a country such as FR, or a part of one such as FR-57")
 
 
+def _zone(text: str) -> None:
+    if text not in ZONES:
+        near = get_close_matches(text, ZONES, 1)
+        hint = f"did you mean '{near[0]}'?" if near else "as in 'America/New_York'"
+        message = f"no time zone '{text}'"
+        raise ArgumentError(message, hint)
+
+
 _CLOCK = ("customer", "customer_tz")
 
 FUNCTIONS: Mapping[str, Function] = MappingProxyType(
@@ -112,6 +122,31 @@ FUNCTIONS: Mapping[str, Function] = MappingProxyType(
             texts=(),
             gives="text",
             apply=places.area,
+        ),
+        "hours_between": Function(
+            shown="hours_between(abandoned_at, started_at)",
+            doc="hours from the first time to the second, with fractions",
+            takes=("time", "time"),
+            texts=(),
+            gives="number",
+            apply=day_counts.hours_between,
+        ),
+        "days_between": Function(
+            shown="days_between(conversation_at, started_at, 'America/New_York')",
+            doc="midnights from the first time to the second: 0 on one day, 1 on the next",
+            takes=("time", "time"),
+            texts=(_zone,),
+            gives="number",
+            apply=day_counts.days_between,
+        ),
+        "business_days_between": Function(
+            shown="business_days_between(opted_out_at, time, 'US', 'America/New_York')",
+            doc="days after that of the first time, up to and with that of the second, from Monday"
+            " to Friday and without the public holidays",
+            takes=("time", "time"),
+            texts=(_holidays_of, _zone),
+            gives="number",
+            apply=day_counts.business_days_between,
         ),
     }
 )
