@@ -49,6 +49,15 @@ class PhoneSettings(_Settings):
         return region
 
 
+class IdentitySettings(_Settings):
+    """Whether spellings of a name are one customer."""
+
+    names: bool = False
+    """``Acme Ltd.``, ``ACME LTD`` and ``acme/ltd`` are one ``customer``; ids are left alone."""
+    cached: Annotated[int, Field(ge=1, le=10_000_000)] = 200_000
+    """Distinct values remembered."""
+
+
 class OwnerSettings(_Settings):
     """How far back feedback finds its call, or the owner of its number."""
 
@@ -80,6 +89,7 @@ class EventSettings(_Settings):
 
     limits: RecordLimits = RecordLimits()
     phones: PhoneSettings = PhoneSettings()
+    identity: IdentitySettings = IdentitySettings()
     owners: OwnerSettings = OwnerSettings()
     customers: CustomerSettings = CustomerSettings()
     dead_letters: DeadLetterFile = DeadLetterFile()
