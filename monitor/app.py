@@ -29,6 +29,7 @@ from monitor.delivery.routes import Router
 from monitor.delivery.worker import DeliveryWorker
 from monitor.engine import Engine, Pace
 from monitor.events.ahead import ReadAhead
+from monitor.events.customers import Customers
 from monitor.events.enrich import Owners
 from monitor.exporter.server import ExporterServer
 from monitor.indicators.compile import BEGINNING
@@ -233,6 +234,7 @@ def build_engine(
         source=source,
         judges=build_judges(site, covered_from=BEGINNING, answers=answers),
         owners=Owners(config.events.owners),
+        customers=Customers(config.events.customers),
         watermarks=Watermarks(config.time.tolerances()),
         dedup=Dedup(
             lateness_ms=config.time.lateness, tick_ms=config.time.tick, limit=config.limits.ids

@@ -12,7 +12,8 @@ from monitor.config import Config
 from monitor.delivery.settings import KafkaReceiver
 from monitor.engine import Engine, Judges
 from monitor.errors import SourceError
-from monitor.events.catalogue import polars_dtype
+from monitor.events.catalogue import DERIVED, polars_dtype
+from monitor.events.customers import read_for
 from monitor.events.decode import Decoder
 from monitor.events.phones import is_e164, normalise
 from monitor.events.rejects import DeadLetters, FileDeadLetters
@@ -62,7 +63,9 @@ def build_judges(
     )
     # A rule that is gone altogether may have left numbers that wait to be cleared.
     types = indicators.types | rules.types | {"number.cleared"}
-    decoder = Decoder(indicators.fields | rules.fields, types, config.events)
+    wanted = indicators.fields | rules.fields
+    fields, more = read_for(wanted)
+    decoder = Decoder(fields, types | more, config.events)
     numbers = config.numbers
     if not answers:
         numbers = numbers.model_copy(update={"assume_applied": True})
@@ -72,7 +75,7 @@ def build_judges(
         )
     else:
         desk.reconfigure(config.pools, numbers)
-    return Judges(decoder=decoder, indicators=indicators, rules=rules, desk=desk)
+    return Judges(decoder, indicators, rules, desk, derived=wanted & frozenset(DERIVED))
 
 
 def _listed(config: Config) -> dict[str, frozenset[str]]:
@@ -95,8 +98,8 @@ def widen_pending(engine: Engine) -> None:
     Needed wherever the rows were read for other rules.
     """
     judges = engine.judges
-    fields = sorted(judges.indicators.fields | judges.rules.fields)
-    engine.pending.widen({field: polars_dtype(field) for field in fields})
+    fields, _ = read_for(judges.indicators.fields | judges.rules.fields)
+    engine.pending.widen({field: polars_dtype(field) for field in sorted(fields)})
 
 
 def open_source(config: Config, clock: Clock) -> Source:

@@ -31,8 +31,10 @@ from monitor.errors import SourceUnavailable
 from monitor.events.ahead import Decodes, decoded_by
 from monitor.events.batch import Reject
 from monitor.events.catalogue import CALL_TYPES, EVENT_TYPES
+from monitor.events.customers import Customers
 from monitor.events.enrich import Owners
 from monitor.events.rejects import DeadLetters
+from monitor.events.settings import CustomerSettings
 from monitor.indicators.compile import IndicatorSet
 from monitor.numbers.desk import SWEEP_MS, NumberDesk
 from monitor.numbers.sightings import Sightings
@@ -127,6 +129,8 @@ class Judges:
     indicators: IndicatorSet
     rules: RuleBook
     desk: NumberDesk
+    derived: frozenset[str] = frozenset()
+    """Fields of ``monitor.events.catalogue.DERIVED`` that somebody looks at."""
 
 
 class Engine:
@@ -145,11 +149,13 @@ class Engine:
         clock: Clock,
         stats: Stats,
         pace: Pace,
+        customers: Customers | None = None,
         on_tick: Callable[[int], None] | None = None,
     ) -> None:
         self.source = source
         self.judges = judges
         self.owners = owners
+        self.customers = customers or Customers(CustomerSettings())
         self.watermarks = watermarks
         self.pending = Pending(tick_ms=pace.tick_ms)
         self.dedup = dedup
@@ -419,7 +425,9 @@ class Engine:
         self.doubt.load(unique.uncertain_ticks)
         self._uncounted.append(("accepted", unique.frame["type"]))
         self._uncounted.append(("duplicate", unique.duplicates["type"]))
-        return self.owners.apply(unique.frame) if unique.frame.height else None
+        if not unique.frame.height:
+            return None
+        return self.customers.apply(self.owners.apply(unique.frame), self.judges.derived)
 
     def _load(self, rows: pl.DataFrame) -> None:
         frame = self.judges.indicators.load(rows)
@@ -550,6 +558,7 @@ class Engine:
             "dedup": self.dedup.snapshot(),
             "doubt": self.doubt.snapshot(),
             "owners": self.owners.snapshot(),
+            "customers": self.customers.snapshot(),
             "indicators": self.judges.indicators.snapshot(),
             "rules": self.judges.rules.snapshot(),
             "desk": self.judges.desk.snapshot(),
@@ -564,6 +573,7 @@ class Engine:
         if "doubt" in state:  # checkpoints of an older program have none
             self.doubt.restore(state["doubt"])
         self.owners.restore(state["owners"])
+        self.customers.restore(state.get("customers", {}))  # older programs had none
         self.judges.indicators.restore(state["indicators"])
         self.judges.rules.restore(state["rules"])
         self.judges.desk.restore(state["desk"])

@@ -16,6 +16,7 @@ from monitor.assembly import build_judges
 from monitor.clock import Clock, SystemClock
 from monitor.decisions import Decision, iso
 from monitor.engine import Engine, Input, Pace
+from monitor.events.customers import Customers
 from monitor.events.enrich import Owners
 from monitor.events.rejects import DeadLetters, MemoryDeadLetters
 from monitor.indicators.compile import BEGINNING
@@ -70,6 +71,7 @@ def replay_engine(
         source=source,
         judges=build_judges(site, covered_from=BEGINNING, answers=bool(past)),
         owners=Owners(config.events.owners),
+        customers=Customers(config.events.customers),
         watermarks=Watermarks(config.time.tolerances()),
         dedup=Dedup(
             lateness_ms=config.time.lateness, tick_ms=config.time.tick, limit=config.limits.ids

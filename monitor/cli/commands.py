@@ -65,5 +65,10 @@ COMMANDS = (
         "monitor.cli.restore",
         "Put a backup in the place of the store; stop the daemon first.",
     ),
+    Entry(
+        "sample",
+        "monitor.cli.sample",
+        "Random checks: which new customers of each agent a supervisor looks at, week by week.",
+    ),
     Entry("schema", "monitor.cli.schema", "Print a JSON Schema (draft-07)."),
 )

@@ -15,11 +15,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from monitor import logs
-from monitor.assembly import open_source
 from monitor.cli.declare import single, some_duration
 from monitor.cli.live import sentence
 from monitor.cli.options import ConfigOption, config_path
 from monitor.cli.output import lines, span, stamp, stamp_of
+from monitor.cli.recorded import TIMES, check_span, recorded_source, to_ms
 from monitor.clock import SystemClock
 from monitor.decisions import Decision, iso
 from monitor.engine import AT_ONCE, Engine
@@ -34,15 +34,11 @@ from monitor.recorder import (
 from monitor.replay import Past, indicator_lines, replay_engine
 from monitor.site import Site, load_site
 from monitor.source.base import Source
-from monitor.source.bounded import BoundedSource
-from monitor.source.files import FileSource
-from monitor.source.settings import FilesSettings, KafkaSettings
 from monitor.store.store import Store
 from monitor.units import format_duration
 from monitor.windows.watermark import NEVER
 
 _CONFIGURED = Path("store")
-_TIMES = "As 2026-11-22T09:00, local unless it names a zone."
 
 
 def replay(
@@ -60,7 +56,7 @@ def replay(
     since: Annotated[
         datetime | None,
         typer.Option(
-            "--since", metavar="TIME", help=f"With --kafka: broker time to begin at. {_TIMES}"
+            "--since", metavar="TIME", help=f"With --kafka: broker time to begin at. {TIMES}"
         ),
     ] = None,
     until: Annotated[
@@ -111,11 +107,11 @@ def replay(
     Decisions go to standard output in the order of their times, what was read to standard error.
     """
     logs.configure(level="warning")
-    _span(files, since, until)
+    check_span(files, since, until)
     site = load_site(config_path(config), packs=rules)
     _whole_ticks(site, indicators_every)
     clock = SystemClock()
-    source = ReadAhead(_source(site, files, kafka=kafka, until=until), clock)
+    source = ReadAhead(recorded_source(site, files, kafka=kafka, until=until), clock)
     as_json = output == "json" or (output is None and not sys.stdout.isatty())
     printer = _json_printer if as_json else _table_printer()
     past = None if journal is None else _past(site, journal)
@@ -134,7 +130,7 @@ def replay(
         engine.on_tick = lambda tick: None if tick % every_ms else report()
     source.decoder = lambda: engine.judges.decoder
     started_s = clock.monotonic_s()
-    source.start({}, None if since is None else _ms(since))
+    source.start({}, None if since is None else to_ms(since))
     try:
         _work(engine, source)
     finally:
@@ -142,17 +138,6 @@ def replay(
     if indicators and engine.judged != reported[0]:
         report()
     _summary(engine, clock.monotonic_s() - started_s)
-
-
-def _source(site: Site, files: list[str] | None, *, kafka: bool, until: datetime | None) -> Source:
-    if kafka == bool(files):
-        raise UsageError("give --from FILE (one or several), or --kafka")
-    if files:
-        return FileSource(FilesSettings(kind="files", paths=tuple(files)), SystemClock())
-    if not isinstance(site.config.source, KafkaSettings):
-        raise UsageError("--kafka: the configuration's source is not Kafka")
-    inner = open_source(site.config, SystemClock())
-    return BoundedSource(inner, None if until is None else _ms(until))
 
 
 def _past(site: Site, path: Path) -> Past:
@@ -244,13 +229,6 @@ def _summary(engine: Engine, took_s: float) -> None:
     lines(stderr=True).print(text)
 
 
-def _span(files: list[str] | None, since: datetime | None, until: datetime | None) -> None:
-    if files and (since is not None or until is not None):
-        raise UsageError("--since and --until are for --kafka: lines of a file have no broker time")
-    if since is not None and until is not None and _ms(until) <= _ms(since):
-        raise UsageError("--until is not after --since: nothing lies between them")
-
-
 def _whole_ticks(site: Site, every_ms: int | None) -> None:
     tick_ms = site.config.time.tick
     if every_ms is not None and every_ms % tick_ms:
@@ -260,10 +238,6 @@ def _whole_ticks(site: Site, every_ms: int | None) -> None:
             f" {format_duration(tick_ms)}: {format_duration(near_ms)} is"
         )
         raise UsageError(msg)
-
-
-def _ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
 
 
 app = single(

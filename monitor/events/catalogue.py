@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.resources import files
 from types import MappingProxyType
 
 import polars as pl
@@ -39,7 +40,8 @@ class FieldType:
     kind: Kind
     doc: str
     values: tuple[str, ...] = ()
-    """What an ``ENUM`` may be, in the order of the contract."""
+    """What an ``ENUM`` may be, in the order of the contract; or a ``STRING``, where there are so
+    many that no schema lists them."""
     low: float = 0
     """Least value of ``SECONDS``, ``NUMBER`` and ``INT``, itself allowed."""
     high: float = 0
@@ -72,6 +74,10 @@ class EventType:
     is_call: bool = False
     """Says who uses a number: calls and numbers are learnt from it."""
 
+
+_TZDATA = files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
+ZONES = tuple(sorted(set(_TZDATA) - {"Factory"}))
+"""Every IANA time zone of the pinned ``tzdata``, so that machines agree; ``Factory`` is none."""
 
 SECONDS_MAX = 86_400.0
 """A duration of more than a day is a fault of its producer."""
@@ -115,6 +121,13 @@ _FIELDS = (
     _key("campaign", "what the contact is for"),
     # Envelope.
     _key("source", "producing system"),
+    FieldType(
+        "customer_tz",
+        Kind.STRING,
+        "IANA time zone the customer is in, such as America/New_York; goes before the number's",
+        values=ZONES,
+        is_key=True,
+    ),
     # Calls.
     _key("call_id", "joins the events of one call"),
     _enum("direction", "outbound inbound", "who dialled"),
@@ -151,6 +164,7 @@ _FIELDS = (
     _key("conversation", "joins the messages of one conversation"),
     _text("medium", "whatsapp, line, wecom, web, mail, …"),
     _enum("kind", "text image video document voice", "what was sent"),
+    FieldType("refused", Kind.BOOL, "the customer asked not to be contacted any more"),
     FieldType("auto", Kind.BOOL, "done by a machine: an auto-reply, an automatic log"),
     _key("material", "id of a sales material"),
     _enum("quality", "green yellow red", "the platform's rating of the channel"),
@@ -171,6 +185,35 @@ FIELDS: Mapping[str, FieldType] = MappingProxyType({field.name: field for field 
 """All fields by name: dimensions first, then in the order of the contract."""
 
 
+DERIVED: Mapping[str, FieldType] = MappingProxyType(
+    {
+        field.name: field
+        for field in (
+            FieldType(
+                "opted_out_at",
+                Kind.TIME,
+                "when the customer opted out or refused, unless a consent came after it",
+            ),
+            FieldType(
+                "conversation_at",
+                Kind.TIME,
+                "end of the last call that the customer answered and talked on, within 31 days",
+            ),
+            FieldType(
+                "abandoned_at",
+                Kind.TIME,
+                "the last outbound call to the customer that was abandoned, within 31 days",
+            ),
+        )
+    }
+)
+"""Fields that no event carries: what earlier events said of the customer, found by
+``monitor.events.customers``. Conditions may look at them on every event."""
+
+ON_EVERY_EVENT = ("source", "customer_tz", *DIMENSIONS)
+"""Fields that any event may carry, whatever its type."""
+
+
 def _types(
     topic: str, names: str, fields: str = "", doc: str = "", **flags: bool
 ) -> list[EventType]:
@@ -181,7 +224,7 @@ _SMS = "message_id segments template cost"
 _MESSAGE = "message_id conversation medium"
 _CALL_ENDED = (
     "call_id direction outcome started_at answered_at ring_s wait_s talk_s hold_s wrap_s hangup_by"
-    " need_captured intent_confirmed sms_preheated sip_code sip_reason cost"
+    " need_captured intent_confirmed refused sms_preheated sip_code sip_reason cost"
 )
 
 _EVENT_TYPES = (
@@ -216,14 +259,20 @@ _EVENT_TYPES = (
     *_types(
         "messages",
         "message.sent message.received",
-        f"{_MESSAGE} kind auto material",
+        f"{_MESSAGE} kind auto material refused",
         "a message of a conversation",
     ),
     *_types("messages", "message.failed", f"{_MESSAGE} error", "a message that did not arrive"),
     *_types("messages", "channel.quality", "quality", "the platform's rating changed"),
     *_types("messages", "template.paused", "template", "the platform paused a template"),
     *_types("crm", "agent.state", "state", "what an agent is doing from now on"),
-    *_types("crm", "followup.logged", "auto call_id", "a follow-up is on record", is_feedback=True),
+    *_types(
+        "crm",
+        "followup.logged",
+        "auto call_id refused",
+        "a follow-up is on record",
+        is_feedback=True,
+    ),
     *_types("crm", "customer.claimed customer.released", doc="who holds a customer"),
     *_types("crm", "customer.qualified", doc="a valid contact: intent or role confirmed"),
     *_types("crm", "customer.level", "level", "how deep the conversation is"),

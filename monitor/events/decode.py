@@ -16,6 +16,7 @@ import polars as pl
 from monitor.events.batch import Decoded, Reject
 from monitor.events.catalogue import CALL_TYPES, columns_for
 from monitor.events.columns import ENVELOPE, ROW, ColumnDecoder
+from monitor.events.identity import Identity
 from monitor.events.organisation import Organisation
 from monitor.events.phones import Phones
 from monitor.events.settings import EventSettings
@@ -47,6 +48,7 @@ class Decoder:
         self._columns = ColumnDecoder(columns, heeded, settings.limits)
         self._strict = StrictDecoder(columns, heeded, settings.limits)
         self._phones = Phones(settings.phones)
+        self._identity = Identity(settings.identity, settings.limits.key_chars)
         self._organisation = Organisation.of(settings.organisation)
         self._allow = settings.allow
 
@@ -64,9 +66,10 @@ class Decoder:
         # Nobody else has the frame; to select from it would take longer than to read a few rows.
         at = frame.drop_in_place(ROW).to_numpy()
         frame = frame.insert_column(len(ENVELOPE), pl.Series("offset", fetched.offsets[at]))
+        frame = self._identity.apply(self._phones.apply(frame) if spelled else frame)
         return Decoded(
             partition=fetched.partition,
-            frame=self._organisation.apply(self._phones.apply(frame) if spelled else frame),
+            frame=self._organisation.apply(frame),
             timestamps=pl.Series("timestamp", fetched.timestamps[at], dtype=pl.Int64),
             append_time=fetched.append_time,
             rejects=rejects,

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -21,8 +22,7 @@ from pydantic import (
     create_model,
 )
 
-from monitor.events.batch import DIMENSIONS
-from monitor.events.catalogue import EVENT_TYPES, FIELDS, FieldType, Kind
+from monitor.events.catalogue import EVENT_TYPES, FIELDS, ON_EVERY_EVENT, ZONES, FieldType, Kind
 from monitor.events.settings import RecordLimits
 from monitor.events.times import TIME_MS_MAX, TIME_MS_MIN, read_time
 
@@ -78,11 +78,19 @@ def annotation(field: FieldType) -> Any:
 
 
 def _text_annotation(field: FieldType) -> Any:
-    if field.values:
+    if field.kind is Kind.ENUM:
         return Literal[field.values]
+    if field.values:
+        return Annotated[_Key, AfterValidator(_zone)]
     if field.is_key:
         return Annotated[StrictStr, Field(max_length=LIMITS.key_chars, pattern=_NO_CONTROL)]
     return Annotated[StrictStr, Field(max_length=LIMITS.string_chars)]
+
+
+def _zone(name: str) -> str:
+    if name not in ZONES:
+        raise ValueError("no time zone of that name")
+    return name
 
 
 @cache
@@ -98,7 +106,7 @@ def event_model(name: str) -> type[Event]:
             annotation(FIELDS[field]) | None,
             Field(default=None, description=FIELDS[field].doc),
         )
-        for field in ("source", *DIMENSIONS, *event.fields)
+        for field in (*ON_EVERY_EVENT, *event.fields)
     }
     fields["type"] = (Literal[name], Field(description=event.doc))
     title = "".join(part.title() for part in name.replace(".", "_").split("_"))

@@ -49,6 +49,15 @@ class PhoneSettings(_Settings):
         return region
 
 
+class IdentitySettings(_Settings):
+    """Whether spellings of a name are one customer."""
+
+    names: bool = False
+    """``Acme Ltd.``, ``ACME LTD`` and ``acme/ltd`` are one ``customer``; ids are left alone."""
+    cached: Annotated[int, Field(ge=1, le=10_000_000)] = 200_000
+    """Distinct values remembered."""
+
+
 class OwnerSettings(_Settings):
     """How far back feedback finds its call, or the owner of its number."""
 
@@ -56,6 +65,13 @@ class OwnerSettings(_Settings):
     """Numbers whose last owner is remembered; past it the least recently used are forgotten."""
     calls: Annotated[int, Field(ge=1, le=50_000_000)] = 500_000
     """``call.*`` events remembered by their ``call_id``, the newest."""
+
+
+class CustomerSettings(_Settings):
+    """What is remembered of customers: who opted out, was spoken to, or left on the line."""
+
+    remembered: Annotated[int, Field(ge=100, le=20_000_000)] = 1_000_000
+    """Customers of each kind; past it those of longest ago are forgotten."""
 
 
 class DeadLetterFile(_Settings):
@@ -73,7 +89,9 @@ class EventSettings(_Settings):
 
     limits: RecordLimits = RecordLimits()
     phones: PhoneSettings = PhoneSettings()
+    identity: IdentitySettings = IdentitySettings()
     owners: OwnerSettings = OwnerSettings()
+    customers: CustomerSettings = CustomerSettings()
     dead_letters: DeadLetterFile = DeadLetterFile()
     organisation: dict[str, dict[str, tuple[str, ...]]] = {}
     """Team → group → agents."""

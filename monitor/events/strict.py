@@ -29,8 +29,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from monitor.events.batch import DIMENSIONS
-from monitor.events.catalogue import EVENT_TYPES, FieldType, Kind
+from monitor.events.catalogue import EVENT_TYPES, ON_EVERY_EVENT, FieldType, Kind
 from monitor.events.settings import RecordLimits
 from monitor.events.times import NotATimeError, read_time
 
@@ -149,14 +148,18 @@ class StrictDecoder:
     def _said(self, value: Any, field: FieldType) -> str | None:
         text = self._text(value, field.name, is_key=field.is_key)
         if text and field.values and text not in field.values:
-            raise _Refused("out_of_range", f"{field.name} is none of {'|'.join(field.values)}")
+            raise _Refused("out_of_range", f"{field.name} is none of {_listed(field)}")
         return text or None
+
+
+def _listed(field: FieldType) -> str:
+    return "|".join(field.values) if field.kind is Kind.ENUM else "those there are"
 
 
 def _own_fields(kind: str) -> frozenset[str]:
     """The fields that the contract gives to a type."""
     more = EVENT_TYPES[kind].fields if kind in EVENT_TYPES else ()
-    return frozenset(("source", *DIMENSIONS, *more))
+    return frozenset((*ON_EVERY_EVENT, *more))
 
 
 def _bool(value: Any, name: str) -> bool:

@@ -2,7 +2,8 @@
 
 Owns syntax and types. Python's own ``ast`` parses the text and a whitelist lets through: field
 names, literals, ``== != < <= > >=``, ``and or not``, ``in [...]``, ``is null``, ``is not null``,
-``hour(time, 'Area/City')`` and ``+ - * /``. Nothing in it can call, import, index or loop.
+``hour(time, 'Area/City')``, the functions of ``monitor.indicators.functions``, and ``+ - * /``.
+Nothing in it can call anything else, import, index or loop.
 
 **Null is SQL's unknown.** A comparison, ``in`` or arithmetic with null is unknown; ``not`` unknown
 is unknown; ``and`` is false when either side is false, else unknown when either is unknown; ``or``
@@ -17,16 +18,15 @@ import ast
 import warnings
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
-from functools import lru_cache
 from types import MappingProxyType
-from zoneinfo import available_timezones
 
 from monitor.errors import ExpressionError
-from monitor.events.batch import DIMENSIONS
-from monitor.events.catalogue import EVENT_TYPES, FIELDS, Kind
+from monitor.events.catalogue import DERIVED, EVENT_TYPES, FIELDS, ON_EVERY_EVENT, Kind
+from monitor.indicators.calls import checked_call
 from monitor.indicators.tree import (
     Arithmetic,
     Calculate,
+    Call,
     Compare,
     Comparison,
     Constant,
@@ -47,7 +47,7 @@ NODES_MAX = 400
 NUMBER_MAX = 1e15
 """Beyond this a number is a typing error, and no longer exact as a float."""
 
-EVERYWHERE = (*DIMENSIONS, "source", "time")
+EVERYWHERE = (*ON_EVERY_EVENT, "time")
 """Fields that every event may have."""
 
 _COMPARISONS: Mapping[type[ast.cmpop], Comparison] = MappingProxyType(
@@ -98,6 +98,8 @@ def fields_of(node: Node) -> frozenset[str]:  # noqa: PLR0911 - a case for each 
             return frozenset({node.name})
         case Hour():
             return frozenset({node.field})
+        case Call():
+            return frozenset((*node.fields, *node.also))
         case Constant():
             return frozenset()
         case Calculate() | Compare():
@@ -119,11 +121,6 @@ def conjuncts(node: Node | None) -> frozenset[Node]:
     return frozenset({node})
 
 
-@lru_cache(maxsize=1)
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
-
-
 class _Checker:
     """Turns one parsed text into a tree, or says where it is wrong."""
 
@@ -132,7 +129,7 @@ class _Checker:
         self._text = text.replace("\n", " ").replace("\r", " ").replace("\t", " ")
         self._indent = len(self._text) - len(self._text.lstrip())
         self._types = sorted(types)
-        self._allowed = set(EVERYWHERE).union(*(EVENT_TYPES[name].fields for name in types))
+        self._allowed = {*EVERYWHERE, *DERIVED}.union(*(EVENT_TYPES[name].fields for name in types))
         self._nodes = 0
 
     def parse(self) -> ast.expr:
@@ -186,7 +183,7 @@ class _Checker:
             case ast.Constant():
                 return self._constant(tree)
             case ast.Call():
-                return self._hour(tree)
+                return checked_call(tree, self._name, self.error)
             case _:
                 raise self.error(tree, "not in the language of `where`", _LANGUAGE)
 
@@ -267,8 +264,10 @@ class _Checker:
         if name in self._allowed:
             if name == "time":
                 return Field("time", "number")
-            field = FIELDS[name]
-            return Field(name, _KINDS[field.kind], field.values)
+            field = DERIVED.get(name) or FIELDS[name]
+            # Of a text that is checked against a list, the list is no part of what is meant.
+            values = field.values if field.kind is Kind.ENUM else ()
+            return Field(name, _KINDS[field.kind], values)
         types = ", ".join(self._types)
         near = get_close_matches(name, self._allowed, 1)
         hint = f"did you mean {near[0]}?" if near else ""
@@ -286,25 +285,6 @@ class _Checker:
                 return Constant(tree.value, "text")
             case _:
                 raise self.error(tree, "not in the language of `where`", _LANGUAGE)
-
-    def _hour(self, tree: ast.Call) -> Node:
-        if not isinstance(tree.func, ast.Name) or tree.func.id != "hour":
-            raise self.error(tree, "the only function is hour", "hour(time, 'Asia/Shanghai')")
-        match tree.args:
-            case [ast.Name(id=name) as place, ast.Constant(value=str(zone)) as zoned] if (
-                not tree.keywords
-            ):
-                self._name(place)
-                if name != "time" and FIELDS[name].kind is not Kind.TIME:
-                    raise self.error(place, f"{name} is not a time", "hour(time, …)")
-                if zone not in _zones():
-                    near = get_close_matches(zone, sorted(_zones()), 1)
-                    hint = f"did you mean '{near[0]}'?" if near else "as in 'Asia/Shanghai'"
-                    raise self.error(zoned, f"no time zone '{zone}'", hint)
-                return Hour(name, zone)
-            case _:
-                hint = "hour(time, 'Asia/Shanghai')"
-                raise self.error(tree, "hour takes a time field and a time zone", hint)
 
 
 _LANGUAGE = "fields, values, == != < <= > >=, and or not, in [...], is null, hour(…), + - * /"

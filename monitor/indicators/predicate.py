@@ -15,8 +15,10 @@ from types import MappingProxyType
 
 import polars as pl
 
+from monitor.indicators.functions import FUNCTIONS
 from monitor.indicators.tree import (
     Calculate,
+    Call,
     Compare,
     Constant,
     Field,
@@ -56,6 +58,8 @@ def to_polars(node: Node) -> pl.Expr:  # noqa: C901, PLR0911 - a case for each n
         case Hour():
             utc = pl.from_epoch(pl.col(node.field), time_unit="ms").dt.replace_time_zone("UTC")
             return utc.dt.convert_time_zone(node.zone).dt.hour().cast(pl.Int64)
+        case Call():
+            return FUNCTIONS[node.function].expr(node.fields, node.texts)
         case Calculate():
             left, right = (to_polars(side).cast(pl.Float64) for side in (node.left, node.right))
             # Not `when(result.is_finite()).then(result)`: that doubles the tree at every level.

@@ -43,6 +43,19 @@ class Hour:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """What a function of :mod:`monitor.indicators.functions` says of fields."""
+
+    function: str
+    fields: tuple[str, ...]
+    """As written."""
+    texts: tuple[str, ...]
+    type: Type
+    also: tuple[str, ...] = ()
+    """Fields that the function reads besides."""
+
+
+@dataclass(frozen=True, slots=True)
 class Calculate:
     """``left op right`` on numbers, as floating point."""
 
@@ -96,4 +109,4 @@ class Junction:
     type: Type = "bool"
 
 
-Node = Field | Constant | Hour | Calculate | Compare | In | IsNull | Not | Junction
+Node = Field | Constant | Hour | Call | Calculate | Compare | In | IsNull | Not | Junction

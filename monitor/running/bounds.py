@@ -22,12 +22,14 @@ def tables(parts: Parts) -> tuple[Table, ...]:
     engine, config, stats = parts.engine, parts.site.config, parts.stats
     indicators, desk = engine.judges.indicators, engine.judges.desk
     owners, (marks, forgotten) = config.events.owners, engine.judges.rules.marks()
-    known, references = desk.book, engine.judges.rules.references
+    known, customers = desk.book, engine.customers
+    references = engine.judges.rules.references
     members, samples, unsampled = references.fill()
     found = [
         Table("ids", len(engine.dedup), config.limits.ids, stats.dedup_uncertain),
         Table("numbers", len(known), config.numbers.numbers_max, known.overflowed),
         Table("owners", engine.owners.owners_held, owners.numbers),
+        Table("customers", customers.held, config.events.customers.remembered, customers.forgotten),
         Table("calls", engine.owners.calls_held, owners.calls),
         Table("places", len(engine.places), engine.pace.max_places),
         Table("marks", marks, MARKS_MAX, forgotten),

@@ -103,6 +103,18 @@ def test_details_name_the_field_and_not_the_customer() -> None:
         assert "139123" not in reject.detail
 
 
+def test_a_time_zone_that_is_none_is_a_dead_letter() -> None:
+    made = decoder("customer_tz")
+    zones = ["Asia/Kolkata", "Eastern Standard Time", "", None, "asia/kolkata"]
+    decoded = decode(made, *(event(id=str(i), customer_tz=zone) for i, zone in enumerate(zones)))
+    assert decoded.frame["customer_tz"].to_list() == ["Asia/Kolkata", None, None]
+    assert [(each.offset, each.reason, each.detail) for each in decoded.rejects] == [
+        (offset, "out_of_range", "customer_tz is none of those there are") for offset in (1, 4)
+    ]
+    unused = decode(decoder(), event(customer_tz="Eastern Standard Time"))
+    assert unused.frame.height == 1  # where nobody looks at it, nothing is refused for it
+
+
 def test_numbers_and_organisation_are_completed() -> None:
     made = decoder(organisation={"t1": {"g1": ["a1"]}}, phones={"region": "CN"})
     row = decode(made, event(number="021-50000001", customer="13912345678", agent="a1")).frame

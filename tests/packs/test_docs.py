@@ -39,8 +39,8 @@ def test_the_ten_minutes_work(tmp_path: Path) -> None:
     assert [result.failures for result in results] == [(), ()]
 
 
-def test_the_example_indicator_loads() -> None:
-    (example,) = blocks("indicators.md")
+@pytest.mark.parametrize("example", blocks("indicators.md"))
+def test_the_example_indicators_load(example: str) -> None:
     loads_indicators(f"version: 1\nindicators:\n{example}", Path("example.yaml"))
 
 

@@ -1,0 +1,54 @@
+"""Recorded events as commands are given them: files, or the configured topics between two times.
+
+Owns the check of these options and the source they mean, not started.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from monitor.assembly import open_source
+from monitor.clock import SystemClock
+from monitor.errors import UsageError
+from monitor.site import Site
+from monitor.source.base import Source
+from monitor.source.bounded import BoundedSource
+from monitor.source.files import FileSource
+from monitor.source.settings import FilesSettings, KafkaSettings
+
+TIMES = "As 2026-11-22T09:00, local unless it names a zone."
+
+
+def recorded_source(
+    site: Site, files: list[str] | None, *, kafka: bool, until: datetime | None
+) -> Source:
+    """The source of ``--from``, or of ``--kafka``.
+
+    Raises:
+        UsageError: both or neither is given, or the configuration has no Kafka.
+    """
+    if kafka == bool(files):
+        raise UsageError("give --from FILE (one or several), or --kafka")
+    if files:
+        return FileSource(FilesSettings(kind="files", paths=tuple(files)), SystemClock())
+    if not isinstance(site.config.source, KafkaSettings):
+        raise UsageError("--kafka: the configuration's source is not Kafka")
+    inner = open_source(site.config, SystemClock())
+    return BoundedSource(inner, None if until is None else to_ms(until))
+
+
+def check_span(files: list[str] | None, since: datetime | None, until: datetime | None) -> None:
+    """Whether ``--since`` and ``--until`` go with the rest.
+
+    Raises:
+        UsageError: they do not.
+    """
+    if files and (since is not None or until is not None):
+        raise UsageError("--since and --until are for --kafka: lines of a file have no broker time")
+    if since is not None and until is not None and to_ms(until) <= to_ms(since):
+        raise UsageError("--until is not after --since: nothing lies between them")
+
+
+def to_ms(moment: datetime) -> int:
+    """Ms since 1970 UTC; a time that names no zone is local."""
+    return int(moment.timestamp() * 1000)
