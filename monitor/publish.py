@@ -137,7 +137,7 @@ def _total(engine: Engine) -> None:
 def _info(indicator: Indicator) -> IndicatorInfo:
     return IndicatorInfo(
         id=indicator.id,
-        kind=indicator.kind,
+        kind=indicator.figure,
         better=indicator.better,
         title={str(language): text for language, text in indicator.title.items()},
         of_class=indicator.class_ or "",

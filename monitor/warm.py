@@ -23,6 +23,7 @@ from monitor.source.memory import MemorySource
 from monitor.windows.anchored import AnchoredSums, AnchoredWindow
 from monitor.windows.arrays import reduce_by_key
 from monitor.windows.lookup import Lookup
+from monitor.windows.roll import Roll, RollPlan, Told
 from monitor.windows.rows import TickRows
 
 _LINES = 3_000
@@ -46,6 +47,7 @@ def warm() -> None:
     reduce_by_key(np.array([1, 0, 1]), np.ones((3, 1), np.int64), "add")  # of ticks in a pane
     Lookup().drop(np.array([0]))  # of keys that are let go
     _warm_anchored()
+    _warm_roll()
     text = b"\n".join(lines)
     records = LineReader(_reader(text), 0, len(text)).take(_LINES, final=True).values
     offsets = np.arange(len(records))
@@ -72,6 +74,13 @@ def _warm_anchored() -> None:
     sums.room(1)
     values = np.ones((1, 2), np.int64)
     sums.enter(TickRows(one, one, values, none, one, values))
+
+
+def _warm_roll() -> None:
+    """Nor any population."""
+    roll = Roll(RollPlan(1, -1, 0, 1, 5_000, 0, 1), lambda held: (held[0] == 1, held[0] == 1))
+    one = np.zeros(1, np.int64)
+    roll.apply(5_000, Told(["warm"], one, one > 0, np.ones((1, 1))))
 
 
 def _reader(text: bytes) -> ReadAt:

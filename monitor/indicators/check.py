@@ -7,31 +7,19 @@ Owns the checks against the event catalogue and the engine's tick; shapes are
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from difflib import get_close_matches
 
-from monitor.errors import ExpressionError
 from monitor.events.batch import DIMENSIONS
 from monitor.events.catalogue import EVENT_TYPES, FIELDS, Kind
-from monitor.indicators.expression import EVERYWHERE, parse_where
+from monitor.indicators.check_now import check_population
+from monitor.indicators.expression import EVERYWHERE
+from monitor.indicators.findings import Finding, Loc, check_types, check_where, near
 from monitor.indicators.formula import ENTITY_OF
-from monitor.indicators.model import Anchored, Indicator, Measure, Selection, window_key
+from monitor.indicators.model import Anchored, Indicator, Measure, window_key
+from monitor.indicators.parts import Selection
 from monitor.units import format_duration, parse_duration
 from monitor.windows.calendar import GRAIN_MS
 
-Loc = tuple[str | int, ...]
 _NUMERIC = {Kind.SECONDS, Kind.NUMBER, Kind.INT}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A fault and the way to it inside the file."""
-
-    loc: Loc
-    message: str
-    hint: str = ""
-    offset: int | None = None
-    """Characters from the beginning of the value, for conditions."""
 
 
 def check_indicators(indicators: Collection[Indicator], tick_ms: int) -> list[Finding]:
@@ -46,6 +34,9 @@ def check_indicators(indicators: Collection[Indicator], tick_ms: int) -> list[Fi
         for name, measure in indicator.measures.items():
             found += _measure(measure, (*loc, name))
         found += _scopes(indicator, (*loc, "by"))
+        if indicator.kind == "population":
+            found += check_population(indicator, loc)
+            continue
         found += _windows(indicator, loc, tick_ms)
     return found
 
@@ -54,7 +45,7 @@ def _measure(measure: Measure, loc: Loc) -> Iterator[Finding]:
     for index, selection in enumerate(measure.selections):
         here = (*loc, "all", index) if measure.all is not None else loc
         types = (*here, "on" if measure.all is not None else measure.loc_of_types)
-        unknown = list(_types(selection, types))
+        unknown = list(check_types(selection, types))
         yield from unknown
         if unknown:
             continue
@@ -63,18 +54,9 @@ def _measure(measure: Measure, loc: Loc) -> Iterator[Finding]:
         if measure.verb == "seconds_in":
             yield from _state(selection, types)
         if selection.where is not None:
-            try:
-                parse_where(selection.where, selection.on)
-            except ExpressionError as error:
-                yield Finding((*here, "where"), str(error), error.hint, error.offset)
-
-
-def _types(selection: Selection, loc: Loc) -> Iterator[Finding]:
-    for name in selection.on:
-        if name not in EVENT_TYPES:
-            yield Finding(loc, f"no event type '{name}'", _near(name, EVENT_TYPES))
-    for name in sorted({name for name in selection.on if selection.on.count(name) > 1}):
-        yield Finding(loc, f"event type '{name}' stands twice")
+            found = check_where(selection.where, selection.on, (*here, "where"))
+            if isinstance(found, Finding):
+                yield found
 
 
 def _field(measure: Measure, selection: Selection, loc: Loc) -> Iterator[Finding]:
@@ -82,7 +64,7 @@ def _field(measure: Measure, selection: Selection, loc: Loc) -> Iterator[Finding
     for event_type in selection.on:
         known = (*EVERYWHERE, *EVENT_TYPES[event_type].fields)
         if name not in known:
-            yield Finding(loc, f"{event_type} has no field '{name}'", _near(name, known))
+            yield Finding(loc, f"{event_type} has no field '{name}'", near(name, known))
             return
     numeric = name in FIELDS and FIELDS[name].kind in _NUMERIC
     if measure.verb == "distinct":
@@ -105,7 +87,7 @@ def _scopes(indicator: Indicator, loc: Loc) -> Iterator[Finding]:
     for index, by in enumerate(indicator.by):
         for name in by:
             if name not in DIMENSIONS:
-                yield Finding((*loc, index), f"no dimension '{name}'", _near(name, DIMENSIONS))
+                yield Finding((*loc, index), f"no dimension '{name}'", near(name, DIMENSIONS))
         if len(set(by)) < len(by):
             yield Finding((*loc, index), f"a dimension stands twice in [{', '.join(by)}]")
         if frozenset(by) in seen:
@@ -149,8 +131,3 @@ def _anchored(window: Anchored, indicator: Indicator, loc: Loc, tick_ms: int) ->
         yield Finding(loc, f"window {window.anchored} is not a multiple of the tick ({tick})")
     if any(each.verb not in {"count", "sum"} for each in indicator.measures.values()):
         yield Finding(loc, "an anchored window holds counts and sums only")
-
-
-def _near(name: str, known: Collection[str]) -> str:
-    near = get_close_matches(name, list(known), 1)
-    return f"did you mean '{near[0]}'?" if near else ""

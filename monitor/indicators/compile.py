@@ -19,7 +19,10 @@ from monitor.indicators.formula import Counter
 from monitor.indicators.frame import Frame
 from monitor.indicators.grouping import any_state, load_scope
 from monitor.indicators.model import Indicator
-from monitor.indicators.plan import By, make_plan
+from monitor.indicators.now_view import AnyView, NowView
+from monitor.indicators.plan import By, NowReading, make_plan
+from monitor.indicators.population import PopulationState
+from monitor.indicators.population_plan import Population
 from monitor.indicators.scope import ScopeState, TableName
 from monitor.indicators.view import View
 from monitor.keys import KeyTable
@@ -61,21 +64,30 @@ class IndicatorSet:
             by: ScopeState(scope, tick_ms=tick_ms, limits=limits, covered_from=covered_from)
             for by, scope in plan.scopes.items()
         }
-        self._views = {
-            (reading.indicator.id, reading.by, reading.window): View(
-                reading, self._scopes[reading.by]
+        self._populations: dict[Population, PopulationState] = {}
+        for counted in dict.fromkeys(
+            each for scope in plan.scopes.values() for each in scope.populations
+        ):
+            mine = {
+                by: self._scopes[by] for by, of in plan.scopes.items() if counted in of.populations
+            }
+            self._populations[counted] = PopulationState(
+                counted, mine, tick_ms=tick_ms, limits=limits, covered_from=covered_from
             )
-            for reading in plan.readings
-        }
+        self._views: dict[tuple[str, By, str], AnyView] = {}
+        for reading in plan.readings:
+            view = (
+                NowView(reading.indicator, reading.by, self._populations[reading.population])
+                if isinstance(reading, NowReading)
+                else View(reading, self._scopes[reading.by])
+            )
+            self._views[view.indicator.id, view.by, view.window] = view
         self._counters: tuple[Counter, ...] = tuple(
             dict.fromkeys(counter for scope in plan.scopes.values() for counter in scope.counters)
         )
-        self.fields: frozenset[str] = frozenset().union(
-            *(counter.fields for counter in self._counters)
-        ) - {"time"}
-        self.types: frozenset[str] = frozenset().union(
-            *(counter.types for counter in self._counters)
-        )
+        looks: tuple[Counter | Population, ...] = (*self._counters, *self._populations)
+        self.fields: frozenset[str] = frozenset().union(*(each.fields for each in looks)) - {"time"}
+        self.types: frozenset[str] = frozenset().union(*(each.types for each in looks))
         self._warming = self._covered_ticks()
         self._tick: int | None = None
         self._loaded_until: int | None = None
@@ -102,6 +114,7 @@ class IndicatorSet:
         conditions += [
             any_state(counter) for counter in self._counters if counter.operation == "seconds"
         ]
+        conditions += [rows for each in self._populations for rows in each.conditions]
         frame = Frame(released, conditions)
         if released.is_empty():
             return frame
@@ -113,6 +126,8 @@ class IndicatorSet:
         self._loaded_until = last
         for scope in self._scopes.values():
             scope.add(load_scope(frame, scope.layout))
+        for population in self._populations.values():
+            population.load(frame)
         return frame
 
     def step(self, tick: int) -> None:
@@ -134,15 +149,18 @@ class IndicatorSet:
         self._tick = tick
         for scope in self._scopes.values():
             scope.step(tick)
+        for population in self._populations.values():
+            population.step(tick)
 
     def next_event_tick(self, after: int) -> int | None:
         """The earliest tick after ``after`` at which a figure can change or a window is covered."""
         self._warming = [tick for tick in self._warming if tick > after]
         dues = [*self._warming, *(scope.due for scope in self._scopes.values())]
+        dues += [each.due for each in self._populations.values()]
         due = min((due for due in dues if due is not None), default=None)
         return None if due is None else max(due, after + self.tick_ms)
 
-    def view(self, indicator: str, by: tuple[str, ...], window: str) -> View:
+    def view(self, indicator: str, by: tuple[str, ...], window: str) -> AnyView:
         """The figures of one indicator by ``by`` over ``window``, as written: ``30m``.
 
         Raises:
@@ -150,7 +168,7 @@ class IndicatorSet:
         """
         return self._views[indicator, by, window]
 
-    def views(self) -> Iterable[View]:
+    def views(self) -> Iterable[AnyView]:
         """All of them, in the order of the file."""
         return self._views.values()
 
@@ -162,6 +180,8 @@ class IndicatorSet:
         """
         if self._tick is None:
             return {}
+        for population in self._populations.values():
+            population.evict(self._tick)
         released = {
             by: scope.evict(self._tick, pinned.get(by, frozenset()))
             for by, scope in self._scopes.items()
@@ -178,13 +198,16 @@ class IndicatorSet:
         Those that found the ``keys`` full count in the scope's bucket (:attr:`View.other`), the
         others are left out of the figures that need the table.
         """
-        return Tally(
+        found: Tally[tuple[By, TableName]] = Tally(
             {
                 (by, table): rows
                 for by, scope in self._scopes.items()
                 for table, rows in scope.beyond().items()
             }
         )
+        for population in self._populations.values():
+            found[next(iter(population.scopes)), "entities"] += population.roll.overflowed
+        return found
 
     def fullest(self) -> dict[TableName, tuple[int, int]]:
         """Entries and limit of the fullest table of ``pairs`` and of ``entities``."""
@@ -192,6 +215,9 @@ class IndicatorSet:
         for scope in self._scopes.values():
             for name, fill in scope.fill():
                 found[name] = max(fill, found.get(name, fill))
+        for each in self._populations.values():
+            fill = len(each.roll), each.roll.plan.entities_max
+            found["entities"] = max(fill, found.get("entities", fill))
         return found
 
     def unattributed(self) -> Tally[By]:
@@ -210,6 +236,9 @@ class IndicatorSet:
             "tick": self._tick,
             "tick_ms": self.tick_ms,
             "scopes": {" ".join(by): scope.snapshot() for by, scope in self._scopes.items()},
+            "populations": {
+                each.fingerprint: state.snapshot() for each, state in self._populations.items()
+            },
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -229,6 +258,14 @@ class IndicatorSet:
                 scope.cover(found)
             else:
                 scope.restore(found, self._tick)
+        known = state.get("populations", {})  # checkpoints of an older program have none
+        for each, population in self._populations.items():
+            if each.fingerprint not in known:
+                continue
+            if self._tick is None:
+                population.cover(known[each.fingerprint])
+            else:
+                population.restore(known[each.fingerprint], self._tick)
         self._warming = self._covered_ticks()
 
     def _covered_ticks(self) -> list[int]:

@@ -12,7 +12,8 @@ from typing import Literal
 
 from monitor.decisions import derive_id
 from monitor.indicators.expression import conjuncts, fields_of, parse_where
-from monitor.indicators.model import Anchored, Calendar, Days, Indicator, Measure, Selection
+from monitor.indicators.model import Anchored, Calendar, Days, Indicator, Measure
+from monitor.indicators.parts import Selection
 from monitor.indicators.tree import Field, IsNull, Junction, Node, Not
 from monitor.units import parse_duration
 from monitor.windows.anchored import AnchoredWindow
@@ -113,7 +114,7 @@ def formula(indicator: Indicator) -> Formula:
         return Formula(hits, of, counts and hits.sets[0].within(of.sets[0]))
     value = measures["value"]
     if value.verb == "mean":
-        rows = _rows(value.selections[0])
+        rows = rows_of(value.selections[0])
         present = Rows(rows.types, _and(rows.where, Not(IsNull(_field(value)))))
         return Formula(
             Counter("sum", (rows,), value.field), Counter("count", (present,)), countable=False
@@ -121,9 +122,14 @@ def formula(indicator: Indicator) -> Formula:
     return Formula(counter(value), None, countable=False)
 
 
+def is_countable(indicator: Indicator) -> bool:
+    """Hits and of are counts of events, and every hit is one of ``of``."""
+    return bool(indicator.measures) and formula(indicator).countable
+
+
 def counter(measure: Measure) -> Counter:
     """The counter of any measure but a mean."""
-    sets = tuple(_rows(selection) for selection in measure.selections)
+    sets = tuple(rows_of(selection) for selection in measure.selections)
     match measure.verb:
         case "seconds_in":
             return Counter("seconds", sets, max_age_ms=measure.max_age)
@@ -158,7 +164,12 @@ def _local(window: Calendar | Days, tick_ms: int) -> WindowSpec:
     return CalendarWindow(window.calendar, window.tz, tick_ms)
 
 
-def _rows(selection: Selection) -> Rows:
+def rows_of(selection: Selection) -> Rows:
+    """The events that ``selection`` chooses.
+
+    Raises:
+        ExpressionError: its condition is not in the language.
+    """
     types = tuple(sorted(set(selection.on)))
     return Rows(types, None if selection.where is None else parse_where(selection.where, types))
 

@@ -6,6 +6,7 @@ of the names, so that nothing downstream depends on how the input was batched.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -16,6 +17,7 @@ from monitor.indicators.predicate import passes
 from monitor.windows.arrays import Bool, Int64, column
 from monitor.windows.extremes import NONE
 from monitor.windows.ids import Coded, coded
+from monitor.windows.roll import Float64
 
 
 class Frame:
@@ -59,6 +61,11 @@ class Frame:
                 values = values.cast(pl.String)
             self._coded[field] = coded(values)
         return self._coded[field]
+
+    def numbers(self, field: str) -> Float64:
+        """Values of a field that is no text as floating point, NaN for null."""
+        values = self._released[field].cast(pl.Float64)
+        return values.fill_null(math.nan).to_numpy()
 
     def value(self, counter: Counter) -> Int64:
         """What each row adds to ``counter``, or offers as its maximum, in fixed point.

@@ -14,6 +14,7 @@ from monitor.indicators.formula import ENTITY_OF, Counter, Rows
 from monitor.indicators.frame import Frame
 from monitor.indicators.loaded import Groups, LocalKeys, PairLoad, ScopeLoad, StateLoad
 from monitor.indicators.plan import Layout
+from monitor.indicators.population_plan import Population
 from monitor.windows.arrays import Bool, Int64, column, is_dense
 from monitor.windows.extremes import NONE
 
@@ -39,7 +40,12 @@ def load_scope(frame: Frame, layout: Layout) -> ScopeLoad:
         unattributed += left_out
         if told is not None:
             states[place] = told
-    return ScopeLoad(keys, rows, pairs, states, unattributed)
+    named = {
+        place: groups
+        for place, population in enumerate(layout.populations)
+        if (groups := _told(frame, population, keys.of_row)) is not None
+    }
+    return ScopeLoad(keys, rows, pairs, states, named, unattributed)
 
 
 def _group(frame: Frame, layout: Layout, chosen: Bool, codes: Int64) -> Groups:
@@ -124,6 +130,15 @@ def _states(frame: Frame, counter: Counter, codes: Int64) -> tuple[StateLoad | N
         "match": match[chosen].astype(np.int64),
     }
     return StateLoad(Groups.of(frame.tick_of_row[chosen], columns), names), left_out
+
+
+def _told(frame: Frame, population: Population, codes: Int64) -> Groups | None:
+    """The keys of a population's rows; of those with which an entity leaves they do not matter."""
+    chosen, leaves = population.rows(frame)
+    if not len(chosen):
+        return None
+    found = {"code": np.where(leaves, -1, codes[chosen])}
+    return Groups.of(frame.tick_of_row[chosen], found)
 
 
 def any_state(counter: Counter) -> Rows:

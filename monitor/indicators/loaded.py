@@ -190,6 +190,7 @@ class ScopeLoad:
         rows: Groups | None,
         pairs: dict[int, PairLoad],
         states: dict[int, StateLoad],
+        told: dict[int, Groups],
         unattributed: int,
     ) -> None:
         """Take groups whose keys are told by ``code``; from here on they are told by ``place``.
@@ -200,15 +201,18 @@ class ScopeLoad:
                 tick, key and grain.
             pairs: by the counter's place in the layout.
             states: likewise.
+            told: by the population's place in the layout, the keys of its rows.
             unattributed: rows left out because a dimension is null.
         """
         self.keys = keys
         self.pairs = pairs
         self.states = states
+        self.told = told
         self.unattributed = unattributed
         parts = [] if rows is None else [rows]
         parts += [pair.groups for pair in pairs.values()]
         parts += [state.groups for state in states.values()]
+        parts += told.values()
         keys.keep([part.columns["code"] for part in parts])
         for part in parts:
             part.columns["place"] = keys.places(part.columns.pop("code"))

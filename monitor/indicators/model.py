@@ -9,28 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self, get_args
-from zoneinfo import available_timezones
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     StringConstraints,
     Tag,
     WithJsonSchema,
-    field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 
+from monitor.indicators.now_model import NOW, NowParts
+from monitor.indicators.parts import Dimensions, Local, Part, Selection, Types, fault, some
 from monitor.units import DurationMs, Threshold, parse_duration
 
 Verb = Literal["count", "sum", "mean", "min", "max", "distinct", "seconds_in"]
 VERBS: tuple[Verb, ...] = get_args(Verb)
-Kind = Literal["ratio", "mean", "count"]
+Figure = Literal["ratio", "mean", "count"]
+"""How hits and of make a value."""
+Kind = Literal["ratio", "mean", "count", "population"]
 Class = Literal["leading", "efficiency", "result"]
 Period = Literal["day", "week", "month"]
 Language = Literal["en", "zh"]
@@ -43,12 +42,20 @@ INDICATORS_MAX = 200
 DAYS_MAX = 400
 """A year and its margin: each day is a table by key."""
 
-_LATER_KINDS = ("funnel", "response", "population", "absence", "frequency", "baseline", "peer")
+_LATER_KINDS = ("funnel", "response", "absence", "frequency", "baseline", "peer")
 _PARTS: dict[str, tuple[str, ...]] = {
     "ratio": ("hits", "of"),
     "mean": ("value",),
     "count": ("value",),
+    "population": ("entity", "from", "max_age"),
 }
+_MORE: dict[str, tuple[str, ...]] = {
+    "population": ("until", "among", "share", "state", "unchanged_for"),
+}
+"""Parts that a kind may have."""
+_EVERY_PART = tuple(
+    dict.fromkeys(name for parts in (_PARTS, _MORE) for some in parts.values() for name in some)
+)
 _VERBS_OF: dict[str, tuple[Verb, ...]] = {
     "ratio": ("count", "sum", "distinct", "seconds_in"),
     "mean": ("mean", "min", "max"),
@@ -56,29 +63,20 @@ _VERBS_OF: dict[str, tuple[Verb, ...]] = {
 }
 
 
-def fault(message: str, hint: str = "") -> PydanticCustomError:
-    """An error in the words of this product; ``hint`` travels in the context."""
-    return PydanticCustomError("indicator", "{fault}", {"fault": message, "hint": hint})
-
-
-def _one_or_more(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
 def _known_kind(value: Any) -> Any:
     if value in _LATER_KINDS:
         message = f"indicators of kind {value} are not supported yet"
-        raise fault(message, "a kind is ratio, mean or count")
+        raise fault(message, "a kind is ratio, mean, count or population")
     return value
 
 
 def _kind_of_window(value: Any) -> str:
-    """Which of the three ways it is written in, so that only that one's faults are told."""
+    """Which of the ways it is written in, so that only that one's faults are told."""
     if isinstance(value, Part):
         return type(value).__name__.lower()
     if isinstance(value, dict):
         return next((name for name in ("days", "anchored") if name in value), "calendar")
-    return "sliding"
+    return "now" if value == NOW else "sliding"
 
 
 def _duration_text(value: Any) -> Any:
@@ -93,69 +91,11 @@ def _duration_text(value: Any) -> Any:
     return value
 
 
-def _some(most: int) -> AfterValidator:
-    # Not pydantic's own bounds: those also complain when the only item is wrong.
-    def check(value: tuple[Any, ...]) -> tuple[Any, ...]:
-        if not value:
-            raise fault("an empty list")
-        if len(value) > most:
-            message = f"at most {most} of them, not {len(value)}"
-            raise fault(message)
-        return value
-
-    return AfterValidator(check)
-
-
 def _text(value: Any) -> Any:
     return {"en": value} if isinstance(value, str) else value
 
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-Types = Annotated[
-    tuple[str, ...],
-    BeforeValidator(_one_or_more),
-    _some(20),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string"},
-                {"type": "array", "items": {"type": "string"}, "minItems": 1},
-            ],
-            "description": "An event type, or several as a list",
-        }
-    ),
-]
-Dimensions = Annotated[
-    tuple[str, ...],
-    BeforeValidator(_one_or_more),
-    _some(3),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string"},
-                {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 3},
-            ],
-            "description": "A dimension, or a pair of them as a list",
-        }
-    ),
-]
-
-
-class Part(BaseModel):
-    """A frozen piece of a file; keys it does not know are errors."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True
-    )
-
-
-class Selection(Part):
-    """Events of one or several types that pass a condition."""
-
-    on: Types
-    """Event type, or several as a list."""
-    where: str | None = None
-    """Condition on the event's fields; all events without it."""
 
 
 class Measure(Part):
@@ -179,7 +119,7 @@ class Measure(Part):
     """Event type, or several as a list; with count and seconds_in it stands beside the verb."""
     where: str | None = None
     """Condition on the event's fields."""
-    all: Annotated[tuple[Selection, ...], _some(10)] | None = None
+    all: Annotated[tuple[Selection, ...], some(10)] | None = None
     """With distinct: only values seen in every one of these."""
     max_age: DurationMs = MAX_AGE_MS
     """With seconds_in: how long a state lasts when nothing more is heard."""
@@ -240,28 +180,13 @@ class Measure(Part):
         return self
 
 
-class _Local(Part):
-    """A piece of local time."""
-
-    tz: str
-    """IANA time zone."""
-
-    @field_validator("tz")
-    @classmethod
-    def _known(cls, tz: str) -> str:
-        if tz not in available_timezones():
-            message = f"no time zone {tz!r}"
-            raise fault(message, "an IANA name such as Asia/Shanghai")
-        return tz
-
-
-class Calendar(_Local):
+class Calendar(Local):
     """A local day, ISO week or month."""
 
     calendar: Period
 
 
-class Days(_Local):
+class Days(Local):
     """Today and whole local days before it."""
 
     days: int = Field(ge=1, le=DAYS_MAX)
@@ -290,6 +215,7 @@ class Anchored(Part):
 
 Window = Annotated[
     Annotated[SlidingText, Tag("sliding")]
+    | Annotated[Literal["now"], Tag("now")]
     | Annotated[Calendar, Tag("calendar")]
     | Annotated[Days, Tag("days")]
     | Annotated[Anchored, Tag("anchored")],
@@ -313,12 +239,12 @@ def window_key(window: str | Calendar | Days | Anchored) -> str:
             return f"{window.calendar}@{window.tz}"
 
 
-class Indicator(Part):
+class Indicator(NowParts):
     """A named figure over windows, by scope."""
 
     id: Identifier
-    title: Annotated[dict[Language, str], BeforeValidator(_text)] = {}
-    description: Annotated[dict[Language, str], BeforeValidator(_text)] = {}
+    title: Annotated[dict[Language, str], BeforeValidator(_text)] = Field(default={})
+    description: Annotated[dict[Language, str], BeforeValidator(_text)] = Field(default={})
     class_: Class | None = Field(default=None, alias="class")
     kind: Annotated[Kind, BeforeValidator(_known_kind)]
     hits: Measure | None = None
@@ -327,9 +253,10 @@ class Indicator(Part):
     """Of a ratio: what is below the line."""
     value: Measure | None = None
     """Of a mean or a count: the figure itself."""
-    by: Annotated[tuple[Dimensions, ...], _some(20)]
+    by: Annotated[tuple[Dimensions, ...], some(20)]
     """Scopes: dimensions, or pairs of them as lists."""
-    windows: Annotated[tuple[Window, ...], _some(10)]
+    windows: Annotated[tuple[Window, ...], some(10)] = ()
+    """Of all kinds but a population, which is as of now."""
     better: Literal["lower", "higher"] = "lower"
     target: Threshold | None = None
     """What the best teams hold."""
@@ -341,37 +268,67 @@ class Indicator(Part):
     @property
     def measures(self) -> dict[str, Measure]:
         """The measures, by the key they stand under."""
-        found = {name: getattr(self, name) for name in _PARTS[self.kind]}
+        found = {name: getattr(self, name) for name in ("hits", "of", "value")}
         return {name: measure for name, measure in found.items() if measure is not None}
+
+    @property
+    def figure(self) -> Figure:
+        """What the figure is: a share, a mean or a plain number."""
+        if self.kind != "population":
+            return self.kind
+        return "count" if self.share is None and self.unchanged_for is None else "ratio"
 
     @property
     def window_keys(self) -> tuple[str, ...]:
         """The names of the windows, as written."""
+        if self.kind == "population":
+            return (NOW,)
         return tuple(window_key(window) for window in self.windows)
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        parts = _PARTS[self.kind]
-        for name in ("hits", "of", "value"):
-            given = getattr(self, name) is not None
-            if given and name not in parts:
-                message = f"a {self.kind} has no `{name}`"
-                raise fault(message, f"it has {' and '.join(parts)}")
-            if not given and name in parts:
-                message = f"a {self.kind} needs `{name}`"
-                raise fault(message, f"it has {' and '.join(parts)}")
+        self._check_parts()
         for name, measure in self.measures.items():
             allowed = _VERBS_OF[self.kind]
             if measure.verb not in allowed:
                 message = f"`{name}` of a {self.kind} cannot be {measure.verb}"
                 raise fault(message, f"it is one of {', '.join(allowed)}")
+        self._check_windows()
+        if self.kind == "population":
+            self.check_population()
+        return self
+
+    def _check_parts(self) -> None:
+        parts, more = _PARTS[self.kind], _MORE.get(self.kind, ())
+        known = f"it has {' and '.join(parts)}" if not more else f"it has {', '.join(parts + more)}"
+        for name in _EVERY_PART:
+            given = getattr(self, "from_" if name == "from" else name) is not None
+            if given and name not in parts + more:
+                message = f"a {self.kind} has no `{name}`"
+                raise fault(message, known)
+            if not given and name in parts:
+                message = f"a {self.kind} needs `{name}`"
+                raise fault(message, known)
+
+    def _check_windows(self) -> None:
+        if self.kind == "population":
+            if self.windows not in {(), (NOW,)}:
+                raise fault("a population is as of now", "leave `windows` out")
+            if self.exact or self.pane is not None:
+                raise fault("a population has no `exact` and no `pane`", "it is as of now")
+            return
+        if not self.windows:
+            message = f"a {self.kind} needs `windows`"
+            raise fault(message, "windows: [30m, 24h]")
+        if NOW in self.windows:
+            message = f"a {self.kind} is over a window, not as of now"
+            raise fault(message, "write a duration such as 30m")
         if self.exact and self.pane is not None:
             raise fault("`exact` has no `pane`", "leave one of them out")
-        return self
 
 
 class IndicatorFile(Part):
     """The whole of ``indicators.yaml``."""
 
     version: Literal[1]
-    indicators: Annotated[tuple[Indicator, ...], _some(INDICATORS_MAX)]
+    indicators: Annotated[tuple[Indicator, ...], some(INDICATORS_MAX)]

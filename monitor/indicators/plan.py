@@ -12,6 +12,7 @@ from math import gcd
 
 from monitor.indicators.formula import Counter, Formula, formula, window_specs
 from monitor.indicators.model import Indicator
+from monitor.indicators.population_plan import Population, population
 from monitor.windows.spec import WindowSpec
 
 By = tuple[str, ...]
@@ -33,6 +34,7 @@ class ScopePlan:
     counters: list[Counter] = field(default_factory=list)
     windows: dict[str, WindowPlan] = field(default_factory=dict)
     """By the window's identity."""
+    populations: list[Population] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Layout:
     extreme: tuple[Counter, ...]
     distinct: tuple[Counter, ...]
     seconds: tuple[Counter, ...]
+    populations: tuple[Population, ...] = ()
 
     @classmethod
     def of(cls, plan: ScopePlan) -> Layout:
@@ -61,6 +64,7 @@ class Layout:
             extreme=chosen("min", "max"),
             distinct=chosen("distinct"),
             seconds=chosen("seconds"),
+            populations=tuple(plan.populations),
         )
 
     @property
@@ -93,11 +97,20 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class NowReading:
+    """Where the figures of one population and scope are found."""
+
+    indicator: Indicator
+    population: Population
+    by: By
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """All scopes, in order of first mention, and all readings, in the order of the indicators."""
 
     scopes: dict[By, ScopePlan]
-    readings: tuple[Reading, ...]
+    readings: tuple[Reading | NowReading, ...]
 
 
 def make_plan(indicators: Sequence[Indicator], tick_ms: int) -> Plan:
@@ -108,8 +121,15 @@ def make_plan(indicators: Sequence[Indicator], tick_ms: int) -> Plan:
         ValueError: a window does not go with the tick.
     """
     scopes: dict[By, ScopePlan] = {}
-    readings: list[Reading] = []
+    readings: list[Reading | NowReading] = []
     for indicator in indicators:
+        if indicator.kind == "population":
+            counted = population(indicator)
+            for by in indicator.by:
+                mine = scopes.setdefault(by, ScopePlan(by)).populations
+                mine += [] if counted in mine else [counted]
+                readings.append(NowReading(indicator, counted, by))
+            continue
         figures = formula(indicator)
         specs = list(window_specs(indicator, tick_ms))
         for by in indicator.by:

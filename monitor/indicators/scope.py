@@ -8,7 +8,7 @@ states that accrue. What a window does with rows is ``monitor.windows``; which c
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from monitor.indicators.loaded import ScopeLoad
 from monitor.indicators.plan import Layout, ScopePlan
+from monitor.indicators.population_plan import Population
 from monitor.indicators.window import make_windows
 from monitor.keys import OVERFLOW, KeyTable
 from monitor.windows.anchored import AnchoredSums
@@ -71,6 +72,9 @@ class ScopeState:
         """Rows whose key found the table full: in the bucket, if at all."""
         self.unattributed = 0
         """Rows left out because a dimension was null."""
+        self.holders: list[Callable[[Bool], None]] = []
+        """Who else holds keys: each sets the place of those that it does."""
+        self._told_of: dict[Population, Int64] = {}
         self.rows: TickRows | None = None
         """The rows of the last tick."""
         self.due: int | None = None
@@ -119,6 +123,7 @@ class ScopeState:
     def step(self, tick: int) -> None:
         """Apply everything up to ``tick``."""
         self.rows = None
+        self._told_of.clear()
         if self.due is None or self.due > tick:
             if self._active:
                 self._active = False
@@ -132,6 +137,7 @@ class ScopeState:
             self.rows, beyond = load.rows(tick, self.keys, bucket=self._bucket)
             self.overflowed += beyond
             told = self._told(load, tick)
+            self._tell(load, tick)
         self._move(tick)
         for table in self._pairs:
             table.begin(tick, self.keys.size)
@@ -149,18 +155,34 @@ class ScopeState:
         for place, state in load.states.items():
             taken = state.groups.take(tick)
             if taken is not None:
-                keys = taken["place"].copy()
-                named = keys >= 0
-                ids = load.keys.resolve(keys[named], self.keys)
-                full = ids == OVERFLOW
-                if np.count_nonzero(full):
-                    self.overflowed += int(np.count_nonzero(full))
-                    if self._bucket:
-                        ids = np.where(full, self.keys.bucket(), ids)
-                keys[named] = ids
+                keys = self._resolve(load, taken["place"])
                 entities = [state.names[index] for index in taken["entity"].tolist()]
                 told[place] = entities, taken["time"], keys, taken["match"] > 0
         return told
+
+    def _tell(self, load: ScopeLoad, tick: int) -> None:
+        """Keep the keys of the tick's rows for the populations."""
+        for place, groups in load.told.items():
+            taken = groups.take(tick)
+            if taken is not None:
+                self._told_of[self.layout.populations[place]] = self._resolve(load, taken["place"])
+
+    def told(self, population: Population) -> Int64 | None:
+        """The key of each of a population's rows at the last tick; None when it had none."""
+        return self._told_of.get(population)
+
+    def _resolve(self, load: ScopeLoad, places: Int64) -> Int64:
+        """The id of each row's key, -1 for none; the bucket's where the table is full."""
+        keys = places.copy()
+        named = keys >= 0
+        ids = load.keys.resolve(keys[named], self.keys)
+        full = ids == OVERFLOW
+        if np.count_nonzero(full):
+            self.overflowed += int(np.count_nonzero(full))
+            if self._bucket:
+                ids = np.where(full, self.keys.bucket(), ids)
+        keys[named] = ids
+        return keys
 
     def _move(self, tick: int) -> None:
         """What leaves the windows, and what enters."""
@@ -218,6 +240,8 @@ class ScopeState:
         for window in self.windows.values():
             window.sums.mark_alive(tick, alive)
             window.extremes.closing.begin(tick)
+        for mark in self.holders:
+            mark(alive)
         alive[sorted(pinned)] = True
         living = self.keys.living()
         if self.keys.other is not None:

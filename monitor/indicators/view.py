@@ -47,7 +47,7 @@ class View:
         self.indicator: Indicator = reading.indicator
         self.by = reading.by
         self.window = reading.window
-        self.kind: Literal["ratio", "mean", "count"] = reading.indicator.kind
+        self.kind: Literal["ratio", "mean", "count"] = reading.indicator.figure
         self.countable = reading.formula.countable
         self.hits = reading.formula.hits
         self.of = reading.formula.of

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from monitor.events.phones import is_dialled
-from monitor.indicators.formula import formula
+from monitor.indicators.formula import is_countable
 from monitor.indicators.model import Indicator
+from monitor.indicators.now_model import NOW
 from monitor.rules.check_hearing import check_hearing
 from monitor.rules.fault import Fault, Loc, near
 from monitor.rules.levels import EvidenceRule, Level, Raw, Sequential
@@ -90,7 +91,7 @@ def _words(rule: Rule, loc: Loc) -> Iterator[Fault]:
 def _figure(rule: Rule, indicator: Indicator, loc: Loc) -> Iterator[Fault]:
     yield from _scope(rule, indicator, loc)
     yield from _windows(rule, indicator, loc)
-    is_count = indicator.kind == "count"
+    is_count = indicator.figure == "count"
     if is_count and rule.no_data == "alert":
         yield Fault((*loc, "no_data"), f"{indicator.id} is a count: nothing counts as 0")
     if is_count and rule.recovering.min_of > 1:
@@ -135,7 +136,7 @@ def _windows(rule: Rule, indicator: Indicator, loc: Loc) -> Iterator[Fault]:
 
 
 def _units(level: Level, indicator: Indicator, loc: Loc) -> Iterator[Fault]:
-    wants_share = indicator.kind == "ratio"
+    wants_share = indicator.figure == "ratio"
     for key in ("above", "below", "at_least", "at_most", "clear", "gap"):
         bound = getattr(level, key)
         if bound is None or isinstance(bound, Relative) or bound.is_share == wants_share:
@@ -144,7 +145,7 @@ def _units(level: Level, indicator: Indicator, loc: Loc) -> Iterator[Fault]:
             hint = f'write a percentage: "{float(bound) * 100:g}%"'
             yield Fault((*loc, key), f"{indicator.id} is a share, not a plain number", hint)
         else:
-            message = f"{indicator.id} is a {indicator.kind}, not a share"
+            message = f"{indicator.id} is a {indicator.figure}, not a share"
             yield Fault((*loc, key), message, "write a plain number")
 
 
@@ -160,12 +161,12 @@ def _moving(rule: Rule, level: Level, loc: Loc) -> Iterator[Fault]:
 def _evidence(
     level: Level, evidence: EvidenceRule | None, indicator: Indicator, loc: Loc
 ) -> Iterator[Fault]:
-    countable = formula(indicator).countable
-    if evidence is None and not countable and indicator.kind != "count":
+    countable = is_countable(indicator)
+    if evidence is None and not countable and indicator.figure != "count":
         message = "evidence has to be said: the default needs counts of events"
         yield Fault(loc, message, "evidence: {method: raw, min_of: 50}")
     if isinstance(evidence, Raw):
-        if indicator.kind == "count" and evidence.min_of > 1:
+        if indicator.figure == "count" and evidence.min_of > 1:
             yield Fault((*loc, "min_of"), "a count has nothing below the line", "leave it out")
     elif evidence is not None and not countable:
         message = f"{evidence.method} needs counts of events, the hits among `of`"
@@ -188,4 +189,4 @@ def _reachable(level: Level, evidence: EvidenceRule | None, loc: Loc) -> Iterato
 
 
 def _length(key: str) -> int | None:
-    return None if "@" in key else parse_duration(key)
+    return None if "@" in key or key == NOW else parse_duration(key)

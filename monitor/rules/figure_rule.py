@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from monitor.decisions import Alert, Want
+from monitor.indicators.now_model import NowParts
 from monitor.rules.episodes import NEVER, Episodes, Row, pictures, restored
 from monitor.rules.judge import Judgement, RuleJudge
 from monitor.rules.lifecycle import State
@@ -94,7 +95,11 @@ class FigureRule:
     def definition(self) -> str:
         """What its figures are: state survives a reload while this stays the same."""
         measured = {"kind", "hits", "of", "value"}
-        return self._views[0].indicator.model_dump_json(include=measured)
+        indicator = self._views[0].indicator
+        text = indicator.model_dump_json(include=measured)
+        # What kinds have that came later stands apart: nothing changes for those that were there.
+        more = indicator.model_dump_json(include=set(NowParts.model_fields), exclude_none=True)
+        return text if more == "{}" else text + more
 
     # --- a tick -----------------------------------------------------------------------------------
 

@@ -14,8 +14,9 @@ from typing import Generic, Literal, Protocol, TypeVar
 from monitor.decisions import Level as LevelName
 from monitor.errors import Problem
 from monitor.events.catalogue import FIELDS
-from monitor.indicators.formula import formula
+from monitor.indicators.formula import is_countable
 from monitor.indicators.model import Indicator
+from monitor.indicators.now_model import NOW
 from monitor.rules import chances
 from monitor.rules.chances import HOUR_MS, Volume
 from monitor.rules.levels import EvidenceRule, Level, Raw, Sequential, Wilson
@@ -75,7 +76,7 @@ class RuleLint:
         self._locate = rule.locate
         self._indicator = indicator
         self._around = surroundings
-        self._countable = formula(indicator).countable
+        self._countable = is_countable(indicator)
         self._scope = " × ".join(self._rule.by)
         keys = self._rule.window_keys
         self._lengths = [_length_ms(key) for key in keys]
@@ -125,7 +126,9 @@ class RuleLint:
             for measure in indicator.measures.values()
         )
         low = None if signed else Fraction(0)
-        return low, Fraction(1) if self._countable else None
+        is_share = self._countable or self._indicator.kind == "population"
+        share = is_share and self._indicator.figure == "ratio"
+        return low, Fraction(1) if share else None
 
     # --- does it fire when it should, and only then? ----------------------------------------------
 
@@ -244,7 +247,7 @@ class RuleLint:
             )
             yield Finding("warning", self._locate(("windows",), message, "shortest first"))
         pending = self._rule.pending.for_ms
-        if pending and pending >= min(self._lengths):
+        if pending and pending >= min(self._lengths) > 0:
             message = f"pending for {format_duration(pending)} outlasts the window it looks at"
             yield Finding("warning", self._locate(("pending", "for"), message))
 
@@ -300,7 +303,12 @@ class RuleLint:
 
 
 def _length_ms(key: str) -> int:
-    """Of a window by its key: a period or a duration, maybe with what it is cut by behind ``@``."""
+    """Of a window by its key: a period or a duration, maybe with what it is cut by behind ``@``.
+
+    Of figures as of now it is 0.
+    """
+    if key == NOW:
+        return 0
     length = key.partition("@")[0]
     return _CALENDAR_MS[length] if length in _CALENDAR_MS else parse_duration(length)
 

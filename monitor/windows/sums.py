@@ -39,7 +39,7 @@ class SumTable:
 
     def room(self, size: int) -> None:
         """Have room for ids below ``size``."""
-        if size <= self._size and self.columns:
+        if size <= self._size and len(self.columns) == len(self.source):
             return
         larger = np.zeros((len(self.source), roomy(size, self._size)), dtype=np.int64)
         for old, new in zip(self.columns, larger, strict=False):

@@ -16,7 +16,7 @@ from kafka import KafkaConsumer, TopicPartition
 from monitor.clock import SystemClock
 from monitor.decisions import Command, Decision
 from monitor.engine import Engine
-from monitor.indicators.view import View
+from monitor.indicators.now_view import AnyView
 from monitor.replay import replay_engine
 from monitor.simulate.pacing import deliver
 from monitor.simulate.scenarios import SCENARIOS, Delivery
@@ -52,7 +52,7 @@ class Watch:
                 rows = np.stack([np.full(len(ids), tick), ids, hits, of], axis=1)
                 self.ticks.setdefault((view.indicator.id, view.by, view.window), []).append(rows)
 
-    def frame(self, view: View) -> pl.DataFrame:
+    def frame(self, view: AnyView) -> pl.DataFrame:
         """``key``, ``tick``, ``hits``, ``of``: a row for each change the engine saw."""
         assert len(view.keys) == view.keys.size, "keys were evicted: ids are no names any more"
         parts = self.ticks.get((view.indicator.id, view.by, view.window), [])
@@ -197,7 +197,7 @@ def test_every_indicator_at_every_tick(run: Run, events: list[dict[str, object]]
     assert compared > 1_000_000
 
 
-def flags(database: duckdb.DuckDBPyConnection, view: View) -> pl.DataFrame:
+def flags(database: duckdb.DuckDBPyConnection, view: AnyView) -> pl.DataFrame:
     """Flagged of used numbers: two distinct counts laid over each other."""
     hits = oracle.distinct(database, "type = 'number.flagged'", "number", view.by[0], view.window)
     of = oracle.distinct(

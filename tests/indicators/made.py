@@ -79,7 +79,7 @@ def shown(
     return {
         tuple(value for _, value in view.scope(key)): (one, other)
         for key, one, other in zip(ids.tolist(), hits.tolist(), of.tolist(), strict=True)
-        if one or (other and view.of is not None) or (other and view.kind == "mean")
+        if one or (other and view.kind != "count")
     }
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from monitor.indicators.compile import IndicatorSet
-from monitor.indicators.view import View
+from monitor.indicators.now_view import AnyView
 from monitor.windows.limits import WindowLimits
 from tests.indicators.made import T0, TICK, Row, beyond, bucket, load, made, row, run, shown
 from tests.indicators.test_oracle import (
@@ -220,7 +220,7 @@ def totals(figures: IndicatorSet) -> dict[str, tuple[int, int]]:
     return found
 
 
-def _total(view: View) -> tuple[int, int]:
+def _total(view: AnyView) -> tuple[int, int]:
     ids = view.keys.living().tolist()
     ids += [] if view.other is None else [view.other]
     hits, of = view.figures(np.array(ids, dtype=np.int64))

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from monitor.indicators.compile import IndicatorSet
-from monitor.indicators.view import View
+from monitor.indicators.now_view import AnyView
 from monitor.units import parse_duration
 from monitor.windows.limits import WindowLimits
 from tests.indicators import oracle
@@ -129,7 +129,7 @@ WINDOWS: dict[tuple[str, str], oracle.Window] = {
 }
 
 
-def window_of(view: View) -> oracle.Window:
+def window_of(view: AnyView) -> oracle.Window:
     period, _, zone = view.window.partition("@")
     if zone == "first":
         return First(parse_duration(period), TICK)
@@ -219,7 +219,7 @@ def batches(rows: list[Row], split: frozenset[int]) -> Iterator[list[Row]]:
 
 
 def expected(
-    view: View, rows: list[Row], tick: int, span: tuple[int, int] | None = None
+    view: AnyView, rows: list[Row], tick: int, span: tuple[int, int] | None = None
 ) -> dict[tuple[str, ...], tuple[int, int]]:
     """(hits, of) of every key that has either, over ``span`` or the window."""
     hits_of, of_of = FIGURES[view.indicator.id]
@@ -244,7 +244,7 @@ def expected(
     return {key: pair for key, pair in both.items() if pair != (0, 0)}
 
 
-def actual(view: View, ids: Any, hits: Any, of: Any) -> dict[tuple[str, ...], tuple[int, int]]:
+def actual(view: AnyView, ids: Any, hits: Any, of: Any) -> dict[tuple[str, ...], tuple[int, int]]:
     alone = FIGURES[view.indicator.id][1] is None and view.kind == "count"
     return {
         tuple(value for _, value in view.scope(key)): (one, other)
