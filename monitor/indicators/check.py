@@ -60,7 +60,13 @@ def _measure(measure: Measure, loc: Loc) -> Iterator[Finding]:
 
 
 def _field(measure: Measure, selection: Selection, loc: Loc) -> Iterator[Finding]:
-    name = measure.field or ""
+    for name in measure.added:
+        yield from _one_field(name, measure, selection, loc)
+    for name in sorted({name for name in measure.added if measure.added.count(name) > 1}):
+        yield Finding(loc, f"'{name}' is added twice")
+
+
+def _one_field(name: str, measure: Measure, selection: Selection, loc: Loc) -> Iterator[Finding]:
     for event_type in selection.on:
         known = (*EVERYWHERE, *EVENT_TYPES[event_type].fields)
         if name not in known:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from monitor.decisions import derive_id
 from monitor.indicators.expression import conjuncts, fields_of, parse_where
-from monitor.indicators.model import Anchored, Calendar, Days, Indicator, Measure
+from monitor.indicators.model import PLUS, Anchored, Calendar, Days, Indicator, Measure
 from monitor.indicators.parts import Selection
 from monitor.indicators.tree import Field, IsNull, Junction, Node, Not
 from monitor.units import parse_duration
@@ -56,6 +56,7 @@ class Counter:
     sets: tuple[Rows, ...]
     """One, or several for an intersection of ``distinct``."""
     field: str | None = None
+    """One, or several that are added up, as in the file."""
     max_age_ms: int = 0
     """How long a state lasts, of ``seconds``."""
 
@@ -78,7 +79,12 @@ class Counter:
     def fields(self) -> frozenset[str]:
         """Fields it reads, beyond dimensions and envelope as needed."""
         read = frozenset().union(*(rows.fields for rows in self.sets))
-        return read if self.field is None else read | {self.field}
+        return read.union(self.added)
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """The fields whose sum in an event is its value."""
+        return () if self.field is None else tuple(self.field.split(PLUS))
 
     @property
     def types(self) -> frozenset[str]:
@@ -115,7 +121,7 @@ def formula(indicator: Indicator) -> Formula:
     value = measures["value"]
     if value.verb == "mean":
         rows = rows_of(value.selections[0])
-        present = Rows(rows.types, _and(rows.where, Not(IsNull(_field(value)))))
+        present = Rows(rows.types, _and(rows.where, _has_any(value.added)))
         return Formula(
             Counter("sum", (rows,), value.field), Counter("count", (present,)), countable=False
         )
@@ -174,8 +180,9 @@ def rows_of(selection: Selection) -> Rows:
     return Rows(types, None if selection.where is None else parse_where(selection.where, types))
 
 
-def _field(measure: Measure) -> Field:
-    return Field(measure.field or "", "number")
+def _has_any(fields: tuple[str, ...]) -> Node:
+    there: list[Node] = [Not(IsNull(Field(name, "number"))) for name in fields]
+    return there[0] if len(there) == 1 else Junction("or", tuple(there))
 
 
 def _and(condition: Node | None, other: Node) -> Node:

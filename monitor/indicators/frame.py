@@ -90,10 +90,14 @@ class Frame:
         mask = self._masks[counter.sets[0]]
         if counter.field is None:
             return mask.astype(np.int64)
-        values = self._released[counter.field]
-        taken = mask & values.is_not_null().to_numpy()
-        scaled = np.rint(values.cast(pl.Float64).fill_null(0.0).to_numpy() * SCALE)
-        fixed = scaled.astype(np.int64)
+        there = np.zeros(len(mask), dtype=np.bool_)
+        fixed = np.zeros(len(mask), dtype=np.int64)
+        for name in counter.added:
+            values = self._released[name]
+            there |= values.is_not_null().to_numpy()
+            scaled = np.rint(values.cast(pl.Float64).fill_null(0.0).to_numpy() * SCALE)
+            fixed += scaled.astype(np.int64)
+        taken = mask & there
         if counter.operation == "sum":
             return np.where(taken, fixed, 0)
         return np.where(taken, -fixed if counter.operation == "min" else fixed, NONE)

@@ -42,6 +42,9 @@ INDICATORS_MAX = 200
 DAYS_MAX = 400
 """A year and its margin: each day is a table by key."""
 
+PLUS = " + "
+"""Between the fields that a measure adds up."""
+
 _LATER_KINDS = ("funnel", "response", "absence", "frequency", "baseline", "peer")
 _PARTS: dict[str, tuple[str, ...]] = {
     "ratio": ("hits", "of"),
@@ -95,6 +98,11 @@ def _text(value: Any) -> Any:
     return {"en": value} if isinstance(value, str) else value
 
 
+def _added(value: str) -> str:
+    return PLUS.join(part.strip() for part in value.split("+"))
+
+
+Added = Annotated[str, AfterValidator(_added)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
@@ -103,10 +111,10 @@ class Measure(Part):
 
     count: Types | None = None
     """Events of these types."""
-    sum: str | None = None
-    """A numeric field, summed."""
-    mean: str | None = None
-    """A numeric field, averaged over the events that have it."""
+    sum: Added | None = None
+    """A numeric field, summed; or several that are added up: `talk_s + hold_s`."""
+    mean: Added | None = None
+    """A numeric field, or several added up, averaged over the events that have any of them."""
     min: str | None = None
     """The smallest value of a numeric field."""
     max: str | None = None
@@ -136,6 +144,11 @@ class Measure(Part):
             return None
         found: str = getattr(self, self.verb)
         return found
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """The fields that are added up in each event; one, where nothing is added to it."""
+        return () if self.field is None else tuple(self.field.split(PLUS))
 
     @property
     def selections(self) -> tuple[Selection, ...]:

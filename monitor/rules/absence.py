@@ -9,7 +9,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from monitor.indicators.model import MAX_AGE_MS, Types
+from monitor.indicators.model import MAX_AGE_MS
+from monitor.indicators.parts import Types
 from monitor.rules.fields import Part, fault
 from monitor.units import DurationMs, format_duration
 

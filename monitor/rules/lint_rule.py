@@ -117,12 +117,16 @@ class RuleLint:
         """The least and the largest value the figure can have, where that is known."""
         indicator = self._indicator
         if indicator.kind == "mean" and indicator.value is not None:
-            kind = FIELDS.get(indicator.value.field or "")
-            if kind is None or not kind.is_ranged:
+            kinds = [FIELDS.get(name) for name in indicator.value.added]
+            ranged = [kind for kind in kinds if kind is not None and kind.is_ranged]
+            if len(ranged) < len(kinds):
                 return None, None
-            return Fraction(kind.low), Fraction(kind.high)
+            # A missing part of a sum adds nothing, so the least may be that of one part alone.
+            below = sum(kind.low for kind in ranged if kind.low < 0)
+            least = below or min(kind.low for kind in ranged)
+            return Fraction(least), Fraction(sum(kind.high for kind in ranged))
         signed = any(
-            measure.verb == "sum" and FIELDS[measure.field or ""].low < 0
+            measure.verb == "sum" and any(FIELDS[name].low < 0 for name in measure.added)
             for measure in indicator.measures.values()
         )
         low = None if signed else Fraction(0)

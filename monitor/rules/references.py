@@ -22,6 +22,8 @@ from monitor.rules.relative import Past, PeerQuantile, Relative
 from monitor.units import Threshold
 
 _DAY_MS = 86_400_000
+_NOT_MEASURED = ("title", "description", "class_", "by", "windows", "better", "target")
+"""What may be said of an indicator without its figures being others."""
 
 
 class References:
@@ -36,7 +38,7 @@ class References:
 
     def history(self, rule: Rule, view: FigureView, call: Past) -> History:
         """The past of a rule's figure, long enough for ``call``."""
-        measured = view.indicator.model_dump_json(include={"kind", "hits", "of", "value"})
+        measured = view.indicator.model_dump_json(exclude=set(_NOT_MEASURED))
         name = derive_id(measured, " ".join(rule.by), rule.window_keys[0], call.zone)
         if name not in self._histories:
             self._histories[name] = History(view, call.zone, tick_ms=self._tick_ms)

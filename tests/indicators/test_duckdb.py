@@ -49,6 +49,11 @@ YAML = """
     value: {mean: score, on: call.rated}
     by: [agent, team]
     windows: [1h]
+  - id: handling
+    kind: mean
+    value: {mean: talk_s + hold_s+wrap_s, on: call.ended, where: outcome == 'answered'}
+    by: [agent, team]
+    windows: [1h]
 """
 
 ANSWERED = "type = 'call.ended' and outcome = 'answered'"
@@ -71,6 +76,11 @@ SQL = {
     "csat": (
         THOUSANDTHS.format("score", "type = 'call.rated'"),
         "count(score) filter (type = 'call.rated')",
+    ),
+    # Each part is rounded to thousandths alone; one that is missing adds nothing.
+    "handling": (
+        " + ".join(THOUSANDTHS.format(name, ANSWERED) for name in ("talk_s", "hold_s", "wrap_s")),
+        f"count(coalesce(talk_s, hold_s, wrap_s)) filter ({ANSWERED})",
     ),
 }
 PANES = {"30m": 30_000, "1h": 60_000}
@@ -102,6 +112,8 @@ def rows() -> pl.DataFrame:
             "team": named("t", agent // 10),
             "outcome": some(["answered", "busy", None]),
             "talk_s": np.round(random.exponential(100, ROWS), 4),
+            "hold_s": some([0.0, 7.25, 30.0004, None]),
+            "wrap_s": some([15.0, None]),
             "need_captured": some([True, False, None]),
             "score": some([1.0, 2.5, 3.3333, 5.0, None]),
         }
