@@ -32,6 +32,7 @@ docs: $(VENV)/.test ## write again what is generated: metrics, schemas, command 
 bench: $(VENV)/.test ## throughput with its bottleneck, then all the others in small (a quarter of an hour)
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench.growth --quick
+	@$(BIN)/python -m bench.packs --quick
 	@$(BIN)/python -m bench.scrape --quick
 	@$(BIN)/python -m bench.latency --quick
 	@$(BIN)/python -m bench.broker --quick
@@ -45,6 +46,7 @@ bench-all: $(VENV)/.test peers ## every benchmark in full, with the peers (hours
 	@$(BIN)/python -m bench $(WRITE)
 	@$(BIN)/python -m bench.peers $(WRITE)
 	@$(BIN)/python -m bench.growth --plots docs/images/performance $(WRITE)
+	@$(BIN)/python -m bench.packs $(WRITE)
 	@$(BIN)/python -m bench.memory $(WRITE)
 	@$(BIN)/python -m bench.scrape $(WRITE)
 	@$(BIN)/python -m bench.broker $(WRITE)

@@ -53,13 +53,13 @@ class Point:
         return self.records / self.cpu_s
 
 
-def run(file: Path, pack: Path, *, watch: bool = False, ahead: bool = False) -> Point:
-    """Replay ``file`` under ``pack`` in a new process, on one thread or reading ``ahead`` on two.
+def run(file: Path, *packs: Path, watch: bool = False, ahead: bool = False) -> Point:
+    """Replay ``file`` under ``packs`` in a new process, on one thread or reading ``ahead`` on two.
 
     Raises:
         subprocess.CalledProcessError: it failed; why is on stderr.
     """
-    command = [sys.executable, "-m", "bench.point", str(file), str(pack)]
+    command = [sys.executable, "-m", "bench.point", str(file), *map(str, packs)]
     command += ["--watch"] * watch + ["--ahead"] * ahead
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return Point(**json.loads(done.stdout))
@@ -69,12 +69,12 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.point", description=__doc__)
     parser.add_argument("file", type=Path)
-    parser.add_argument("pack", type=Path)
+    parser.add_argument("packs", type=Path, nargs="+")
     parser.add_argument("--watch", action="store_true", help="with a stop-watch at every stage")
     parser.add_argument("--ahead", action="store_true", help="read and decode in a second thread")
     given = parser.parse_args()
     logs.configure(level="error")
-    site = load_site(None, packs=[given.pack], text=CONFIG)
+    site = load_site(None, packs=given.packs, text=CONFIG)
     warm()  # as the daemon does at its start
     before = _rss_mb()
     watch = StopWatch() if given.watch else None
