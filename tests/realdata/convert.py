@@ -10,8 +10,8 @@ from __future__ import annotations
 import csv
 import itertools
 import sys
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -95,6 +95,62 @@ def bank(table: Path) -> Iterator[Event]:
                 index += 1
 
 
+_OUTCOMES = {"ANSWERED": "answered", "NO ANSWER": "no_answer", "BUSY": "busy", "FAILED": "failed"}
+_CAUSES = {"NORMAL_CLEARING": "answered", "NO_USER_RESPONSE": "no_answer", "USER_BUSY": "busy"}
+
+
+def asterisk(table: Path) -> Iterator[Event]:
+    """A lab's CDR: src, dst, context …, start, answer, end, duration, billsec, disposition.
+
+    The columns are Asterisk's ``cdr_csv``; times are taken as UTC.
+    """
+    with table.open(encoding="utf-8", newline="") as lines:
+        for row in csv.reader(lines):
+            start, answer, end, duration, talk = row[8:13]
+            yield {
+                "id": row[15],
+                "type": "call.ended",
+                "time": _ms(_utc(end, "%Y-%m-%d %H:%M:%S")),
+                "call_id": row[15],
+                "direction": "outbound",
+                "number": row[1],
+                "customer": row[2],
+                "campaign": "asterisk",
+                "outcome": _OUTCOMES[row[13]],
+                "started_at": _ms(_utc(start, "%Y-%m-%d %H:%M:%S")),
+                "ring_s": int(duration) - int(talk),
+                **({"talk_s": int(talk)} if answer else {}),
+            }
+
+
+def freeswitch(table: Path) -> Iterator[Event]:
+    """A lab's CDR: name, caller, callee, context, start, answer, end, duration, billsec, cause, id.
+
+    Times have no seconds and are taken as UTC; a cause that is not known has failed.
+    """
+    with table.open(encoding="utf-8", newline="") as lines:
+        for row in csv.reader(lines):
+            caller, callee, _, start, answer, end, duration, talk, cause, name = row[1:11]
+            yield {
+                "id": name,
+                "type": "call.ended",
+                "time": _ms(_utc(end, "%Y/%m/%d %H:%M")),
+                "call_id": name,
+                "direction": "outbound",
+                "number": caller,
+                "customer": callee,
+                "campaign": "freeswitch",
+                "outcome": _CAUSES.get(cause, "failed"),
+                "started_at": _ms(_utc(start, "%Y/%m/%d %H:%M")),
+                "ring_s": int(duration) - int(talk),
+                **({"talk_s": int(talk)} if answer else {}),
+            }
+
+
+def _utc(text: str, layout: str) -> datetime:
+    return datetime.strptime(text, layout).replace(tzinfo=UTC)
+
+
 def _indian(text: str) -> datetime:
     return datetime.strptime(text, "%d-%m-%Y %H:%M:%S").replace(tzinfo=_INDIA)
 
@@ -115,7 +171,13 @@ def write(events: Iterator[Event], target: Path) -> int:
 def main() -> None:
     name, *paths = sys.argv[1:]
     *sources, target = map(Path, paths)
-    events = telephone(*sources) if name == "telephone" else bank(*sources)
+    made: dict[str, Callable[..., Iterator[Event]]] = {
+        "telephone": telephone,
+        "bank": bank,
+        "asterisk": asterisk,
+        "freeswitch": freeswitch,
+    }
+    events = made[name](*sources)
     count = write(events, target)
     print(f"{count} events in {target}")  # noqa: T201 - a script's answer
 

@@ -9,6 +9,8 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from tests.realdata import convert
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 DATA = Path(os.environ.get("MONITOR_TEST_DATA") or ROOT.parent / "shared" / "data")
+MONITOR = Path(sys.executable).parent / "monitor"
 CALLS = DATA / "telephone_records" / "calls.csv"
 TEXTS = DATA / "telephone_records" / "texts.csv"
 BANK = DATA / "bank_marketing" / "Bank_Full.csv"
@@ -27,9 +30,14 @@ Figures = dict[Key, tuple[float, float]]
 """Hits and what they are part of; for a count the second is 1."""
 
 
+ASTERISK = DATA / "cdr_samples" / "asterisk_Master_lab.csv"
+FREESWITCH = DATA / "cdr_samples" / "freeswitch_Master_lab.csv"
+
+
 def missing() -> str:
     """Why there is nothing to replay; empty when all is there."""
-    absent = [str(path) for path in (CALLS, TEXTS, BANK) if not path.is_file()]
+    needed = (CALLS, TEXTS, BANK, ASTERISK, FREESWITCH)
+    absent = [str(path) for path in needed if not path.is_file()]
     return f"no data sets: {', '.join(absent)} (or set MONITOR_TEST_DATA)" if absent else ""
 
 
@@ -47,9 +55,34 @@ def bank(folder: Path) -> Figures:
     return _replay(events, "bank", "1h")
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one shipped pack says of a data set."""
+
+    figures: Figures
+    alerts: Counter[str]
+    """Episodes that began, by rule; those in shadow too."""
+
+
+def shipped(events: Path, pack: str, every: str, *options: str) -> Said:
+    """The figures of a shipped pack ``every`` so often, and what its rules say."""
+    command = [str(MONITOR), "replay", "--from", str(events), *options]
+    command += ["--rules", str(ROOT / "rules" / pack), "--format", "json"]
+    command += ["--indicators", "--indicators-every", every]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=events.parent, check=False)
+    assert done.returncode == 0, done.stderr
+    said = Said({}, Counter())
+    for line in map(json.loads, done.stdout.splitlines()):
+        if line["kind"] == "indicator":
+            said.figures[_key(line)] = (line["hits"], line["of"])
+            _check_value(line)
+        elif line["kind"] == "alert" and (line["state"], line["reason"]) == ("firing", "breach"):
+            said.alerts[line["rule"]] += 1
+    return said
+
+
 def _replay(events: Path, pack: str, every: str, *options: str) -> Figures:
-    monitor = Path(sys.executable).parent / "monitor"
-    command = [str(monitor), "replay", "--from", str(events), *options]
+    command = [str(MONITOR), "replay", "--from", str(events), *options]
     command += ["--rules", str(HERE / "packs" / pack), "--format", "json"]
     command += ["--indicators", "--indicators-every", every]
     done = subprocess.run(command, capture_output=True, text=True, cwd=events.parent, check=False)
