@@ -40,14 +40,16 @@ def call(clock: str, zone: ZoneInfo, **fields: Any) -> Event:
     return {**event, "started_at": started, "time": started + 10_000, **fields}
 
 
-def told(indicators: str, rules: str, events: Sequence[Event]) -> list[Alert]:
+def told(
+    indicators: str, rules: str, events: Sequence[Event], *, config: str = "version: 1\n"
+) -> list[Alert]:
     """The alerts that begin, in order; the two texts are the files' lists."""
     with tempfile.TemporaryDirectory() as made:
         pack = Path(made) / "law"
         pack.mkdir()
         (pack / "indicators.yaml").write_text(f"version: 1\nindicators:\n{indicators}")
         (pack / "rules.yaml").write_text(f"version: 1\nrules:\n{rules}")
-        site = load_site(None, packs=[pack])
+        site = load_site(None, packs=[pack], text=config)
     partition = Partition("calls", 0)
     source = MemorySource([partition])
     in_order = sorted(events, key=lambda event: int(event["time"]))

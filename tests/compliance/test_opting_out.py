@@ -6,6 +6,8 @@ Monday to Friday without federal holidays. China, own practice: at once.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.compliance.story import NEW_YORK, SHANGHAI, Event, at, call, rule, told
@@ -60,6 +62,18 @@ def test_ten_business_days_in_the_us(clock: str, allowed: bool) -> None:
 
 def _call(clock: str) -> Event:
     return call(clock, NEW_YORK, **CUSTOMER)
+
+
+def test_who_is_on_a_list_is_not_called_at_all(tmp_path: Path) -> None:
+    listed = tmp_path / "register.csv"
+    listed.write_text("+1 212 555 0100, since 2020\n")
+    config = f"version: 1\ndo_not_call: {{files: ['{listed}']}}\n"
+    indicators = AT_ONCE.replace("opted_out_at is not null", "do_not_call")
+    (alert,) = told(indicators, RULE, [_call("2026-11-02 16:00")], config=config)
+    assert dict(alert.scope) == CUSTOMER
+    other = {**_call("2026-11-02 16:00"), "customer": "+12125550101"}
+    assert told(indicators, RULE, [other, {**other, "customer": None}], config=config) == []
+    assert told(indicators, RULE, [_call("2026-11-02 16:00")]) == [], "no list, nobody on it"
 
 
 @pytest.mark.parametrize(
