@@ -75,7 +75,14 @@ def build_judges(
         )
     else:
         desk.reconfigure(config.pools, numbers)
-    return Judges(decoder, indicators, rules, desk, derived=wanted & frozenset(DERIVED))
+    return Judges(
+        decoder,
+        indicators,
+        rules,
+        desk,
+        do_not_call=site.do_not_call if "do_not_call" in wanted else None,
+        derived=wanted & frozenset(DERIVED),
+    )
 
 
 def _listed(config: Config) -> dict[str, frozenset[str]]:

@@ -98,6 +98,14 @@ class DeadLettersSection(_Section):
     """With a Kafka source; null, or without Kafka: the file of ``events.dead_letters``."""
 
 
+class DoNotCallSection(_Section):
+    """``do_not_call:``: customers nobody may call, beyond those who opted out in events."""
+
+    files: tuple[Path, ...] = ()
+    """One customer a line, first on it; read at the start and by a reload. Conditions ask with
+    ``do_not_call``."""
+
+
 class PackOverride(_Section):
     """Single values over a pack's own, by id."""
 
@@ -126,6 +134,7 @@ class Config(_Section):
     store: StoreSettings = StoreSettings()
     checkpoint: CheckpointSection = CheckpointSection()
     dead_letters: DeadLettersSection = DeadLettersSection()
+    do_not_call: DoNotCallSection = DoNotCallSection()
     exporter: ExporterSettings = ExporterSettings()
     limits: LimitsSection = LimitsSection()
     logs: LogsSection = LogsSection()

@@ -32,6 +32,7 @@ from monitor.events.ahead import Decodes, decoded_by
 from monitor.events.batch import Reject
 from monitor.events.catalogue import CALL_TYPES, EVENT_TYPES
 from monitor.events.customers import Customers
+from monitor.events.do_not_call import DoNotCall
 from monitor.events.enrich import Owners
 from monitor.events.rejects import DeadLetters
 from monitor.events.settings import CustomerSettings
@@ -129,6 +130,8 @@ class Judges:
     indicators: IndicatorSet
     rules: RuleBook
     desk: NumberDesk
+    do_not_call: DoNotCall | None = None
+    """Lists that others keep; None: nobody looks at them."""
     derived: frozenset[str] = frozenset()
     """Fields of ``monitor.events.catalogue.DERIVED`` that somebody looks at."""
 
@@ -427,7 +430,11 @@ class Engine:
         self._uncounted.append(("duplicate", unique.duplicates["type"]))
         if not unique.frame.height:
             return None
-        return self.customers.apply(self.owners.apply(unique.frame), self.judges.derived)
+        rows = self.customers.apply(self.owners.apply(unique.frame), self.judges.derived)
+        if self.judges.do_not_call is None:
+            return rows
+        listed = self.judges.do_not_call.holds(rows["customer"])
+        return rows.with_columns(listed.alias("do_not_call"))
 
     def _load(self, rows: pl.DataFrame) -> None:
         frame = self.judges.indicators.load(rows)

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from monitor.config import DEFAULT_PATH, Config
 from monitor.errors import ConfigError, Problem
+from monitor.events.do_not_call import DoNotCall, TooManyEntriesError, read_list
 from monitor.indicators.load import load_indicators, loads_indicators
 from monitor.indicators.model import Indicator, IndicatorFile
 from monitor.rules.load import load_rules, loads_rules
@@ -40,6 +41,8 @@ class Site:
     indicator_files: tuple[Loaded[IndicatorFile], ...]
     files: tuple[Path, ...]
     """All files read, the configuration first where there is one."""
+    do_not_call: DoNotCall
+    """The lists that the configuration names."""
     hash: str
     """BLAKE2b-64 over the bytes of all files, hex."""
 
@@ -66,6 +69,7 @@ def load_site(
         for fault in config.delivery.faults()
     ]
     _raise(problems)
+    do_not_call = _lists(loaded)
     tick_ms = config.time.tick
     overlay = _Overlay(loaded)
     indicator_files = _each(
@@ -82,7 +86,7 @@ def load_site(
     if packs is None:  # an override may be for a pack that is not looked at now
         _raise(overlay.unused())
     files = [*(file.path for file in indicator_files), *(file.path for file in rule_files)]
-    files = files if path is None else [path, *files]
+    files = [*([] if path is None else [path]), *files, *config.do_not_call.files]
     return Site(
         config=config,
         loaded=loaded,
@@ -91,6 +95,7 @@ def load_site(
         rule_files=tuple(rule_files),
         indicator_files=tuple(indicator_files),
         files=tuple(files),
+        do_not_call=do_not_call,
         hash=_hash(files),
     )
 
@@ -212,6 +217,29 @@ def _folders(loaded: Loaded[Config], path: Path | None) -> list[Path]:
             problems.append(loaded.problem(("packs", index), f"no pack {name!r}", hint))
     _raise(problems)
     return found
+
+
+def _lists(loaded: Loaded[Config]) -> DoNotCall:
+    """The customers of ``do_not_call.files``.
+
+    Raises:
+        ConfigError: a file cannot be read, or they hold too many.
+    """
+    customers: list[str] = []
+    problems: list[Problem] = []
+    for index, path in enumerate(loaded.value.do_not_call.files):
+        loc = ("do_not_call", "files", index)
+        try:
+            customers += read_list(path)
+        except OSError as error:
+            problems.append(loaded.problem(loc, f"{path}: {error.strerror}", "one customer a line"))
+        except ValueError:
+            problems.append(loaded.problem(loc, f"{path} is not UTF-8", "save it as UTF-8"))
+    _raise(problems)
+    try:
+        return DoNotCall(customers, loaded.value.events)
+    except TooManyEntriesError as error:
+        raise ConfigError([loaded.problem(("do_not_call", "files"), str(error))]) from error
 
 
 def _each(files: Iterable[Path], load: Callable[[Path], Loaded[M]]) -> list[Loaded[M]]:

@@ -204,11 +204,13 @@ DERIVED: Mapping[str, FieldType] = MappingProxyType(
                 Kind.TIME,
                 "the last outbound call to the customer that was abandoned, within 31 days",
             ),
+            FieldType("do_not_call", Kind.BOOL, "the customer is on a list of `do_not_call.files`"),
         )
     }
 )
 """Fields that no event carries: what earlier events said of the customer, found by
-``monitor.events.customers``. Conditions may look at them on every event."""
+``monitor.events.customers``, and lists (``monitor.events.do_not_call``). Conditions may look at
+them on every event."""
 
 ON_EVERY_EVENT = ("source", "customer_tz", *DIMENSIONS)
 """Fields that any event may carry, whatever its type."""

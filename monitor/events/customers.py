@@ -1,7 +1,7 @@
 """When each customer last opted out, was last spoken to, and was last left on an abandoned call.
 
-Owns the fields of ``monitor.events.catalogue.DERIVED``: what earlier rows said of the customer, as
-a column of times beside the rows' own. Rows are learnt from in the order in which they are
+Owns those fields of ``monitor.events.catalogue.DERIVED``: what earlier rows said of the customer,
+as a column of times beside the rows' own. Rows are learnt from in the order in which they are
 released, and a row is not among its own earlier ones. Of several that say so the latest time
 counts; one that takes it back (a consent after opting out) leaves nothing. A time after the row's
 own is none: the row comes late, and was before it.
@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from monitor.events.catalogue import DERIVED
 from monitor.events.settings import CustomerSettings
 from monitor.keys import KeyTable
 
@@ -80,7 +81,7 @@ _LESSONS: Mapping[str, _Lesson] = MappingProxyType(
 def read_for(fields: Collection[str]) -> tuple[frozenset[str], frozenset[str]]:
     """What is to be decoded for ``fields``: those that events carry, and further event types."""
     lessons = [_LESSONS[name] for name in fields if name in _LESSONS]
-    carried = frozenset(fields) - frozenset(_LESSONS)
+    carried = frozenset(fields) - frozenset(DERIVED)
     return (
         carried.union(*(lesson.fields for lesson in lessons)),
         frozenset().union(*(lesson.types for lesson in lessons)),

@@ -58,6 +58,10 @@ class Known:
         """How many of them are not there, each counted once."""
         return texts.filter(self._put(texts, 0)[1]).n_unique()
 
+    def among(self, texts: pl.Series) -> pl.Series:
+        """Which of them are there."""
+        return ~self._put(texts, 0)[1]
+
     def _put(self, texts: pl.Series, room: int) -> tuple[int, pl.Series]:
         """How many were new and found room, and which rows did not."""
         low, high = halves(texts)

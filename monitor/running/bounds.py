@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from monitor.events.do_not_call import ENTRIES_MAX
 from monitor.recorder import BACKLOG_MAX
 from monitor.rules.belonging import MEMBERS_MAX
 from monitor.rules.event_rule import MARKS_MAX
@@ -30,6 +31,7 @@ def tables(parts: Parts) -> tuple[Table, ...]:
         Table("numbers", len(known), config.numbers.numbers_max, known.overflowed),
         Table("owners", engine.owners.owners_held, owners.numbers),
         Table("customers", customers.held, config.events.customers.remembered, customers.forgotten),
+        Table("do_not_call", len(parts.site.do_not_call), ENTRIES_MAX),
         Table("calls", engine.owners.calls_held, owners.calls),
         Table("places", len(engine.places), engine.pace.max_places),
         Table("marks", marks, MARKS_MAX, forgotten),

@@ -137,6 +137,7 @@ def test_every_section_is_of_one_kind_or_the_other() -> None:
         "numbers",
         "delivery",
         "checkpoint",
+        "do_not_call",
         "logs",
     }
     by_restart = {

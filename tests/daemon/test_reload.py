@@ -286,3 +286,35 @@ def test_a_reload_before_anything_was_read(folder: Folder) -> None:
         folder.append({"type": "call.ended", "group": "group-1", "wrap_s": 1, "time": now_ms()})
         # Nothing was missed, so nothing has to warm up.
         eventually(lambda: running.alerts("few-long"), "the rule fires")
+
+
+def test_a_list_of_customers_nobody_may_call_is_read_again(tmp_path: Path) -> None:
+    listed = tmp_path / "register.csv"
+    listed.write_text("+8613800000000\n")
+    rules = copy.deepcopy(RULES)
+    rules["rules"].append(
+        {
+            "id": "nobody",
+            "event": {"on": "call.ended", "where": "do_not_call"},
+            "by": "number",
+            "levels": {"crit": {}},
+            "recovering": {"for": "1s"},
+            "no_data": "hold",
+            "notify": {"route": "people"},
+        }
+    )
+    folder = Folder(tmp_path, do_not_call={"files": [str(listed)]})
+    folder.write(INDICATORS, rules)
+    with threaded(folder) as running:
+        running.ready()
+        folder.call(GOOD)
+        eventually(lambda: calls(running) == 1, "figures")
+        assert running.alerts("nobody") == []
+        listed.write_text("+8613800000000\n139 1234 5678\n")
+        assert running.reload() == "ok"
+        folder.call(GOOD)
+        eventually(lambda: running.alerts("nobody"), "the customer is on the list now")
+        listed.unlink()
+        assert running.reload() == "refused", "and the list that was read holds on"
+        folder.call(BAD)
+        eventually(lambda: len(running.alerts("nobody")) > 1, "still on it")

@@ -197,3 +197,19 @@ def test_packs_given_take_the_place_of_the_configured(folder: Folder) -> None:
     assert refused(folder.path, packs=[folder.root]) == [
         "indicators.yaml:0:0: there is no such file"
     ]
+
+
+def test_lists_of_customers_nobody_may_call(folder: Folder) -> None:
+    listed = folder.root / "nobody.csv"
+    folder.write(do_not_call={"files": [str(listed)]})
+    (said,) = refused(folder.path)
+    assert "nobody.csv: No such file or directory (one customer a line)" in said
+    assert said.startswith(f"{folder.path.name}:{line_of(folder.path, 'nobody.csv')}:")
+    listed.write_bytes(b"\xff\xfe1\x00")
+    assert "is not UTF-8" in refused(folder.path)[0]
+    listed.write_text("13800138000\n")
+    site = load_site(folder.path)
+    assert len(site.do_not_call) == 1
+    assert listed in site.files
+    listed.write_text("13800138000\n13800138001\n")
+    assert load_site(folder.path).hash != site.hash, "a reload is one"

@@ -10,6 +10,7 @@ import pytest
 
 from monitor.delivery.channels import alertmanager, http
 from monitor.engine import Pace
+from monitor.events import do_not_call
 from monitor.exporter import status
 from monitor.exporter.catalogue import CATALOGUE
 from monitor.numbers import pools, record, wishes
@@ -44,6 +45,7 @@ FIXED = {
     "checkpoints": holdings.KEPT,
     "bytes of a receiver's answer": http.ANSWER_BYTES_MAX,
     "alerts in one post to Alertmanager": alertmanager.ALERTS_PER_POST,
+    "customers on the lists of `do_not_call.files`": do_not_call.ENTRIES_MAX,
     "batches of answers of telephony": acks.WAITING_MAX,
     "that wait for the broker": dead_letters.WAITING_MAX,
     "bytes of one on the topic": dead_letters.VALUE_BYTES_MAX,

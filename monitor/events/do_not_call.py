@@ -1,0 +1,73 @@
+"""The list of customers nobody may call, from files that others keep: a register, an export.
+
+Owns reading the files, and whether a customer is on the list. One customer a line, first on it:
+what follows a comma, semicolon or tab is not looked at, nor are empty lines and those that begin
+with ``#``. Telephone numbers may be written in any way; names are normalised as in events. The list
+is as it was when it was read, and is asked with what the event says alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from monitor.events.hashed import Known
+from monitor.events.identity import Identity
+from monitor.events.phones import Phones
+from monitor.events.settings import EventSettings
+
+ENTRIES_MAX: Final = 5_000_000
+"""Of all files together; each takes 16 to 32 bytes."""
+
+
+class TooManyEntriesError(ValueError):
+    """Raised when the lists hold more than :data:`ENTRIES_MAX` customers."""
+
+
+class DoNotCall:
+    """Who is on the list; it does not change."""
+
+    def __init__(self, customers: Iterable[str], settings: EventSettings) -> None:
+        """``customers``: as written.
+
+        Raises:
+            TooManyEntriesError: there are too many.
+        """
+        frame = pl.DataFrame({"customer": pl.Series(list(customers), dtype=pl.String)})
+        if frame.height > ENTRIES_MAX:
+            msg = f"{frame.height:,} entries; {ENTRIES_MAX:,} are the most"
+            raise TooManyEntriesError(msg)
+        spelled = Phones(settings.phones).column(frame["customer"])
+        if spelled is not None:
+            frame = frame.with_columns(spelled.alias("customer"))
+        self._known = Known()
+        self._known.add(
+            Identity(settings.identity, settings.limits.key_chars).apply(frame)["customer"]
+        )
+
+    def __len__(self) -> int:
+        """How many there are, each counted once."""
+        return len(self._known)
+
+    def holds(self, customers: pl.Series) -> pl.Series:
+        """Which of them are on the list; null where there is no customer."""
+        return self._known.among(customers).set(customers.is_null(), None)
+
+
+def read_list(path: Path) -> list[str]:
+    """The customers of a file, as written.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not UTF-8.
+    """
+    found = []
+    with path.open(encoding="utf-8-sig") as lines:
+        for line in lines:
+            entry = line.replace(";", ",").replace("\t", ",").split(",", 1)[0].strip().strip('"')
+            if entry and not entry.startswith("#"):
+                found.append(entry)
+    return found
