@@ -88,7 +88,7 @@ def _warm_roll() -> None:
 
 def _warm_waits() -> None:
     """Nor any response."""
-    waits = Waits(WaitsPlan(1, 0, 1, 5_000, 0, 1), AllHours())
+    waits = Waits(WaitsPlan(1, 0, 1, 5_000, 5_000, 0, 1), AllHours())
     one = np.zeros(1, np.int64)
     waits.apply(5_000, Said(["warm"], one, one == 0, one == 0, np.zeros((1, 1), np.int64)))
 

@@ -7,8 +7,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
+from monitor.events.public_holidays import is_place
 from monitor.indicators.parts import Local, Part, Selection, fault, some
 from monitor.units import DurationMs
 
@@ -64,6 +72,8 @@ class WorkHours(Local):
     """Local time at which they are over, such as 18:00."""
     days: Annotated[tuple[Weekday, ...], some(7)] = WEEKDAYS[:5]
     """Days of the week; Monday to Friday without it."""
+    holidays: str | None = None
+    """A country such as CN, or a part such as FR-57, on whose public holidays nobody works."""
     outside: bool = False
     """Look only at what is asked outside these hours, and count every second of it."""
 
@@ -81,6 +91,14 @@ class WorkHours(Local):
     def weekdays(self) -> tuple[int, ...]:
         """The days, Monday being 0, ascending."""
         return tuple(sorted({WEEKDAYS.index(day) for day in self.days}))
+
+    @field_validator("holidays")
+    @classmethod
+    def _somewhere(cls, place: str | None) -> str | None:
+        if place is not None and not is_place(place):
+            message = f"no public holidays are known of {place!r}"
+            raise fault(message, "a country such as CN, or a part of one such as FR-57")
+        return place
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -23,6 +23,7 @@ from monitor.indicators.scope import ScopeState
 from monitor.indicators.view import View
 from monitor.windows.arrays import Bool, Int64, column, unique_of
 from monitor.windows.limits import WindowLimits
+from monitor.windows.spec import default_pane_ms
 from monitor.windows.standing import StandingSums
 from monitor.windows.waits import Answers, Said, Waits, WaitsPlan
 
@@ -38,11 +39,17 @@ class ResponseState:
         self.sums = {by: StandingSums() for by in self.scopes}
         """Of ripe questions, by what the clock showed when they were asked."""
         self._clock = plan.clock
+        exact = plan.within_ms is not None  # nothing grows from step to step
+        step_ms = tick_ms if exact else default_pane_ms(plan.open_after_ms, tick_ms)
+        outside = plan.hours is not None and plan.hours.outside
+        self._left_out = plan.hours.made() if plan.hours is not None and outside else None
+        """Hours whose questions are not looked at."""
         self.table = Waits(
             WaitsPlan(
                 scopes=len(self.scopes),
                 open_after_ms=plan.open_after_ms,
                 max_age_ms=plan.max_age_ms,
+                step_ms=step_ms,
                 tick_ms=tick_ms,
                 lateness_ms=limits.lateness_ms,
                 talks_max=limits.entities_max,
@@ -52,7 +59,7 @@ class ResponseState:
         self.limit = limits.entities_max
         self._loads: deque[tuple[Groups, list[str]]] = deque()
         self._now = self._before = 0
-        """What the clock shows at this tick and showed at the one before."""
+        """What the clock showed when it was looked at, as of this tick and of the one before."""
         self._tick: int | None = None
         for place, scope in enumerate(self.scopes.values()):
             scope.holders.append(partial(self._mark_alive, place))
@@ -65,7 +72,7 @@ class ResponseState:
         dues = [] if self.table.due is None else [self.table.due]
         waiting = any(sums.count for sums in self.sums.values())
         if waiting and self.plan.within_ms is None and self._tick is not None:
-            dues.append(self._clock.next_moving(self._tick, self.table.plan.tick_ms))
+            dues.append(self._clock.next_moving(self._tick, self.table.plan.step_ms))
         return min(dues, default=None)
 
     def load(self, frame: Frame) -> None:
@@ -75,8 +82,8 @@ class ResponseState:
             return
         names, talks = frame.coded(self.plan.per)
         times, asks = frame.times[chosen], frame.mask(self.plan.asks)[chosen]
-        if self.plan.hours is not None and self.plan.hours.outside:
-            asks = asks & ~self.plan.hours.made().inside(times)
+        if self._left_out is not None:
+            asks = asks & ~self._left_out.inside(times)
         found = {
             "talk": talks[chosen],
             "time": times,
@@ -99,7 +106,8 @@ class ResponseState:
 
     def _tell_time(self, tick: int) -> None:
         self._tick, self._before = tick, self._now
-        self._now = int(self._clock.worked(column([tick]))[0])
+        looked = tick - tick % self.table.plan.step_ms
+        self._now = int(self._clock.worked(column([looked]))[0])
 
     def _rows(self, tick: int) -> Said | None:
         if not self._loads or self._loads[0][0].next_tick != tick:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.decisions import derive_id
+from monitor.events.public_holidays import public_holidays
 from monitor.indicators.formula import Counter, Formula, Operation, Rows, rows_of
 from monitor.indicators.frame import Frame
 from monitor.indicators.model import Indicator
@@ -26,13 +27,16 @@ class HoursPlan:
     from_min: int
     to_min: int
     days: tuple[int, ...]
+    holidays: str | None
     outside: bool
     """Not how much of it: which questions. Only those asked outside the hours are looked at."""
 
     def made(self) -> WorkingHours:
         """The hours themselves."""
         days = frozenset(self.days)
-        return working_hours(self.zone, self.from_min, self.to_min, days, frozenset())
+        place = self.holidays
+        closed = frozenset() if place is None else frozenset(public_holidays(place).tolist())
+        return working_hours(self.zone, self.from_min, self.to_min, days, closed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,4 +118,6 @@ def response(indicator: Indicator) -> Formula:
 
 
 def _hours(hours: WorkHours) -> HoursPlan:
-    return HoursPlan(hours.tz, hours.from_min, hours.to_min, hours.weekdays, hours.outside)
+    return HoursPlan(
+        hours.tz, hours.from_min, hours.to_min, hours.weekdays, hours.holidays, hours.outside
+    )

@@ -35,8 +35,8 @@ class Hours(Protocol):
         """Whether time counts at each moment."""
         ...
 
-    def next_moving(self, tick: int, tick_ms: int) -> int:
-        """The first tick after ``tick`` at which more has counted than at it."""
+    def next_moving(self, time: int, step_ms: int) -> int:
+        """The first multiple of ``step_ms`` after ``time`` by which more has counted."""
         ...
 
 
@@ -55,9 +55,9 @@ class AllHours:
         """Always."""
         return np.ones(len(times), dtype=np.bool_)
 
-    def next_moving(self, tick: int, tick_ms: int) -> int:
+    def next_moving(self, time: int, step_ms: int) -> int:
         """The next one."""
-        return tick + tick_ms
+        return time - time % step_ms + step_ms
 
 
 class WorkingHours:
@@ -93,13 +93,13 @@ class WorkingHours:
         found: Bool = (place < len(self._ends)) & (times >= self._starts[within])
         return found
 
-    def next_moving(self, tick: int, tick_ms: int) -> int:
-        """The tick after the next millisecond that counts."""
-        place = int(np.searchsorted(self._ends, tick, side="right"))
+    def next_moving(self, time: int, step_ms: int) -> int:
+        """The one after the next millisecond that counts."""
+        place = int(np.searchsorted(self._ends, time, side="right"))
         if place == len(self._ends):
             return NEVER_AGAIN
-        start = max(tick, int(self._starts[place]))
-        return start - start % tick_ms + tick_ms
+        start = max(time, int(self._starts[place]))
+        return start - start % step_ms + step_ms
 
 
 @lru_cache(maxsize=32)

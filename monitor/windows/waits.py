@@ -7,8 +7,9 @@ All is a function of the rows in their order (docs/semantics.md, 7):
 * an answer is to the open question, unless it is of a time before that was asked;
 * a question of a time before the last answer has been answered by that: it is left out;
 * after ``max_age`` a question is given up: nothing answers it, and it is open no longer;
-* an open question is *ripe* from the tick on at which ``open_after`` has counted since it was
-  asked, on the clock given (``monitor.windows.hours``).
+* an open question is *ripe* once ``open_after`` has counted since it was asked, on the clock given
+  (``monitor.windows.hours``); the clock is looked at every ``step``, so that those who wait for
+  weeks cost no tick each.
 
 Keys are those of the rows; a question without one takes what its conversation last told, within
 ``max_age``, or tells next; an answer without one takes its question's. The table is bounded: rows
@@ -62,6 +63,8 @@ class WaitsPlan:
     scopes: int
     open_after_ms: int
     max_age_ms: int
+    step_ms: int
+    """A multiple of the tick."""
     tick_ms: int
     lateness_ms: int
     talks_max: int
@@ -127,7 +130,8 @@ class Waits:
         is_open = asked != NEVER
         since = asked[is_open]
         ends = since + self.plan.max_age_ms
-        ripens = self._hours.after(since, self.plan.open_after_ms)
+        step = self.plan.step_ms
+        ripens = -(-self._hours.after(since, self.plan.open_after_ms) // step) * step
         dues[is_open] = np.where(ripens > tick, np.minimum(ripens, ends), ends)
         return np.where(dues > tick, dues, FOREVER)
 
@@ -135,7 +139,8 @@ class Waits:
         """Which of the conversations have a ripe question at ``tick``."""
         asked = self._times[0, ids]
         ripe: Bool = (asked != NEVER) & (tick - asked < self.plan.max_age_ms)
-        ripe[ripe] = self._hours.after(asked[ripe], self.plan.open_after_ms) <= tick
+        looked = tick - tick % self.plan.step_ms
+        ripe[ripe] = self._hours.after(asked[ripe], self.plan.open_after_ms) <= looked
         return ripe
 
     def asked(self, ids: Int64) -> Int64:

@@ -74,7 +74,7 @@ YAML = """
     from: customer.level
     to: customer.level
     per: customer
-    open_after: 1m
+    open_after: 31m
     max_age: 3h
     by: [team]
     windows: [1h]
@@ -109,6 +109,8 @@ class Asked:
     open_after: int
     within: int | None = None
     clock: Callable[[int, int], int] = plain
+    step: int = TICK
+    """How often the clock is looked at."""
 
     def looks(self, row: Row) -> bool:
         """Questions that the hours leave out still say whose a conversation is."""
@@ -143,7 +145,7 @@ ASKED = {
         4 * MINUTE,
         4 * MINUTE,
     ),
-    "working": Asked(received, sent, "customer", 26 * HOUR, 10 * MINUTE, clock=worked),
+    "working": Asked(received, sent, "customer", 26 * HOUR, 10 * MINUTE, clock=worked, step=10_000),
     "outside": Asked(
         lambda row: received(row) and not is_worked(row["time"] // MINUTE, (0, 1, 2, 3, 4)),
         sent,
@@ -151,7 +153,7 @@ ASKED = {
         2 * HOUR,
         0,
     ),
-    "step": Asked(leveled, leveled, "customer", 3 * HOUR, MINUTE),
+    "step": Asked(leveled, leveled, "customer", 3 * HOUR, 31 * MINUTE, step=30_000),
 }
 Key = tuple[str, ...]
 
@@ -222,7 +224,7 @@ def expected(view: Any, rows: list[Row], tick: int) -> dict[Key, tuple[int, int]
     for talk in talks:
         if talk.asked is None or talk.asker is None or tick - talk.asked >= asked.max_age:
             continue
-        age = asked.clock(talk.asked, tick)
+        age = asked.clock(talk.asked, max(tick // asked.step * asked.step, talk.asked))
         if age >= asked.open_after:
             add(talk.asker, age if asked.within is None else 0)
     return found

@@ -24,7 +24,9 @@ from monitor.windows.hours import AllHours, working_hours
 from monitor.windows.limits import WindowLimits
 from tests.indicators.made import T0, TICK, Row, beyond, bucket, frame, load, made, row, run, shown
 
-SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+STEP = 30_000
+"""Ages are looked at every sixtieth of `open_after`."""
 
 YAML = """
   - id: reply
@@ -70,8 +72,8 @@ def test_an_open_question_counts_by_its_age_from_open_after_to_max_age() -> None
     assert figure(figures, 30 * MINUTE - TICK) is None
     assert figures.next_event_tick(figures.tick or 0) == T0 + 30 * MINUTE
     assert figure(figures, 30 * MINUTE) == (30 * MINUTE, 1)
-    assert figures.next_event_tick(figures.tick or 0) == T0 + 30 * MINUTE + TICK
-    assert figure(figures, 3 * HOUR - TICK) == (3 * HOUR - TICK, 1)
+    assert figures.next_event_tick(figures.tick or 0) == T0 + 30 * MINUTE + STEP
+    assert figure(figures, 3 * HOUR - TICK) == (3 * HOUR - STEP, 1)
     assert figure(figures, 3 * HOUR) is None
     load(figures, [replies(3 * HOUR + TICK)])
     assert figure(figures, 4 * HOUR) is None, "it was given up"
@@ -123,9 +125,22 @@ def test_only_working_time_counts() -> None:
     assert figures.next_event_tick(tick - TICK) == tick
     assert figure(figures, 25 * HOUR + 20 * MINUTE, "b") == (30 * MINUTE, 1)
     assert figure(figures, 34 * HOUR, "b") == (9 * HOUR + 10 * MINUTE, 1)
-    assert figures.next_event_tick(T0 + 34 * HOUR) == T0 + 49 * HOUR + TICK, "it stands at night"
-    assert figure(figures, 49 * HOUR, "b") == (9 * HOUR + 10 * MINUTE, 1)
-    assert figure(figures, 49 * HOUR + TICK, "b") == (9 * HOUR + 10 * MINUTE + TICK, 1)
+    assert figures.next_event_tick(T0 + 34 * HOUR) == T0 + 49 * HOUR + STEP, "it stands at night"
+    assert figure(figures, 49 * HOUR + TICK, "b") == (9 * HOUR + 10 * MINUTE, 1)
+    assert figure(figures, 49 * HOUR + STEP, "b") == (9 * HOUR + 10 * MINUTE + STEP, 1)
+
+
+def test_nobody_works_on_public_holidays() -> None:
+    """It is Wednesday, 17:00 in China; Thursday, 1 October 2026 and more days are holidays."""
+    wednesday = int(datetime(2026, 9, 30, 9, tzinfo=UTC).timestamp()) * 1_000 - T0
+    yaml = WORKING.replace('to: "18:00"', 'to: "18:00", holidays: CN').replace("7d", "20d")
+    figures = made(yaml)
+    load(figures, [asks(wednesday), asks(wednesday + 30 * MINUTE, "b", "d")])
+    assert figure(figures, wednesday + HOUR) == (HOUR, 1)
+    assert figure(figures, wednesday + 3 * DAY, "b") == (30 * MINUTE, 1)
+    found = figure(figures, wednesday + 14 * DAY)
+    assert found is not None
+    assert found[0] > 4 * 9 * HOUR, "work has begun again"
 
 
 def test_outside_the_hours_other_questions_are_looked_at() -> None:
@@ -210,8 +225,8 @@ figures as (
     select coalesce(agent, asker) as agent, answered - asked as wait from turns
     where answered is not null and answered >= {lo}
     union all
-    select asker, {tick} - asked from turns
-    where answered is null and {tick} - asked >= 1800000
+    select asker, {tick} // 30000 * 30000 - asked from turns
+    where answered is null and {tick} // 30000 * 30000 - asked >= 1800000
 )
 select agent, sum(wait)::bigint, count(*) from figures group by agent
 """
