@@ -71,7 +71,8 @@ class LimitsSection(_Section):
     pairs_per_measure: int = Field(1_000_000, ge=100, le=50_000_000)
     """(key, value) pairs of one ``distinct``."""
     entities_per_measure: int = Field(100_000, ge=100, le=10_000_000)
-    """Agents whose state one ``seconds_in`` follows, customers of one ``population``."""
+    """Agents whose state one ``seconds_in`` follows, customers of one ``population``,
+    conversations of one ``response``."""
     ids: int = Field(5_000_000, ge=1_000, le=100_000_000)
     """Event ids remembered against duplicates."""
     pending_rows: int = Field(1_000_000, ge=10_000, le=50_000_000)

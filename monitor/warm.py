@@ -22,9 +22,11 @@ from monitor.source.lines import LineReader, ReadAt
 from monitor.source.memory import MemorySource
 from monitor.windows.anchored import AnchoredSums, AnchoredWindow
 from monitor.windows.arrays import reduce_by_key
+from monitor.windows.hours import AllHours
 from monitor.windows.lookup import Lookup
 from monitor.windows.roll import Roll, RollPlan, Told
 from monitor.windows.rows import TickRows
+from monitor.windows.waits import Said, Waits, WaitsPlan
 
 _LINES = 3_000
 """So many that tables of ids and names grow."""
@@ -48,6 +50,7 @@ def warm() -> None:
     Lookup().drop(np.array([0]))  # of keys that are let go
     _warm_anchored()
     _warm_roll()
+    _warm_waits()
     text = b"\n".join(lines)
     records = LineReader(_reader(text), 0, len(text)).take(_LINES, final=True).values
     offsets = np.arange(len(records))
@@ -81,6 +84,13 @@ def _warm_roll() -> None:
     roll = Roll(RollPlan(1, -1, 0, 1, 5_000, 0, 1), lambda held: (held[0] == 1, held[0] == 1))
     one = np.zeros(1, np.int64)
     roll.apply(5_000, Told(["warm"], one, one > 0, np.ones((1, 1))))
+
+
+def _warm_waits() -> None:
+    """Nor any response."""
+    waits = Waits(WaitsPlan(1, 0, 1, 5_000, 5_000, 0, 1), AllHours())
+    one = np.zeros(1, np.int64)
+    waits.apply(5_000, Said(["warm"], one, one == 0, one == 0, np.zeros((1, 1), np.int64)))
 
 
 def _reader(text: bytes) -> ReadAt:

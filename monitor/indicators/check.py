@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 
 from monitor.events.batch import DIMENSIONS
 from monitor.events.catalogue import EVENT_TYPES, FIELDS, Kind
-from monitor.indicators.check_now import check_population
+from monitor.indicators.check_now import check_population, check_response
 from monitor.indicators.expression import EVERYWHERE
 from monitor.indicators.findings import Finding, Loc, check_types, check_where, near
 from monitor.indicators.formula import ENTITY_OF
@@ -37,6 +37,8 @@ def check_indicators(indicators: Collection[Indicator], tick_ms: int) -> list[Fi
         if indicator.kind == "population":
             found += check_population(indicator, loc)
             continue
+        if indicator.kind == "response":
+            found += check_response(indicator, loc)
         found += _windows(indicator, loc, tick_ms)
     return found
 
@@ -135,5 +137,6 @@ def _anchored(window: Anchored, indicator: Indicator, loc: Loc, tick_ms: int) ->
     if parse_duration(window.anchored) % tick_ms:
         tick = format_duration(tick_ms)
         yield Finding(loc, f"window {window.anchored} is not a multiple of the tick ({tick})")
-    if any(each.verb not in {"count", "sum"} for each in indicator.measures.values()):
+    verbs = {each.verb for each in indicator.measures.values()}
+    if indicator.kind == "response" or not verbs <= {"count", "sum"}:
         yield Finding(loc, "an anchored window holds counts and sums only")

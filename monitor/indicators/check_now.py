@@ -1,8 +1,8 @@
-"""What is wrong with populations that each look right: events, fields, conditions."""
+"""What is wrong with populations and responses that each look right: events, fields, conditions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from monitor.events.catalogue import EVENT_TYPES, FIELDS
 from monitor.indicators.expression import EVERYWHERE, fields_of
@@ -25,7 +25,7 @@ def check_population(indicator: Indicator, loc: Loc) -> Iterator[Finding]:
     yield from faults
     if faults:
         return
-    yield from _entity(indicator, loc)
+    yield from _named("entity", indicator.entity or "", [tells, leaves], loc)
     for key, text in (("among", indicator.among), ("share", indicator.share)):
         found = check_where(text, tells.on, (*loc, key))
         if isinstance(found, Finding):
@@ -37,6 +37,16 @@ def check_population(indicator: Indicator, loc: Loc) -> Iterator[Finding]:
         yield from _state(indicator.state, tells, (*loc, "state"))
 
 
+def check_response(indicator: Indicator, loc: Loc) -> Iterator[Finding]:
+    """All faults of an indicator of this kind, but those of its scopes and windows."""
+    asks, replies = indicator.from_, indicator.to
+    assert asks is not None and replies is not None  # noqa: S101, PT018 - the model demands them
+    faults = [*_events(asks, (*loc, "from")), *_events(replies, (*loc, "to"))]
+    yield from faults
+    if not faults:
+        yield from _named("per", indicator.per or "", [asks, replies], loc)
+
+
 def _events(selection: Selection, loc: Loc) -> Iterator[Finding]:
     unknown = list(check_types(selection, loc))
     yield from unknown
@@ -46,17 +56,19 @@ def _events(selection: Selection, loc: Loc) -> Iterator[Finding]:
             yield found
 
 
-def _entity(indicator: Indicator, loc: Loc) -> Iterator[Finding]:
-    name = indicator.entity or ""
-    selections = [each for each in (indicator.from_, indicator.until) if each is not None]
-    for event_type in (each for selection in selections for each in selection.on):
+def _named(
+    key: str, name: str, selections: Sequence[Selection | None], loc: Loc
+) -> Iterator[Finding]:
+    """The field that tells what events are about: all of them have it, and it is a text."""
+    for event_type in (each for one in selections if one is not None for each in one.on):
         known = (*EVERYWHERE, *EVENT_TYPES[event_type].fields)
         if name not in known:
             message = f"{event_type} has no field '{name}'"
-            yield Finding((*loc, "entity"), message, near(name, known))
+            yield Finding((*loc, key), message, near(name, known))
             return
     if name == "time" or not FIELDS[name].is_text:
-        yield Finding((*loc, "entity"), f"'{name}' does not name anybody", "entity: customer")
+        hint = "entity: customer" if key == "entity" else "per: conversation"
+        yield Finding((*loc, key), f"'{name}' does not tell one from another", hint)
 
 
 def _state(name: str, tells: Selection, loc: Loc) -> Iterator[Finding]:

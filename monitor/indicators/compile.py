@@ -20,9 +20,11 @@ from monitor.indicators.frame import Frame
 from monitor.indicators.grouping import any_state, load_scope
 from monitor.indicators.model import Indicator
 from monitor.indicators.now_view import AnyView, NowView
-from monitor.indicators.plan import By, NowReading, make_plan
+from monitor.indicators.plan import By, NowReading, Reading, make_plan
 from monitor.indicators.population import PopulationState
 from monitor.indicators.population_plan import Population
+from monitor.indicators.response import ResponseState, ResponseView
+from monitor.indicators.response_plan import Awaited, Response
 from monitor.indicators.scope import ScopeState, TableName
 from monitor.indicators.view import View
 from monitor.keys import KeyTable
@@ -64,28 +66,22 @@ class IndicatorSet:
             by: ScopeState(scope, tick_ms=tick_ms, limits=limits, covered_from=covered_from)
             for by, scope in plan.scopes.items()
         }
-        self._populations: dict[Population, PopulationState] = {}
-        for counted in dict.fromkeys(
-            each for scope in plan.scopes.values() for each in scope.populations
-        ):
-            mine = {
-                by: self._scopes[by] for by, of in plan.scopes.items() if counted in of.populations
-            }
-            self._populations[counted] = PopulationState(
-                counted, mine, tick_ms=tick_ms, limits=limits, covered_from=covered_from
+        self._followed: dict[Population | Response, PopulationState | ResponseState] = {}
+        for each in dict.fromkeys(one for scope in plan.scopes.values() for one in scope.followed):
+            mine = {by: self._scopes[by] for by, of in plan.scopes.items() if each in of.followed}
+            self._followed[each] = (
+                PopulationState(
+                    each, mine, tick_ms=tick_ms, limits=limits, covered_from=covered_from
+                )
+                if isinstance(each, Population)
+                else ResponseState(each, mine, tick_ms=tick_ms, limits=limits)
             )
-        self._views: dict[tuple[str, By, str], AnyView] = {}
-        for reading in plan.readings:
-            view = (
-                NowView(reading.indicator, reading.by, self._populations[reading.population])
-                if isinstance(reading, NowReading)
-                else View(reading, self._scopes[reading.by])
-            )
-            self._views[view.indicator.id, view.by, view.window] = view
+        views = [self._viewed(reading) for reading in plan.readings]
+        self._views = {(view.indicator.id, view.by, view.window): view for view in views}
         self._counters: tuple[Counter, ...] = tuple(
             dict.fromkeys(counter for scope in plan.scopes.values() for counter in scope.counters)
         )
-        looks: tuple[Counter | Population, ...] = (*self._counters, *self._populations)
+        looks: tuple[Counter | Population | Response, ...] = (*self._counters, *self._followed)
         self.fields: frozenset[str] = frozenset().union(*(each.fields for each in looks)) - {"time"}
         self.types: frozenset[str] = frozenset().union(*(each.types for each in looks))
         self._warming = self._covered_ticks()
@@ -114,7 +110,7 @@ class IndicatorSet:
         conditions += [
             any_state(counter) for counter in self._counters if counter.operation == "seconds"
         ]
-        conditions += [rows for each in self._populations for rows in each.conditions]
+        conditions += [rows for each in self._followed for rows in each.conditions]
         frame = Frame(released, conditions)
         if released.is_empty():
             return frame
@@ -126,8 +122,8 @@ class IndicatorSet:
         self._loaded_until = last
         for scope in self._scopes.values():
             scope.add(load_scope(frame, scope.layout))
-        for population in self._populations.values():
-            population.load(frame)
+        for each in self._followed.values():
+            each.load(frame)
         return frame
 
     def step(self, tick: int) -> None:
@@ -149,14 +145,14 @@ class IndicatorSet:
         self._tick = tick
         for scope in self._scopes.values():
             scope.step(tick)
-        for population in self._populations.values():
-            population.step(tick)
+        for each in self._followed.values():
+            each.step(tick)
 
     def next_event_tick(self, after: int) -> int | None:
         """The earliest tick after ``after`` at which a figure can change or a window is covered."""
         self._warming = [tick for tick in self._warming if tick > after]
         dues = [*self._warming, *(scope.due for scope in self._scopes.values())]
-        dues += [each.due for each in self._populations.values()]
+        dues += [each.due for each in self._followed.values()]
         due = min((due for due in dues if due is not None), default=None)
         return None if due is None else max(due, after + self.tick_ms)
 
@@ -180,8 +176,8 @@ class IndicatorSet:
         """
         if self._tick is None:
             return {}
-        for population in self._populations.values():
-            population.evict(self._tick)
+        for each in self._followed.values():
+            each.evict(self._tick)
         released = {
             by: scope.evict(self._tick, pinned.get(by, frozenset()))
             for by, scope in self._scopes.items()
@@ -205,8 +201,8 @@ class IndicatorSet:
                 for table, rows in scope.beyond().items()
             }
         )
-        for population in self._populations.values():
-            found[next(iter(population.scopes)), "entities"] += population.roll.overflowed
+        for each in self._followed.values():
+            found[next(iter(each.scopes)), "entities"] += each.table.overflowed
         return found
 
     def fullest(self) -> dict[TableName, tuple[int, int]]:
@@ -215,8 +211,8 @@ class IndicatorSet:
         for scope in self._scopes.values():
             for name, fill in scope.fill():
                 found[name] = max(fill, found.get(name, fill))
-        for each in self._populations.values():
-            fill = len(each.roll), each.roll.plan.entities_max
+        for each in self._followed.values():
+            fill = len(each.table), each.limit
             found["entities"] = max(fill, found.get("entities", fill))
         return found
 
@@ -236,8 +232,8 @@ class IndicatorSet:
             "tick": self._tick,
             "tick_ms": self.tick_ms,
             "scopes": {" ".join(by): scope.snapshot() for by, scope in self._scopes.items()},
-            "populations": {
-                each.fingerprint: state.snapshot() for each, state in self._populations.items()
+            "followed": {
+                each.fingerprint: state.snapshot() for each, state in self._followed.items()
             },
         }
 
@@ -258,15 +254,27 @@ class IndicatorSet:
                 scope.cover(found)
             else:
                 scope.restore(found, self._tick)
-        known = state.get("populations", {})  # checkpoints of an older program have none
-        for each, population in self._populations.items():
+        known = state.get("followed", {})  # checkpoints of an older program have none
+        for each, followed in self._followed.items():
             if each.fingerprint not in known:
                 continue
             if self._tick is None:
-                population.cover(known[each.fingerprint])
+                followed.cover(known[each.fingerprint])
             else:
-                population.restore(known[each.fingerprint], self._tick)
+                followed.restore(known[each.fingerprint], self._tick)
         self._warming = self._covered_ticks()
+
+    def _viewed(self, reading: Reading | NowReading) -> AnyView:
+        if isinstance(reading, NowReading):
+            population = self._followed[reading.population]
+            assert isinstance(population, PopulationState)  # noqa: S101 - made of one
+            return NowView(reading.indicator, reading.by, population)
+        scope, hits = self._scopes[reading.by], reading.formula.hits
+        if isinstance(hits, Awaited) and hits.response is not None:
+            waits = self._followed[hits.response]
+            assert isinstance(waits, ResponseState)  # noqa: S101 - made of one
+            return ResponseView(reading, scope, waits)
+        return View(reading, scope)
 
     def _covered_ticks(self) -> list[int]:
         """The ticks at which windows become covered, short of those that always were."""

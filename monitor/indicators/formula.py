@@ -26,7 +26,8 @@ SCALE = 1_000
 ENTITY_OF = {"agent.state": "agent"}
 """Types that tell a state, and whose state it is."""
 
-Operation = Literal["count", "sum", "min", "max", "distinct", "seconds"]
+Operation = Literal["count", "sum", "min", "max", "distinct", "seconds", "waits", "answers", "soon"]
+"""The last three are made of answers, see ``response_plan``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Counter:
     @property
     def scale(self) -> int:
         """Fixed-point units in one."""
-        return 1 if self.operation in {"count", "distinct"} else SCALE
+        return 1 if self.operation in {"count", "distinct", "answers", "soon"} else SCALE
 
     @property
     def fingerprint(self) -> str:

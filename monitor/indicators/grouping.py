@@ -15,6 +15,7 @@ from monitor.indicators.frame import Frame
 from monitor.indicators.loaded import Groups, LocalKeys, PairLoad, ScopeLoad, StateLoad
 from monitor.indicators.plan import Layout
 from monitor.indicators.population_plan import Population
+from monitor.indicators.response_plan import Response
 from monitor.windows.arrays import Bool, Int64, column, is_dense
 from monitor.windows.extremes import NONE
 
@@ -42,8 +43,8 @@ def load_scope(frame: Frame, layout: Layout) -> ScopeLoad:
             states[place] = told
     named = {
         place: groups
-        for place, population in enumerate(layout.populations)
-        if (groups := _told(frame, population, keys.of_row)) is not None
+        for place, followed in enumerate(layout.followed)
+        if (groups := _told(frame, followed, keys.of_row)) is not None
     }
     return ScopeLoad(keys, rows, pairs, states, named, unattributed)
 
@@ -132,9 +133,9 @@ def _states(frame: Frame, counter: Counter, codes: Int64) -> tuple[StateLoad | N
     return StateLoad(Groups.of(frame.tick_of_row[chosen], columns), names), left_out
 
 
-def _told(frame: Frame, population: Population, codes: Int64) -> Groups | None:
-    """The keys of a population's rows; of those with which an entity leaves they do not matter."""
-    chosen, leaves = population.rows(frame)
+def _told(frame: Frame, followed: Population | Response, codes: Int64) -> Groups | None:
+    """The keys of its rows; of those with which an entity leaves they do not matter."""
+    chosen, leaves = followed.rows(frame)
     if not len(chosen):
         return None
     found = {"code": np.where(leaves, -1, codes[chosen])}

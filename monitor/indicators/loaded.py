@@ -201,7 +201,7 @@ class ScopeLoad:
                 tick, key and grain.
             pairs: by the counter's place in the layout.
             states: likewise.
-            told: by the population's place in the layout, the keys of its rows.
+            told: by place among those followed in the layout, the keys of its rows.
             unattributed: rows left out because a dimension is null.
         """
         self.keys = keys

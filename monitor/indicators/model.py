@@ -29,7 +29,7 @@ Verb = Literal["count", "sum", "mean", "min", "max", "distinct", "seconds_in"]
 VERBS: tuple[Verb, ...] = get_args(Verb)
 Figure = Literal["ratio", "mean", "count"]
 """How hits and of make a value."""
-Kind = Literal["ratio", "mean", "count", "population"]
+Kind = Literal["ratio", "mean", "count", "population", "response"]
 Class = Literal["leading", "efficiency", "result"]
 Period = Literal["day", "week", "month"]
 Language = Literal["en", "zh"]
@@ -45,15 +45,17 @@ DAYS_MAX = 400
 PLUS = " + "
 """Between the fields that a measure adds up."""
 
-_LATER_KINDS = ("funnel", "response", "absence", "frequency", "baseline", "peer")
+_LATER_KINDS = ("funnel", "absence", "frequency", "baseline", "peer")
 _PARTS: dict[str, tuple[str, ...]] = {
     "ratio": ("hits", "of"),
     "mean": ("value",),
     "count": ("value",),
     "population": ("entity", "from", "max_age"),
+    "response": ("from", "to", "per", "max_age"),
 }
 _MORE: dict[str, tuple[str, ...]] = {
     "population": ("until", "among", "share", "state", "unchanged_for"),
+    "response": ("hours", "open_after", "within"),
 }
 """Parts that a kind may have."""
 _EVERY_PART = tuple(
@@ -69,7 +71,7 @@ _VERBS_OF: dict[str, tuple[Verb, ...]] = {
 def _known_kind(value: Any) -> Any:
     if value in _LATER_KINDS:
         message = f"indicators of kind {value} are not supported yet"
-        raise fault(message, "a kind is ratio, mean, count or population")
+        raise fault(message, "a kind is ratio, mean, count, population or response")
     return value
 
 
@@ -287,6 +289,8 @@ class Indicator(NowParts):
     @property
     def figure(self) -> Figure:
         """What the figure is: a share, a mean or a plain number."""
+        if self.kind == "response":
+            return "mean" if self.within is None else "ratio"
         if self.kind != "population":
             return self.kind
         return "count" if self.share is None and self.unchanged_for is None else "ratio"
@@ -309,6 +313,8 @@ class Indicator(NowParts):
         self._check_windows()
         if self.kind == "population":
             self.check_population()
+        if self.kind == "response":
+            self.check_response()
         return self
 
     def _check_parts(self) -> None:

@@ -83,7 +83,7 @@ class NowView:
 
     def covered_at(self) -> int:
         """The first tick at which :meth:`covered` holds."""
-        tick_ms = self._state.roll.plan.tick_ms
+        tick_ms = self._state.table.plan.tick_ms
         return -(-self.covered_from // tick_ms) * tick_ms
 
     @property

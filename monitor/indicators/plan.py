@@ -13,6 +13,7 @@ from math import gcd
 from monitor.indicators.formula import Counter, Formula, formula, window_specs
 from monitor.indicators.model import Indicator
 from monitor.indicators.population_plan import Population, population
+from monitor.indicators.response_plan import Awaited, Response, response
 from monitor.windows.spec import WindowSpec
 
 By = tuple[str, ...]
@@ -34,7 +35,8 @@ class ScopePlan:
     counters: list[Counter] = field(default_factory=list)
     windows: dict[str, WindowPlan] = field(default_factory=dict)
     """By the window's identity."""
-    populations: list[Population] = field(default_factory=list)
+    followed: list[Population | Response] = field(default_factory=list)
+    """What needs the rows of single entities or conversations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class Layout:
     extreme: tuple[Counter, ...]
     distinct: tuple[Counter, ...]
     seconds: tuple[Counter, ...]
-    populations: tuple[Population, ...] = ()
+    derived: tuple[Counter, ...] = ()
+    followed: tuple[Population | Response, ...] = ()
 
     @classmethod
     def of(cls, plan: ScopePlan) -> Layout:
@@ -64,7 +67,8 @@ class Layout:
             extreme=chosen("min", "max"),
             distinct=chosen("distinct"),
             seconds=chosen("seconds"),
-            populations=tuple(plan.populations),
+            derived=chosen("waits", "answers", "soon"),
+            followed=tuple(plan.followed),
         )
 
     @property
@@ -75,7 +79,7 @@ class Layout:
     @property
     def summed(self) -> tuple[Counter, ...]:
         """The counters that running sums hold, from column 1 on; column 0 counts rows."""
-        return (*self.additive, *self.seconds)
+        return (*self.additive, *self.seconds, *self.derived)
 
     @property
     def columns(self) -> int:
@@ -126,20 +130,26 @@ def make_plan(indicators: Sequence[Indicator], tick_ms: int) -> Plan:
         if indicator.kind == "population":
             counted = population(indicator)
             for by in indicator.by:
-                mine = scopes.setdefault(by, ScopePlan(by)).populations
-                mine += [] if counted in mine else [counted]
+                _follow(scopes.setdefault(by, ScopePlan(by)), counted)
                 readings.append(NowReading(indicator, counted, by))
             continue
-        figures = formula(indicator)
+        figures = response(indicator) if indicator.kind == "response" else formula(indicator)
         specs = list(window_specs(indicator, tick_ms))
         for by in indicator.by:
             scope = scopes.setdefault(by, ScopePlan(by))
             _add(scope.counters, figures.counters)
+            for counter in figures.counters:
+                if isinstance(counter, Awaited) and counter.response is not None:
+                    _follow(scope, counter.response)
             for spec, key in zip(specs, indicator.window_keys, strict=True):
                 window = scope.windows.setdefault(spec.identity, WindowPlan(spec))
                 _add(window.counters, figures.counters)
                 readings.append(Reading(indicator, figures, by, key, spec.identity))
     return Plan(scopes, tuple(readings))
+
+
+def _follow(scope: ScopePlan, followed: Population | Response) -> None:
+    scope.followed += [] if followed in scope.followed else [followed]
 
 
 def _add(counters: list[Counter], more: tuple[Counter, ...]) -> None:

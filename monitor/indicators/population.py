@@ -22,7 +22,8 @@ from monitor.indicators.predicate import passes
 from monitor.keys import OVERFLOW, KeyTable
 from monitor.windows.arrays import Bool, Int64, column
 from monitor.windows.limits import WindowLimits
-from monitor.windows.roll import Float64, Roll, RollPlan, RollSums, Told
+from monitor.windows.roll import Float64, Roll, RollPlan, Told
+from monitor.windows.standing import StandingSums
 
 By = tuple[str, ...]
 _NUMERIC = {Kind.SECONDS, Kind.NUMBER, Kind.INT}
@@ -35,7 +36,7 @@ class KeyedScope(Protocol):
     unattributed: int
     holders: list[Callable[[Bool], None]]
 
-    def told(self, population: Population) -> Int64 | None:
+    def told(self, followed: Population, /) -> Int64 | None:
         """The key of each row of the tick, -1 for none; None when there are no rows."""
         ...
 
@@ -56,13 +57,13 @@ class PopulationState:
         self.scopes = dict(scopes)
         self.covered_from = dict.fromkeys(self.scopes, covered_from)
         """By scope: since when its rows are known."""
-        self.sums = {by: RollSums() for by in self.scopes}
+        self.sums = {by: StandingSums() for by in self.scopes}
         self._place = {by: len(plan.values) + n for n, by in enumerate(self.scopes)}
         """Where the roll keeps the key that an entity has in a scope."""
         texts = [FIELDS[name].is_text for name in plan.values]
         self._texts = KeyTable(max(1, 2 * sum(texts)) * limits.entities_max)
         """What text fields hold, as numbers."""
-        self.roll = Roll(
+        self.table = Roll(
             RollPlan(
                 fields=len(plan.values) + len(self.scopes),
                 state=-1 if plan.state is None else plan.values.index(plan.state),
@@ -74,6 +75,7 @@ class PopulationState:
             ),
             self._chooses,
         )
+        self.limit = limits.entities_max
         self._loads: deque[tuple[Groups, list[str], dict[str, list[str]]]] = deque()
         self._active = False
         for by, scope in self.scopes.items():
@@ -84,7 +86,7 @@ class PopulationState:
     @property
     def due(self) -> int | None:
         """The earliest tick at which time alone may change something."""
-        return self.roll.due
+        return self.table.due
 
     def load(self, frame: Frame) -> None:
         """Queue the rows of a load."""
@@ -116,12 +118,12 @@ class PopulationState:
                     sums.rest()
             return
         self._active = True
-        changed, ids = self.roll.apply(tick, rows)
+        changed, ids = self.table.apply(tick, rows)
         self._count(changed, tick)
         if rows is not None:
             known = ids[(ids >= 0) & ~rows.leaves]
             for by, scope in self.scopes.items():
-                lacking = np.isnan(self.roll.held(self._place[by], known))
+                lacking = np.isnan(self.table.held(self._place[by], known))
                 scope.unattributed += int(np.count_nonzero(lacking))
 
     def _rows(self, tick: int) -> Told | None:
@@ -132,7 +134,7 @@ class PopulationState:
         assert taken is not None  # noqa: S101 - it is the next tick
         if groups.next_tick is None:
             self._loads.popleft()
-        values = np.full((self.roll.plan.fields, len(taken["time"])), np.nan)
+        values = np.full((self.table.plan.fields, len(taken["time"])), np.nan)
         for place, name in enumerate(self.plan.values):
             found = taken[f"of {name}"]
             values[place] = self._numbered(found, texts[name]) if name in texts else found
@@ -153,12 +155,12 @@ class PopulationState:
 
     def _count(self, ids: Int64, tick: int) -> None:
         """Count entities under the keys that they have now."""
-        there, hits = self.roll.standing(ids, tick)
+        there, hits = self.table.standing(ids, tick)
         for by, scope in self.scopes.items():
-            held = self.roll.held(self._place[by], ids)
+            held = self.table.held(self._place[by], ids)
             counted = there & ~np.isnan(held)
             keys = np.where(counted, np.nan_to_num(held), -1).astype(np.int64)
-            self.sums[by].move(ids, keys, hits & counted, scope.keys.size)
+            self.sums[by].move(ids, keys, (hits & counted).astype(np.int64), scope.keys.size)
 
     def _chooses(self, held: Float64) -> tuple[Bool, Bool]:
         """Which entities, by their last values, are looked at, and which are hits."""
@@ -192,15 +194,15 @@ class PopulationState:
 
     def _mark_alive(self, by: By, alive: Bool) -> None:
         """Set ``alive`` at the keys that some entity may be counted under."""
-        alive[self.roll.values(self._place[by]).astype(np.int64)] = True
+        alive[self.table.values(self._place[by]).astype(np.int64)] = True
 
     def evict(self, tick: int) -> None:
         """Let go of those who left long ago, and of the texts that nobody holds."""
-        self.roll.evict(tick)
+        self.table.evict(tick)
         used = [column([])]
         for place, name in enumerate(self.plan.values):
             if FIELDS[name].is_text:
-                used.append(self.roll.values(place).astype(np.int64))
+                used.append(self.table.values(place).astype(np.int64))
         self._texts.release(np.setdiff1d(self._texts.living(), np.concatenate(used)).tolist())
 
     def snapshot(self) -> dict[str, Any]:
@@ -209,7 +211,7 @@ class PopulationState:
             "scopes": [" ".join(by) for by in self.scopes],
             "covered_from": list(self.covered_from.values()),
             "texts": self._texts.snapshot(),
-            "roll": self.roll.snapshot(),
+            "roll": self.table.snapshot(),
         }
 
     def cover(self, state: Mapping[str, Any]) -> None:
@@ -228,7 +230,7 @@ class PopulationState:
             *range(len(self.plan.values)),
             *(stored.get(" ".join(by), -1) for by in self.scopes),
         ]
-        self.roll.restore(state["roll"], places, tick)
-        self._count(self.roll.living(), tick)
+        self.table.restore(state["roll"], places, tick)
+        self._count(self.table.living(), tick)
         for sums in self.sums.values():
             sums.rest()

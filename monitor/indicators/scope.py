@@ -8,15 +8,17 @@ states that accrue. What a window does with rows is ``monitor.windows``; which c
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, Literal
 
 import numpy as np
 
+from monitor.indicators.formula import Counter
 from monitor.indicators.loaded import ScopeLoad
 from monitor.indicators.plan import Layout, ScopePlan
 from monitor.indicators.population_plan import Population
+from monitor.indicators.response_plan import Response
 from monitor.indicators.window import make_windows
 from monitor.keys import OVERFLOW, KeyTable
 from monitor.windows.anchored import AnchoredSums
@@ -74,7 +76,7 @@ class ScopeState:
         """Rows left out because a dimension was null."""
         self.holders: list[Callable[[Bool], None]] = []
         """Who else holds keys: each sets the place of those that it does."""
-        self._told_of: dict[Population, Int64] = {}
+        self._told_of: dict[Population | Response, Int64] = {}
         self.rows: TickRows | None = None
         """The rows of the last tick."""
         self.due: int | None = None
@@ -161,15 +163,21 @@ class ScopeState:
         return told
 
     def _tell(self, load: ScopeLoad, tick: int) -> None:
-        """Keep the keys of the tick's rows for the populations."""
+        """Keep the keys of the tick's rows for what is followed."""
         for place, groups in load.told.items():
             taken = groups.take(tick)
             if taken is not None:
-                self._told_of[self.layout.populations[place]] = self._resolve(load, taken["place"])
+                self._told_of[self.layout.followed[place]] = self._resolve(load, taken["place"])
 
-    def told(self, population: Population) -> Int64 | None:
-        """The key of each of a population's rows at the last tick; None when it had none."""
-        return self._told_of.get(population)
+    def told(self, followed: Population | Response) -> Int64 | None:
+        """The key of each of its rows at the last tick; None when it had none."""
+        return self._told_of.get(followed)
+
+    def derive(self, times: Int64, keys: Int64, values: Mapping[Counter, Int64]) -> None:
+        """Add rows that were made of others to the windows, after a step."""
+        for window in self.windows.values():
+            window.derive(times, keys, values)
+        self._find_due()
 
     def _resolve(self, load: ScopeLoad, places: Int64) -> Int64:
         """The id of each row's key, -1 for none; the bucket's where the table is full."""

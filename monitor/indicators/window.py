@@ -6,6 +6,7 @@ panes. Sums, panes and extremes themselves are ``monitor.windows``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,18 @@ class WindowState:
         if len(accrued.elsewhere):
             earliest = self.spec.pane_of(self.lo - 1) if self.spec.keeps_closed else self.lo
             self._add(place, accrued.elsewhere, max(earliest, since))
+
+    def derive(self, times: Int64, keys: Int64, values: Mapping[Counter, Int64]) -> None:
+        """Add rows that were made of others; ``values`` by counter, those kept here count."""
+        kept = [counter for counter in values if counter in self.place]
+        if not kept or not len(keys):
+            return
+        assert isinstance(self.sums, RunningSums)  # noqa: S101 - none other has such counters
+        rows = np.zeros((len(keys), 1 + len(self.place)), dtype=np.int64)
+        rows[:, 0] = 1
+        for counter in kept:
+            rows[:, self.place[counter]] = values[counter]
+        self.sums.add(self.spec.pane_start(times), keys, rows, self.lo)
 
     def _add(self, place: int, pieces: Pieces, earliest: int) -> None:
         panes, keys, lengths = pieces.cut(self.spec, earliest)

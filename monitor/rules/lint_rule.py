@@ -130,7 +130,7 @@ class RuleLint:
             for measure in indicator.measures.values()
         )
         low = None if signed else Fraction(0)
-        is_share = self._countable or self._indicator.kind == "population"
+        is_share = self._countable or self._indicator.kind in {"population", "response"}
         share = is_share and self._indicator.figure == "ratio"
         return low, Fraction(1) if share else None
 

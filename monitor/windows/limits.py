@@ -20,7 +20,8 @@ class WindowLimits(BaseModel):
     pairs_max: int = Field(default=1_000_000, ge=1)
     """(key, value) pairs per ``distinct`` measure and scope."""
     entities_max: int = Field(default=100_000, ge=1)
-    """Entities whose state is kept, per ``seconds_in`` measure and scope, or ``population``."""
+    """Entities whose state is kept, per ``seconds_in`` measure and scope, ``population``
+    or ``response``."""
     listed: Mapping[str, frozenset[str]] = {}
     """By dimension, names that the configuration lists: they always find room for a key."""
     lateness_ms: int = Field(default=600_000, ge=0)

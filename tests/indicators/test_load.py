@@ -83,7 +83,7 @@ def test_all_kinds_of_measure_and_window() -> None:
     [
         # shapes
         ("kind: ratio", "kind: funnel",
-         "6:11: hangup_rate: 'kind': indicators of kind funnel are not supported yet (a kind is ratio, mean, count or population)"),
+         "6:11: hangup_rate: 'kind': indicators of kind funnel are not supported yet (a kind is ratio, mean, count, population or response)"),
         ("kind: ratio", "kind: ratoi", "6:11: hangup_rate: 'kind'"),
         ("kind: ratio", "kind: mean", "3:5: hangup_rate: a mean has no `hits` (it has value)"),
         ("    of: {count: call.ended, where: \"outcome == 'answered'\"}\n", "",
