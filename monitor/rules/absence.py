@@ -59,4 +59,8 @@ def _condition(value: Any) -> Any:
 
 
 _ENDS = "A condition on agent.state, or events that begin and end it"
-WhileField = Annotated[While | None, BeforeValidator(_condition), Field(description=_ENDS)]
+WhileField = Annotated[
+    While | None,
+    BeforeValidator(_condition, json_schema_input_type=While | str | None),
+    Field(description=_ENDS),
+]

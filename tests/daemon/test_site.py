@@ -132,7 +132,7 @@ def test_an_override_of_another_pack_does_not_matter_to_one_that_is_looked_at(
 ) -> None:
     path = overriding(folder, rules={"hangup": {"status": "off"}})
     site = load_site(path, packs=[SHIPPED_PACKS / "telemarketing"])
-    assert len(site.rules) == 19
+    assert site.rules == load_site(None).rules
 
 
 def test_packs_beside_the_configuration_come_before_shipped_ones(folder: Folder) -> None:
@@ -150,7 +150,9 @@ def test_an_unknown_pack_names_those_there_are(folder: Folder) -> None:
     folder.write(packs=["nervous", "other"])
     (said,) = refused(folder.path)
     place = line_of(folder.path, "- other")
-    assert said == (f"config.yaml:{place}:3: no pack 'other' (there are: nervous, telemarketing)")
+    shipped = {path.parent.name for path in SHIPPED_PACKS.glob("*/indicators.yaml")}
+    known = ", ".join(sorted({"nervous", *shipped}))
+    assert said == f"config.yaml:{place}:3: no pack 'other' (there are: {known})"
     folder.write(packs=["nervous"], rules_dir="nowhere")
     (said,) = refused(folder.path)
     assert said.endswith(

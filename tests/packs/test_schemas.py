@@ -87,6 +87,17 @@ def test_short_forms_are_allowed() -> None:
     assert complaints(RULE) == []
 
 
+def test_a_state_is_a_short_form_of_while() -> None:
+    absent = """
+version: 1
+rules:
+  - {id: idle, absent: {count: call.ended}, for: 30m, by: agent, levels: {warn: {}},
+     while: "state != 'offline'"}
+"""
+    assert complaints(absent) == []
+    assert complaints(absent.replace("\"state != 'offline'\"", "7")) == ["$.rules[0].while"]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "path"),
     [
