@@ -17,7 +17,7 @@ from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 from monitor.decisions import Action, Level, OrderAction
 from monitor.errors import ConfigError
 from monitor.events.batch import DIMENSIONS
-from monitor.events.catalogue import EVENT_TYPES, FIELDS, FieldType, Kind
+from monitor.events.catalogue import EVENT_TYPES, FIELDS, ON_EVERY_EVENT, FieldType, Kind
 from monitor.rules.fault import Fault, Loc
 from monitor.rules.fields import Part, fault
 from monitor.rules.model import Rule
@@ -205,8 +205,7 @@ def _faults(test: RuleTest, loc: Loc, rules: Collection[str]) -> Iterator[Fault]
 
 def _field(name: str, value: Any, event_type: str, loc: Loc) -> Iterator[Fault]:
     known = (
-        *DIMENSIONS,
-        "source",
+        *ON_EVERY_EVENT,
         *(EVENT_TYPES[event_type].fields if event_type in EVENT_TYPES else ()),
     )
     if name not in FIELDS or (event_type in EVENT_TYPES and name not in known):
