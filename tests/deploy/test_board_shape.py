@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from monitor.units import Threshold
 from tests.deploy.dashboards import BOARDS, DEPLOY
+from tests.packs.stories import NAMES, site_of
 
 PROVISIONING = DEPLOY / "grafana" / "provisioning"
 UNITS = {
@@ -32,13 +34,31 @@ def board(request: pytest.FixtureRequest) -> dict[str, Any]:
     return loaded(request.param)
 
 
-def test_the_four_boards_are_there_under_their_own_ids() -> None:
-    assert [loaded(path)["uid"] for path in BOARDS] == [
-        "cc-daemon",
-        "cc-numbers",
-        "cc-overview",
-        "cc-people",
-    ]
+def test_the_boards_are_there_under_their_own_ids() -> None:
+    own = ["cc-daemon", "cc-numbers", "cc-overview", "cc-people"]
+    packs = [f"cc-pack-{name}" for name in NAMES]
+    assert sorted(loaded(path)["uid"] for path in BOARDS) == sorted(own + packs)
+    assert all(len(loaded(path)["uid"]) <= 40 for path in BOARDS)  # Grafana's own limit
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_board_of_a_pack_shows_every_indicator_and_every_fixed_threshold(name: str) -> None:
+    board = loaded(DEPLOY / "grafana" / "dashboards" / f"pack-{name}.json")
+    shown = " ".join(
+        target["expr"] for panel in board["panels"] for target in panel.get("targets", [])
+    )
+    for indicator in site_of(name).indicators:
+        assert f'indicator="{indicator.id}"' in shown, indicator.id
+        assert all(f'scope="{by[0]}"' not in shown for by in indicator.by if by[0] == "customer")
+    for rule in site_of(name).rules:
+        assert rule.id in shown
+        if len(rule.by) == 1 and rule.by != ("customer",) and rule.indicator is not None:
+            for level, said in rule.levels.items():
+                drawn = f'rule="{rule.id}", level="{level}"' in shown
+                assert drawn == isinstance(said.bound, Threshold), rule.id
+    rows = [panel["title"] for panel in board["panels"] if panel["type"] == "row"]
+    classes = {indicator.class_ for indicator in site_of(name).indicators}
+    assert len(rows) == 1 + len(classes)
 
 
 def test_the_data_source_is_a_choice(board: dict[str, Any]) -> None:

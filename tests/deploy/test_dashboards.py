@@ -32,6 +32,7 @@ from tests.deploy.dashboards import (
     scrape_error,
     variable_queries,
 )
+from tests.deploy.packs_picture import with_packs
 from tests.deploy.tools import run
 from tests.exporter import sample
 
@@ -55,7 +56,7 @@ def grow(board: Board, clock: SystemClock, stop: threading.Event) -> None:
         stats.ticks += 1
         stats.tick_time.observe(0.002)
         stats.decision_delay.observe(4.0)
-        picture = sample.snapshot(clock.now_ms())
+        picture = with_packs(sample.snapshot(clock.now_ms()))
         partitions = tuple(
             replace(at, position=at.position + stats.ticks, end=at.end + stats.ticks)
             for at in picture.partitions
@@ -149,7 +150,8 @@ def test_the_committed_boards_are_what_the_scripts_make() -> None:
 
 def test_a_board_that_was_edited_by_hand_is_found(tmp_path: Path) -> None:
     source = DEPLOY / "grafana" / "source"
-    for folder in ("deploy/grafana/source", "deploy/grafana/dashboards", "rules/telemarketing"):
+    packs = [f"rules/{path.parent.name}" for path in (DEPLOY.parent / "rules").glob("*/rules.yaml")]
+    for folder in ("deploy/grafana/source", "deploy/grafana/dashboards", *packs):
         (tmp_path / folder).mkdir(parents=True)
         for path in (DEPLOY.parent / folder).glob("*.*"):
             (tmp_path / folder / path.name).write_bytes(path.read_bytes())

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import daemon
 import numbers_board
 import overview
+import pack_boards
 import people
 
 FOLDER = Path(__file__).resolve().parents[1] / "dashboards"
@@ -21,7 +23,7 @@ BOARDS = {
     "people": people.build,
     "numbers": numbers_board.build,
     "daemon": daemon.build,
-}
+} | {f"pack-{name}": partial(pack_boards.build, name) for name in pack_boards.names()}
 
 
 def main(arguments: list[str]) -> int:
