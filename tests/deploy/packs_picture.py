@@ -47,7 +47,7 @@ def _more() -> tuple[
             indicator.id,
             indicator.figure,
             indicator.better,
-            {**indicator.title},
+            {str(language): text for language, text in indicator.title.items()},
             indicator.class_ or "",
             target,
         )

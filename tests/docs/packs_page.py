@@ -91,7 +91,7 @@ def fill(page: Path) -> str:
 
 def _indicator(entry: dict[str, Any], words: Words) -> tuple[str, ...]:
     scopes = ", ".join(" × ".join([by] if isinstance(by, str) else by) for by in entry["by"])
-    windows = ", ".join(f"`{window_of(each)}`" for each in entry.get("windows", ["–"]))
+    windows = ", ".join(f"`{window_of(each)}`" for each in entry.get("windows", ["now"]))
     sign = "≤" if entry.get("better", "lower") == "lower" else "≥"
     target = entry.get("target")
     said = "–" if target is None else f"{sign} {spaced(target)}"
@@ -106,6 +106,7 @@ def _rule(entry: dict[str, Any], words: Words) -> tuple[str, ...]:
     dates = f" {since or ''}…{until or ''}" if since or until else ""
     what = entry["title"][words.language] + (f" ({law}{dates})" if law else "")
     acts = f", {words.suspends}" if "action" in entry else ""
+    acts += f", **{entry['order']}**" if "order" in entry else ""
     needs = _evidence(entry.get("evidence"), words)
     return (
         f"`{entry['id']}`",
@@ -136,7 +137,9 @@ def _fires(entry: dict[str, Any], words: Words) -> str:
             parts = ", ".join(f"`{part}`" for part in entry[joined])
             return f"{joined} {parts}{of}"
     if "absent" in entry:
-        return f"`{entry['absent']['count']}` × 0, {entry['for']}{of}"
+        count = entry["absent"]["count"]
+        awaited = ", ".join(f"`{each}`" for each in ([count] if isinstance(count, str) else count))
+        return f"0 × {awaited}, {entry['for']}{of}"
     windows = entry.get("windows") or [entry["window"]]
     over = ", ".join(f"`{window_of(each)}`" for each in windows)
     return f"`{entry['indicator']}` {levels}, {over}{of}"
