@@ -13,7 +13,7 @@ from pathlib import Path
 
 from monitor.exporter import document
 from monitor.schemas import KINDS, render
-from tests.docs import commands_page, numbers_page, packs_page, settings_page
+from tests.docs import commands_page, domain_page, numbers_page, packs_page, settings_page
 
 ROOT = Path(__file__).resolve().parents[2]
 BOARDS = ROOT / "deploy" / "grafana" / "source" / "build.py"
@@ -30,6 +30,9 @@ def outputs() -> Iterator[tuple[Path, str]]:
         yield ROOT / path, made()
     numbers = Path(__file__).resolve().parents[2] / "docs" / "numbers.md"
     yield ROOT / "docs" / "numbers.md", numbers_page.fill(numbers.read_text(encoding="utf-8"))
+    indicators = domain_page.ROOT / "docs" / "indicators.md"
+    filled = domain_page.fill(indicators.read_text(encoding="utf-8"))
+    yield ROOT / "docs" / "indicators.md", filled
     for readme in packs_page.readmes():
         yield ROOT / readme.relative_to(packs_page.ROOT), packs_page.fill(readme)
     for kind in KINDS:
