@@ -162,8 +162,13 @@ def _window(window: Any) -> str:
 
 
 def _figure(entry: Json) -> str:
-    if entry["kind"] == "population":
-        return "ratio" if {"share", "unchanged_for"} & entry.keys() else "count"
+    match entry["kind"]:
+        case "population":
+            return "ratio" if {"share", "unchanged_for"} & entry.keys() else "count"
+        case "response":
+            return "ratio" if "within" in entry else "mean"
+        case "funnel":
+            return "ratio"
     return str(entry["kind"])
 
 
@@ -172,7 +177,8 @@ def _unit(entry: Json) -> str:
         # Money by deals is no share.
         is_share = "sum" not in entry.get("hits", {}) or str(entry.get("target")).endswith("%")
         return "percentunit" if is_share else "none"
-    seconds = str(entry.get("value", {}).get("mean", "")).endswith("_s")
+    seconds = entry["kind"] == "response"
+    seconds |= str(entry.get("value", {}).get("mean", "")).endswith("_s")
     return "s" if seconds else "none"
 
 
