@@ -19,7 +19,7 @@ from monitor.units import Threshold
 from tests.exporter import sample
 from tests.packs.stories import NAMES, PACKS
 
-SOME = 3
+SOME = 1
 """Keys of each scope, besides what the sample has of pack ``telemarketing``."""
 
 
