@@ -25,6 +25,7 @@ from monitor.decisions import Decision, iso
 from monitor.engine import AT_ONCE, Engine
 from monitor.errors import UsageError
 from monitor.events.ahead import ReadAhead
+from monitor.logs import mask
 from monitor.recorder import (
     journaled_end,
     journaled_floors,
@@ -94,6 +95,12 @@ def replay(
             " event on. A multiple of the tick.",
         ),
     ] = None,
+    customers: Annotated[
+        bool,
+        typer.Option(
+            "--customers", help="With --indicators: customers' telephone numbers in full."
+        ),
+    ] = False,
     output: Annotated[
         Literal["json", "table"] | None,
         typer.Option(
@@ -123,7 +130,7 @@ def replay(
     def report() -> None:
         reported[0] = engine.judged
         for line in indicator_lines(engine):
-            printer(line)
+            printer(line if customers else _masked(line))
 
     if indicators_every is not None:
         every_ms = indicators_every
@@ -192,6 +199,14 @@ def _work(engine: Engine, source: Source) -> None:
 
 def _json_printer(what: Decision | dict[str, Any]) -> None:
     print(json.dumps(what if isinstance(what, dict) else what.to_json(), ensure_ascii=False))
+
+
+def _masked(line: dict[str, Any]) -> dict[str, Any]:
+    """An indicator's line without the telephone number of a customer, as decisions are."""
+    scope = line["scope"]
+    if "customer" not in scope:
+        return line
+    return line | {"scope": scope | {"customer": mask(scope["customer"])}}
 
 
 def _table_printer() -> Callable[[Decision | dict[str, Any]], None]:

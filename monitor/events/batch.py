@@ -33,6 +33,9 @@ DIMENSIONS = (
     "campaign",
 )
 
+PRIVATE_DIMENSIONS = frozenset({"customer"})
+"""Whose values are personal data: never a label, masked for people, more than other keys."""
+
 REJECT_REASONS = (
     "not_json",
     "not_utf8",

@@ -11,10 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from monitor.events.batch import DIMENSIONS
+from monitor.events.batch import DIMENSIONS, PRIVATE_DIMENSIONS
 
-PRIVATE_DIMENSIONS = frozenset({"customer"})
-"""Never a label: personal data, and without bound."""
 BUCKET, OTHER = "bucket", "other"
 """A label, and its one value: the series of all keys together that found their scope's table full.
 Its key is shown as ``other`` too; a real key of that name has no such label."""

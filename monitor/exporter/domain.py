@@ -13,6 +13,7 @@ from typing import get_args
 from prometheus_client.core import Metric
 
 from monitor.decisions import Action, AlertState, Scope
+from monitor.events.batch import PRIVATE_DIMENSIONS
 from monitor.events.catalogue import EVENT_TYPES
 from monitor.exporter import catalogue as names
 from monitor.exporter.families import Rows, counted, single
@@ -43,7 +44,7 @@ def collect(snapshot: Snapshot, rows_max: int) -> Iterator[Metric]:
 
 def shown_scope(scope: Scope) -> Scope:
     """The scope without its private dimensions."""
-    return tuple(pair for pair in scope if pair[0] not in names.PRIVATE_DIMENSIONS)
+    return tuple(pair for pair in scope if pair[0] not in PRIVATE_DIMENSIONS)
 
 
 def _events(snapshot: Snapshot) -> Metric:

@@ -13,7 +13,8 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from monitor.errors import UsageError
-from monitor.exporter.catalogue import LABEL_DIMENSIONS, PRIVATE_DIMENSIONS
+from monitor.events.batch import PRIVATE_DIMENSIONS
+from monitor.exporter.catalogue import LABEL_DIMENSIONS
 from monitor.units import DurationMs
 
 TOKEN_CHARS_MIN = 16

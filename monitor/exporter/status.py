@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from monitor.decisions import Scope, iso
-from monitor.exporter.catalogue import PRIVATE_DIMENSIONS
+from monitor.events.batch import PRIVATE_DIMENSIONS
 from monitor.exporter.daemon import most_behind
 from monitor.logs import mask
 from monitor.snapshot import AlertStanding, PartitionStanding, Snapshot, Unready

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from monitor.events.batch import PRIVATE_DIMENSIONS
 from monitor.indicators.formula import Counter
 from monitor.indicators.loaded import ScopeLoad
 from monitor.indicators.plan import Layout, ScopePlan
@@ -42,9 +43,9 @@ class ScopeState:
         self, plan: ScopePlan, *, tick_ms: int, limits: WindowLimits, covered_from: int
     ) -> None:
         self.layout = Layout.of(plan)
-        self._bucket = len(plan.by) == 1
+        self._bucket = len(plan.by) == 1 and plan.by[0] not in PRIVATE_DIMENSIONS
         """Rows of keys that find the table full count in one bucket, ``keys.other``; those of pairs
-        do not: nobody is shown pairs, and the bucket of each of their dimensions has the rows."""
+        and of customers do not: nobody is shown them, and there are as many as of pairs."""
         self.keys = (
             KeyTable(limits.keys_max, limits.listed.get(plan.by[0], frozenset()))
             if self._bucket

@@ -115,6 +115,25 @@ def test_figures_of_both_kinds_are_written_once(folder: Folder) -> None:
     assert len(keys) == len(set(keys))
 
 
+def test_customers_are_masked_unless_they_are_asked_for(folder: Folder) -> None:
+    """Alone or in a pair; what is no telephone number stays."""
+    other = folder.root / "other"
+    other.mkdir()
+    (other / "indicators.yaml").write_text(
+        "version: 1\nindicators:\n  - {id: calls, kind: count, value: {count: call.ended},"
+        " by: [customer, [number, customer]], windows: [1h]}\n"
+    )
+    folder.call("+862150000002", customer="+8613912345678")
+    folder.call("+862150000002", customer="c-1")
+    given = ("--from", folder.events, "--rules", "other", "--indicators")
+    for more, shown in (((), "+8613…78"), (("--customers",), "+8613912345678")):
+        for form in ("json", "table"):
+            out = monitor("replay", *given, *more, "--format", form).out
+            assert out.count(shown) == 2
+            assert out.count("c-1") == 2
+            assert more or "12345678" not in out
+
+
 def test_figures_in_a_quiet_stretch_are_as_of_their_time(folder: Folder) -> None:
     """Nothing happens between 9:00:03 and 9:30: the figures of each minute still come.
 

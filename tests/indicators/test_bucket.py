@@ -182,6 +182,14 @@ def test_pairs_have_none(full: IndicatorSet) -> None:
     assert beyond(full)[("number", "customer"), "keys"] == 1
 
 
+def test_customers_alone_have_none_and_as_much_room_as_pairs() -> None:
+    figures = made(CALLS.replace("[number, [number, customer]]", "[customer]"), limits=TWO)
+    load(figures, [call(T0 + i, "+1", customer=f"c-{i}") for i in range(5)])
+    figures.step(T0 + TICK)
+    assert len(shown(figures, "calls", "customer", "1m")) == TWO.pairs_max == 3
+    assert bucket(figures, "calls", "customer", "1m") is None
+
+
 SIGNED_IN = """
   - id: signed_in
     kind: count

@@ -66,7 +66,7 @@ class Said:
 
 def shipped(events: Path, pack: str, every: str, *options: str) -> Said:
     """The figures of a shipped pack ``every`` so often, and what its rules say."""
-    command = [str(MONITOR), "replay", "--from", str(events), *options]
+    command = [str(MONITOR), "replay", "--from", str(events), "--customers", *options]
     command += ["--rules", str(ROOT / "rules" / pack), "--format", "json"]
     command += ["--indicators", "--indicators-every", every]
     done = subprocess.run(command, capture_output=True, text=True, cwd=events.parent, check=False)
@@ -82,7 +82,7 @@ def shipped(events: Path, pack: str, every: str, *options: str) -> Said:
 
 
 def _replay(events: Path, pack: str, every: str, *options: str) -> Figures:
-    command = [str(MONITOR), "replay", "--from", str(events), *options]
+    command = [str(MONITOR), "replay", "--from", str(events), "--customers", *options]
     command += ["--rules", str(HERE / "packs" / pack), "--format", "json"]
     command += ["--indicators", "--indicators-every", every]
     done = subprocess.run(command, capture_output=True, text=True, cwd=events.parent, check=False)
