@@ -50,7 +50,9 @@ def feed() -> MemorySource:
 
 def run(state: dict[str, Any] | None) -> tuple[Engine, list[Decision]]:
     source, decisions = feed(), list[Decision]()
-    engine = replay_engine(load_site(None), source, decisions.append)
+    # The pack of that time: what it has got since is not in the checkpoints.
+    site = load_site(None, packs=[FIXTURES / "telemarketing"])
+    engine = replay_engine(site, source, decisions.append)
     source.start({} if state is None else engine.restore(state["engine"]), None)
     engine.run_to_end()
     return engine, decisions
