@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from pathlib import Path
 
@@ -100,12 +101,18 @@ def test_any_bytes_are_read_or_refused(
         load_yaml(path, File)
 
 
+# PyYAML writes text such as 1e3 without quotes: a number in YAML 1.2, which is read here, and no
+# number in its own YAML 1.1.
+EXPONENT = re.compile(r"[-+.0-9]+[eE][-+]?[0-9]+")
+TEXTS = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn")), max_size=8
+).filter(lambda text: not EXPONENT.fullmatch(text))
 VALUES = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-(2**62), 2**62)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn")), max_size=8),
+    | TEXTS,
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(st.sampled_from(["count", "sum", "on", "method", "calendar"]), inner)
