@@ -108,13 +108,15 @@ def fill(page: str, name: str, text: str) -> str:
 
 
 def main() -> None:
-    from tests.realdata.oracle import bank_months  # noqa: PLC0415 - duckdb, only when needed
+    from tests.realdata import shipped  # noqa: PLC0415 - duckdb, only when needed
+    from tests.realdata.oracle import bank_months  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         page = PAGE.read_text(encoding="utf-8")
         page = fill(page, "telephone", telephone(replays.telephone(folder)))
         page = fill(page, "bank", bank(replays.bank(folder), bank_months()))
+        page = fill(page, "shipped", shipped.table(list(shipped.compared(folder, shipped.SETS))))
     PAGE.write_text(page, encoding="utf-8")
 
 
