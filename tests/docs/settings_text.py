@@ -53,7 +53,8 @@ delivery:
 ELSEWHERE = {
     "source": "Where events come from. Left out, it is `var/events/*.jsonl`, followed.",
     "time": "What the words mean is in [semantics.md](semantics.md).",
-    "packs": "Which packs are on. Shipped are, besides `telemarketing`: `whatsapp-sales`, `crm-follow-up`,"
+    "packs": "Which packs are on. Shipped are, besides `telemarketing`: `whatsapp-sales`,"
+    " `crm-follow-up`,"
     " `service-desk`, `sms-gateway`, `number-reputation`, `classic`, and, in shadow until you"
     " switch a rule on, `compliance-us`, `compliance-uk`, `compliance-fr`, `compliance-br`,"
     " `compliance-in`, `compliance-cn-platforms` and `compliance-whatsapp`. Any of them go"
