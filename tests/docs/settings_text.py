@@ -53,7 +53,13 @@ delivery:
 ELSEWHERE = {
     "source": "Where events come from. Left out, it is `var/events/*.jsonl`, followed.",
     "time": "What the words mean is in [semantics.md](semantics.md).",
-    "packs": "Which packs are on.",
+    "packs": "Which packs are on. Shipped are, besides `telemarketing`: `whatsapp-sales`,"
+    " `crm-follow-up`,"
+    " `service-desk`, `sms-gateway`, `number-reputation`, `classic`, and, in shadow until you"
+    " switch a rule on, `compliance-us`, `compliance-uk`, `compliance-fr`, `compliance-br`,"
+    " `compliance-in`, `compliance-cn-platforms` and `compliance-whatsapp`. Any of them go"
+    " together; each has a README under `rules/`. What they compute is in"
+    " [indicators.md](indicators.md).",
     "override": "By the ids of indicators and rules; what is not named keeps the pack's value.",
     "pools": "Guards over suspensions, of each pool; how they work is in [numbers.md](numbers.md)."
     " A pool has the name of the campaign that dials with it, so that a number that is seen in"
@@ -67,6 +73,12 @@ ELSEWHERE = {
 }
 
 YAML_BELOW = {
+    "packs": """\
+packs: [telemarketing, number-reputation, compliance-us]
+override:
+  rules:
+    us-hours: {status: active}       # rules of law are in shadow as shipped
+""",
     "source": """\
 source:
   kind: kafka

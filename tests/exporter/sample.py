@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import yaml
 
 from monitor.decisions import Figures
+from monitor.indicators.model import Indicator
+from monitor.site import load_site
 from monitor.snapshot import (
     AgentPlace,
     AlertStanding,
@@ -42,7 +41,6 @@ KEYS = {
     "number_type": ("400", "95", "mobile"),
     "customer_tag": ("new", "old"),
 }
-PACK = Path(__file__).parents[2] / "rules" / "telemarketing" / "indicators.yaml"
 
 
 @dataclass(frozen=True)
@@ -54,26 +52,19 @@ class Told:
     windows: tuple[str, ...]
 
 
-def _told(entry: dict[str, Any]) -> Told:
-    target = entry.get("target")
-    if isinstance(target, str):
-        target = float(target.removesuffix("%")) / 100
+def _told(indicator: Indicator) -> Told:
     info = IndicatorInfo(
-        entry["id"], entry["kind"], entry["better"], entry["title"], entry["class"], target
+        indicator.id,
+        indicator.figure,
+        indicator.better,
+        {str(language): text for language, text in indicator.title.items()},
+        indicator.class_ or "",
+        None if indicator.target is None else float(indicator.target),
     )
-    return Told(
-        info,
-        tuple((by,) if isinstance(by, str) else tuple(by) for by in entry["by"]),
-        tuple(
-            window if isinstance(window, str) else f"{window['calendar']}@{window['tz']}"
-            for window in entry["windows"]
-        ),
-    )
+    return Told(info, indicator.by, indicator.window_keys)
 
 
-INDICATORS = tuple(
-    _told(entry) for entry in yaml.safe_load(PACK.read_text(encoding="utf-8"))["indicators"]
-)
+INDICATORS = tuple(map(_told, load_site(None).indicators))
 
 
 def figures(
@@ -93,6 +84,13 @@ def figures(
     )
 
 
+# Made once: a picture a tenth of a second is published from it.
+FIGURES = tuple(
+    figures(told.info, by, window, KEYS[by[0]] if len(by) == 1 else ("a\x1fb",))
+    for told in INDICATORS
+    for by in told.scopes
+    for window in told.windows
+)
 HANGUP = next(told.info for told in INDICATORS if told.info.id == "hangup_rate")
 
 
@@ -145,12 +143,7 @@ def snapshot(now_ms: int) -> Snapshot:
         at_ms=now_ms - 2_000,
         tick_ms=now_ms - 2_000 - (now_ms - 2_000) % 5_000,
         indicators=tuple(told.info for told in INDICATORS),
-        figures=tuple(
-            figures(told.info, by, window, KEYS[by[0]] if len(by) == 1 else ("a\x1fb",))
-            for told in INDICATORS
-            for by in told.scopes
-            for window in told.windows
-        ),
+        figures=FIGURES,
         rules=(
             RuleStanding(
                 "number-hangup",
