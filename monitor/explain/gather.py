@@ -14,7 +14,8 @@ import polars as pl
 from monitor.decisions import Alert
 from monitor.engine import Engine
 from monitor.events.batch import DIMENSIONS
-from monitor.events.catalogue import polars_dtype
+from monitor.events.catalogue import DERIVED, polars_dtype
+from monitor.events.customers import read_for
 from monitor.events.decode import Decoder
 from monitor.explain.question import Question
 from monitor.indicators.compile import BEGINNING, IndicatorSet
@@ -79,13 +80,18 @@ def gather(site: Site, question: Question, source: Source, past: Past) -> Gather
     config = site.config
     engine = replay_engine(replace(site, indicators=(), rules=()), source, _ignore, past=past)
     gathering = _Gathering(question, config.time.tick)
+    derived = question.fields & frozenset(DERIVED)
+    fields, more = read_for(question.fields)
     engine.judges = replace(
         engine.judges,
-        decoder=Decoder(question.fields, question.types, config.events),
+        decoder=Decoder(fields, question.types | more, config.events),
         indicators=gathering,
+        derived=derived,
     )
-    # Copies of a record, and the call that feedback belongs to, may be as much older.
-    source.start({}, question.lo_ms - 2 * config.time.lateness)
+    # Copies of a record, and the call that feedback belongs to, may be as much older; what is
+    # known of a customer from earlier is as old as the log.
+    since = None if derived else question.lo_ms - 2 * config.time.lateness
+    source.start({}, since)
     try:
         _run(engine, question.alert.at_ms)
     finally:
@@ -133,4 +139,8 @@ def replayed(site: Site, source: Source, wanted: Callable[[Alert], bool]) -> lis
 def _nothing(question: Question) -> pl.DataFrame:
     schema = {"type": pl.String, "time": pl.Int64, "src": pl.UInt32, "offset": pl.Int64}
     names = [*DIMENSIONS, *sorted(question.fields)]
-    return pl.DataFrame(schema=schema | {name: polars_dtype(name) for name in names})
+    return pl.DataFrame(schema=schema | {name: _dtype(name) for name in names})
+
+
+def _dtype(name: str) -> pl.DataType | type[pl.DataType]:
+    return pl.Int64 if name in DERIVED else polars_dtype(name)

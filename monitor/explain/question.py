@@ -114,6 +114,9 @@ def ask(site: Site, alert: Alert) -> Question:
     if indicator is None:
         msg = f"rule {rule.id} looks at no indicator and no event: it has no records of its own"
         raise UsageError(msg)
+    if indicator.kind == "population":
+        msg = f"{indicator.id} is a population, as of now: it is no matter of a window's records"
+        raise UsageError(msg)
     key = alert.figures.window
     specs = zip(indicator.window_keys, window_specs(indicator, tick_ms), strict=True)
     spec = next((spec for name, spec in specs if name == key), None)
@@ -183,7 +186,7 @@ def _mean(question: Question, made: Formula, rows: pl.DataFrame) -> Sides:
     level = getattr(question.rule.levels, question.alert.level)
     bound = None if level is None or level.bound is None else float(level.bound)
     bound = question.alert.figures.value if bound is None else bound
-    value = pl.col(made.hits.field or "")
+    value = pl.sum_horizontal(made.hits.added)
     beyond = value > bound if question.direction == "above" else value < bound
     is_sum = made.hits.operation == "sum"
     return Sides(
@@ -236,7 +239,7 @@ def _of(counter: Counter, rows: pl.DataFrame) -> pl.DataFrame:
     found = rows.filter(_any(counter.sets))
     if counter.field is None:
         return found
-    found = found.filter(pl.col(counter.field).is_not_null())
+    found = found.filter(pl.any_horizontal(pl.col(counter.added).is_not_null()))
     if counter.operation != "distinct":
         return found
     for each in counter.sets:
@@ -255,7 +258,10 @@ def _sum(counter: Counter, rows: pl.DataFrame) -> float | None:
         case "count" | "distinct":
             return float(rows.height)
         case "sum":
-            values = rows[counter.field or ""].cast(pl.Float64) * SCALE
-            return float(values.round(mode="half_to_even").sum() / SCALE)
+            thousandths = [
+                (rows[name].cast(pl.Float64).fill_null(0.0) * SCALE).round(mode="half_to_even")
+                for name in counter.added
+            ]
+            return float(sum(each.sum() for each in thousandths)) / SCALE
         case _:
             return None

@@ -133,6 +133,32 @@ def test_sums_are_worked_out_anew(tmp_path: Path) -> None:
     assert names(told) == [("agent", "a2")]
 
 
+def test_fields_that_are_added_up_are_one_value(tmp_path: Path) -> None:
+    story = [
+        each | {"hold_s": 1.5} | ({"talk_s": None} if n % 9 == 0 else {})
+        for n, each in enumerate(calls())
+    ]
+    mean = indicator("mean", value={"mean": "talk_s + hold_s", "on": "call.ended"})
+    told = explained(site(tmp_path, mean, rule(levels={"warn": {"below": 95}})), story)
+    assert told.complete
+
+
+def test_what_is_known_of_customers_from_before_is_read_too(tmp_path: Path) -> None:
+    after = indicator(
+        "ratio",
+        hits={"count": "call.ended", "where": f"{ANSWERED} and opted_out_at is not null"},
+        of={"count": "call.ended", "where": ANSWERED},
+    )
+    out: list[Event] = [
+        {"at": -7_200, "type": "sms.opted_out", "customer": f"+86139123456{n:02}"}
+        for n in range(0, 97, 2)
+    ]
+    told = explained(
+        site(tmp_path, after, rule(levels={"warn": {"above": "20%"}})), [*out, *calls()]
+    )
+    assert told.complete
+
+
 def test_a_mean_names_who_is_on_the_bad_side(tmp_path: Path) -> None:
     mean = indicator("mean", value={"mean": "talk_s", "on": "call.ended"})
     told = explained(site(tmp_path, mean, rule(levels={"warn": {"below": 95}})), [*calls()])
@@ -291,6 +317,13 @@ def test_what_cannot_be_explained_says_why(tmp_path: Path) -> None:
         ask(made, replace(alert, rule="gone"))
     with pytest.raises(UsageError, match="i has no window 5m any more"):
         ask(made, replace(alert, figures=replace(alert.figures, window="5m")))
+    absent = {
+        "absent": {"count": "call.ended"}, "for": "30m", "while": "state != 'offline'",
+        "by": "agent", "levels": {"warn": {}}, "no_data": "resolve",
+    }  # fmt: skip
+    other = site(tmp_path, HANGUPS, absent)
+    with pytest.raises(UsageError, match="r looks at no indicator and no event"):
+        ask(other, alert)
 
 
 @pytest.mark.parametrize(
