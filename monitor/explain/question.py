@@ -114,8 +114,8 @@ def ask(site: Site, alert: Alert) -> Question:
     if indicator is None:
         msg = f"rule {rule.id} looks at no indicator and no event: it has no records of its own"
         raise UsageError(msg)
-    if indicator.kind == "population":
-        msg = f"{indicator.id} is a population, as of now: it is no matter of a window's records"
+    if indicator.kind in {"population", "response"}:
+        msg = f"{indicator.id} is a {indicator.kind}: no single record is a hit of it"
         raise UsageError(msg)
     key = alert.figures.window
     specs = zip(indicator.window_keys, window_specs(indicator, tick_ms), strict=True)
