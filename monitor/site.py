@@ -17,6 +17,8 @@ from pydantic import BaseModel
 from monitor.config import DEFAULT_PATH, Config
 from monitor.errors import ConfigError, Problem
 from monitor.events.do_not_call import DoNotCall, TooManyEntriesError, read_list
+from monitor.indicators.check_funnel import names_of
+from monitor.indicators.funnel import expanded
 from monitor.indicators.load import load_indicators, loads_indicators
 from monitor.indicators.model import Indicator, IndicatorFile
 from monitor.rules.load import load_rules, loads_rules
@@ -76,13 +78,16 @@ def load_site(
         (folder / "indicators.yaml" for folder in folders),
         lambda file: overlay.indicators(file, tick_ms),
     )
-    indicators = tuple(i for file in indicator_files for i in file.value.indicators)
-    _raise(_doubles(indicator_files, lambda file: file.value.indicators, "indicators"))
+    indicators = expanded(i for file in indicator_files for i in file.value.indicators)
+    doubles = _doubles(
+        indicator_files, lambda file: map(names_of, file.value.indicators), "indicators"
+    )
+    _raise(doubles)
     rule_files = _each(
         (folder / "rules.yaml" for folder in folders if (folder / "rules.yaml").exists()),
         lambda file: overlay.rules(file, indicators),
     )
-    _raise(_doubles(rule_files, lambda file: file.value.rules, "rules"))
+    _raise(_doubles(rule_files, lambda file: [(r.id,) for r in file.value.rules], "rules"))
     if packs is None:  # an override may be for a pack that is not looked at now
         _raise(overlay.unused())
     files = [*(file.path for file in indicator_files), *(file.path for file in rule_files)]
@@ -256,17 +261,21 @@ def _each(files: Iterable[Path], load: Callable[[Path], Loaded[M]]) -> list[Load
 
 
 def _doubles(
-    files: Iterable[Loaded[M]], entries: Callable[[Loaded[M]], Iterable[Any]], part: str
+    files: Iterable[Loaded[M]],
+    taken: Callable[[Loaded[M]], Iterable[tuple[str, ...]]],
+    part: str,
 ) -> list[Problem]:
-    """Ids that two packs claim."""
+    """Ids that two packs claim; ``taken`` gives those of each entry."""
     where: dict[str, Path] = {}
     problems: list[Problem] = []
     for file in files:
-        for index, entry in enumerate(entries(file)):
-            other = where.setdefault(entry.id, file.path)
-            if other != file.path:
-                message = f"{entry.id!r} stands in {other} too"
-                problems.append(file.problem((part, index, "id"), message, "rename one of them"))
+        for index, ids in enumerate(taken(file)):
+            for name in ids:
+                other = where.setdefault(name, file.path)
+                if other != file.path:
+                    message = f"{name!r} stands in {other} too"
+                    place = (part, index, "id")
+                    problems.append(file.problem(place, message, "rename one of them"))
     return problems
 
 

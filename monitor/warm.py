@@ -22,10 +22,13 @@ from monitor.source.lines import LineReader, ReadAt
 from monitor.source.memory import MemorySource
 from monitor.windows.anchored import AnchoredSums, AnchoredWindow
 from monitor.windows.arrays import reduce_by_key
+from monitor.windows.distinct import PairRows
+from monitor.windows.funnel import FunnelPairs
 from monitor.windows.hours import AllHours
 from monitor.windows.lookup import Lookup
 from monitor.windows.roll import Roll, RollPlan, Told
 from monitor.windows.rows import TickRows
+from monitor.windows.spec import SlidingWindow
 from monitor.windows.waits import Said, Waits, WaitsPlan
 
 _LINES = 3_000
@@ -51,6 +54,7 @@ def warm() -> None:
     _warm_anchored()
     _warm_roll()
     _warm_waits()
+    _warm_funnel()
     text = b"\n".join(lines)
     records = LineReader(_reader(text), 0, len(text)).take(_LINES, final=True).values
     offsets = np.arange(len(records))
@@ -91,6 +95,19 @@ def _warm_waits() -> None:
     waits = Waits(WaitsPlan(1, 0, 1, 5_000, 5_000, 0, 1), AllHours())
     one = np.zeros(1, np.int64)
     waits.apply(5_000, Said(["warm"], one, one == 0, one == 0, np.zeros((1, 1), np.int64)))
+
+
+def _warm_funnel() -> None:
+    """Nor has it a funnel."""
+    pairs = FunnelPairs(
+        [SlidingWindow("1h", 3_600_000, 60_000, 5_000)],
+        steps=2, within_ms=1, grain_ms=5_000, pairs_max=1, lateness_ms=0, tick_ms=5_000,
+    )  # fmt: skip
+    pairs.begin(5_000, 1)
+    zero, slots = np.zeros(1, np.int64), pairs.slots([0], ["a"])
+    pairs.enter(PairRows(slots, zero, zero + 1, zero, zero == 0))
+    pairs.snapshot()
+    pairs.evict(5_000)
 
 
 def _reader(text: bytes) -> ReadAt:

@@ -53,6 +53,11 @@ COMMANDS = (
     Entry("numbers", "monitor.cli.numbers", "Outbound numbers: list, act, history."),
     Entry("alerts", "monitor.cli.alerts", "Alerts: what fires, what fired."),
     Entry(
+        "explain",
+        "monitor.cli.explain",
+        "What the hits behind an alert have in common, tested against chance, and the records.",
+    ),
+    Entry(
         "deliveries", "monitor.cli.deliveries", "Deliveries that were given up: list, try again."
     ),
     Entry(

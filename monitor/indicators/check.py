@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 
 from monitor.events.batch import DIMENSIONS
 from monitor.events.catalogue import EVENT_TYPES, FIELDS, Kind
+from monitor.indicators.check_funnel import check_funnel, names_of
 from monitor.indicators.check_now import check_population, check_response
 from monitor.indicators.expression import EVERYWHERE
 from monitor.indicators.findings import Finding, Loc, check_types, check_where, near
@@ -28,11 +29,14 @@ def check_indicators(indicators: Collection[Indicator], tick_ms: int) -> list[Fi
     seen: set[str] = set()
     for position, indicator in enumerate(indicators):
         loc: Loc = ("indicators", position)
-        if indicator.id in seen:
-            found.append(Finding((*loc, "id"), f"indicator '{indicator.id}' stands twice"))
-        seen.add(indicator.id)
+        for name in names_of(indicator):
+            if name in seen:
+                found.append(Finding((*loc, "id"), f"indicator '{name}' stands twice"))
+            seen.add(name)
         for name, measure in indicator.measures.items():
             found += _measure(measure, (*loc, name))
+        if indicator.kind == "funnel":
+            found += check_funnel(indicator, loc)
         found += _scopes(indicator, (*loc, "by"))
         if indicator.kind == "population":
             found += check_population(indicator, loc)
@@ -138,5 +142,5 @@ def _anchored(window: Anchored, indicator: Indicator, loc: Loc, tick_ms: int) ->
         tick = format_duration(tick_ms)
         yield Finding(loc, f"window {window.anchored} is not a multiple of the tick ({tick})")
     verbs = {each.verb for each in indicator.measures.values()}
-    if indicator.kind == "response" or not verbs <= {"count", "sum"}:
+    if indicator.kind in {"response", "funnel"} or not verbs <= {"count", "sum"}:
         yield Finding(loc, "an anchored window holds counts and sums only")

@@ -7,11 +7,13 @@ that count the same events share one, computed once per scope and window.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from dataclasses import field as attribute
 from typing import Literal
 
 from monitor.decisions import derive_id
 from monitor.indicators.expression import conjuncts, fields_of, parse_where
+from monitor.indicators.funnel import Reached
 from monitor.indicators.model import PLUS, Anchored, Calendar, Days, Indicator, Measure
 from monitor.indicators.parts import Selection
 from monitor.indicators.tree import Field, IsNull, Junction, Node, Not
@@ -26,7 +28,9 @@ SCALE = 1_000
 ENTITY_OF = {"agent.state": "agent"}
 """Types that tell a state, and whose state it is."""
 
-Operation = Literal["count", "sum", "min", "max", "distinct", "seconds", "waits", "answers", "soon"]
+Operation = Literal[
+    "count", "sum", "min", "max", "distinct", "seconds", "reached", "waits", "answers", "soon"
+]
 """The last three are made of answers, see ``response_plan``."""
 
 
@@ -55,11 +59,21 @@ class Counter:
 
     operation: Operation
     sets: tuple[Rows, ...]
-    """One, or several for an intersection of ``distinct``."""
+    """One, or several: for an intersection of ``distinct``, or all steps for ``reached``."""
     field: str | None = None
     """One, or several that are added up, as in the file."""
     max_age_ms: int = 0
     """How long a state lasts, of ``seconds``."""
+    within_ms: int = attribute(default=0, repr=False, kw_only=True)
+    """From the first step to the last, of ``reached``. Not in the ``repr``: that is in checkpoints
+    of counters that have none."""
+    step: int = attribute(default=0, repr=False, kw_only=True)
+    """The step that was reached, from 0 on."""
+
+    @property
+    def chain(self) -> Counter:
+        """Of ``reached``: what stands for all the steps together."""
+        return replace(self, step=0)
 
     @property
     def is_additive(self) -> bool:
@@ -69,11 +83,13 @@ class Counter:
     @property
     def scale(self) -> int:
         """Fixed-point units in one."""
-        return 1 if self.operation in {"count", "distinct", "answers", "soon"} else SCALE
+        return 1 if self.operation in {"count", "distinct", "reached", "answers", "soon"} else SCALE
 
     @property
     def fingerprint(self) -> str:
         """Stands for all that the figure depends on, but scope and window."""
+        if self.operation == "reached":
+            return derive_id(repr(self), str(self.within_ms), str(self.step))
         return derive_id(repr(self))
 
     @property
@@ -137,6 +153,8 @@ def is_countable(indicator: Indicator) -> bool:
 def counter(measure: Measure) -> Counter:
     """The counter of any measure but a mean."""
     sets = tuple(rows_of(selection) for selection in measure.selections)
+    if isinstance(measure, Reached):
+        return Counter("reached", sets, measure.field, within_ms=measure.within, step=measure.step)
     match measure.verb:
         case "seconds_in":
             return Counter("seconds", sets, max_age_ms=measure.max_age)

@@ -26,7 +26,9 @@ class Frame:
     def __init__(self, released: pl.DataFrame, conditions: Iterable[Rows]) -> None:
         """Evaluate every one of ``conditions`` over the whole of ``released``."""
         wanted = tuple(dict.fromkeys(conditions))
-        masks = released.select(_mask(rows).alias(str(index)) for index, rows in enumerate(wanted))
+        masks = released.select(
+            matching(rows).alias(str(index)) for index, rows in enumerate(wanted)
+        )
         self._masks = {rows: masks[str(index)].to_numpy() for index, rows in enumerate(wanted)}
         self._released = released
         self._coded: dict[str, Coded] = {}
@@ -103,6 +105,7 @@ class Frame:
         return np.where(taken, -fixed if counter.operation == "min" else fixed, NONE)
 
 
-def _mask(rows: Rows) -> pl.Expr:
+def matching(rows: Rows) -> pl.Expr:
+    """Which rows of a frame are among ``rows``: a column of booleans without nulls."""
     of_type = pl.col("type").is_in(list(rows.types))
     return of_type if rows.where is None else of_type & passes(rows.where)

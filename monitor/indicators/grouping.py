@@ -18,6 +18,7 @@ from monitor.indicators.population_plan import Population
 from monitor.indicators.response_plan import Response
 from monitor.windows.arrays import Bool, Int64, column, is_dense
 from monitor.windows.extremes import NONE
+from monitor.windows.funnel import steps_of
 
 _PACKED_MAX = 2**62
 
@@ -35,6 +36,9 @@ def load_scope(frame: Frame, layout: Layout) -> ScopeLoad:
         for place, counter in enumerate(layout.distinct)
         if (found := _pairs(frame, counter, keys.of_row, layout.grain_ms)) is not None
     }
+    for place, counter in enumerate(layout.chains, len(layout.distinct)):
+        if (taken := _steps(frame, counter, keys.of_row)) is not None:
+            pairs[place] = taken
     states = {}
     for place, counter in enumerate(layout.seconds):
         told, left_out = _states(frame, counter, keys.of_row)
@@ -114,6 +118,31 @@ def _pairs(frame: Frame, counter: Counter, codes: Int64, grain_ms: int) -> PairL
         "newest": table.select(newest).to_series().to_numpy(),
     }
     return PairLoad(Groups.of(table["tick"].to_numpy(), columns), names, value[first])
+
+
+def _steps(frame: Frame, counter: Counter, codes: Int64) -> PairLoad | None:
+    """The steps of a funnel: ``set`` is those a row serves as bits, ``grain`` its very time."""
+    assert counter.field is not None  # noqa: S101 - a funnel has an entity, by its model
+    names, values = frame.codes(counter.field)
+    bits = steps_of([frame.mask(rows) for rows in counter.sets])
+    chosen = np.flatnonzero((bits > 0) & (codes >= 0) & (values >= 0))
+    if len(chosen) == 0:
+        return None
+    ticks, code, value = frame.tick_of_row[chosen], codes[chosen], values[chosen]
+    order = np.lexsort((frame.times[chosen], value, code, ticks))
+    chosen, ticks, code, value = chosen[order], ticks[order], code[order], value[order]
+    _, first, pair = np.unique(_pack(code, value), return_index=True, return_inverse=True)
+    pair = column(pair)
+    newest = np.ones(len(pair), dtype=np.bool_)
+    newest[:-1] = (pair[1:] != pair[:-1]) | (ticks[1:] != ticks[:-1])
+    columns = {
+        "code": code,
+        "pair": pair,
+        "set": bits[chosen],
+        "grain": frame.times[chosen],
+        "newest": newest,
+    }
+    return PairLoad(Groups.of(ticks, columns), names, value[first])
 
 
 def _states(frame: Frame, counter: Counter, codes: Int64) -> tuple[StateLoad | None, int]:

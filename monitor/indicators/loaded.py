@@ -7,8 +7,9 @@ however the input was batched; all else was worked out once for the whole load.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from monitor.indicators.frame import Frame
 from monitor.indicators.plan import By
 from monitor.keys import OVERFLOW, KeyTable
 from monitor.windows.arrays import Bool, Int64, column, distinct_of
-from monitor.windows.distinct import DistinctPairs, PairRows
+from monitor.windows.distinct import PairRows
 from monitor.windows.ids import Names
 from monitor.windows.lookup import Lookup
 from monitor.windows.rows import TickRows
@@ -130,9 +131,17 @@ class LocalKeys:
         return list(map(SEPARATOR.join, zip(*reversed(parts), strict=True)))
 
 
+class PairTable(Protocol):
+    """Where pairs have a place: of a ``distinct`` counter, or of a funnel."""
+
+    def slots(self, keys: Sequence[int], values: Sequence[str]) -> Int64:
+        """Where the pairs are; ``OVERFLOW`` for those that find the table full."""
+        ...
+
+
 @dataclass(slots=True)
 class PairLoad:
-    """What one load brings to one ``distinct`` counter."""
+    """What one load brings to one ``distinct`` counter, or to one funnel."""
 
     groups: Groups
     """``code``, ``pair`` (index into those below), ``set``, ``grain``, and whether a row is the
@@ -147,7 +156,7 @@ class PairLoad:
         """Know no slot yet."""
         self.slots = np.full(len(self.values), _UNKNOWN, dtype=np.int64)
 
-    def take(self, tick: int, keys: LocalKeys, table: DistinctPairs) -> PairRows | None:
+    def take(self, tick: int, keys: LocalKeys, table: PairTable) -> PairRows | None:
         """The rows of ``tick`` of the keys that have an id, with their slots; None when none."""
         taken = self.groups.take(tick)
         if taken is None:
@@ -199,7 +208,7 @@ class ScopeLoad:
             keys: the codes of the load; its rows are let go.
             rows: ``grain``, ``values`` (rows, columns), ``extremes`` (rows, columns), sorted by
                 tick, key and grain.
-            pairs: by the counter's place in the layout.
+            pairs: by the counter's place in the layout, those of funnels after the others.
             states: likewise.
             told: by place among those followed in the layout, the keys of its rows.
             unattributed: rows left out because a dimension is null.

@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from monitor.indicators.funnel_model import FunnelParts
 from monitor.indicators.now_model import NOW, NowParts
 from monitor.indicators.parts import Dimensions, Local, Part, Selection, Types, fault, some
 from monitor.units import DurationMs, Threshold, parse_duration
@@ -29,7 +30,7 @@ Verb = Literal["count", "sum", "mean", "min", "max", "distinct", "seconds_in"]
 VERBS: tuple[Verb, ...] = get_args(Verb)
 Figure = Literal["ratio", "mean", "count"]
 """How hits and of make a value."""
-Kind = Literal["ratio", "mean", "count", "population", "response"]
+Kind = Literal["ratio", "mean", "count", "population", "response", "funnel"]
 Class = Literal["leading", "efficiency", "result"]
 Period = Literal["day", "week", "month"]
 Language = Literal["en", "zh"]
@@ -41,17 +42,17 @@ INDICATORS_MAX = 200
 """In one file."""
 DAYS_MAX = 400
 """A year and its margin: each day is a table by key."""
-
 PLUS = " + "
 """Between the fields that a measure adds up."""
 
-_LATER_KINDS = ("funnel", "absence", "frequency", "baseline", "peer")
+_LATER_KINDS = ("absence", "frequency", "baseline", "peer")
 _PARTS: dict[str, tuple[str, ...]] = {
     "ratio": ("hits", "of"),
     "mean": ("value",),
     "count": ("value",),
     "population": ("entity", "from", "max_age"),
     "response": ("from", "to", "per", "max_age"),
+    "funnel": ("entity", "within", "steps"),
 }
 _MORE: dict[str, tuple[str, ...]] = {
     "population": ("until", "among", "share", "state", "unchanged_for"),
@@ -71,7 +72,7 @@ _VERBS_OF: dict[str, tuple[Verb, ...]] = {
 def _known_kind(value: Any) -> Any:
     if value in _LATER_KINDS:
         message = f"indicators of kind {value} are not supported yet"
-        raise fault(message, "a kind is ratio, mean, count, population or response")
+        raise fault(message, "a kind is ratio, mean, count, population, response or funnel")
     return value
 
 
@@ -105,6 +106,7 @@ def _added(value: str) -> str:
 
 
 Added = Annotated[str, AfterValidator(_added)]
+ID_MAX = 63
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
@@ -254,7 +256,7 @@ def window_key(window: str | Calendar | Days | Anchored) -> str:
             return f"{window.calendar}@{window.tz}"
 
 
-class Indicator(NowParts):
+class Indicator(NowParts, FunnelParts):
     """A named figure over windows, by scope."""
 
     id: Identifier
@@ -289,6 +291,8 @@ class Indicator(NowParts):
     @property
     def figure(self) -> Figure:
         """What the figure is: a share, a mean or a plain number."""
+        if self.kind == "funnel":
+            return "ratio"
         if self.kind == "response":
             return "mean" if self.within is None else "ratio"
         if self.kind != "population":
@@ -315,11 +319,18 @@ class Indicator(NowParts):
             self.check_population()
         if self.kind == "response":
             self.check_response()
+        if self.kind == "funnel":
+            if self.target is not None:
+                raise fault("a funnel has no target of its own", "write it in a step")
+            if self.within == 0:
+                raise fault("within is longer than nothing")
         return self
 
     def _check_parts(self) -> None:
         parts, more = _PARTS[self.kind], _MORE.get(self.kind, ())
-        known = f"it has {' and '.join(parts)}" if not more else f"it has {', '.join(parts + more)}"
+        known = f"it has {', '.join(parts + more)}"
+        if not more:
+            known = " and ".join(known.rsplit(", ", 1))
         for name in _EVERY_PART:
             given = getattr(self, "from_" if name == "from" else name) is not None
             if given and name not in parts + more:

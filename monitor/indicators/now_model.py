@@ -117,7 +117,7 @@ class NowParts(Part):
     """Keys of the kinds that know something of each entity."""
 
     entity: str | None = None
-    """Of a population: the field that tells whom an event is about."""
+    """Of a population or a funnel: the field that tells whom an event is about."""
     from_: Events | None = Field(default=None, alias="from")
     """Of a population: events that tell of the entity; each field's last value holds. Of a
     response: what asks."""
@@ -143,7 +143,8 @@ class NowParts(Part):
     open_after: DurationMs | None = None
     """Of a response that is a mean: an unanswered question counts by its age from this age on."""
     within: DurationMs | None = None
-    """Of a response: the figure is the share of questions answered within this time."""
+    """Of a response: the figure is the share of questions answered within this time. Of a funnel:
+    from the first step to the last, at most."""
 
     def check_population(self) -> None:
         """Raise what is wrong with a population by itself."""

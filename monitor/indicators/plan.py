@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from math import gcd
 
 from monitor.indicators.formula import Counter, Formula, formula, window_specs
+from monitor.indicators.funnel import expanded
 from monitor.indicators.model import Indicator
 from monitor.indicators.population_plan import Population, population
 from monitor.indicators.response_plan import Awaited, Response, response
@@ -52,6 +53,8 @@ class Layout:
     seconds: tuple[Counter, ...]
     derived: tuple[Counter, ...] = ()
     followed: tuple[Population | Response, ...] = ()
+    chains: tuple[Counter, ...] = ()
+    """Of ``reached``, one for all the steps of a funnel."""
 
     @classmethod
     def of(cls, plan: ScopePlan) -> Layout:
@@ -69,12 +72,13 @@ class Layout:
             seconds=chosen("seconds"),
             derived=chosen("waits", "answers", "soon"),
             followed=tuple(plan.followed),
+            chains=tuple(dict.fromkeys(each.chain for each in chosen("reached"))),
         )
 
     @property
     def by_rows(self) -> tuple[Counter, ...]:
         """The counters that look at rows one by one."""
-        return (*self.additive, *self.extreme, *self.distinct)
+        return (*self.additive, *self.extreme, *self.distinct, *self.chains)
 
     @property
     def summed(self) -> tuple[Counter, ...]:
@@ -126,7 +130,7 @@ def make_plan(indicators: Sequence[Indicator], tick_ms: int) -> Plan:
     """
     scopes: dict[By, ScopePlan] = {}
     readings: list[Reading | NowReading] = []
-    for indicator in indicators:
+    for indicator in expanded(indicators):
         if indicator.kind == "population":
             counted = population(indicator)
             for by in indicator.by:

@@ -25,6 +25,7 @@ from monitor.keys import OVERFLOW, KeyTable
 from monitor.windows.anchored import AnchoredSums
 from monitor.windows.arrays import Bool, Int64
 from monitor.windows.distinct import DistinctPairs
+from monitor.windows.funnel import FunnelPairs
 from monitor.windows.limits import WindowLimits
 from monitor.windows.lookup import Lookup
 from monitor.windows.rows import TickRows
@@ -65,6 +66,18 @@ class ScopeState:
             )
             for counter in self.layout.distinct
         }
+        self.funnels = {
+            chain: FunnelPairs(
+                [each.spec for each in windows if any(c.chain == chain for c in each.counters)],
+                steps=len(chain.sets),
+                within_ms=chain.within_ms,
+                grain_ms=self.layout.grain_ms,
+                pairs_max=limits.pairs_max,
+                lateness_ms=limits.lateness_ms,
+                tick_ms=tick_ms,
+            )
+            for chain in self.layout.chains
+        }
         self.spans = {
             counter: StateSpans(
                 max_age_ms=counter.max_age_ms, entities_max=limits.entities_max, tick_ms=tick_ms
@@ -86,7 +99,10 @@ class ScopeState:
         self._loads: deque[ScopeLoad] = deque()
         self._active = False
         # Counters are looked up by what they compute, which takes a while; so not at every tick.
-        self._pairs = list(self.distinct.values())
+        self._pairs: list[DistinctPairs | FunnelPairs] = [
+            *self.distinct.values(),
+            *self.funnels.values(),
+        ]
         self._seconds = [
             (
                 spans,
@@ -110,15 +126,15 @@ class ScopeState:
     def beyond(self) -> dict[TableName, int]:
         """Rows that found a table full, by what it holds."""
         rows: dict[TableName, int] = {"keys": self.overflowed}
-        if self.distinct:
-            rows["pairs"] = sum(table.overflowed for table in self.distinct.values())
+        if self._pairs:
+            rows["pairs"] = sum(table.overflowed for table in self._pairs)
         if self.spans:
             rows["entities"] = sum(table.overflowed for table in self.spans.values())
         return rows
 
     def fill(self) -> Iterator[tuple[TableName, tuple[int, int]]]:
         """Entries and limit of each table beside that of the keys."""
-        for pairs in self.distinct.values():
+        for pairs in self._pairs:
             yield "pairs", (len(pairs), self._limits.pairs_max)
         for spans in self.spans.values():
             yield "entities", (len(spans), self._limits.entities_max)
@@ -274,6 +290,9 @@ class ScopeState:
             "distinct": {
                 counter.fingerprint: pairs.snapshot() for counter, pairs in self.distinct.items()
             },
+            "funnels": {
+                chain.fingerprint: pairs.snapshot() for chain, pairs in self.funnels.items()
+            },
             "spans": {
                 counter.fingerprint: spans.snapshot() for counter, spans in self.spans.items()
             },
@@ -291,9 +310,13 @@ class ScopeState:
         self._lookup.clear()
         self.overflowed = int(state["overflowed"])
         self.unattributed = int(state["unattributed"])
-        for counter, pairs in self.distinct.items():
-            if counter.fingerprint in state["distinct"]:
-                pairs.restore(state["distinct"][counter.fingerprint], tick, self.keys.size)
+        known = state["distinct"] | state.get("funnels", {})  # older checkpoints have no funnels
+        counters = (*self.distinct, *self.funnels)
+        for counter, pairs in zip(counters, self._pairs, strict=True):
+            if counter.fingerprint in known:
+                pairs.restore(known[counter.fingerprint], tick, self.keys.size)
+            else:
+                pairs.begin(tick, self.keys.size)
         for counter, spans in self.spans.items():
             if counter.fingerprint in state["spans"]:
                 spans.restore(state["spans"][counter.fingerprint])

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Literal
 
 import numpy as np
 
@@ -16,12 +15,13 @@ from monitor.compiled.groups import keep_news
 from monitor.decisions import Scope
 from monitor.indicators.formula import Counter
 from monitor.indicators.loaded import SEPARATOR
-from monitor.indicators.model import Indicator
+from monitor.indicators.model import Figure, Indicator
 from monitor.indicators.plan import Reading
 from monitor.indicators.scope import ScopeState
 from monitor.keys import KeyTable
 from monitor.windows.anchored import AnchoredWindow
 from monitor.windows.arrays import Int64, column
+from monitor.windows.distinct import DistinctWindow
 from monitor.windows.extremes import NONE
 
 
@@ -47,7 +47,7 @@ class View:
         self.indicator: Indicator = reading.indicator
         self.by = reading.by
         self.window = reading.window
-        self.kind: Literal["ratio", "mean", "count"] = reading.indicator.figure
+        self.kind: Figure = reading.indicator.figure
         self.countable = reading.formula.countable
         self.hits = reading.formula.hits
         self.of = reading.formula.of
@@ -80,8 +80,10 @@ class View:
         if isinstance(self._state.spec, AnchoredWindow):
             return None
         counters = (self.hits, self.of)
-        distinct = any(each is not None and each.operation == "distinct" for each in counters)
-        return None if distinct else self.keys.other
+        paired = any(
+            each is not None and each.operation in {"distinct", "reached"} for each in counters
+        )
+        return None if paired else self.keys.other
 
     def touched(self) -> Int64:
         """Ids whose rows in the window changed at the last step, ascending and unique.
@@ -186,10 +188,17 @@ class View:
         match counter.operation:
             case "distinct":
                 return self._scope.distinct[counter].windows[state.spec.identity].at
+            case "reached":
+                return self._level(counter).at
             case "min" | "max":
                 return partial(state.extremes.at, index=state.extreme.index(counter))
             case _:
                 return partial(state.sums.at, index=state.place[counter])
+
+    def _level(self, counter: Counter) -> DistinctWindow:
+        """Who reached a step of a funnel."""
+        level = self._scope.funnels[counter.chain].levels[counter.step]
+        return level.windows[self._state.spec.identity]
 
     def _closed_at(self, counter: Counter, ids: Int64, start: int) -> Int64:
         state = self._state
@@ -197,6 +206,8 @@ class View:
             case "distinct":
                 window = self._scope.distinct[counter].windows[state.spec.identity]
                 return window.closed_at(ids, start)
+            case "reached":
+                return self._level(counter).closed_at(ids, start)
             case "min" | "max":
                 found = state.extremes.closing.lookup(ids, NONE)
                 return found[:, state.extreme.index(counter)]

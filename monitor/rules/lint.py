@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from monitor.errors import Problem
+from monitor.indicators.funnel import figures_of
 from monitor.indicators.model import Indicator, IndicatorFile
 from monitor.rules.lint_rule import Finding, Loc, Locate, Placed, RuleLint, Severity, Surroundings
 from monitor.rules.model import Rule, RulesFile
@@ -39,9 +40,17 @@ def place_rules(
 def place_indicators(
     loaded: Loaded[IndicatorFile], indicators: Sequence[Indicator] | None = None
 ) -> list[Placed[Indicator]]:
-    """The indicators of a file; ``indicators`` are the same ones with the site's values."""
+    """The indicators of a file; ``indicators`` are the same ones with the site's values.
+
+    The steps of a funnel stand where it stands.
+    """
     found = loaded.value.indicators if indicators is None else indicators
-    return [Placed(each, _locate(loaded, "indicators", n)) for n, each in enumerate(found)]
+    return [
+        Placed(figure, locate)
+        for n, each in enumerate(found)
+        for locate in [_locate(loaded, "indicators", n)]
+        for figure in figures_of(each)
+    ]
 
 
 def _locate(loaded: Loaded[RulesFile] | Loaded[IndicatorFile], key: str, index: int) -> Locate:
@@ -74,7 +83,8 @@ def lint(
         indicator = by_id.get(rule.value.indicator or "")
         if indicator is not None:
             found += RuleLint(rule, indicator, around).findings()
-    for unused in (each for each in placed if each.value.id not in used):
+    looked_at = {each.locate for each in placed if each.value.id in used}
+    for unused in (each for each in placed if each.locate not in looked_at):
         message = "no rule looks at this indicator"
         found.append(Finding("info", unused.locate((), message, "it is only shown")))
     return sorted(dict.fromkeys(found), key=lambda each: _order(each.problem))

@@ -29,6 +29,19 @@ class History:
         found = self._decisions("alert", since_ms=since_ms, rule=rule, limit=limit)
         return [decision for decision in found if isinstance(decision, Alert)]
 
+    def alerts_named(self, begins: str, *, limit: int = 1_000) -> list[Alert]:
+        """Alerts whose id, or whose episode's, begins with ``begins`` (hex), the oldest first."""
+        wanted = or_(DECISIONS.c.id.startswith(begins), DECISIONS.c.episode.startswith(begins))
+        statement = (
+            select(DECISIONS.c.kind, DECISIONS.c.body)
+            .where(DECISIONS.c.kind == "alert", wanted)
+            .order_by(DECISIONS.c.at_ms, DECISIONS.c.seq)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            found = [decode(row.kind, row.body) for row in connection.execute(statement)]
+        return [decision for decision in found if isinstance(decision, Alert)]
+
     def commands(
         self, *, since_ms: int | None = None, number: str | None = None, limit: int = 100
     ) -> list[Command]:

@@ -9,7 +9,7 @@ table full is left out and counted in ``overflowed``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -37,6 +37,20 @@ class PairRows(NamedTuple):
         """Those of the rows."""
         slots, keys, sets, grains, newest = self
         return PairRows(slots[chosen], keys[chosen], sets[chosen], grains[chosen], newest[chosen])
+
+
+class Seen(Protocol):
+    """Pairs as their windows see them."""
+
+    @property
+    def last(self) -> Int64:
+        """Per pair and set: the latest grain; shape (pairs, sets)."""
+        ...
+
+    @property
+    def key(self) -> Int64:
+        """Per pair: the scope's key."""
+        ...
 
 
 class DistinctPairs:
@@ -149,7 +163,7 @@ class DistinctPairs:
 class DistinctWindow:
     """How many pairs of each key are in one window."""
 
-    def __init__(self, spec: WindowSpec, pairs: DistinctPairs, lateness_ms: int) -> None:
+    def __init__(self, spec: WindowSpec, pairs: Seen, lateness_ms: int) -> None:
         self.spec = spec
         self.lo = NEVER
         self._pairs = pairs
@@ -193,6 +207,16 @@ class DistinctWindow:
         if chosen.any():
             self._closed = grown(self._closed, len(self._pairs.last), NEVER)
             np.maximum.at(self._closed, (slots[chosen], sets[chosen]), grains[chosen])
+
+    def late_at(self, slots: Int64, grains: Int64) -> None:
+        """The final figure of the closing period has these different pairs of one set so late."""
+        if self._closed is not None:
+            self._closed = grown(self._closed, len(self._pairs.last), NEVER)
+            self._closed[slots, 0] = np.maximum(self._closed[slots, 0], grains)
+
+    def closing_spans(self) -> tuple[int, ...]:
+        """The start of the closing period, if there is one; it ends at ``lo``."""
+        return () if self._closed is None else (self._closed_start,)
 
     def at(self, ids: Int64) -> Int64:
         """Pairs of each of ``ids`` in the window."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import pkgutil
 from pathlib import Path
@@ -16,7 +17,9 @@ from monitor.site import load_site
 from monitor.source.files import FileSource
 from monitor.source.kafka_whole import WholePartitionRecords
 from monitor.source.settings import FilesSettings
+from monitor.store.state import pack
 from monitor.warm import warm
+from tests.indicators.made import T0, TICK, load, made, row, run
 from tests.source.batches import Record, batch, rows_of_ours, told
 
 
@@ -29,6 +32,38 @@ def signatures() -> dict[str, int]:
             if hasattr(member, "signatures"):
                 found[f"{module.name}.{name}"] = len(member.signatures)
     return found
+
+
+FUNNEL = """
+  - id: path
+    kind: funnel
+    entity: customer
+    within: 1h
+    steps: {sent: {on: sms.sent}, opened: {on: sms.opened}}
+    by: [team]
+    windows: [30m, {calendar: day, tz: UTC}]
+"""
+
+
+def test_a_funnel_finds_everything_compiled() -> None:
+    """No pack that is on by default has one."""
+    warm()
+    before = signatures()
+    figures, end = made(FUNNEL), T0 + 86_400_000
+    opened = row(end, "sms.opened", team="x", customer="c")
+    late = row(end - 1_000, "sms.sent", team="x", customer="c", eff=end)
+    load(figures, [row(end - 2_000, "sms.opened", team="x", customer="c")])
+    run(figures, end)
+    load(figures, [opened, late])
+    run(figures, end + TICK)
+    state = copy.deepcopy(figures.snapshot())
+    assert pack(state).size > 0
+    figures = made(FUNNEL)
+    figures.restore(state)
+    figures.evict({})
+    run(figures, end + 2 * 86_400_000)
+    figures.evict({})
+    assert signatures() == before
 
 
 def test_traffic_finds_everything_compiled(tmp_path: Path) -> None:

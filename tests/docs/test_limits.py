@@ -22,6 +22,7 @@ from monitor.stats import TOPICS_MAX
 from monitor.store import holdings
 from monitor.strict_yaml import composer, nodes
 from monitor.telephony import acks, dead_letters, simulated
+from monitor.windows import funnel
 from tests.docs import settings_page
 from tests.docs.markdown import ROOT
 
@@ -30,6 +31,7 @@ FIXED = {
     "files open at once": descriptors.OPEN_MAX,
     "rotated files of one path": followed.SIBLINGS_MAX,
     "files one path remembers having read": bookmarks.GENERATIONS_MAX,
+    "events of one pair that may still change places": funnel.EVENTS_MAX,
     "topics and files whose records are counted": TOPICS_MAX,
     "agents with their team, for people": Pace().max_places,
     "scopes that had a single event": event_rule.MARKS_MAX,

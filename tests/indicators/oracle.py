@@ -86,12 +86,15 @@ class Figure:
     test: Test
     field: str = ""
     others: tuple[Test, ...] = ()
-    """Further sets of an intersection."""
+    """Further sets of an intersection, or the further steps of a funnel."""
     max_age: int = 0
     entity: str = "agent"
+    within: int = 0
 
     def rows(self, rows: Sequence[Row]) -> Any:
         """The figure of rows that are all of the key and in the window."""
+        if self.verb == "reached":
+            return len(self.reached(rows))
         chosen = [row for row in rows if self.test(row)]
         if self.verb == "count":
             return len(chosen)
@@ -104,6 +107,26 @@ class Figure:
                 found &= {row[self.field] for row in rows if other(row)}
             return len(found)
         return values
+
+    def reached(self, rows: Sequence[Row]) -> set[str]:
+        """The values that took all steps, by the definition: one event after the other is tried."""
+        steps = (self.test, *self.others)
+
+        def goes_on(step: int, since: int, last: int, own: Sequence[Row]) -> bool:
+            if step == len(steps):
+                return True
+            return any(
+                goes_on(step + 1, since, row["time"], own)
+                for row in own
+                if steps[step](row) and last <= row["time"] <= since + self.within
+            )
+
+        found = set()
+        for value in {row[self.field] for row in rows} - {None}:
+            own = [row for row in rows if row[self.field] == value]
+            if any(self.test(row) and goes_on(1, row["time"], row["time"], own) for row in own):
+                found.add(value)
+        return found
 
 
 def key_of(row: Row, by: Sequence[str]) -> tuple[str, ...] | None:

@@ -82,8 +82,8 @@ def test_all_kinds_of_measure_and_window() -> None:
     ("old", "new", "problem"),
     [
         # shapes
-        ("kind: ratio", "kind: funnel",
-         "6:11: hangup_rate: 'kind': indicators of kind funnel are not supported yet (a kind is ratio, mean, count, population or response)"),
+        ("kind: ratio", "kind: peer",
+         "6:11: hangup_rate: 'kind': indicators of kind peer are not supported yet (a kind is ratio, mean, count, population, response or funnel)"),
         ("kind: ratio", "kind: ratoi", "6:11: hangup_rate: 'kind'"),
         ("kind: ratio", "kind: mean", "3:5: hangup_rate: a mean has no `hits` (it has value)"),
         ("    of: {count: call.ended, where: \"outcome == 'answered'\"}\n", "",

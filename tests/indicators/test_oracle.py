@@ -67,6 +67,16 @@ YAML = """
     of: {distinct: customer, on: [message.sent, call.ended]}
     by: [agent, team]
     windows: [20m, {calendar: day, tz: Asia/Kathmandu}, {days: 2, tz: Asia/Kathmandu}]
+  - id: path
+    kind: funnel
+    entity: customer
+    within: 8m
+    steps:
+      written: {on: message.sent}
+      spoken: {on: call.ended, where: outcome == 'answered'}
+      again: {on: [call.ended, call.rated]}
+    by: [agent, team]
+    windows: [20m, {calendar: day, tz: Asia/Kathmandu}, {days: 2, tz: America/New_York}]
   - id: busy
     kind: ratio
     hits: {sum: talk_s, on: call.ended}
@@ -100,6 +110,10 @@ def is_rated(row: oracle.Row) -> bool:
     return bool(row["type"] == "call.rated" and row["score"] is not None)
 
 
+def is_spoken(row: oracle.Row) -> bool:
+    return bool(row["type"] in {"call.ended", "call.rated"})
+
+
 def is_on(row: oracle.Row) -> bool:
     return bool(row["type"] == "agent.state" and row["state"] not in {None, "offline"})
 
@@ -114,6 +128,14 @@ FIGURES: dict[str, tuple[Figure, Figure | None]] = {
         Figure("distinct", is_message, "customer", (is_answered,)),
         Figure("distinct", is_contact, "customer"),
     ),
+    "path_spoken": (
+        Figure("reached", is_message, "customer", (is_answered,), within=8 * MINUTE),
+        Figure("distinct", is_message, "customer"),
+    ),
+    "path_again": (
+        Figure("reached", is_message, "customer", (is_answered, is_spoken), within=8 * MINUTE),
+        Figure("reached", is_message, "customer", (is_answered,), within=8 * MINUTE),
+    ),
     "busy": (Figure("sum", is_call, "talk_s"), Figure("seconds", is_on, max_age=3 * MINUTE)),
 }
 WINDOWS: dict[tuple[str, str], oracle.Window] = {
@@ -124,6 +146,8 @@ WINDOWS: dict[tuple[str, str], oracle.Window] = {
     ("shortest", "15m"): Sliding(15 * MINUTE, 15_000),
     ("longest", "15m"): Sliding(15 * MINUTE, 15_000),
     ("reached", "20m"): Sliding(20 * MINUTE, 15_000),
+    ("path_spoken", "20m"): Sliding(20 * MINUTE, 15_000),
+    ("path_again", "20m"): Sliding(20 * MINUTE, 15_000),
     ("busy", "5m"): Sliding(5 * MINUTE, 5_000),
     ("busy", "1h"): Sliding(HOUR, MINUTE),
 }

@@ -457,6 +457,15 @@ def test_a_new_window_over_known_pairs_counts_them_once() -> None:
     assert shown(new, "reached", "team", "20m") == {}
 
 
+def test_a_new_count_of_different_values_can_be_read_before_the_next_event() -> None:
+    more = """
+  - {id: customers, kind: count, value: {distinct: customer, on: call.ended}, by: [number],
+     windows: [10m]}
+"""
+    new = reloaded(ANSWERED + more, filled(ANSWERED))
+    assert shown(new, "customers", "number", "10m") == {}
+
+
 DAILY = """
   - id: calls
     kind: ratio
