@@ -195,6 +195,14 @@ DERIVED: Mapping[str, FieldType] = MappingProxyType(
                 "when the customer opted out or refused, unless a consent came after it",
             ),
             FieldType(
+                "consented_at",
+                Kind.TIME,
+                "when the customer agreed to be called, unless an opt-out or refusal came after it",
+            ),
+            FieldType(
+                "wrote_at", Kind.TIME, "the customer's last message of their own, within 31 days"
+            ),
+            FieldType(
                 "conversation_at",
                 Kind.TIME,
                 "end of the last call that the customer answered and talked on, within 31 days",
@@ -261,7 +269,7 @@ _EVENT_TYPES = (
     *_types(
         "messages",
         "message.sent message.received",
-        f"{_MESSAGE} kind auto material refused",
+        f"{_MESSAGE} kind auto material template refused",
         "a message of a conversation",
     ),
     *_types("messages", "message.failed", f"{_MESSAGE} error", "a message that did not arrive"),

@@ -1,4 +1,4 @@
-"""When each customer last opted out, was last spoken to, and was last left on an abandoned call.
+"""When each customer last opted out or agreed, wrote, was spoken to, or was abandoned on a call.
 
 Owns those fields of ``monitor.events.catalogue.DERIVED``: what earlier rows said of the customer,
 as a column of times beside the rows' own. Rows are learnt from in the order in which they are
@@ -59,6 +59,19 @@ _LESSONS: Mapping[str, _Lesson] = MappingProxyType(
             takes_back=pl.col("type") == "sms.consented",
             fields=frozenset({"refused"}),
             types=frozenset({"sms.opted_out", "sms.consented", *_REFUSALS}),
+        ),
+        "consented_at": _Lesson(
+            says=pl.col("type") == "sms.consented",
+            takes_back=(pl.col("type") == "sms.opted_out")
+            | (pl.col("type").is_in(_REFUSALS) & pl.col("refused").fill_null(value=False)),
+            fields=frozenset({"refused"}),
+            types=frozenset({"sms.opted_out", "sms.consented", *_REFUSALS}),
+        ),
+        "wrote_at": _Lesson(
+            says=(pl.col("type") == "message.received") & ~pl.col("auto").fill_null(value=False),
+            fields=frozenset({"auto"}),
+            types=frozenset({"message.received"}),
+            keep_ms=31 * DAY_MS,
         ),
         "conversation_at": _Lesson(
             says=_IS_CALL & (pl.col("outcome") == "answered") & (pl.col("talk_s") > 0),

@@ -26,9 +26,16 @@ SCHEMA = {
     "direction": pl.String,
     "talk_s": pl.Float64,
     "refused": pl.Boolean,
+    "auto": pl.Boolean,
 }
 TICK = 5_000
-KEPT = {"opted_out_at": None, "conversation_at": 31 * DAY_MS, "abandoned_at": 31 * DAY_MS}
+KEPT = {
+    "opted_out_at": None,
+    "consented_at": None,
+    "wrote_at": 31 * DAY_MS,
+    "conversation_at": 31 * DAY_MS,
+    "abandoned_at": 31 * DAY_MS,
+}
 Row = dict[str, Any]
 
 
@@ -41,11 +48,20 @@ def says(field: str, row: Row) -> bool:
     if field == "opted_out_at":
         refusal = kind in {"call.ended", "followup.logged", "message.received"}
         return kind == "sms.opted_out" or (refusal and bool(row.get("refused")))
+    if field == "consented_at":
+        return bool(kind == "sms.consented")
+    if field == "wrote_at":
+        return kind == "message.received" and not row.get("auto")
     if kind != "call.ended":
         return False
     if field == "conversation_at":
         return row.get("outcome") == "answered" and (row.get("talk_s") or 0) > 0
     return row.get("outcome") == "abandoned" and row.get("direction") == "outbound"
+
+
+def takes_back(field: str, row: Row) -> bool:
+    opposite = {"opted_out_at": "consented_at", "consented_at": "opted_out_at"}
+    return field in opposite and says(opposite[field], row)
 
 
 def by_hand(field: str, rows: Sequence[Row], limit: int) -> list[int | None]:
@@ -70,7 +86,7 @@ def by_hand(field: str, rows: Sequence[Row], limit: int) -> list[int | None]:
         found.append(at)
         if who is not None and says(field, row):
             table[who] = max(time, table.get(who, time))
-        elif who is not None and field == "opted_out_at" and row["type"] == "sms.consented":
+        elif who is not None and takes_back(field, row):
             table.pop(who, None)
     return found
 
@@ -79,13 +95,14 @@ rows_strategy: st.SearchStrategy[list[Row]] = st.lists(
     st.fixed_dictionaries(
         {
             "type": st.sampled_from(
-                ["call.ended", "call.ended", "sms.opted_out", "sms.consented", "deal.won"]
+                ["call.ended", "sms.opted_out", "sms.consented", "message.received", "deal.won"]
             ),
             "customer": st.sampled_from([None, "a", "b", "c", "d", "e", "f"]),
             "outcome": st.sampled_from([None, "answered", "abandoned"]),
             "direction": st.sampled_from([None, "outbound", "inbound"]),
             "talk_s": st.sampled_from([None, 0.0, 12.0]),
             "refused": st.sampled_from([None, None, False, True]),
+            "auto": st.sampled_from([None, False, True]),
             "late": st.sampled_from([0, 0, 1, 7_000]),
             "after": st.sampled_from([0, 0, 1, 4_000, 20 * DAY_MS]),
         }
