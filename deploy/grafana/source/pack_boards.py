@@ -39,7 +39,8 @@ def names() -> list[str]:
 
 def build(name: str) -> Json:
     """The dashboard of one pack."""
-    indicators, rules = _read(name, "indicators"), _read(name, "rules")
+    indicators = [part for entry in _read(name, "indicators") for part in _parts(entry)]
+    rules = _read(name, "rules")
     panels = [row("Alerts 告警"), _alerts(rules)]
     for of_class, title in CLASSES.items():
         chosen = [entry for entry in indicators if entry["class"] == of_class]
@@ -59,6 +60,19 @@ def _read(name: str, part: str) -> list[Json]:
     text = (RULES / name / f"{part}.yaml").read_text(encoding="utf-8")
     found: list[Json] = yaml.safe_load(text)[part]
     return found
+
+
+def _parts(entry: Json) -> list[Json]:
+    """The entry itself; of a funnel, a ratio for each step after the first, as metrics have it."""
+    if entry["kind"] != "funnel":
+        return [entry]
+    return [
+        {key: value for key, value in entry.items() if key not in {"steps", "target"}}
+        | {"id": f"{entry['id']}_{step}", "kind": "ratio", "better": entry.get("better", "higher")}
+        | {"title": {"en": f"{entry['title']['en']}: {step}", "zh": entry["title"]["zh"]}}
+        | {key: said[key] for key in ("target",) if key in said}
+        for step, said in list(entry["steps"].items())[1:]
+    ]
 
 
 def _alerts(rules: list[Json]) -> Json:
@@ -167,8 +181,6 @@ def _figure(entry: Json) -> str:
             return "ratio" if {"share", "unchanged_for"} & entry.keys() else "count"
         case "response":
             return "ratio" if "within" in entry else "mean"
-        case "funnel":
-            return "ratio"
     return str(entry["kind"])
 
 
