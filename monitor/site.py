@@ -218,7 +218,8 @@ def _folders(loaded: Loaded[Config], path: Path | None) -> list[Path]:
             known = sorted(
                 {p.parent.name for root in roots for p in root.glob("*/indicators.yaml")}
             )
-            hint = f"there are: {', '.join(known)}" if known else f"none in {roots[0]}"
+            where = " and ".join(map(str, roots))
+            hint = f"in {where} there are: {', '.join(known) or 'none'}"
             problems.append(loaded.problem(("packs", index), f"no pack {name!r}", hint))
     _raise(problems)
     return found

@@ -158,11 +158,11 @@ def checked(loaded: Loaded[CasesFile], rules: Collection[Rule]) -> Loaded[CasesF
     Raises:
         ConfigError: with every problem found.
     """
-    ids = {rule.id for rule in rules}
+    known = {rule.id: rule for rule in rules}
     problems = [
         loaded.problem(found.loc, found.message, found.hint, at_key=found.offset == 0)
         for index, test in enumerate(loaded.value.tests)
-        for found in _faults(test, ("tests", index), ids)
+        for found in _faults(test, ("tests", index), known)
     ]
     if problems:
         raise ConfigError(sorted(problems, key=lambda at: (at.line, at.column, at.message)))
@@ -190,7 +190,7 @@ def scenario(test: RuleTest, *, index: int = 0) -> Scenario:
     return Scenario(test.name, start, tuple(event for *_, event in timed), max(ends))
 
 
-def _faults(test: RuleTest, loc: Loc, rules: Collection[str]) -> Iterator[Fault]:
+def _faults(test: RuleTest, loc: Loc, rules: Mapping[str, Rule]) -> Iterator[Fault]:
     for index, line in enumerate(test.events):
         here = (*loc, "events", index)
         if line.kind not in EVENT_TYPES:
@@ -249,16 +249,20 @@ def _misfit(field: FieldType, value: Scalar) -> str:
     return "" if right else wanted
 
 
-def _wish(wish: Expectation, loc: Loc, rules: Collection[str]) -> Iterator[Fault]:
+def _wish(wish: Expectation, loc: Loc, rules: Mapping[str, Rule]) -> Iterator[Fault]:
     for key, rule in (("alert", wish.alert), ("rule", wish.rule)):
         if rule is not None and rule not in rules:
             yield Fault((*loc, key), f"no rule '{rule}'", _near(rule, rules))
+    concerned = None if wish.alert is None else rules.get(wish.alert)
     for name, value in wish.scope.items():
         if name not in DIMENSIONS:
             known = (*DIMENSIONS, *type(wish).model_fields)
             yield Fault((*loc, name), f"unknown key '{name}'", _near(name, known), 0)
         elif not isinstance(value, str):
             yield Fault((*loc, name), f"'{name}' is text", f'write it in quotes: "{value}"')
+        elif concerned is not None and name not in concerned.by:
+            by = ", ".join(concerned.by)
+            yield Fault((*loc, name), f"{concerned.id} is by {by}: no alert of it has a {name}")
 
 
 def _near(name: str, known: Collection[str] | Mapping[str, object]) -> str:

@@ -15,11 +15,14 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
+from monitor.events.batch import DIMENSIONS
+
 FIGURE_FIELDS = frozenset({"value", "hits", "of", "bound", "window", "level", "rule"})
 """Fields every rule has; the dimensions in its ``by`` come on top."""
 _NAME = re.compile(r"[a-z][a-z_]*")
 _SPEC = re.compile(r"%|\.[0-9]%|,|d|\.[0-9]f|,\.[0-9]f")
 _NUMBERS = frozenset({"value", "hits", "of", "bound"})
+_FIELDS = FIGURE_FIELDS | {"waited", *DIMENSIONS}
 _LENGTH_MAX = 2_000
 
 
@@ -95,7 +98,8 @@ def _check(name: str, spec: str, conversion: str | None) -> None:
     if not _NAME.fullmatch(name) or conversion:
         message = f"{written} is not a field"
         raise _fault(message, "a field is a plain name: {number}, {value:%}")
-    if spec and (name not in _NUMBERS or not _SPEC.fullmatch(spec)):
+    # Whether there is such a field is checked where the rule is known.
+    if spec and name in _FIELDS and (name not in _NUMBERS or not _SPEC.fullmatch(spec)):
         message = f"{written}: the format is not known here"
         raise _fault(message, "{value:%}, {value:.1%}, {value:.2f}, {hits:d}")
 

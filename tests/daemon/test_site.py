@@ -152,12 +152,11 @@ def test_an_unknown_pack_names_those_there_are(folder: Folder) -> None:
     place = line_of(folder.path, "- other")
     shipped = {path.parent.name for path in SHIPPED_PACKS.glob("*/indicators.yaml")}
     known = ", ".join(sorted({"nervous", *shipped}))
-    assert said == f"config.yaml:{place}:3: no pack 'other' (there are: {known})"
+    assert said.startswith(f"config.yaml:{place}:3: no pack 'other' (in ")
+    assert said.endswith(f" there are: {known})")
     folder.write(packs=["nervous"], rules_dir="nowhere")
     (said,) = refused(folder.path)
-    assert said.endswith(
-        f": no pack 'nervous' (none in {folder.root}/nowhere)".replace(f"{folder.root}/", "")
-    )
+    assert said.endswith("nowhere there are: none)")
 
 
 def test_two_packs_with_one_id(folder: Folder) -> None:

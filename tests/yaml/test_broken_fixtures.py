@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import ConfigError
+from monitor.indicators.funnel import expanded
 from monitor.indicators.load import load_indicators
 from monitor.indicators.model import Indicator
 from monitor.rules.cases import load_cases
@@ -27,7 +28,7 @@ FILES = sorted(path.relative_to(BROKEN) for kind in KINDS for path in (BROKEN / 
 
 @cache
 def indicators() -> tuple[Indicator, ...]:
-    return load_indicators(PACK / "indicators.yaml").value.indicators
+    return expanded(load_indicators(PACK / "indicators.yaml").value.indicators)
 
 
 @cache
