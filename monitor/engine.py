@@ -513,7 +513,7 @@ class Engine:
         outcome.decisions += doubts
         outcome.decisions += judged.alerts
         outcome.decisions += [alert for alert in ended if alert is not None]
-        outcome.decisions += judged.orders
+        outcome.decisions += self.doubt.shadowed_orders(judged.orders, judged.alerts)
         outcome.decisions += decided.commands
         outcome.decisions += decided.refusals
         outcome.changes += decided.changes

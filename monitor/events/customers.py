@@ -3,8 +3,8 @@
 Owns those fields of ``monitor.events.catalogue.DERIVED``: what earlier rows said of the customer,
 as a column of times beside the rows' own. Rows are learnt from in the order in which they are
 released, and a row is not among its own earlier ones. Of several that say so the latest time
-counts; one that takes it back (a consent after opting out) leaves nothing. A time after the row's
-own is none: the row comes late, and was before it.
+counts, unless something that takes it back (a consent after opting out) has a later one, in
+whatever order they came. A time after the row's own is none: the row comes late, and was before it.
 
 Each field has a bounded table. Past its limit, at the first row of the next tick, what is beyond
 ``keep_ms`` is forgotten, and if that is not enough the oldest quarter. Everything is a function of
@@ -30,6 +30,7 @@ from monitor.keys import KeyTable
 Int64 = npt.NDArray[np.int64]
 
 DAY_MS: Final = 86_400_000
+NEVER: Final = -(2**62)
 _ROW = "__row"
 _AT = "__at"
 _BACK = "__back"
@@ -45,6 +46,8 @@ class _Lesson:
     """Catalogue fields that are looked at."""
     types: frozenset[str]
     takes_back: pl.Expr | None = None
+    in_doubt: bool = True
+    """Whether it stands where what takes it back is of the same millisecond."""
     keep_ms: int | None = None
     """Longer ago is as good as never; None: never forgotten."""
 
@@ -62,6 +65,7 @@ _LESSONS: Mapping[str, _Lesson] = MappingProxyType(
         ),
         "consented_at": _Lesson(
             says=pl.col("type") == "sms.consented",
+            in_doubt=False,
             takes_back=(pl.col("type") == "sms.opted_out")
             | (pl.col("type").is_in(_REFUSALS) & pl.col("refused").fill_null(value=False)),
             fields=frozenset({"refused"}),
@@ -154,7 +158,8 @@ class _Table:
         self._lesson = lesson
         self._limit = limit
         self._keys = KeyTable(2**62)  # there is room for a tick's; what is beyond goes at the next
-        self._at = np.zeros(0, np.int64)
+        self._at = np.zeros((2, 0), np.int64)
+        """By key, when it was last said, and when it was last taken back; ``NEVER``."""
         self._tick: int | None = None
         self.forgotten = 0
 
@@ -177,7 +182,7 @@ class _Table:
         return self._pass(released, self._said(released))
 
     def _said(self, released: pl.DataFrame) -> pl.DataFrame:
-        """The rows that say something, with ``_AT``, and ``_BACK`` where they take it back."""
+        """The rows that say something or take it back, with the times of that."""
         back = self._lesson.takes_back
         takes_back = pl.lit(False) if back is None else back
         return (
@@ -186,9 +191,12 @@ class _Table:
                 "customer",
                 pl.int_range(pl.len(), dtype=pl.Int64).alias(_ROW),
                 pl.when(self._lesson.says).then("time").alias(_AT),
-                takes_back.alias(_BACK),
+                pl.when(takes_back).then("time").alias(_BACK),
             )
-            .filter(pl.col("customer").is_not_null() & (pl.col(_AT).is_not_null() | pl.col(_BACK)))
+            .filter(
+                pl.col("customer").is_not_null()
+                & (pl.col(_AT).is_not_null() | pl.col(_BACK).is_not_null())
+            )
             .collect()
         )
 
@@ -197,12 +205,9 @@ class _Table:
             self._tick = int(released["tick"][-1])
             return pl.Series([None], dtype=pl.Int64).new_from_index(0, released.height)
         known = self._known(released["customer"])
-        # What is known came before the first row. Within what is not taken back, the latest counts.
-        since = (
-            pl.concat([known, said])
-            .with_columns(pl.col(_BACK).cum_sum().over("customer") if said[_BACK].any() else _BACK)
-            .with_columns(pl.col(_AT).cum_max().over("customer", _BACK))
-            .drop(_BACK)
+        # What is known came before the first row. Of each kind the latest time counts.
+        since = pl.concat([known, said]).with_columns(
+            pl.col(_AT, _BACK).fill_null(NEVER).cum_max().over("customer")
         )
         last = since.filter(pl.col(_ROW) >= 0).unique("customer", keep="last", maintain_order=True)
         found = (
@@ -218,47 +223,51 @@ class _Table:
         return found
 
     def _counts(self) -> pl.Expr:
-        ago, keep_ms = pl.col("time") - pl.col(_AT), self._lesson.keep_ms
-        return ago >= 0 if keep_ms is None else ago.is_between(0, keep_ms)
+        at, back, keep_ms = pl.col(_AT), pl.col(_BACK), self._lesson.keep_ms
+        stands = at >= back if self._lesson.in_doubt else at > back
+        ago = pl.col("time") - at
+        recent = ago >= 0 if keep_ms is None else ago.is_between(0, keep_ms)
+        return (at != NEVER) & stands & recent
 
     def _known(self, customers: pl.Series) -> pl.DataFrame:
         """What the table has of these."""
         names = customers.drop_nulls().unique() if len(self) else customers.clear()
         ids = pl.Series(list(map(self._keys.find, names.to_list())), dtype=pl.Int64)
         found = ids.is_not_null()
-        at = self._at[ids.filter(found).to_numpy()]
-        return pl.DataFrame(
-            {"customer": names.filter(found), _ROW: np.full(len(at), -1, np.int64), _AT: at}
-        ).with_columns(pl.lit(False).alias(_BACK))
+        at, back = self._at[:, ids.filter(found).to_numpy()]
+        before = np.full(len(at), -1, np.int64)
+        return pl.DataFrame({"customer": names.filter(found), _ROW: before, _AT: at, _BACK: back})
 
     def _learn(self, last: pl.DataFrame) -> None:
         """What was said last of each customer of some rows."""
-        gone = last.filter(pl.col(_AT).is_null())["customer"].to_list()
-        here = last.filter(pl.col(_AT).is_not_null())
-        self._keys.release([key for name in gone if (key := self._keys.find(name)) is not None])
-        ids = self._keys.intern(here["customer"].to_list())
-        if self._keys.size > len(self._at):
-            self._at = np.concatenate([self._at, np.zeros(self._keys.size, np.int64)])
-        self._at[ids] = here[_AT].to_numpy()
+        ids = self._keys.intern(last["customer"].to_list())
+        if self._keys.size > self._at.shape[1]:
+            more = np.full((2, self._keys.size), NEVER, np.int64)
+            self._at = np.concatenate([self._at, more], axis=1)
+        self._at[:, ids] = last.select(_AT, _BACK).to_numpy().T
 
     def _make_room(self, tick: int) -> None:
-        """Forget what is too long ago, and the oldest quarter where that is not enough."""
+        """Forget what is too long ago, and the oldest quarter where that is not enough.
+
+        What was taken back is only remembered for what may still come late.
+        """
         living = self._keys.living()
-        at = self._at[living]
-        old = np.zeros(len(at), np.bool_)
+        at, back = self._at[:, living]
+        newest = np.maximum(at, back)
+        old = (back > at) & (back < tick - DAY_MS)
         if self._lesson.keep_ms is not None:
-            old = at < tick - self._lesson.keep_ms
+            old |= newest < tick - self._lesson.keep_ms
         if len(at) - old.sum() > self._limit:
             most = self._limit - self._limit // 4
-            old |= at <= np.sort(at)[len(at) - most - 1]
+            old |= newest <= np.sort(newest)[len(newest) - most - 1]
             self.forgotten += int(old.sum())
         self._keys.release(living[old].tolist())
 
     def snapshot(self) -> dict[str, Any]:
-        at = self._at[: self._keys.size].copy()
+        at = self._at[:, : self._keys.size].copy()
         return {"keys": self._keys.snapshot(), "at": at, "tick": self._tick}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self._keys.restore(state["keys"])
-        self._at = np.array(state["at"], dtype=np.int64)
+        self._at = np.array(state["at"], dtype=np.int64).reshape(2, -1)
         self._tick = state["tick"]

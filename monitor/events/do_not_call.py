@@ -8,6 +8,7 @@ is as it was when it was read, and is asked with what the event says alone.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -65,9 +66,18 @@ def read_list(path: Path) -> list[str]:
         ValueError: it is not UTF-8.
     """
     found = []
-    with path.open(encoding="utf-8-sig") as lines:
-        for line in lines:
-            entry = line.replace(";", ",").replace("\t", ",").split(",", 1)[0].strip().strip('"')
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        for row in csv.reader(_commas(line) for line in lines):
+            entry = row[0].strip() if row else ""
             if entry and not entry.startswith("#"):
                 found.append(entry)
     return found
+
+
+def _commas(line: str) -> str:
+    """The line with commas between its columns, whatever stood there; quoted text as it is."""
+    parts = line.split('"')
+    return '"'.join(
+        part if place % 2 else part.replace(";", ",").replace("\t", ",")
+        for place, part in enumerate(parts)
+    )

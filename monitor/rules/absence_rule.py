@@ -95,16 +95,17 @@ class AbsenceRule(FiringRule):
 
         A rule that is not in force goes on hearing, so that it knows who waits when it is.
         """
-        if self._in_force and not in_force:
+        if in_force and not self._in_force:
             self._waits.all_again()
         self._in_force = in_force
         alerts = [] if in_force else self.firing.end_all(tick)
         for says, time, values in self._waiting.pop(tick, ()):
             alerts += self._hear(tick, says, time, tuple(values))
-        if not in_force:
-            return alerts, [], []
         if "number" in self.rule.by:
             alerts += self._rest(tick, held)
+        if not in_force:
+            self._listen(tick)
+            return alerts, [], []
         begun: dict[str, Scope] = {}
         for key in self._waits.due(tick):
             scope: Scope = tuple(zip(self.rule.by, key, strict=True))
@@ -122,6 +123,14 @@ class AbsenceRule(FiringRule):
             tick, lambda text: self._standing(tick, self.rows[text].scope)
         )
         return alerts + again, wants, []
+
+    def _listen(self, tick: int) -> None:
+        """Not in force: who is heard of no more waits no more; who waits too long waits on."""
+        for key in self._waits.due(tick):
+            if self._waits.unheard(key, tick):
+                self._waits.forget(key)
+            else:
+                self._waits.watch(key)
 
     def _hear(self, tick: int, says: str, time: int, key: Key) -> list[Alert]:
         text = scope_text(tuple(zip(self.rule.by, key, strict=True)))
@@ -200,9 +209,8 @@ class AbsenceRule(FiringRule):
     def next_event_tick(self, after: int) -> int | None:
         """The earliest aligned tick after ``after`` at which time alone changes something."""
         due = [tick for tick in self._waiting if tick > after]
-        if self._in_force:
-            due += self.firing.repeats()
-            due += [] if self._waits.next_due is None else [self._waits.next_due]
+        due += self.firing.repeats()
+        due += [] if self._waits.next_due is None else [self._waits.next_due]
         if not due:
             return None
         return max(-(-min(due) // self._tick_ms), after // self._tick_ms + 1) * self._tick_ms

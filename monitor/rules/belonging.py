@@ -61,7 +61,6 @@ class Belonging:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over what :meth:`snapshot` gave."""
         self._groups = dict(plain(state["groups"]))
-        self.version += 1
         self._waiting = {}
         for tick, member, group in state["waiting"]:
             self._waiting.setdefault(tick, []).append((member, group))

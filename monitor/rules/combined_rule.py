@@ -6,7 +6,7 @@ holds for all that belong there, a campaign's for each of its numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from monitor.rules.episodes import Row
 from monitor.rules.firing import FiringRule
 from monitor.rules.model import Rule
 from monitor.rules.references import References
+from monitor.rules.scopes import Exceptions
 from monitor.rules.wave import KEY
 
 
@@ -37,10 +38,17 @@ class CombinedRule(FiringRule):
     """The state of one rule on others."""
 
     def __init__(
-        self, rule: Rule, parts: Sequence[Judging], references: References, *, tick_ms: int
+        self,
+        rule: Rule,
+        parts: Sequence[Judging],
+        references: References,
+        *,
+        tick_ms: int,
+        normalise: Callable[[str], str] = str,
     ) -> None:
         """``parts`` are those that are not off; they are judged before it."""
         super().__init__(rule)
+        self._exceptions = Exceptions(rule, normalise)
         self._named = rule.parts
         self._parts = list(parts)
         self._tick_ms = tick_ms
@@ -68,7 +76,9 @@ class CombinedRule(FiringRule):
         begun = {
             text: scope
             for text, (scope, _, _) in fire.items()
-            if not self.firing.fires(text) and dict(scope).get("number") not in held
+            if not self.firing.fires(text)
+            and dict(scope).get("number") not in held
+            and not self._exceptions.match(scope)
         }
         alerts += self.firing.begin(tick, begun, lambda text: fire[text][1:])
         again, wants = self.firing.lasting(tick, lambda text: fire[text][1:])

@@ -99,20 +99,22 @@ class RuleBook:
                 )
                 self._figures[fingerprint(rule, figures.definition, **times)] = figures
                 figures.numbers = self._numbers.setdefault(rule.by, figures.numbers)
-        self._combine(tick_ms, scope_day_ms)
+        self._combine(tick_ms, scope_day_ms, normalise)
         self._gatherings = gatherings(self._figures.values())
         self._rota = Rota(self._figures.values(), tick_ms)
         self._orders = {rule.id: rule.order for rule in rules if rule.order is not None}
         self._limited = [rule for rule in rules if rule.term.limited]
 
-    def _combine(self, tick_ms: int, scope_day_ms: int) -> None:
+    def _combine(self, tick_ms: int, scope_day_ms: int, normalise: Callable[[str], str]) -> None:
         """The rules on others, once those are there."""
         judges = {judge.rule.id: judge for judge in self._judges().values()}
         for rule in self.rules:
             if not rule.parts or rule.status == "off":
                 continue
             parts = [judges[name] for name in rule.parts if name in judges]
-            combined = CombinedRule(rule, parts, self.references, tick_ms=tick_ms)
+            combined = CombinedRule(
+                rule, parts, self.references, tick_ms=tick_ms, normalise=normalise
+            )
             mark = fingerprint(rule, "", tick_ms=tick_ms, scope_day_ms=scope_day_ms)
             self._combined[mark] = combined
 

@@ -212,6 +212,7 @@ class History:
                 self._sealed[day] = Sealed(kept, _Day.plain)
         return {
             "next": self._next,
+            "slot": self._slot,
             "days": [
                 [day, self._sealed[day] if day in self._sealed else kept.plain()]
                 for day, kept in sorted(self._kept.items())
@@ -220,13 +221,16 @@ class History:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over what :meth:`snapshot` gave."""
-        self._next, self._slot = state["next"], None
+        self._next = state["next"]
         for day, entry in state["days"]:
             content = plain(entry)
             values = np.asarray(content["values"], dtype=np.float32).reshape(HOURS, -1)
             self._kept[day] = _Day(content["names"], values)
             if isinstance(entry, Sealed):
                 self._sealed[day] = entry.held_as(self._kept[day], _Day.plain)
+        # The same hour as before: a restart moves no bound.
+        self._slot = None if state["slot"] is None else (state["slot"][0], state["slot"][1])
+        self._gather()
 
 
 def value_of(view: FigureView, hits: Int64, of: Int64) -> Float64:

@@ -126,10 +126,14 @@ class Moving:
         self._gap = float(level.gap or 0)
         self._bound = bound
         self._clear: Relative | Threshold = bound if level.clear is None else level.clear
+        self._clears_at = level.clear is not None or not level.inclusive
+        """The clear value itself lets go; not where it breaches."""
         evidence = level.evidence or rule.evidence
         self._least = evidence.min_of * view.scale_of if isinstance(evidence, Raw) else 1
         self._histories: dict[Past, History] = {}
         self._peers: dict[PeerQuantile, Peers] = {}
+        self._belongings: list[Belonging] = []
+        self._regrouped = False
         clear = self._clear.calls if isinstance(self._clear, Relative) else ()
         for call in {*bound.calls, *clear}:
             if isinstance(call, Past):
@@ -137,17 +141,24 @@ class Moving:
             else:
                 inside = call.dimension in rule.by
                 belonging = None if inside else references.belonging(rule.by[-1], call.dimension)
+                self._belongings += [] if belonging is None else [belonging]
                 self._peers[call] = Peers(view, rule.by, call.dimension, belonging)
+        self._versions = [each.version for each in self._belongings]
 
     def step(self, tick: int) -> None:
         """Go to ``tick``."""
         for peers in self._peers.values():
             peers.step(tick)
+        versions = [each.version for each in self._belongings]
+        self._regrouped, self._versions = versions != self._versions, versions
 
     @property
     def moved(self) -> bool:
-        """At the last tick time alone moved the bounds of all scopes."""
-        return any(each.moved for each in self._histories.values())
+        """At the last tick bounds moved of scopes whose figures are as they were.
+
+        Another hour began, or somebody belongs elsewhere.
+        """
+        return self._regrouped or any(each.moved for each in self._histories.values())
 
     @property
     def by_peers(self) -> bool:
@@ -174,8 +185,9 @@ class Moving:
             if isinstance(self._clear, Relative)
             else np.full(len(ids), float(self._clear))
         )
-        good: Bool = value <= clear if self._above else value >= clear
-        return good | np.isnan(clear)
+        good: Bool = value < clear if self._above else value > clear
+        silent = np.isnan(clear) | np.isnan(self.bound(ids))
+        return (good | (value == clear) if self._clears_at else good) | silent
 
     def forget(self, ids: Iterable[int]) -> None:
         """These ids may come back as other scopes."""

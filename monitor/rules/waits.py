@@ -11,6 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from monitor.sealed import Later, plain
+
+LATE_MS = 86_400_000
+"""No record may come later than this (`time.lateness`), so what ended is remembered for as long."""
 WAITS_MAX = 200_000
 """Scopes of one rule that wait; past it new ones are not watched, and counted."""
 
@@ -41,6 +45,8 @@ class Waits:
         self._max_age_ms = max_age_ms
         self._waits: dict[Key, Wait] = {}
         self._heap: list[tuple[int, Key]] = []
+        self._ended: dict[Key, list[int]] = {}
+        """Scopes whose `while` ended: when, and when what must come came after that."""
 
     def __len__(self) -> int:
         return len(self._waits)
@@ -63,19 +69,29 @@ class Waits:
         wait = self._waits.get(key)
         if wait is not None:
             wait.told = max(wait.told, time)
+        elif key in self._ended and time < self._ended[key][0]:
+            return  # it is older than what ended it, and comes late
         elif len(self._waits) >= WAITS_MAX:
             self.dropped += 1
             return
         else:
-            wait = self._waits[key] = Wait(time, time)
+            _, came = self._ended.pop(key, (0, time))
+            wait = self._waits[key] = Wait(time, max(time, came))
         self._queue(key, wait)
 
     def over(self, key: Key, time: int) -> bool:
         """`while` is over as of ``time``, unless something newer was heard; whether it is."""
         wait = self._waits.get(key)
-        if wait is None or time < wait.told:
+        if wait is None:
+            if key in self._ended:
+                self._ended[key][0] = max(self._ended[key][0], time)
+            return False
+        if time < wait.told:
             return False
         del self._waits[key]
+        self._ended[key] = [time, wait.since]
+        if len(self._ended) > WAITS_MAX:
+            del self._ended[next(iter(self._ended))]
         return True
 
     def came(self, key: Key, time: int) -> None:
@@ -83,6 +99,8 @@ class Waits:
         wait = self._waits.get(key)
         if wait is not None:
             wait.since = max(wait.since, time)
+        elif key in self._ended:
+            self._ended[key][1] = max(self._ended[key][1], time)
 
     # --- time -------------------------------------------------------------------------------------
 
@@ -97,6 +115,8 @@ class Waits:
         Those of which nothing was heard for the longest time that is allowed wait no more.
         """
         found: list[Key] = []
+        while self._ended and next(iter(self._ended.values()))[0] < tick - LATE_MS:
+            del self._ended[next(iter(self._ended))]
         while self._heap and self._heap[0][0] <= tick:
             at, key = heapq.heappop(self._heap)
             wait = self._waits.get(key)
@@ -157,6 +177,10 @@ class Waits:
             at = min(at, wait.told + self._max_age_ms)
         wait.queued = at
         heapq.heappush(self._heap, (at, key))
+        if len(self._heap) > 2 * len(self._waits) + 1_000:  # mostly of scopes that wait no more
+            told = self._waits.items()
+            self._heap = [(each.queued, key) for key, each in told if each.queued is not None]
+            heapq.heapify(self._heap)
 
     # --- state ------------------------------------------------------------------------------------
 
@@ -164,15 +188,17 @@ class Waits:
         """Everything that a restart must not lose."""
         table = self._waits.items()
         return {
-            "waits": [
-                [list(key), each.told, each.since, each.queued is not None] for key, each in table
-            ]
+            "waits": Later(
+                [(key, each.told, each.since, each.queued is not None) for key, each in table]
+            ),
+            "ended": Later([(key, *times) for key, times in self._ended.items()]),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over what :meth:`snapshot` gave."""
         self._waits, self._heap = {}, []
-        for values, told, since, queued in state["waits"]:
+        self._ended = {tuple(key): [at, came] for key, at, came in plain(state["ended"])}
+        for values, told, since, queued in plain(state["waits"]):
             key = tuple(values)
             wait = self._waits[key] = Wait(told, since)
             if queued:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal
 
-from monitor.decisions import Alert, Evidence, Figures, Want, derive_id
+from monitor.decisions import Alert, Evidence, Figures, Order, Want, derive_id
 from monitor.windows.floors import NEVER
 
 RULE: Final = "duplicates_unknown"
@@ -65,6 +65,16 @@ class Doubt:
             want if want.evidence.method == "event" else replace(want, shadow=True)
             for want in wants
         ]
+
+    def shadowed_orders(self, orders: Sequence[Order], alerts: Sequence[Alert]) -> list[Order]:
+        """The orders that stand, as of the wishes; ``alerts`` are those that they come with.
+
+        What does not come can be no copy, so orders of rules on absence stand too.
+        """
+        if self._since == NEVER:
+            return list(orders)
+        sure = {each.episode for each in alerts if each.evidence.method in {"event", "absence"}}
+        return [each if each.episode in sure else replace(each, shadow=True) for each in orders]
 
     def snapshot(self) -> dict[str, Any]:
         """State for a checkpoint, after a step."""

@@ -95,10 +95,11 @@ class WorkingHours:
 
     def next_moving(self, time: int, step_ms: int) -> int:
         """The one after the next millisecond that counts."""
-        place = int(np.searchsorted(self._ends, time, side="right"))
+        looked = time - time % step_ms  # what came after that was not looked at
+        place = int(np.searchsorted(self._ends, looked, side="right"))
         if place == len(self._ends):
             return NEVER_AGAIN
-        start = max(time, int(self._starts[place]))
+        start = max(looked, int(self._starts[place]))
         return start - start % step_ms + step_ms
 
 
@@ -115,8 +116,9 @@ def working_hours(
     day = FIRST
     while day < LAST:
         if day.weekday() in days and day not in closed:
-            starts.append(_moment(day, from_min, tz))
-            ends.append(_moment(day, to_min, tz))
+            begin, end = _moment(day, from_min, tz), _moment(day, to_min, tz)
+            starts.append(begin)
+            ends.append(max(begin, end))  # an hour that the clocks leave out is none
         day += timedelta(days=1)
     return WorkingHours(column(starts), column(ends))
 

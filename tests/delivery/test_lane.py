@@ -26,7 +26,7 @@ from monitor.store.store import Recording, Store
 from monitor.units import Rate
 from tests.delivery.conftest import NOW_MS
 from tests.delivery.doubles import Digesting, Scripted, Topic, broken
-from tests.store.made import NUMBER, alert, command, refusal
+from tests.store.made import NUMBER, alert, command, order, refusal
 
 MINUTE_MS = 60_000
 
@@ -282,6 +282,19 @@ def test_late_notifications_join_one_digest_and_the_fresh_follow(
     assert channel.sent == fresh
     assert bench.states() == {}
     assert bench.counts == {"digest": 1, "ok": 2}
+
+
+def test_an_order_is_carried_out_however_late(store: Store, clock: ManualClock) -> None:
+    channel = Digesting()
+    bench = Bench(store, clock, channel)
+    late = [
+        order(NOW_MS - minutes * MINUTE_MS, scope=(("customer", f"k{minutes}"),))
+        for minutes in (30, 20)
+    ]
+    bench.queue(alert(NOW_MS - 31 * MINUTE_MS), alert(NOW_MS - 32 * MINUTE_MS, rule="b"), *late)
+    bench.run()
+    assert channel.sent == [each.id for each in late]
+    assert [digest.count for digest in channel.digests] == [2]
 
 
 @pytest.mark.parametrize(("age_ms", "digests"), [(600_000, 0), (600_001, 1)])

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.events.catalogue import DERIVED
-from monitor.events.customers import DAY_MS, Customers, read_for
+from monitor.events.customers import DAY_MS, NEVER, Customers, read_for
 from monitor.events.day_counts import business_days_between, days_between, hours_between
 from monitor.events.settings import CustomerSettings
 from tests.events.test_calling_hours import ms
@@ -66,28 +66,33 @@ def takes_back(field: str, row: Row) -> bool:
 
 def by_hand(field: str, rows: Sequence[Row], limit: int) -> list[int | None]:
     """The contract, one row at a time."""
-    table: dict[str, int] = {}
+    table: dict[str, tuple[int, int]] = {}
     found: list[int | None] = []
     tick = None
     for row in rows:
         keep = KEPT[field]
         if row["tick"] != tick and len(table) > limit:
+            full = table
+            gone = {w for w, (yes, no) in full.items() if no > yes and no < row["tick"] - DAY_MS}
             if keep is not None:
-                table = {who: at for who, at in table.items() if at >= row["tick"] - keep}
-            if len(table) > limit:
+                gone |= {who for who, both in full.items() if max(both) < row["tick"] - keep}
+            if len(full) - len(gone) > limit:
                 most = limit - limit // 4
-                last = sorted(table.values())[len(table) - most - 1]
-                table = {who: at for who, at in table.items() if at > last}
+                last = sorted(map(max, full.values()))[len(full) - most - 1]
+                gone |= {who for who, both in full.items() if max(both) <= last}
+            table = {who: both for who, both in full.items() if who not in gone}
         tick = row["tick"]
         who, time = row["customer"], row["time"]
-        at = table.get(who) if who is not None else None
+        yes, no = table.get(who, (NEVER, NEVER)) if who is not None else (NEVER, NEVER)
+        stands = yes > no or (yes == no != NEVER and field != "consented_at")
+        at = yes if stands else None
         if at is not None and (at > time or (keep is not None and time - at > keep)):
             at = None
         found.append(at)
         if who is not None and says(field, row):
-            table[who] = max(time, table.get(who, time))
+            table[who] = max(time, yes), no
         elif who is not None and takes_back(field, row):
-            table.pop(who, None)
+            table[who] = yes, max(time, no)
     return found
 
 

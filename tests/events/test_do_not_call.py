@@ -31,6 +31,12 @@ def test_one_customer_a_line(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_quoted_columns_are_read_whole(tmp_path: Path) -> None:
+    file = tmp_path / "register.csv"
+    file.write_text('"Acme, Inc",2026-01-01\n"Beta; Sons";x\nGamma\t7\n', encoding="utf-8")
+    assert read_list(file) == ["Acme, Inc", "Beta; Sons", "Gamma"]
+
+
 def test_numbers_are_as_in_events_and_ids_as_they_are() -> None:
     listed = DoNotCall(["+86 138 0013 8000", "13800138001", "C-1"], EventSettings())
     assert len(listed) == 3

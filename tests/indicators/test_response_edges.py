@@ -205,6 +205,21 @@ def test_a_closed_day_has_no_hours_and_after_the_last_there_are_none() -> None:
     assert AllHours().inside(np.array([0])).all()
 
 
+def test_the_last_step_before_closing_is_looked_at() -> None:
+    """Open until 17:43, looked at every five minutes: at 17:45 three more minutes have passed."""
+    hours = working_hours("UTC", 540, 17 * 60 + 43, frozenset(range(7)), frozenset())
+    tick = int(datetime(2026, 11, 23, 17, 44, 45, tzinfo=UTC).timestamp()) * 1_000
+    assert hours.next_moving(tick, 300_000) == tick + 15_000
+
+
+def test_hours_that_the_clocks_leave_out_are_none() -> None:
+    hours = working_hours("Europe/Berlin", 150, 180, frozenset(range(7)), frozenset())
+    spring = int(datetime(2026, 3, 29, tzinfo=UTC).timestamp()) * 1_000
+    worked = hours.worked(np.arange(spring - DAY, spring + 2 * DAY, HOUR // 4))
+    assert (np.diff(worked) >= 0).all()
+    assert worked[-1] - worked[0] == 2 * HOUR // 2
+
+
 SQL = """
 with known as (select *, row_number() over () as ord from events where tick <= {tick}),
 told as (

@@ -154,6 +154,37 @@ def test_a_late_word_of_the_state_does_not_undo_a_newer_one() -> None:
     assert played(book(idle()), events, 35) == [(30, "a", "firing", "breach")]
 
 
+def test_a_late_word_of_what_has_ended_begins_nothing() -> None:
+    events = [state(1, "ready"), state(10, "offline"), state(5, "break", tick=20)]
+    assert played(book(idle()), events, 60) == []
+
+
+def test_a_claim_that_comes_after_its_deal_takes_nobody_back() -> None:
+    def crm(time: int, kind: str, tick: int | None = None) -> Event:
+        return event(time, kind, tick, agent="a", customer="k")
+
+    mine = book(idle(**CLAIM, order="customer.release"))
+    late = crm(55, "customer.claimed", tick=70)
+    mine.load(rows([crm(50, "customer.claimed"), crm(60, "deal.won"), late]))
+    steps = [mine.step(T0 + second * 1000, frozenset()) for second in range(5, 121, 5)]
+    assert [order for each in steps for order in each.orders] == []
+
+
+def test_who_was_heard_of_no_more_before_the_term_does_not_wait_in_it() -> None:
+    lasting = {"on": "agent.state", "where": "state != 'offline'", "max_age": "45s"}
+    mine = book(idle(**{"while": lasting, "effective_from": "2027-01-15T08:01:40Z"}))
+    assert played(mine, [state(1, "ready")], 95) == []
+    assert mine.marks() == (0, 0)
+
+
+def test_states_that_come_and_go_leave_nothing_behind() -> None:
+    kept = waits.Waits(20_000, None)
+    for turn in range(20_000):
+        kept.hold(("a",), T0 + turn * 1000)
+        kept.over(("a",), T0 + turn * 1000 + 500)
+    assert len(kept._heap) < 3_000
+
+
 def test_a_call_that_does_not_count_is_none() -> None:
     events = [state(0, "ready"), call(10, talk_s=119.9)]
     assert played(book(idle()), events, 25) == [(20, "a", "firing", "breach")]
@@ -337,7 +368,9 @@ class Interpreter:
     def __init__(self, agent: str) -> None:
         self.agent = agent
         self.told: int | None = None
+        self.ended: int | None = None
         self.since = 0
+        """Of what waits, or of what came last before it ended."""
         self.fires = False
         self.heard: list[Told] = []
 
@@ -345,10 +378,10 @@ class Interpreter:
         for each in events:
             if each["type"] == "agent.state":
                 self.hear(tick, each["time"], on=each["state"] != "offline")
-        if self.told is None:
-            return
         calls = [each["time"] for each in events if each["type"] == "call.ended"]
         self.since = max([self.since, *calls])
+        if self.told is None:
+            return
         too_long = tick - self.since >= 20_000
         if self.fires and not too_long:
             self.end(tick, "recovered")
@@ -360,12 +393,17 @@ class Interpreter:
             self.heard.append(((tick - T0) // 1000, self.agent, "firing", "breach"))
 
     def hear(self, tick: int, time: int, *, on: bool) -> None:
-        if on:
-            self.since = time if self.told is None else self.since
-            self.told = time if self.told is None else max(self.told, time)
-        elif self.told is not None and time >= self.told:
-            self.told = None
+        if on and self.told is not None:
+            self.told = max(self.told, time)
+        elif on and (self.ended is None or time >= self.ended):
+            # What came before is known of a scope that waited before.
+            self.since = time if self.ended is None else max(self.since, time)
+            self.told, self.ended = time, None
+        elif not on and self.told is not None and time >= self.told:
+            self.told, self.ended = None, time
             self.end(tick, "cleared")
+        elif not on and self.told is None and self.ended is not None:
+            self.ended = max(self.ended, time)
 
     def end(self, tick: int, reason: str) -> None:
         if self.fires:

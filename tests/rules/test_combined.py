@@ -153,6 +153,13 @@ def test_a_number_out_of_service_begins_nothing() -> None:
     assert heard(mine, 3, held=frozenset({"1"})) == []
 
 
+def test_exceptions_are_left_alone() -> None:
+    spared = both(**{"except": [{"name": "hotline", "number": ["1"]}]})
+    mine = book(A, B, spared)
+    mine.load(rows((1, "number.flagged", "1", None), (1, "complaint.filed", "1", None)))
+    assert heard(mine, 3) == []
+
+
 def test_out_of_its_term_it_says_nothing() -> None:
     mine = book(A, B, both(effective_to="2027-01-15T08:00:15Z"))
     mine.load(rows((1, "number.flagged", "1", None), (1, "complaint.filed", "1", None)))

@@ -466,3 +466,72 @@ def test_a_book_of_before_knows_no_past() -> None:
     saved = book(rule(), source=FakeSource()).snapshot()
     del saved["references"]
     book(surge(), source=source).restore(saved)
+
+
+def test_a_restart_moves_no_bound() -> None:
+    """A number that breached while it was out of service, and is back and quiet since."""
+    source = FakeSource()
+    bound = {"levels": {"warn": {"above": "2 * baseline(7d, same_hour)"}}}
+    rules = (rule(**{"evidence": NO_EVIDENCE, "window": "1h", **bound}),)
+    mine = book(*rules, source=source)
+    of = source.views["1h"]
+    of.kind = "count"
+    steady = {day * 24 + 9: {"1": 10} for day in range(5)}
+    busy(mine, of, steady | {day * 24 + 10: {"1": 0} for day in range(5)}, 5 * 24 + 9)
+    at, held = MONDAY + (5 * 24 + 9) * HOUR + TICK, frozenset({"1"})
+    of.set({"1": (40, 1)})
+    assert told(mine.step(at, held).alerts) == []
+    of.set({})
+    again = book(*rules, source=source)
+    again.restore(mine.snapshot())
+    went_on = told(mine.step(at + TICK, frozenset()).alerts)
+    assert told(again.step(at + TICK, frozenset()).alerts) == went_on
+
+
+def test_who_changes_the_group_is_judged_there() -> None:
+    source = FakeSource(by=("agent",))
+    mine = book(laggard(), source=source)
+    of = source.views["1h"]
+    of.by = ("agent",)
+    of.set({f"a{place}": (50, 100) for place in range(6)} | {"slow": (30, 100)})
+    said = [(f"a{place}", "g") for place in range(6)]
+    mine.load(rows(*said, ("slow", "h"), tick=MONDAY))
+    assert told(mine.step(MONDAY, frozenset()).alerts) == []
+    of.set({})
+    mine.load(rows(("slow", "g"), tick=MONDAY + TICK))
+    assert told(mine.step(MONDAY + TICK, frozenset()).alerts) == [("slow", "firing", "breach")]
+
+
+@pytest.mark.parametrize(
+    ("level", "over"),
+    [
+        ({"at_least": "ago(1d)"}, False),
+        ({"above": "ago(1d)"}, True),
+        ({"at_least": "ago(1d)", "clear": "ago(1d)"}, True),
+    ],
+)
+def test_the_bound_itself_lets_go_only_where_it_does_not_breach(
+    level: dict[str, Any], *, over: bool
+) -> None:
+    source = FakeSource(by=("agent",))
+    mine = book(surge(levels={"warn": level}), source=source)
+    of = source.views["1h"]
+    of.by, of.kind = ("agent",), "count"
+    busy(mine, of, {9: {"a": 10}, 10: {"a": 0}}, 24 + 9)
+    at = MONDAY + (24 + 9) * HOUR + TICK
+    of.set({"a": (11, 1)})
+    assert told(mine.step(at, frozenset()).alerts) == [("a", "firing", "breach")]
+    of.set({"a": (10, 1)})
+    assert bool(mine.step(at + TICK, frozenset()).alerts) == over
+
+
+def test_a_bound_that_falls_silent_lets_go_whatever_clear_says() -> None:
+    source = FakeSource(by=("agent",))
+    mine = book(surge(levels={"warn": {"above": "ago(1d)", "clear": 5}}), source=source)
+    of = source.views["1h"]
+    of.by, of.kind = ("agent",), "count"
+    values = {9: {"a": 10}, 10: {"a": 0}, 24 + 9: {"a": 30}}
+    assert busy(mine, of, values, 24 + 11) == [
+        (24 + 9, "a", "firing", "breach"),
+        (24 + 10, "a", "resolved", "recovered"),
+    ]

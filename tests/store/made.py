@@ -120,7 +120,7 @@ def timeless(action: ManualAction) -> ManualAction:
 
 def order(at_ms: int = 60_000, **changes: Any) -> Order:
     """A customer to be taken back from an agent."""
-    scope: Scope = (("agent", "a-7"), ("customer", "+8613800000007"))
+    scope: Scope = changes.pop("scope", (("agent", "a-7"), ("customer", "+8613800000007")))
     made: dict[str, Any] = {
         "id": derive_id(str(scope), at_ms),
         "action": "customer.release",

@@ -15,6 +15,7 @@ from monitor.windows.dedup import Dedup
 from monitor.windows.doubt import RULE, Doubt
 from tests.e2e.live import nervous_site
 from tests.e2e.stream import PARTITIONS, START_MS
+from tests.store.made import alert, order
 
 TICK = 5_000
 MINUTE = 60_000
@@ -56,6 +57,21 @@ def test_what_one_event_says_is_no_figure() -> None:
     doubt.step(TICK, MINUTE)
     flagged = replace(WANT, evidence=Evidence("event", 1.0, 1.0))
     assert doubt.shadowed([flagged]) == [flagged]
+
+
+def test_orders_that_rest_on_figures_are_shadow() -> None:
+    doubt = Doubt()
+    given = [order(id=name, episode=name) for name in ("figure", "event", "absence")]
+    told = [
+        alert(episode="figure", evidence=Evidence("raw", 1.0, 1.0)),
+        alert(episode="event", evidence=Evidence("event", 1.0, 1.0)),
+        alert(episode="absence", evidence=Evidence("absence", 1.0, 1.0)),
+    ]
+    assert doubt.shadowed_orders(given, told) == given
+    doubt.load([TICK])
+    doubt.step(TICK, MINUTE)
+    stand = doubt.shadowed_orders(given, told)
+    assert [each.shadow for each in stand] == [True, False, False]
 
 
 def call(index: int) -> bytes:
