@@ -13,7 +13,14 @@ from pathlib import Path
 
 from monitor.exporter import document
 from monitor.schemas import KINDS, render
-from tests.docs import commands_page, domain_page, numbers_page, packs_page, settings_page
+from tests.docs import (
+    commands_page,
+    domain_page,
+    events_page,
+    numbers_page,
+    packs_page,
+    settings_page,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 BOARDS = ROOT / "deploy" / "grafana" / "source" / "build.py"
@@ -24,6 +31,7 @@ def outputs() -> Iterator[tuple[Path, str]]:
     pages: dict[str, Callable[[], str]] = {
         "docs/configuration.md": settings_page.render,
         "docs/cli.md": commands_page.render,
+        "docs/events.md": events_page.render,
         "docs/metrics.md": document.render,
     }
     for path, made in pages.items():
