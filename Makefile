@@ -33,6 +33,7 @@ bench: $(VENV)/.test ## throughput with its bottleneck, then all the others in s
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench.growth --quick
 	@$(BIN)/python -m bench.packs --quick
+	@$(BIN)/python -m bench.kinds --quick
 	@$(BIN)/python -m bench.scrape --quick
 	@$(BIN)/python -m bench.latency --quick
 	@$(BIN)/python -m bench.broker --quick
@@ -47,6 +48,7 @@ bench-all: $(VENV)/.test peers ## every benchmark in full, with the peers (hours
 	@$(BIN)/python -m bench.peers $(WRITE)
 	@$(BIN)/python -m bench.growth --plots docs/images/performance $(WRITE)
 	@$(BIN)/python -m bench.packs $(WRITE)
+	@$(BIN)/python -m bench.kinds $(WRITE)
 	@$(BIN)/python -m bench.memory $(WRITE)
 	@$(BIN)/python -m bench.scrape $(WRITE)
 	@$(BIN)/python -m bench.broker $(WRITE)

@@ -42,7 +42,7 @@ def main() -> None:
     report = Report("packs", given)
     jobs = {FIRST: [FIRST], **{name: [name] for name in chosen}, ALL: shipped}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        file = _day(Path(folder), MINUTES // 10 if given.quick else MINUTES)
+        file = simulated_day(Path(folder), MINUTES // 10 if given.quick else MINUTES)
         found = {name: _measure(name, file, packs, given.rounds) for name, packs in jobs.items()}
     rows = [_row(name, jobs[name], each, found[FIRST]) for name, each in found.items()]
     head = ["packs on", "indicators", "rules", "decisions", "events/CPU s", "cost", "MB"]
@@ -50,7 +50,7 @@ def main() -> None:
     report.keep({"packs": {name: asdict(each) for name, each in found.items()}})
 
 
-def _day(folder: Path, minutes: int) -> Path:
+def simulated_day(folder: Path, minutes: int) -> Path:
     """A file of simulated traffic."""
     file = folder / "events.jsonl"
     tell(f"writing {minutes} minutes at {RATE} events a second")
