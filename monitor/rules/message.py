@@ -99,7 +99,8 @@ def _check(name: str, spec: str, conversion: str | None) -> None:
         message = f"{written} is not a field"
         raise _fault(message, "a field is a plain name: {number}, {value:%}")
     # Whether there is such a field is checked where the rule is known.
-    if spec and name in _FIELDS and (name not in _NUMBERS or not _SPEC.fullmatch(spec)):
+    is_text = name in _FIELDS and name not in _NUMBERS
+    if spec and (is_text or not _SPEC.fullmatch(spec)):
         message = f"{written}: the format is not known here"
         raise _fault(message, "{value:%}, {value:.1%}, {value:.2f}, {hits:d}")
 

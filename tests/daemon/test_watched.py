@@ -114,8 +114,22 @@ def test_promtool_finds_nothing_wrong_with_its_metrics(watched: Watched) -> None
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
+OWN_PACK = "pack-telemarketing"
+"""The pack that is on; the boards of the others are looked at on a made-up picture."""
+NOT_SIMULATED = (
+    "Cost of a new customer",
+    "Customers sent by others",
+    "Old customers who buy again",
+    "From SMS to deal: deal",
+    "From SMS to deal: intent",
+)
+"""Nobody buys anything in the demonstration."""
+
+
 def test_every_panel_returns_data(watched: Watched) -> None:
-    queries = [query for path in BOARDS for query in panel_queries(path)]
+    on = [path for path in BOARDS if not path.stem.startswith("pack-") or path.stem == OWN_PACK]
+    queries = [query for path in on for query in panel_queries(path)]
+    queries = [query for query in queries if not query.panel.startswith(NOT_SIMULATED)]
     assert len(queries) > 50
     waiting = {(query.board, query.panel, query.ref): query for query in queries}
 

@@ -108,10 +108,10 @@ def asterisk(table: Path) -> Iterator[Event]:
         for row in csv.reader(lines):
             start, answer, end, duration, talk = row[8:13]
             yield {
-                "id": row[15],
+                "id": row[16],
                 "type": "call.ended",
                 "time": _ms(_utc(end, "%Y-%m-%d %H:%M:%S")),
-                "call_id": row[15],
+                "call_id": row[16],
                 "direction": "outbound",
                 "number": row[1],
                 "customer": row[2],

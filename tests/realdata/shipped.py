@@ -28,7 +28,7 @@ SETS: dict[str, tuple[str, ...]] = {
 """The packs that apply, by data set; all of them take a quarter of an hour."""
 QUICK: dict[str, tuple[str, ...]] = {**SETS, "telephone": ("classic", "sms-gateway"), "bank": ()}
 """Those that are compared at every run of the tests."""
-EVERY = {"telephone": "2d", "bank": "30d", "asterisk": "1d", "freeswitch": "1d"}
+EVERY = {"telephone": "2d", "bank": "30d", "asterisk": "5m", "freeswitch": "1m"}
 """How often figures are told; a day more makes the replay longer and shows nothing new."""
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from monitor.events.catalogue import FIELDS, Kind
+from monitor.events.catalogue import DERIVED, FIELDS, Kind
 from monitor.indicators.model import Anchored, Calendar, Days, Indicator, Measure, window_key
 from monitor.indicators.parts import Selection
 from monitor.units import parse_duration
@@ -42,11 +42,10 @@ def translates(indicator: Indicator) -> bool:
     measures = indicator.measures.values()
     wheres = [each.where or "" for measure in measures for each in measure.selections]
     calls = {name for where in wheres for name in _CALL.findall(_HOUR.sub("", where))}
-    derived = {"opted_out_at", "conversation_at", "abandoned_at"}
     return (
         all(measure.verb in _VERBS for measure in measures)
         and not calls
-        and not any(name in where for where in wheres for name in derived)
+        and not any(name in where for where in wheres for name in DERIVED)
     )
 
 
@@ -57,9 +56,13 @@ def open_events(path: Path, e164: str = "{0}") -> duckdb.DuckDBPyConnection:
     columns |= {"type": "VARCHAR", "time": "BIGINT", "id": "VARCHAR"}
     shape = ", ".join(f"'{name}': '{kind}'" for name, kind in columns.items())
     base = duckdb.connect()
+    read = f"read_json('{path}', format = 'newline_delimited', columns = {{{shape}}})"
+    # An id seen again is a copy: FreeSWITCH writes one record for each leg, under one id.
     base.execute(
-        f"create table events as select * replace ({number} as number, {customer} as customer)"  # noqa: S608
-        f" from read_json('{path}', format = 'newline_delimited', columns = {{{shape}}})"
+        "create table events as select * exclude (place)"  # noqa: S608
+        f" replace ({number} as number, {customer} as customer)"
+        f" from (select *, row_number() over () as place from {read})"
+        " qualify row_number() over (partition by id order by place) = 1"
     )
     return base
 
@@ -70,7 +73,10 @@ def figures(
     """Every figure of the indicators that translate, at these ticks (ms), as a replay tells it."""
     found: Figures = {}
     base.execute("create or replace table ticks (tick bigint)")
-    base.executemany("insert into ticks values (?)", [[tick] for tick in sorted(moments)])
+    ticks = [[tick] for tick in sorted(moments)]
+    if not ticks:
+        return found
+    base.executemany("insert into ticks values (?)", ticks)
     for indicator in indicators:
         if not translates(indicator):
             continue

@@ -77,7 +77,8 @@ events: {{dead_letters: {{path: {folder}/dead}}}}
 """,
         encoding="utf-8",
     )
-    site = load_site(path)
+    # The pack of that time, as in the checkpoints.
+    site = load_site(path, packs=[FIXTURES / "telemarketing"])
     return replace(site, config=site.config.model_copy(update={"store": settings}))
 
 

@@ -109,7 +109,7 @@ def test_no_secret_leaves_a_daemon_in_trouble(tmp_path: Path, form: str) -> None
                 "kind": "kafka",
                 "connection": kafka(planted, "telephony.connection", nobody, tmp_path),
             },
-            delivery=_delivery(planted, receiver.url, nobody),
+            delivery=_delivery(planted, receiver.url, nobody, tmp_path),
             logs={"level": "debug"},
         )
         folder.write()
@@ -134,7 +134,7 @@ def test_no_secret_leaves_a_daemon_in_trouble(tmp_path: Path, form: str) -> None
     assert planted.places == secret_places(), "a setting that takes a secret is not planted here"
 
 
-def _delivery(planted: Planted, url: str, nobody: int) -> dict[str, Any]:
+def _delivery(planted: Planted, url: str, nobody: int, root: Path) -> dict[str, Any]:
     place = "delivery.receivers.*"
     hook = f"{url}/hook/{MARK}-path?token={MARK}-query"
     dead = f"http://user:{MARK}-user@127.0.0.1:{nobody}/{MARK}-path"
@@ -148,7 +148,13 @@ def _delivery(planted: Planted, url: str, nobody: int) -> dict[str, Any]:
             "dead": {"type": "webhook", "url": dead},
             "bent": {"type": "webhook", "url": f"http://{MARK}.invalid:1/"},
             "manager": {"type": "alertmanager", "url": dead},
+            "crm": {
+                "type": "kafka",
+                "topic": "crm.commands",
+                "connection": kafka(planted, f"{place}.connection", nobody, root),
+            },
         },
+        "orders": ["crm"],
         "routes": {"people": {"receivers": ["log", "hook", "dead", "bent", "manager"]}},
         "backoff": {"base": "50ms", "max": "100ms"},
         "drain": "0s",
