@@ -56,7 +56,7 @@ class Belonging:
     def snapshot(self) -> dict[str, Any]:
         """Everything that a restart must not lose."""
         waiting = [[tick, *pair] for tick in sorted(self._waiting) for pair in self._waiting[tick]]
-        return {"groups": Later(list(self._groups.items())), "waiting": waiting}
+        return {"groups": Later(list(self._groups.items()), _plain), "waiting": waiting}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over what :meth:`snapshot` gave."""
@@ -64,3 +64,8 @@ class Belonging:
         self._waiting = {}
         for tick, member, group in state["waiting"]:
             self._waiting.setdefault(tick, []).append((member, group))
+
+
+def _plain(pairs: list[tuple[str, str]]) -> list[list[str]]:
+    """Pairs as a checkpoint may hold them: no tuples."""
+    return [list(pair) for pair in pairs]

@@ -212,7 +212,7 @@ class History:
                 self._sealed[day] = Sealed(kept, _Day.plain)
         return {
             "next": self._next,
-            "slot": self._slot,
+            "slot": None if self._slot is None else list(self._slot),
             "days": [
                 [day, self._sealed[day] if day in self._sealed else kept.plain()]
                 for day, kept in sorted(self._kept.items())

@@ -7,7 +7,7 @@ waited for too long or is heard of no more. Times are event times in ms. It know
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -189,9 +189,10 @@ class Waits:
         table = self._waits.items()
         return {
             "waits": Later(
-                [(key, each.told, each.since, each.queued is not None) for key, each in table]
+                [(key, each.told, each.since, each.queued is not None) for key, each in table],
+                _plain,
             ),
-            "ended": Later([(key, *times) for key, times in self._ended.items()]),
+            "ended": Later([(key, *times) for key, times in self._ended.items()], _plain),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -203,3 +204,8 @@ class Waits:
             wait = self._waits[key] = Wait(told, since)
             if queued:
                 self._queue(key, wait)
+
+
+def _plain(rows: Iterable[tuple[Key, *tuple[Any, ...]]]) -> list[list[Any]]:
+    """Rows as a checkpoint may hold them: no tuples."""
+    return [[list(key), *values] for key, *values in rows]
