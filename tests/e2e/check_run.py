@@ -90,6 +90,8 @@ def main() -> None:
         print(f"  stopped with status {process.returncode}")
         if b"Traceback" in log(out.name):
             sys.exit("a traceback was printed")
+        if b"store_refuses" in log(out.name):
+            sys.exit("the store refused something, such as a checkpoint")
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
