@@ -1,11 +1,14 @@
 """Recorded events as commands are given them: files, or the configured topics between two times.
 
-Owns the check of these options and the source they mean, not started.
+Owns these options, their check, and the source they mean, not started.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
+
+import typer
 
 from monitor.assembly import open_source
 from monitor.clock import SystemClock
@@ -16,7 +19,20 @@ from monitor.source.bounded import BoundedSource
 from monitor.source.files import FileSource
 from monitor.source.settings import FilesSettings, KafkaSettings
 
-TIMES = "As 2026-11-22T09:00, local unless it names a zone."
+KafkaOption = Annotated[bool, typer.Option("--kafka", help="Read the configured topics instead.")]
+SinceOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--since",
+        metavar="TIME",
+        help="With --kafka: broker time to begin at. As 2026-11-22T09:00, local unless it names a"
+        " zone.",
+    ),
+]
+UntilOption = Annotated[
+    datetime | None,
+    typer.Option("--until", metavar="TIME", help="With --kafka: broker time to end before."),
+]
 
 
 def recorded_source(

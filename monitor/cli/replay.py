@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,7 +18,14 @@ from monitor.cli.declare import single, some_duration
 from monitor.cli.live import sentence
 from monitor.cli.options import ConfigOption, config_path
 from monitor.cli.output import lines, span, stamp, stamp_of
-from monitor.cli.recorded import TIMES, check_span, recorded_source, to_ms
+from monitor.cli.recorded import (
+    KafkaOption,
+    SinceOption,
+    UntilOption,
+    check_span,
+    recorded_source,
+    to_ms,
+)
 from monitor.clock import SystemClock
 from monitor.decisions import Decision, iso
 from monitor.engine import AT_ONCE, Engine
@@ -51,19 +57,9 @@ def replay(
             help="Recorded events; repeat for several. A pattern in quotes is fine: 'day-*.jsonl'.",
         ),
     ] = None,
-    kafka: Annotated[
-        bool, typer.Option("--kafka", help="Read the configured topics instead.")
-    ] = False,
-    since: Annotated[
-        datetime | None,
-        typer.Option(
-            "--since", metavar="TIME", help=f"With --kafka: broker time to begin at. {TIMES}"
-        ),
-    ] = None,
-    until: Annotated[
-        datetime | None,
-        typer.Option("--until", metavar="TIME", help="With --kafka: broker time to end before."),
-    ] = None,
+    kafka: KafkaOption = False,
+    since: SinceOption = None,
+    until: UntilOption = None,
     rules: Annotated[
         list[Path] | None,
         typer.Option(

@@ -18,7 +18,14 @@ from monitor import logs
 from monitor.cli.declare import one_of, single
 from monitor.cli.options import ConfigOption, site_of
 from monitor.cli.output import console, counted, lines, plain_table, stamp
-from monitor.cli.recorded import TIMES, check_span, recorded_source, to_ms
+from monitor.cli.recorded import (
+    KafkaOption,
+    SinceOption,
+    UntilOption,
+    check_span,
+    recorded_source,
+    to_ms,
+)
 from monitor.cli.stream import say
 from monitor.clock import SystemClock
 from monitor.decisions import iso
@@ -72,19 +79,9 @@ def sample(
             " By default those that the configuration names.",
         ),
     ] = None,
-    kafka: Annotated[
-        bool, typer.Option("--kafka", help="Read the configured topics instead.")
-    ] = False,
-    since: Annotated[
-        datetime | None,
-        typer.Option(
-            "--since", metavar="TIME", help=f"With --kafka: broker time to begin at. {TIMES}"
-        ),
-    ] = None,
-    until: Annotated[
-        datetime | None,
-        typer.Option("--until", metavar="TIME", help="With --kafka: broker time to end before."),
-    ] = None,
+    kafka: KafkaOption = False,
+    since: SinceOption = None,
+    until: UntilOption = None,
     week: Annotated[
         str | None,
         typer.Option(
