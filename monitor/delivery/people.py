@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from monitor.decisions import Alert, Command, Decision, Order, derive_id, iso, scope_text
+from monitor.decisions import Alert, Command, Decision, Order, Scope, derive_id, iso, scope_text
 from monitor.logs import mask
 
 CUSTOMER = "customer"
@@ -77,15 +77,13 @@ def masked(alert: Alert) -> Alert:
     customers = [value for name, value in alert.scope if name == CUSTOMER]
     if not customers:
         return alert
-    scope = tuple((n, mask(v) if n == CUSTOMER else v) for n, v in alert.scope)
-    return replace(alert, scope=scope, message=_without(alert.message, customers))
+    return replace(alert, scope=_masked(alert.scope), message=_without(alert.message, customers))
 
 
 def for_people(decision: Decision) -> dict[str, Any]:
     """``to_json`` of a decision, customers masked."""
     if isinstance(decision, Order):
-        scope = {n: mask(v) if n == CUSTOMER else v for n, v in decision.scope}
-        return {**decision.to_json(), "scope": scope}
+        return replace(decision, scope=_masked(decision.scope)).to_json()
     return (masked(decision) if isinstance(decision, Alert) else decision).to_json()
 
 
@@ -98,6 +96,10 @@ def text_for_people(alert: Alert, language: str) -> str:
     """The alert's message in ``language``, else in the first there is, else nothing."""
     texts = masked(alert).message
     return texts.get(language) or next(iter(texts.values()), "")
+
+
+def _masked(scope: Scope) -> Scope:
+    return tuple((name, mask(value) if name == CUSTOMER else value) for name, value in scope)
 
 
 def _without(texts: Mapping[str, str], customers: Sequence[str]) -> dict[str, str]:
