@@ -29,8 +29,7 @@ from monitor.indicators.formula import SCALE, Counter, Formula, Rows, formula, w
 from monitor.indicators.frame import matching
 from monitor.indicators.model import Indicator
 from monitor.rules.model import Rule
-from monitor.rules.where import condition
-from monitor.rules.where import fields_of as fields_of_event
+from monitor.rules.where import among, read_by
 from monitor.site import Site
 
 EVENTS_MS = 86_400_000
@@ -106,9 +105,10 @@ def ask(site: Site, alert: Alert) -> Question:
         raise UsageError(msg)
     tick_ms = site.config.time.tick
     if rule.event is not None:
+        types = frozenset({rule.event.on})
         return Question(
             alert, rule, None, alert.at_ms - EVENTS_MS, EVENTS_MS, tick_ms,
-            frozenset({rule.event.on}), _known(fields_of_event(rule.event), {rule.event.on}), None,
+            types, _known(read_by(rule.event.where, types), types), None,
         )  # fmt: skip
     indicator = next((each for each in site.indicators if each.id == rule.indicator), None)
     if indicator is None:
@@ -173,9 +173,9 @@ def divide(question: Question, rows: pl.DataFrame) -> Sides:
 
 
 def _events(question: Question, rows: pl.DataFrame) -> Sides:
-    assert question.rule.event is not None  # noqa: S101 - the caller looked
-    where = condition(question.rule.event)
-    rows = rows if where is None else rows.filter(where)
+    event = question.rule.event
+    assert event is not None  # noqa: S101 - the caller looked
+    rows = rows.filter(among([event.on], event.where))
     mine = question.in_scope()
     own = rows.filter(mine)
     return Sides(own, rows.filter(~mine), nested=True, hits=None, of=None)

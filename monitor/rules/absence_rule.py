@@ -25,6 +25,7 @@ from monitor.rules.waits import Key, Waits
 from monitor.rules.wave import KEY
 from monitor.rules.where import among, read_by
 from monitor.units import format_duration
+from monitor.windows.pending import aligned_after
 
 _Row = tuple[str, int, list[str]]
 """What the event says (``hold``, ``over``, ``came``), its time in ms, and the values of ``by``."""
@@ -213,7 +214,7 @@ class AbsenceRule(FiringRule):
         due += [] if self._waits.next_due is None else [self._waits.next_due]
         if not due:
             return None
-        return max(-(-min(due) // self._tick_ms), after // self._tick_ms + 1) * self._tick_ms
+        return aligned_after(min(due), after, self._tick_ms)
 
     def counts(self) -> Counter[str]:
         """Scopes by state: those that fire, and those that wait and may."""

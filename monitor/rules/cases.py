@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -18,7 +17,7 @@ from monitor.decisions import Action, Level, OrderAction
 from monitor.errors import ConfigError
 from monitor.events.batch import DIMENSIONS
 from monitor.events.catalogue import EVENT_TYPES, FIELDS, ON_EVERY_EVENT, FieldType, Kind
-from monitor.rules.fault import Fault, Loc
+from monitor.indicators.findings import Finding, Loc, near
 from monitor.rules.fields import Part, fault
 from monitor.rules.model import Rule
 from monitor.strict_yaml import Loaded, load_yaml, loads_yaml
@@ -190,12 +189,12 @@ def scenario(test: RuleTest, *, index: int = 0) -> Scenario:
     return Scenario(test.name, start, tuple(event for *_, event in timed), max(ends))
 
 
-def _faults(test: RuleTest, loc: Loc, rules: Mapping[str, Rule]) -> Iterator[Fault]:
+def _faults(test: RuleTest, loc: Loc, rules: Mapping[str, Rule]) -> Iterator[Finding]:
     for index, line in enumerate(test.events):
         here = (*loc, "events", index)
         if line.kind not in EVENT_TYPES:
-            hint = _near(line.kind, EVENT_TYPES)
-            yield Fault((*here, "type"), f"no event type '{line.kind}'", hint)
+            hint = near(line.kind, EVENT_TYPES)
+            yield Finding((*here, "type"), f"no event type '{line.kind}'", hint)
         for name, value in line.values.items():
             yield from _field(name, value, line.kind, (*here, name))
     for key, wishes in (("expect", test.expect), ("expect_no", test.expect_no)):
@@ -203,22 +202,22 @@ def _faults(test: RuleTest, loc: Loc, rules: Mapping[str, Rule]) -> Iterator[Fau
             yield from _wish(wish, (*loc, key, index), rules)
 
 
-def _field(name: str, value: Any, event_type: str, loc: Loc) -> Iterator[Fault]:
+def _field(name: str, value: Any, event_type: str, loc: Loc) -> Iterator[Finding]:
     known = (
         *ON_EVERY_EVENT,
         *(EVENT_TYPES[event_type].fields if event_type in EVENT_TYPES else ()),
     )
     if name not in FIELDS or (event_type in EVENT_TYPES and name not in known):
         message = f"{event_type} has no field '{name}'"
-        yield Fault(loc, message, _near(name, known), 0)
+        yield Finding(loc, message, near(name, known), 0)
         return
     values = value if isinstance(value, list) else [value]
     if not values:
-        yield Fault(loc, "an empty list has no values to take in turn")
+        yield Finding(loc, "an empty list has no values to take in turn")
     for each in values:
         wrong = _misfit(FIELDS[name], each)
         if wrong:
-            yield Fault(loc, f"'{name}' {wrong}")
+            yield Finding(loc, f"'{name}' {wrong}")
             return
 
 
@@ -249,22 +248,17 @@ def _misfit(field: FieldType, value: Scalar) -> str:
     return "" if right else wanted
 
 
-def _wish(wish: Expectation, loc: Loc, rules: Mapping[str, Rule]) -> Iterator[Fault]:
+def _wish(wish: Expectation, loc: Loc, rules: Mapping[str, Rule]) -> Iterator[Finding]:
     for key, rule in (("alert", wish.alert), ("rule", wish.rule)):
         if rule is not None and rule not in rules:
-            yield Fault((*loc, key), f"no rule '{rule}'", _near(rule, rules))
+            yield Finding((*loc, key), f"no rule '{rule}'", near(rule, rules))
     concerned = None if wish.alert is None else rules.get(wish.alert)
     for name, value in wish.scope.items():
         if name not in DIMENSIONS:
             known = (*DIMENSIONS, *type(wish).model_fields)
-            yield Fault((*loc, name), f"unknown key '{name}'", _near(name, known), 0)
+            yield Finding((*loc, name), f"unknown key '{name}'", near(name, known), 0)
         elif not isinstance(value, str):
-            yield Fault((*loc, name), f"'{name}' is text", f'write it in quotes: "{value}"')
+            yield Finding((*loc, name), f"'{name}' is text", f'write it in quotes: "{value}"')
         elif concerned is not None and name not in concerned.by:
             by = ", ".join(concerned.by)
-            yield Fault((*loc, name), f"{concerned.id} is by {by}: no alert of it has a {name}")
-
-
-def _near(name: str, known: Collection[str] | Mapping[str, object]) -> str:
-    near = get_close_matches(name, sorted(known), 1)
-    return f"did you mean '{near[0]}'?" if near else ""
+            yield Finding((*loc, name), f"{concerned.id} is by {by}: no alert of it has a {name}")

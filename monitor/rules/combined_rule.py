@@ -18,6 +18,7 @@ from monitor.rules.model import Rule
 from monitor.rules.references import References
 from monitor.rules.scopes import Exceptions
 from monitor.rules.wave import KEY
+from monitor.windows.pending import aligned_after
 
 
 class Judging(Protocol):
@@ -122,7 +123,7 @@ class CombinedRule(FiringRule):
         due = [*self.firing.repeats(), *([after] if self._due else [])]
         if not due:
             return None
-        return max(-(-min(due) // self._tick_ms), after // self._tick_ms + 1) * self._tick_ms
+        return aligned_after(min(due), after, self._tick_ms)
 
     def snapshot(self) -> dict[str, Any]:
         """Everything that a restart must not lose."""

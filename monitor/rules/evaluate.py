@@ -22,6 +22,7 @@ from monitor.rules.combined_rule import CombinedRule
 from monitor.rules.episodes import Row, order_alert, order_want, plain_row
 from monitor.rules.event_rule import EventRule
 from monitor.rules.figure_rule import FigureRule
+from monitor.rules.fingerprint import fingerprint
 from monitor.rules.gathering import gatherings
 from monitor.rules.model import Rule
 from monitor.rules.parted import Parted, releasing
@@ -30,8 +31,8 @@ from monitor.rules.references import References
 from monitor.rules.rota import Rota
 from monitor.rules.scopes import NumberKeys
 from monitor.rules.standing import RuleStates, rule_standing, standing
-from monitor.rules.where import condition
 from monitor.sealed import plain
+from monitor.windows.pending import aligned_after
 
 log = structlog.get_logger(__name__)
 
@@ -85,11 +86,9 @@ class RuleBook:
         """What bounds move by, and who belongs where."""
         self._numbers: dict[tuple[str, ...], NumberKeys] = {}
         """By scope; those out of service are looked up once for all its rules."""
+        times = {"tick_ms": tick_ms, "scope_day_ms": scope_day_ms}
         for rule in rules:
-            if rule.status == "off":
-                continue
-            times = {"tick_ms": tick_ms, "scope_day_ms": scope_day_ms}
-            if rule.parts:
+            if rule.status == "off" or rule.parts:
                 continue
             if rule.indicator is None:
                 self._events[fingerprint(rule, "", **times)] = _hearing(rule, tick_ms, normalise)
@@ -99,13 +98,13 @@ class RuleBook:
                 )
                 self._figures[fingerprint(rule, figures.definition, **times)] = figures
                 figures.numbers = self._numbers.setdefault(rule.by, figures.numbers)
-        self._combine(tick_ms, scope_day_ms, normalise)
+        self._combine(normalise, **times)
         self._gatherings = gatherings(self._figures.values())
         self._rota = Rota(self._figures.values(), tick_ms)
         self._orders = {rule.id: rule.order for rule in rules if rule.order is not None}
         self._limited = [rule for rule in rules if rule.term.limited]
 
-    def _combine(self, tick_ms: int, scope_day_ms: int, normalise: Callable[[str], str]) -> None:
+    def _combine(self, normalise: Callable[[str], str], **times: int) -> None:
         """The rules on others, once those are there."""
         judges = {judge.rule.id: judge for judge in self._judges().values()}
         for rule in self.rules:
@@ -113,10 +112,9 @@ class RuleBook:
                 continue
             parts = [judges[name] for name in rule.parts if name in judges]
             combined = CombinedRule(
-                rule, parts, self.references, tick_ms=tick_ms, normalise=normalise
+                rule, parts, self.references, tick_ms=self._tick_ms, normalise=normalise
             )
-            mark = fingerprint(rule, "", tick_ms=tick_ms, scope_day_ms=scope_day_ms)
-            self._combined[mark] = combined
+            self._combined[fingerprint(rule, "", **times)] = combined
 
     @property
     def fields(self) -> frozenset[str]:
@@ -202,7 +200,7 @@ class RuleBook:
         ticks += [rule.term.next_tick(after, self._tick_ms) for rule in self._limited]
         ticks += [parted.next_event_tick(after) for parted in self._parted]
         if self._orphans:
-            ticks.append((after // self._tick_ms + 1) * self._tick_ms)
+            ticks.append(aligned_after(after, after, self._tick_ms))
         return min((tick for tick in ticks if tick is not None), default=None)
 
     def close(self, episode: str, tick: int, reason: str) -> Alert | None:
@@ -369,37 +367,11 @@ class RuleBook:
         ]
 
 
-_JUDGED = {
-    "id",
-    "indicator",
-    "event",
-    "by",
-    "status",
-    "levels",
-    "window",
-    "windows",
-    "evidence",
-    "pending",
-    "recovering",
-    "no_data",
-    "except_",
-}
-_NEWER = ("absent", "for_ms", "while_", "all_of", "any_of")
-
-
-def fingerprint(rule: Rule, indicator: str, *, tick_ms: int, scope_day_ms: int) -> str:
-    """What the state of a rule depends on; wording, routes and actions may change without loss."""
-    # What a rule does not say is left out, so that state outlives new words in the language.
-    newer = {name for name in _NEWER if getattr(rule, name)}
-    judged = rule.model_dump_json(include=_JUDGED | newer)
-    return derive_id(judged, indicator, tick_ms, scope_day_ms)
-
-
 def _hearing(rule: Rule, tick_ms: int, normalise: Callable[[str], str]) -> EventRule | AbsenceRule:
     """What judges a rule that has no figures."""
     if rule.event is None:
         return AbsenceRule(rule, tick_ms=tick_ms, normalise=normalise)
-    return EventRule(rule, condition(rule.event), tick_ms=tick_ms, normalise=normalise)
+    return EventRule(rule, tick_ms=tick_ms, normalise=normalise)
 
 
 def ordered(alert: Alert, action: OrderAction) -> Order:

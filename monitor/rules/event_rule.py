@@ -20,7 +20,8 @@ from monitor.rules.model import Rule
 from monitor.rules.parted import releasing
 from monitor.rules.scopes import Exceptions
 from monitor.rules.wave import KEY
-from monitor.rules.where import fields_of
+from monitor.rules.where import among, read_by
+from monitor.windows.pending import aligned_after
 
 MARKS_MAX = 200_000
 """Scopes remembered as having had their event; past it the oldest are forgotten."""
@@ -32,15 +33,7 @@ _ON, _UNTIL = "on", "until"
 class EventRule(FiringRule):
     """The state of one rule on an event."""
 
-    def __init__(
-        self,
-        rule: Rule,
-        where: pl.Expr | None,
-        *,
-        tick_ms: int,
-        normalise: Callable[[str], str] = str,
-    ) -> None:
-        """``where`` is the rule's condition on ``on`` events, compiled; null counts as false."""
+    def __init__(self, rule: Rule, *, tick_ms: int, normalise: Callable[[str], str] = str) -> None:
         if rule.event is None:
             msg = f"{rule.id} is not a rule on an event"
             raise ValueError(msg)
@@ -48,7 +41,7 @@ class EventRule(FiringRule):
         self.marks_dropped = 0
         """Marks forgotten because there were too many, since construction."""
         self._event = rule.event
-        self._where = where
+        self._on = among([self._event.on], self._event.where)
         self._tick_ms = tick_ms
         self._exceptions = Exceptions(rule, normalise)
         self._releases = releasing(rule) is not None
@@ -65,7 +58,7 @@ class EventRule(FiringRule):
     @property
     def fields(self) -> frozenset[str]:
         """Catalogue fields that it reads."""
-        return frozenset(self.rule.by) | fields_of(self._event)
+        return frozenset(self.rule.by) | read_by(self._event.where, [self._event.on])
 
     @property
     def horizon_ms(self) -> int:
@@ -76,11 +69,8 @@ class EventRule(FiringRule):
 
     def load(self, released: pl.DataFrame) -> None:
         """Keep the rows it looks at until their tick; rows without the scope are nobody's."""
-        kind = pl.col("type")
-        on = kind == self._event.on
-        if self._where is not None:
-            on &= self._where.fill_null(value=False)
-        wanted = on if self._event.until is None else on | (kind == self._event.until)
+        on, until = self._on, self._event.until
+        wanted = on if until is None else on | (pl.col("type") == until)
         present = pl.all_horizontal(pl.col(name).is_not_null() for name in self.rule.by)
         rows = released.filter(wanted & present).select("tick", on.alias("on"), *self.rule.by)
         for tick, is_on, *values in rows.iter_rows():
@@ -168,7 +158,7 @@ class EventRule(FiringRule):
             due += [self._ends(text) for text in itertools.islice(self._marked, 1)]
         if not due:
             return None
-        return max(-(-min(due) // self._tick_ms), after // self._tick_ms + 1) * self._tick_ms
+        return aligned_after(min(due), after, self._tick_ms)
 
     def snapshot(self) -> dict[str, Any]:
         """Everything that a restart must not lose."""

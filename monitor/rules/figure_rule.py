@@ -26,6 +26,7 @@ from monitor.rules.references import References
 from monitor.rules.scopes import Exceptions, NumberKeys
 from monitor.rules.walk import Sighting, Walker
 from monitor.windows.arrays import grown
+from monitor.windows.pending import aligned_after
 
 NEVER_AGAIN = sys.maxsize
 """In place of a tick: a rule does not wake by itself."""
@@ -280,7 +281,7 @@ class FigureRule:
             due += [at for at in self._coverage(after) if at > after]
         if not due:
             return None
-        return max(-(-min(due) // self._tick_ms), after // self._tick_ms + 1) * self._tick_ms
+        return aligned_after(min(due), after, self._tick_ms)
 
     def counts(self) -> Counter[str]:
         """Scopes by state."""

@@ -104,12 +104,12 @@ class LevelJudge:
         assert self.moving is not None  # noqa: S101
         data = of != 0
         enough = data & (of >= self.least)
-        bound = self.moving.bound(ids)
+        value, bound = self.moving.values(hits, of), self.moving.bound(ids)
         return Verdict(
-            breach=self.moving.breached(ids, hits, of) & enough,
-            cleared=self.moving.cleared(ids, hits, of) & data,
+            breach=self.moving.breached(value, bound) & enough,
+            cleared=self.moving.cleared(ids, value, bound) & data,
             enough=enough,
-            score=self.moving.values(hits, of),
+            score=value,
             needed=0.0,
             bound=bound,
         )
@@ -208,7 +208,8 @@ class RuleJudge:
                 below.append(of)
         for moving in self.moving:
             hits, of = self.views[0].figures(ids)
-            mask |= moving.breached(ids, hits, of) & (of >= self._least)
+            breached = moving.breached(moving.values(hits, of), moving.bound(ids))
+            mask |= breached & (of >= self._least)
         return mask, below
 
     def judge(self, ids: Int64, windows: list[int]) -> Judgement:

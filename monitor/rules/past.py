@@ -22,6 +22,7 @@ from monitor.rules.ports import FigureView, Float64, Int64
 from monitor.rules.relative import LEAST_DAYS, Past
 from monitor.sealed import Sealed, plain
 from monitor.windows.arrays import grown
+from monitor.windows.pending import aligned_after
 
 Float32 = npt.NDArray[np.float32]
 HOUR_MS = 3_600_000
@@ -109,7 +110,7 @@ class History:
     def next_event_tick(self, after: int) -> int:
         """The tick at which the hour that ``after`` lies in is over."""
         at = self._end_of_hour(after) if self._next is None else self._next
-        return max(-(-at // self._tick_ms), after // self._tick_ms + 1) * self._tick_ms
+        return aligned_after(at, after, self._tick_ms)
 
     def at(self, call: Past, ids: Int64) -> Float64:
         """What ``call`` gives for ``ids``; NaN where the past says nothing."""

@@ -170,23 +170,21 @@ class Moving:
         found = self._sum(self._bound, ids)
         return found + self._gap if self._above else found - self._gap
 
-    def breached(self, ids: Int64, hits: Int64, of: Int64) -> Bool:
-        """The value lies on the bad side of the bound."""
-        value, bound = self.values(hits, of), self.bound(ids)
+    def breached(self, value: Float64, bound: Float64) -> Bool:
+        """The values that lie on the bad side of their bounds."""
         with np.errstate(invalid="ignore"):
             beyond: Bool = value > bound if self._above else value < bound
             return beyond | (value == bound) if self._inclusive else beyond
 
-    def cleared(self, ids: Int64, hits: Int64, of: Int64) -> Bool:
-        """The value lies on the good side of `clear`, or nobody can say any more where that is."""
-        value = self.values(hits, of)
+    def cleared(self, ids: Int64, value: Float64, bound: Float64) -> Bool:
+        """The values on the good side of `clear`, or of which nobody can say where that is."""
         clear = (
             self._sum(self._clear, ids)
             if isinstance(self._clear, Relative)
             else np.full(len(ids), float(self._clear))
         )
         good: Bool = value < clear if self._above else value > clear
-        silent = np.isnan(clear) | np.isnan(self.bound(ids))
+        silent = np.isnan(clear) | np.isnan(bound)
         return (good | (value == clear) if self._clears_at else good) | silent
 
     def forget(self, ids: Iterable[int]) -> None:

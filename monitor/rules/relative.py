@@ -19,13 +19,13 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
-from zoneinfo import available_timezones
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import core_schema
 
 from monitor.events.batch import DIMENSIONS
-from monitor.rules.fault import near
+from monitor.events.catalogue import ZONES
+from monitor.indicators.findings import near
 from monitor.rules.fields import fault
 from monitor.units import Threshold
 
@@ -141,7 +141,7 @@ def _days(text: str, least: int) -> int:
 
 def _zone(given: list[str]) -> str:
     zone = given[0] if given else "UTC"
-    if zone not in available_timezones():
+    if zone not in ZONES:
         message = f"no time zone '{zone}'"
         raise fault(message, "an IANA name such as Asia/Shanghai")
     return zone

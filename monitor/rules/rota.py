@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from itertools import count
 
 from monitor.rules.figure_rule import NEVER_AGAIN, FigureRule
+from monitor.windows.pending import aligned_after
 
 
 class Rota:
@@ -46,8 +47,7 @@ class Rota:
 
     def next_event_tick(self, after: int) -> int | None:
         """The earliest aligned tick after ``after`` at which time alone changes something."""
-        each = self._tick_ms
         ticks = [rule.next_event_tick(after) for rule in self._up if rule.rows or rule.uncovered]
         if self._alarms:
-            ticks.append(max(-(-self._alarms[0][0] // each), after // each + 1) * each)
+            ticks.append(aligned_after(self._alarms[0][0], after, self._tick_ms))
         return min((tick for tick in ticks if tick is not None), default=None)

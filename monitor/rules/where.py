@@ -1,4 +1,4 @@
-"""The condition of a rule on an event, from the language of ``where``.
+"""Conditions of rules on single events, from the language of ``where``.
 
 Owns nothing but the bridge to ``monitor.indicators``, which owns the language.
 """
@@ -12,32 +12,13 @@ import polars as pl
 from monitor.indicators import expression
 from monitor.indicators.predicate import passes
 from monitor.indicators.tree import Node
-from monitor.rules.model import EventMatch
-
-
-def condition(event: EventMatch) -> pl.Expr | None:
-    """Which ``on`` events count, as a column of booleans without nulls; None: all of them.
-
-    Raises:
-        ExpressionError: the condition is not in the language, or not on fields of the event.
-    """
-    return None if event.where is None else passes(_tree(event.where, {event.on}))
-
-
-def fields_of(event: EventMatch) -> frozenset[str]:
-    """Catalogue fields that the condition reads.
-
-    Raises:
-        ExpressionError: as :func:`condition`.
-    """
-    return read_by(event.where, {event.on})
 
 
 def among(types: Collection[str], where: str | None = None) -> pl.Expr:
     """Events of ``types`` for which ``where`` is true, as booleans without nulls.
 
     Raises:
-        ExpressionError: as :func:`condition`.
+        ExpressionError: the condition is not in the language, or not on fields of the events.
     """
     chosen = pl.col("type").is_in(list(types))
     return chosen if where is None else chosen & passes(_tree(where, types))
@@ -47,7 +28,7 @@ def read_by(where: str | None, types: Collection[str]) -> frozenset[str]:
     """Catalogue fields that a condition on ``types`` reads.
 
     Raises:
-        ExpressionError: as :func:`condition`.
+        ExpressionError: as :func:`among`.
     """
     if where is None:
         return frozenset()

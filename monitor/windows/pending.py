@@ -30,6 +30,11 @@ def aligned(ms: int, tick_ms: int) -> int:
     return -(-ms // tick_ms) * tick_ms
 
 
+def aligned_after(ms: int, after: int, tick_ms: int) -> int:
+    """The first tick after ``after`` that is not before ``ms``."""
+    return max(aligned(ms, tick_ms), after - after % tick_ms + tick_ms)
+
+
 class Pending:
     """Placed rows waiting for their tick; one thread uses it."""
 
