@@ -71,6 +71,7 @@ transaction.state.log.num.partitions=2
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
+log.retention.ms=-1
 log.cleaner.dedupe.buffer.size=2097152
 log.cleaner.backoff.ms=200
 log.initial.task.delay.ms=100

@@ -6,7 +6,8 @@ import socket
 from pathlib import Path
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
 
 from tests.broker.broker import Broker, BrokerError, Cluster
 
@@ -29,6 +30,16 @@ def test_a_record_outlives_a_sigkill_of_the_broker(kafka: Cluster, own_broker: B
     polled = consumer.poll(timeout_ms=30_000)
     consumer.close()
     assert [record.value for records in polled.values() for record in records] == [b"kept"]
+
+
+def test_records_of_long_ago_stay(kafka: Cluster) -> None:
+    """Tests have dates of their own: no record may go because a week has passed since."""
+    admin = KafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    told = admin.describe_configs(
+        [ConfigResource(ConfigResourceType.BROKER, "1")], config_filter="all"
+    )
+    admin.close()
+    assert told["broker"]["1"]["log.retention.ms"]["value"] == "-1"
 
 
 def test_starting_twice_is_refused(own_broker: Broker) -> None:

@@ -28,6 +28,7 @@ listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,INNER:PL
 inter.broker.listener.name=INNER
 controller.listener.names=CONTROLLER
 log.dirs={folder}/data
+log.retention.ms=-1
 auto.create.topics.enable=false
 min.insync.replicas=2
 default.replication.factor=3
