@@ -21,6 +21,7 @@ from monitor.clock import SystemClock
 from monitor.engine import AT_ONCE, Engine
 from monitor.events.ahead import ReadAhead
 from monitor.replay import replay_engine
+from monitor.running.heap import keep_freed
 from monitor.simulate.pacing import to_file
 from monitor.simulate.simulation import simulate
 from monitor.site import Site, load_site
@@ -195,6 +196,7 @@ def replay(
 
     ``ahead``: as ``monitor replay`` and the daemon do it, decoding in a thread of its own.
     """
+    keep_freed()
     clock = SystemClock()
     source: Source = FileSource(FilesSettings(kind="files", paths=(str(file),)), clock)
     if ahead:

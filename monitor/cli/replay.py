@@ -39,6 +39,7 @@ from monitor.recorder import (
     journaled_refusals,
 )
 from monitor.replay import Past, indicator_lines, replay_engine
+from monitor.running.heap import keep_freed
 from monitor.site import Site, load_site
 from monitor.source.base import Source
 from monitor.store.store import Store
@@ -113,6 +114,7 @@ def replay(
     check_span(files, since, until)
     site = load_site(config_path(config), packs=rules)
     _whole_ticks(site, indicators_every)
+    keep_freed()
     clock = SystemClock()
     source = ReadAhead(recorded_source(site, files, kafka=kafka, until=until), clock)
     as_json = output == "json" or (output is None and not sys.stdout.isatty())

@@ -26,6 +26,7 @@ from monitor.cli.options import ConfigOption, config_path
 from monitor.cli.stream import silence
 from monitor.clock import Clock, SystemClock
 from monitor.decisions import Decision
+from monitor.running.heap import keep_freed
 from monitor.site import Site, load_site
 from monitor.warm import warm
 
@@ -68,6 +69,7 @@ def run(
         daemon.reloaded = log_as_told
         if demonstration:
             stack.enter_context(demo.traffic(daemon, clock))
+        keep_freed()
         _signals(daemon, hangup_stops=demonstration)
         _work(daemon, clock, table=table)
 

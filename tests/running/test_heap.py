@@ -1,0 +1,39 @@
+"""Memory that comes and goes is not asked of the system each time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+_PROGRAM = """
+import resource, sys
+from monitor.running.heap import keep_freed
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        blocks = [bytes([1]) * 8_000_000 for _ in range(8)]  # every page is written
+        del blocks
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+if sys.argv[1] == "kept" and not keep_freed():
+    print("other")
+else:
+    print(faults())
+"""
+
+
+def _faults(how: str) -> str:
+    program = [sys.executable, "-c", _PROGRAM, how]
+    return subprocess.run(program, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_pages_are_asked_for_once() -> None:
+    kept = _faults("kept")
+    if kept == "other":
+        pytest.skip("the C library has no mallopt")
+    pages = 8 * 8_000_000 // 4096
+    assert int(kept) < 2 * pages
+    assert int(_faults("freed")) > 10 * pages  # else it has become needless
