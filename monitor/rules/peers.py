@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitor.rules.belonging import Belonging
+from monitor.rules.belonging import NOWHERE, Belonging
 from monitor.rules.past import value_of
 from monitor.rules.ports import FigureView, Float64, Int64
 from monitor.rules.relative import LEAST_PEERS, PeerQuantile
 from monitor.windows.arrays import grown
 
-_UNKNOWN, _NOWHERE = -2, -1
+_UNKNOWN = -2
 
 
 class Peers:
@@ -28,10 +28,11 @@ class Peers:
         self._position = by.index(dimension) if dimension in by else None
         self._belonging = belonging
         self._member = 0 if belonging is None else by.index(belonging.member)
-        self._version = -1
-        self._groups: dict[str, int] = {}
-        self._group = np.full(0, _UNKNOWN, dtype=np.int64)
-        """By id."""
+        self._era = 0
+        self._numbers: dict[str, int] = {}
+        """Of groups that the scope's own name tells."""
+        self._place = np.full(0, _UNKNOWN, dtype=np.int64)
+        """By id: the number of its group, or where its member stands with ``belonging``."""
         self._tick: int | None = None
         self._made: dict[PeerQuantile, Float64] = {}
 
@@ -49,23 +50,23 @@ class Peers:
             self._made[call] = self._make(call, least)
         made, groups = self._made[call], self._group_of(ids)
         found = np.full(len(ids), np.nan)
-        has = groups != _NOWHERE
+        has = groups != NOWHERE
         found[has] = made[groups[has]]
         return found
 
     def forget(self, ids: Int64) -> None:
         """These ids may come back as other scopes."""
-        self._group[ids[ids < len(self._group)]] = _UNKNOWN
+        self._place[ids[ids < len(self._place)]] = _UNKNOWN
 
     def _make(self, call: PeerQuantile, least: int) -> Float64:
         ids = self._view.keys.living()
         hits, of = self._view.figures(ids)
         groups = self._group_of(ids)
-        has = (of >= max(least, 1)) & (groups != _NOWHERE)
+        has = (of >= max(least, 1)) & (groups != NOWHERE)
         groups, values = groups[has], value_of(self._view, hits[has], of[has])
         order = np.lexsort((values, groups))
         groups, values = groups[order], values[order]
-        made = np.full(len(self._groups), np.nan)
+        made = np.full(self._count(), np.nan)
         present, first, count = np.unique(groups, return_index=True, return_counts=True)
         enough = count >= LEAST_PEERS
         place = first[enough] + float(call.share) * (count[enough] - 1)
@@ -74,22 +75,26 @@ class Peers:
         made[present[enough]] = values[low] + (place - low) * (values[high] - values[low])
         return made
 
-    def _group_of(self, ids: Int64) -> Int64:
-        if self._belonging is not None and self._belonging.version != self._version:
-            self._version = self._belonging.version
-            self._group.fill(_UNKNOWN)
-        if len(ids) and int(ids.max()) >= len(self._group):
-            self._group = grown(self._group, int(ids.max()) + 1, _UNKNOWN)
-        groups: Int64 = self._group[ids]
-        for place in np.flatnonzero(groups == _UNKNOWN).tolist():
-            key = int(ids[place])
-            name = self._name(key)
-            code = _NOWHERE if name is None else self._groups.setdefault(name, len(self._groups))
-            groups[place] = self._group[key] = code
-        return groups
+    def _count(self) -> int:
+        return len(self._numbers) if self._belonging is None else self._belonging.count
 
-    def _name(self, key: int) -> str | None:
+    def _group_of(self, ids: Int64) -> Int64:
+        """The number of each id's group; ``NOWHERE`` while it is not known."""
+        belonging = self._belonging
+        if belonging is not None and belonging.era != self._era:
+            self._era = belonging.era
+            self._place.fill(_UNKNOWN)
+        if len(ids) and int(ids.max()) >= len(self._place):
+            self._place = grown(self._place, int(ids.max()) + 1, _UNKNOWN)
+        places: Int64 = self._place[ids]
+        for index in np.flatnonzero(places == _UNKNOWN).tolist():
+            key = int(ids[index])
+            places[index] = self._place[key] = self._place_of(key)
+        return places if belonging is None else belonging.codes[places]
+
+    def _place_of(self, key: int) -> int:
         scope = self._view.scope(key)
-        if self._position is not None:
-            return scope[self._position][1]
-        return None if self._belonging is None else self._belonging.of(scope[self._member][1])
+        if self._belonging is not None:
+            return self._belonging.place(scope[self._member][1])
+        assert self._position is not None  # noqa: S101 - one of the two tells the group
+        return self._numbers.setdefault(scope[self._position][1], len(self._numbers))

@@ -270,22 +270,46 @@ def rows(*said: tuple[str, str | None], tick: int = MONDAY) -> pl.DataFrame:
     return pl.DataFrame([(tick, *pair) for pair in said], schema=schema, orient="row")
 
 
+def together(table: Belonging, *members: str) -> list[tuple[str, ...]]:
+    """Members by the group they are in, in the order of the groups' numbers; no group, nobody."""
+    places = {member: table.place(member) for member in members}
+    codes = {member: int(table.codes[place]) for member, place in places.items()}
+    return [
+        tuple(member for member in members if codes[member] == code) for code in range(table.count)
+    ]
+
+
 def test_who_belongs_where_is_what_was_said_last(monkeypatch: pytest.MonkeyPatch) -> None:
     table = Belonging("agent", "group")
-    table.load(rows(("a", "g1"), ("a", "g2"), ("b", None), ("c", "g1")))
+    table.load(rows(("a", "g1"), ("a", "g2"), ("b", None), ("c", "g1"), ("d", "g2")))
     table.load(rows(("a", "g3"), tick=MONDAY + TICK))
     table.step(MONDAY)
-    assert [table.of(name) for name in "abc"] == ["g2", None, "g1"]
-    saved = table.snapshot()
-    table = Belonging("agent", "group")
+    assert sorted(together(table, *"abcd")) == [("a", "d"), ("c",)]
+    saved, era = table.snapshot(), table.era
     table.restore(saved)
+    assert table.era > era
+    assert sorted(together(table, *"abcd")) == [("a", "d"), ("c",)]
     version = table.version
     table.step(MONDAY + TICK)
-    assert table.of("a") == "g3"
+    assert sorted(together(table, *"abcd")) == [("a",), ("c",), ("d",)]
     assert table.version == version + 1
     monkeypatch.setattr(belonging, "MEMBERS_MAX", 1)
     table.step(MONDAY + 2 * TICK)
-    assert (table.of("a"), table.of("c"), len(table)) == ("g3", None, 1)
+    assert sorted(filter(None, together(table, *"abcd"))) == [("a",)]
+    assert len(table) == 1
+
+
+def test_places_are_given_anew_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Belonging("agent", "group")
+    table.load(rows(("a", "g1"), ("b", "g1")))
+    table.step(MONDAY)
+    for number in range(6):
+        table.place(f"never-seen-{number}")
+    era = table.era
+    monkeypatch.setattr(belonging, "PLACES_MAX", 5)
+    table.step(MONDAY + TICK)
+    assert table.era == era + 1
+    assert together(table, "a", "b", "never-seen-1") == [("a", "b")]
 
 
 @settings(max_examples=150, deadline=None)
