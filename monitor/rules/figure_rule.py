@@ -2,7 +2,8 @@
 
 Owns the order of a tick (judge what changed, walk the rows that matter) and the memory between
 ticks. The evidence is fed by ``gathering``. One scope's way is ``walk``'s, the arithmetic is
-``judge``'s. Python touches only the scopes that breach or that are not over yet.
+``judge``'s. Python touches only the scopes that breach, and of those that are not over yet the ones
+whose figures moved or whose time has come.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 
 from monitor.decisions import Alert, Want
 from monitor.indicators.now_model import NowParts
+from monitor.rules.alarms import Alarms
 from monitor.rules.episodes import NEVER, Episodes, Row, pictures, restored
 from monitor.rules.judge import Judgement, RuleJudge
 from monitor.rules.lifecycle import State
@@ -86,6 +88,10 @@ class FigureRule:
         """It breaches without evidence, so whatever changed has to be looked at."""
         self.resting = False
         """It was not in force at the last tick."""
+        self._alarms = Alarms()
+        """When time alone may move a row: a condition has lasted, an alert is repeated."""
+        self._restless: set[int] = set()
+        """Rows to look at with the next tick, whatever their alarms say."""
 
     @property
     def awake(self) -> bool:
@@ -109,18 +115,32 @@ class FigureRule:
         alerts = self._hold(tick, held)
         for moving in self._judge.moving:
             moving.step(tick)
+        looked_at = self._restless.union(self._alarms.ring(tick))
+        self._restless.clear()
         changed = self._changed(tick)
         if self._windows:
-            alerts += self._judge_keys(tick, changed)
+            alerts += self._judge_keys(tick, changed, looked_at)
         wants: list[Want] = []
-        for row in self.rows.values():
+        acts = self.rule.action is not None
+        for key in list(self.rows) if acts else sorted(looked_at & self.rows.keys()):
+            row = self.rows[key]
             if row.state is not State.FIRING or row.held_since != NEVER:
                 continue
             again = self._episodes.repeat(row, tick)
+            if again is not None:
+                alerts.append(again)
+                looked_at.add(key)
             want = self._episodes.want(row)
-            alerts += [again] if again is not None else []
             wants += [want] if want is not None else []
+        for key in looked_at & self.rows.keys():
+            self._alarms.put(key, self._due(self.rows[key], tick))
         return alerts, wants
+
+    def _due(self, row: Row, after: int) -> int | None:
+        """When time alone may move the row, after ``after``."""
+        if row.held_since != NEVER:
+            return row.held_since + HELD_ENDS_MS
+        return self._walker.deadline(row, after)
 
     def _hold(self, tick: int, held: AbstractSet[str]) -> list[Alert]:
         """Numbers out of service: their episodes wait, then end."""
@@ -129,9 +149,13 @@ class FigureRule:
         alerts: list[Alert] = []
         for key, row in list(self.rows.items()):
             if self.numbers.of_scope(row.scope) not in held:
-                row.held_since = NEVER
+                if row.held_since != NEVER:
+                    row.held_since = NEVER
+                    self._restless.add(key)
                 continue
-            row.held_since = tick if row.held_since == NEVER else row.held_since
+            if row.held_since == NEVER:
+                row.held_since = tick
+                self._restless.add(key)
             if row.state is State.PENDING:
                 self._end(key, row)
             elif tick - row.held_since >= HELD_ENDS_MS:
@@ -139,7 +163,7 @@ class FigureRule:
         return alerts
 
     def _changed(self, tick: int) -> Int64:
-        """Keys whose figures may have changed; all when a window, or the rule, begins to count."""
+        """Keys whose figures or bounds may have changed; all when it begins to count."""
         rested, self.resting = self.resting, False
         if self.uncovered:
             covered = [tick >= at for at in self._coverage(tick)]
@@ -150,7 +174,12 @@ class FigureRule:
         self._sleep(tick)
         if rested or self._all_may_breach():
             return self._keys.living()
-        return _union([view.touched() for view in self._views]) if self._seeks else _NONE
+        if not self._seeks and not self.rows:
+            return _NONE
+        touched = [view.touched() for view in self._views]
+        if self.rows and self.detectors:  # what is too late for a window is evidence all the same
+            touched.append(self.view.fresh()[0])
+        return _union(touched)
 
     def _all_may_breach(self) -> bool:
         """Bounds moved of scopes whose figures are as they were."""
@@ -164,11 +193,16 @@ class FigureRule:
         """A scope may breach that has no row."""
         return self._looks_at_all or any(detector.over for detector in self.detectors)
 
-    def _judge_keys(self, tick: int, changed: Int64) -> list[Alert]:
-        """Judge the keys that may breach and those that are not over."""
+    def _judge_keys(self, tick: int, changed: Int64, looked_at: set[int]) -> list[Alert]:
+        """Judge the keys that may breach, and the rows that may move, which are ``looked_at`` then.
+
+        A row whose figures and bounds are as they were, and none of whose times is over, would stay
+        as it is.
+        """
         ids = self._suspects(changed)
         if self.rows:
-            live = np.array(sorted(self.rows), dtype=np.int64)
+            looked_at.update(self._rows_of(changed))
+            live = np.array(sorted(looked_at & self.rows.keys()), dtype=np.int64)
             ids = _union([ids, live]) if len(ids) else live
         if len(ids):
             ids = ids[self.numbers.in_service(ids)]
@@ -178,9 +212,19 @@ class FigureRule:
         alerts: list[Alert] = []
         for position in self._that_matter(judgement).tolist():
             sighting = self._judge.sight(judgement, position, self.rule.recovering.min_of)
-            alert = self._walk(tick, int(ids[position]), sighting)
+            key = int(ids[position])
+            looked_at.add(key)
+            alert = self._walk(tick, key, sighting)
             alerts += [alert] if alert is not None else []
         return alerts
+
+    def _rows_of(self, ids: Int64) -> Iterable[int]:
+        """Those of ``ids`` (ascending) that have a row."""
+        if len(ids) < len(self.rows):
+            return [key for key in ids.tolist() if key in self.rows]
+        rows = np.fromiter(self.rows, dtype=np.int64, count=len(self.rows))
+        found: list[int] = rows[np.isin(rows, ids)].tolist()
+        return found
 
     def _suspects(self, ids: Int64) -> Int64:
         """The keys that may breach or miss data."""
@@ -225,6 +269,7 @@ class FigureRule:
     def _end(self, key: int, row: Row) -> None:
         """The row is over: the scope is calm again, and after an episode evidence starts anew."""
         self.rows.pop(key, None)
+        self._alarms.put(key, None)
         if row.episode:
             for detector in self.detectors:
                 detector.reset(np.array([key], dtype=np.int64))
@@ -266,17 +311,12 @@ class FigureRule:
             moving.forget(gone.tolist())
         for key in gone.tolist():
             self.rows.pop(key, None)
+            self._alarms.put(key, None)
 
     def next_event_tick(self, after: int) -> int | None:
         """The earliest aligned tick after ``after`` at which time alone changes something."""
-        due: list[int] = []
-        for row in self.rows.values():
-            at = (
-                self._walker.deadline(row, after)
-                if row.held_since == NEVER
-                else row.held_since + HELD_ENDS_MS
-            )
-            due += [] if at is None else [at]
+        times = [self._due(self.rows[key], after) for key in self._restless & self.rows.keys()]
+        due = [at for at in (*times, self._alarms.first()) if at is not None]
         if self.uncovered:
             due += [at for at in self._coverage(after) if at > after]
         if not due:
@@ -315,6 +355,7 @@ class FigureRule:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over what :meth:`snapshot` gave; the key table must hold the same ids."""
         self.rows = restored(state["rows"])
+        self._alarms, self._restless = Alarms(), set(self.rows)
         self._known = state["known"].copy()
         self._cover(state["covered"])
         self._covers_at = None
