@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-LONGEST = ("tests/e2e/test_failover.py",)
+LONGEST = ("tests/packs/test_packs.py", "tests/e2e/test_failover.py")
 """Files of more than half a minute, the longest first: begun last, one of them would leave the
 other workers idle at the end."""
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from monitor.clock import SystemClock
 from monitor.replay import run_story
 from monitor.rules.cases import load_cases
 from monitor.rules.testing import run_tests
 from monitor.site import load_site
 from tests.packs.stories import PACKS
+
+pytestmark = pytest.mark.untraced
 
 PACK = Path(__file__).parents[1] / "fixtures" / "newcomer"
 

@@ -16,6 +16,8 @@ from monitor.rules.evidence import BREAK_MS, SCORE_MAX, alternatives
 
 TICK_MS, DAY_MS = 5_000, 8 * 3_600_000
 Kind = tuple[Fraction, Literal["above", "below"], float]
+pytestmark = pytest.mark.untraced
+
 KINDS: list[Kind] = [
     (Fraction(3, 10), "above", 0.01),
     (Fraction(1, 2), "above", 1e-4),

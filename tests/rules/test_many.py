@@ -13,6 +13,8 @@ from monitor.rules.model import Rule
 from monitor.sealed import plain
 from tests.rules.fakes import T0, TICK, FakeSource, FakeView, rule
 
+pytestmark = pytest.mark.untraced
+
 TICKS = 150
 KEYS = [f"+86215000{n:04}" for n in range(30)]
 BAD = 3

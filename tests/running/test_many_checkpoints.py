@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -35,6 +36,8 @@ SITES: Final = (
     load_site(None, packs=[HERE / "pack"]),
     load_site(None, packs=[HERE / "pack", HERE / "more"]),
 )
+pytestmark = pytest.mark.untraced
+
 CALLS: Final = Partition("calls", 0)
 MINUTE_MS: Final = 60_000
 START_MS: Final = 1_795_305_600_000 + (18 * 60 + 5) * MINUTE_MS
@@ -181,7 +184,7 @@ def play(seed: int, directory: Path) -> list[str]:
     return parted
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 2**32))
 @example(257)  # a restart while rows wait that were read before a reload and after it
 def test_the_state_is_that_of_a_run_never_stopped(seed: int) -> None:
