@@ -33,6 +33,7 @@ from monitor.events.customers import Customers
 from monitor.events.enrich import Owners
 from monitor.exporter.server import ExporterServer
 from monitor.indicators.compile import BEGINNING
+from monitor.interfaces import open_web
 from monitor.recorder import StoreRecorder
 from monitor.running import loop
 from monitor.running.beside import ThreadBeside
@@ -79,6 +80,8 @@ class Daemon:
         """What has been decided lately, once :meth:`run` works."""
         self.port: int | None = None
         """Where figures are served, once :meth:`run` listens."""
+        self.web_port: int | None = None
+        """Where interfaces are served, once :meth:`run` listens and they are on."""
         self.reloaded: Callable[[Site], None] = lambda _site: None
         """Told of each configuration that a reload has put in place."""
         self._path = path
@@ -92,22 +95,25 @@ class Daemon:
             StoreError: the store cannot be opened, or refuses while stopping.
             SourceError: the source can never be read.
             UsageError: an address or a token is not to be had.
+            SecretError: a secret of ``web`` is not where the configuration says.
         """
         config = self.site.config
-        exporter: ExporterServer | None = None
-        if config.exporter.enabled:
-            exporter = ExporterServer(self.board, config.exporter, self._clock, self._environ)
-            exporter.start()
-            self.port = exporter.port
-        try:
+        with contextlib.ExitStack() as servers:
+            if config.exporter.enabled:
+                exporter = ExporterServer(self.board, config.exporter, self._clock, self._environ)
+                servers.callback(exporter.stop)
+                exporter.start()
+                self.port = exporter.port
+            web = open_web(config, self._clock, self.stats.web)
+            if web is not None:
+                servers.callback(web.stop)
+                web.start()
+                self.web_port = web.port
             if config.store.url is None:
                 with self.stop.tied() as over:
                     self._work(over)
             else:
                 take_turns(config.store, self._clock, self.stop, self.board, self._work)
-        finally:
-            if exporter is not None:
-                exporter.stop()
 
     def _work(self, over: threading.Event, token: int | None = None) -> None:
         """Work until ``over`` is set; ``token``: of the lease, on PostgreSQL."""

@@ -19,6 +19,7 @@ from monitor.source.settings import FilesSettings, SourceSettings
 from monitor.store.settings import StoreSettings
 from monitor.telephony.settings import TelephonySettings
 from monitor.units import DurationMs
+from monitor.web.settings import WebSettings
 from monitor.windows.limits import WindowLimits
 from monitor.windows.watermark import TimeSettings
 
@@ -31,6 +32,7 @@ _RESTART_ONLY = (
     "store",
     "dead_letters",
     "exporter",
+    "web",
     "limits",
 )
 """Sections that only a restart can change."""
@@ -137,6 +139,7 @@ class Config(_Section):
     dead_letters: DeadLettersSection = DeadLettersSection()
     do_not_call: DoNotCallSection = DoNotCallSection()
     exporter: ExporterSettings = ExporterSettings()
+    web: WebSettings = WebSettings()
     limits: LimitsSection = LimitsSection()
     logs: LogsSection = LogsSection()
 

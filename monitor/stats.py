@@ -78,6 +78,8 @@ class Stats:
     """Due while the one before was still being written."""
     reloads: Counter[str] = field(default_factory=Counter)
     """By result: ``ok``, ``refused``."""
+    web: Counter[str] = field(default_factory=Counter)
+    """Answers of the HTTP interface, by status; ``overdue``: cut off without one."""
 
     def read(self, topic: str, records: int) -> None:
         """Count records of a topic; files may come and go for ever."""

@@ -319,6 +319,11 @@ SCRAPE_DROPPED = _gauge(
     "monitor_exporter_dropped_series",
     "Series that the caps left out of this scrape; what they are: …_keys_dropped, by indicator.",
 )
+WEB_REQUESTS = _counter(
+    "monitor_web_requests_total",
+    "Requests to the HTTP interface, by status of the answer; overdue: cut off without one.",
+    "status",
+)
 HTTP_REFUSED = _counter(
     "monitor_exporter_refused_requests_total",
     "HTTP requests refused: busy (all threads in use), overdue (too slow), unauthorized.",

@@ -59,6 +59,7 @@ def collect(
     yield from _checkpoints(snapshot)
     yield counted(names.DELIVERIES, snapshot.stats.deliveries)
     yield counted(names.RELOADS, snapshot.stats.reloads, RELOAD_RESULTS)
+    yield counted(names.WEB_REQUESTS, snapshot.stats.web)
 
 
 def _watched(watch: Watch) -> Iterator[Metric]:

@@ -122,6 +122,7 @@ def stats() -> Stats:
     made.checkpoint_hold.observe(0.01)
     made.checkpoints_delayed = 1
     made.reloads.update({"ok": 1})
+    made.web.update({"200": 3, "401": 1})
     return made
 
 

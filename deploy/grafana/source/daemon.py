@@ -260,6 +260,12 @@ def _output() -> list[Json]:
             unit="cps",
         ),
         graph(
+            "HTTP interface 接口请求",
+            "Answers, by status. 按状态码。",
+            [query(f"sum by (status) (rate(monitor_web_requests_total{_EACH}))", "{{status}}")],
+            unit="cps",
+        ),
+        graph(
             "Not ready 未就绪原因",
             "1 for each reason; empty when ready. 就绪时为零。",
             [
