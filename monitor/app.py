@@ -104,7 +104,7 @@ class Daemon:
                 servers.callback(exporter.stop)
                 exporter.start()
                 self.port = exporter.port
-            web = open_web(config, self._clock, self.stats.web)
+            web = open_web(config, self.board, self._clock, self.stats.web)
             if web is not None:
                 servers.callback(web.stop)
                 web.start()

@@ -12,9 +12,8 @@ import os
 import threading
 import uuid
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-import polars as pl
 import typer
 
 from monitor.cli import status
@@ -23,9 +22,8 @@ from monitor.cli.options import ConfigOption, JsonOption, site_of, store_of
 from monitor.cli.output import console, lines, plain_table, span, stamp, stamp_of
 from monitor.cli.stream import say
 from monitor.clock import SystemClock
-from monitor.decisions import ManualAction, NumberChange, iso
-from monitor.events.phones import normalise
-from monitor.numbers.requests import answer_id, in_words, was_refused
+from monitor.decisions import NumberChange, iso
+from monitor.numbers import asking
 
 app = group("Outbound numbers: list, act, history.")
 
@@ -43,7 +41,6 @@ WaitOption = Annotated[
 ]
 _POLL_S = 0.2
 _ASK_STATUS = "monitor status tells."
-Action = Literal["suspend", "resume", "freeze", "unfreeze"]
 
 
 @member(app, "list", "numbers list", "numbers list --json | jq -r .number")
@@ -86,7 +83,7 @@ def history(
 ) -> None:
     """Every change: when, who or which rule, why; newest first. Freezes stand there too."""
     site = site_of(config)
-    wanted = None if number is None else _e164(number, site.config.events.phones.region)
+    wanted = None if number is None else asking.e164(number, site.config.events.phones.region)
     with store_of(site) as store:
         changes = store.history.changes(number=wanted, limit=limit)
     if as_json:
@@ -149,34 +146,36 @@ def freeze(
 
 
 def _ask(
-    config: Path | None, action: Action, number: str, ttl_ms: int | None, why: str, wait_s: float
+    config: Path | None, name: str, number: str, ttl_ms: int | None, why: str, wait_s: float
 ) -> None:
     """Leave the request in the store, and wait until the daemon has taken it."""
-    if action in {"suspend", "resume"} and not number.strip():
-        raise typer.BadParameter("say which", param_hint="NUMBER")
     site = site_of(config)
     clock = SystemClock()
-    request = ManualAction(
-        id=uuid.uuid4().hex,
-        action=action,
-        number=_e164(number, site.config.events.phones.region) if number else "",
-        ttl_ms=ttl_ms,
-        who=_who(),
-        why=why,
-    )
-    what = f"{action} {request.number}".rstrip()
+    try:
+        request = asking.request(
+            asking.ACTS[name],
+            ident=uuid.uuid4().hex,
+            number=number,
+            region=site.config.events.phones.region,
+            who=_who(),
+            why=why,
+            ttl_ms=ttl_ms,
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="NUMBER") from error
+    what = f"{name} {request.number}".rstrip()
     with store_of(site) as store:
         store.requests.put(request)
-        end_s = clock.monotonic_s() + wait_s
-        while clock.monotonic_s() < end_s:
-            answer = store.history.change(answer_id(request.id))
-            if answer is not None:
-                say(f"{what}: {in_words(answer)}")
-                raise typer.Exit(1 if was_refused(answer) else 0)
-            clock.wait(threading.Event(), _POLL_S)
-        taken = store.requests.find(request.id)
-    if taken is not None and taken.tick_ms is not None:
-        say(f"{what}: taken by the daemon as of {iso(taken.tick_ms)}, and not judged yet")
+        answer = None
+        if wait_s:
+            answer = asking.await_answer(
+                store, request.id, clock, wait_s, lambda: clock.wait(threading.Event(), _POLL_S)
+            )
+    if answer is not None and answer.settled:
+        say(f"{what}: {answer.words}")
+        raise typer.Exit(1 if answer.status == "refused" else 0)
+    if answer is not None and answer.tick_ms is not None:
+        say(f"{what}: taken by the daemon as of {iso(answer.tick_ms)}, and not judged yet")
         return
     if wait_s == 0:
         say(f"{what}: left for the daemon")
@@ -192,10 +191,6 @@ def _who() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return f"user {os.getuid()}"
-
-
-def _e164(number: str, region: str) -> str:
-    return str(normalise(pl.Series([number]), region)[0])
 
 
 def _show(changes: list[NumberChange]) -> None:

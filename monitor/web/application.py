@@ -10,17 +10,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+import structlog
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from monitor.errors import BackPressure, StoreError
 from monitor.web import problems
 from monitor.web.access import Caller
 from monitor.web.problems import ProblemError
 from monitor.web.settings import Role
 
+log = structlog.get_logger(__name__)
+
 API = "/api/v1"
+VERSION = "1"
 """Where the versioned interface begins; what is there stays as it is until ``/api/v2``."""
 
 
@@ -57,6 +62,8 @@ def application(parts: Sequence[Part], *, version: str) -> FastAPI:
     app.add_exception_handler(ProblemError, _problem)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(StoreError, _away)
+    app.add_exception_handler(BackPressure, _full)
     app.add_exception_handler(Exception, _failed)  # and then it is raised, for the gate to log
     app.include_router(_self, prefix=API)
     for part in parts:
@@ -92,6 +99,7 @@ Viewer = Annotated[Caller, Depends(needs(Role.VIEWER))]
 Operator = Annotated[Caller, Depends(needs(Role.OPERATOR))]
 Admin = Annotated[Caller, Depends(needs(Role.ADMIN))]
 
+_LATER = {"retry-after": "5"}
 _self = APIRouter(tags=["self"])
 
 
@@ -124,6 +132,17 @@ def _invalid(_request: Request, error: Exception) -> JSONResponse:
         for fault in error.errors()[: problems.FAULTS_MAX]
     ]
     return _answer(422, problems.document(422, "see errors", errors), {})
+
+
+def _away(_request: Request, error: Exception) -> JSONResponse:
+    log.warning("web_store_refuses", detail=str(error))  # it names hosts and files
+    content = problems.document(503, "the store does not answer; the daemon's log says why")
+    return _answer(503, content, _LATER)
+
+
+def _full(_request: Request, _error: Exception) -> JSONResponse:
+    content = problems.document(503, "too many requests wait already: does the daemon work?")
+    return _answer(503, content, _LATER)
 
 
 def _failed(_request: Request, _error: Exception) -> Response:

@@ -13,15 +13,14 @@ import socket
 import ssl
 import threading
 from collections import Counter
-from collections.abc import Sequence
-from importlib import metadata
+from collections.abc import Callable, Sequence
 
 import structlog
 import uvicorn
 
 from monitor.clock import Clock
 from monitor.errors import UsageError
-from monitor.web.application import Part, application
+from monitor.web.application import VERSION, Part, application
 from monitor.web.connection import bounded
 from monitor.web.gate import Gate
 from monitor.web.settings import WebSettings, WebTls
@@ -42,10 +41,17 @@ class WebServer:
     """
 
     def __init__(
-        self, settings: WebSettings, parts: Sequence[Part], clock: Clock, counts: Counter[str]
+        self,
+        settings: WebSettings,
+        parts: Sequence[Part],
+        clock: Clock,
+        counts: Counter[str],
+        *,
+        at_the_end: Callable[[], None] = lambda: None,
     ) -> None:
         """``counts``: of answers, by status; kept by this server's thread."""
-        app = application(parts, version=metadata.version("callcentre-monitor"))
+        self._at_the_end = at_the_end
+        app = application(parts, version=VERSION)
         gate = Gate(
             app,
             settings,
@@ -93,6 +99,7 @@ class WebServer:
             self._thread.join(within_s)
             self._thread = None
         self._socket.close()
+        self._at_the_end()
 
     def _run(self) -> None:
         try:

@@ -6,12 +6,14 @@ current is named, and the exit status is 1.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from monitor.exporter import document
+from monitor.interfaces import described
 from monitor.schemas import KINDS, render
 from tests.docs import (
     commands_page,
@@ -45,6 +47,8 @@ def outputs() -> Iterator[tuple[Path, str]]:
         yield ROOT / readme.relative_to(packs_page.ROOT), packs_page.fill(readme)
     for kind in KINDS:
         yield ROOT / "docs" / "schema" / f"{kind}.json", render(kind)
+    openapi = json.dumps(described(), indent=2, ensure_ascii=False) + "\n"
+    yield ROOT / "docs" / "schema" / "openapi.json", openapi
 
 
 def boards(*arguments: str) -> bool:

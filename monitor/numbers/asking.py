@@ -1,0 +1,134 @@
+"""What people may ask for about numbers, in one list, and how they ask and are answered.
+
+Owns the list of actions, the making of a request and the look at what became of it: command line
+and HTTP interface go through here. A request is left in the store; the daemon carries it out with
+its next tick, by the same path and under the same audit as a rule's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+import polars as pl
+
+from monitor.clock import Clock
+from monitor.decisions import ManualAction, NumberChange
+from monitor.events.phones import normalise
+from monitor.numbers.requests import answer_id, in_words, was_refused
+from monitor.store.store import Store
+
+Action = Literal["suspend", "resume", "freeze", "unfreeze"]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One thing that may be asked for."""
+
+    name: Action
+    doc: str
+    """One sentence; interfaces show it."""
+    of_number: bool = True
+    """It is about one number; else about all of them."""
+    ends: bool = False
+    """It may be given a time after which it is over by itself."""
+
+
+_ACTS = (
+    Act("suspend", "Take a number out of service now.", ends=True),
+    Act("resume", "Put a number back into service now."),
+    Act("freeze", "From now on no rule suspends a number; resumes go on.", of_number=False),
+    Act("unfreeze", "Rules may suspend numbers again.", of_number=False),
+)
+ACTS: Mapping[str, Act] = MappingProxyType({act.name: act for act in _ACTS})
+"""By name, in the order in which people are shown them."""
+
+Status = Literal["done", "refused", "taken", "waiting"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What has become of a request."""
+
+    status: Status
+    """``taken``: by the daemon, and not judged yet; ``waiting``: not even that."""
+    words: str
+    """One sentence, without a full stop."""
+    change: NumberChange | None = None
+    """The row of history that answers it, once there is one."""
+    tick_ms: int | None = None
+    """The tick that it takes effect at; None while it waits."""
+
+    @property
+    def settled(self) -> bool:
+        """Nothing will change any more."""
+        return self.change is not None
+
+
+def request(
+    act: Act, *, ident: str, number: str, region: str, who: str, why: str, **terms: Any
+) -> ManualAction:
+    """A request, to be put into ``store.requests``.
+
+    Args:
+        act: what is asked for.
+        ident: of the request; asking twice with the same one is asking once.
+        number: as it was written; looked at only where ``act`` is about one.
+        region: whose national numbers are meant when there is no country code.
+        who: kept in the history.
+        why: kept in the history.
+        terms: further fields of ``ManualAction``, such as ``ttl_ms``.
+
+    Raises:
+        ValueError: it is about one number, and none is named; or it does not end by itself.
+    """
+    if act.of_number and not number.strip():
+        raise ValueError("say which number")
+    if terms.get("ttl_ms") is not None and not act.ends:
+        msg = f"{act.name} has no end of its own"
+        raise ValueError(msg)
+    return ManualAction(
+        id=ident,
+        action=act.name,
+        number=e164(number, region) if act.of_number else "",
+        who=who,
+        why=why,
+        **({"ttl_ms": None} | terms),
+    )
+
+
+def answer(store: Store, ident: str) -> Answer | None:
+    """What has become of a request; None when nothing is known of it.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    change = store.history.change(answer_id(ident))
+    if change is not None:
+        status: Status = "refused" if was_refused(change) else "done"
+        return Answer(status, in_words(change), change, change.at_ms)
+    left = store.requests.find(ident)
+    if left is None:
+        return None
+    if left.tick_ms is None:
+        return Answer("waiting", "left for the daemon, which has not taken it yet")
+    return Answer("taken", "taken by the daemon, and not judged yet", None, left.tick_ms)
+
+
+def await_answer(
+    store: Store, ident: str, clock: Clock, within_s: float, pause: Callable[[], Any]
+) -> Answer | None:
+    """As :func:`answer`, but waits for one that is settled; ``pause`` is called in between."""
+    end_s = clock.monotonic_s() + within_s
+    while True:
+        found = answer(store, ident)
+        if (found is not None and found.settled) or clock.monotonic_s() >= end_s:
+            return found
+        pause()
+
+
+def e164(number: str, region: str) -> str:
+    """The number as events carry it."""
+    return str(normalise(pl.Series([number]), region)[0])
