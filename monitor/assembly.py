@@ -64,8 +64,9 @@ def build_judges(
     # A rule that is gone altogether may have left numbers that wait to be cleared.
     types = indicators.types | rules.types | {"number.cleared"}
     wanted = indicators.fields | rules.fields
-    fields, more = read_for(wanted)
-    decoder = Decoder(fields, types | more, config.events)
+    feeding = config.do_not_call.feeding
+    fields, more = read_for(wanted | feeding.fields)
+    decoder = Decoder(fields, types | more | feeding.types, config.events)
     numbers = config.numbers
     if not answers:
         numbers = numbers.model_copy(update={"assume_applied": True})
@@ -80,6 +81,7 @@ def build_judges(
         indicators,
         rules,
         desk,
+        feeding=feeding,
         do_not_call=site.do_not_call if "do_not_call" in wanted else None,
         derived=wanted & frozenset(DERIVED),
     )
@@ -105,7 +107,8 @@ def widen_pending(engine: Engine) -> None:
     Needed wherever the rows were read for other rules.
     """
     judges = engine.judges
-    fields, _ = read_for(judges.indicators.fields | judges.rules.fields)
+    wanted = judges.indicators.fields | judges.rules.fields | judges.feeding.fields
+    fields, _ = read_for(wanted)
     engine.pending.widen({field: polars_dtype(field) for field in sorted(fields)})
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from monitor.delivery.settings import DeliverySettings
+from monitor.dnc.book import Feeding
 from monitor.events.settings import EventSettings
 from monitor.exporter.settings import ExporterSettings
 from monitor.numbers.settings import NumbersSettings, PoolsSettings
@@ -107,6 +108,18 @@ class DoNotCallSection(_Section):
     files: tuple[Path, ...] = ()
     """One customer a line, first on it; read at the start and by a reload. Conditions ask with
     ``do_not_call``."""
+    from_events: tuple[Literal["opted_out", "unsolicited", "refused"], ...] = ()
+    """What puts customers on our own list: `sms.opted_out`, a `complaint.filed` of category
+    `unsolicited`, `refused` in a call, follow-up or message. People's own entries always count."""
+    consent_ends: bool = True
+    """Whether a later `sms.consented` takes off whom `opted_out` or `refused` put on."""
+    entries_max: int = Field(1_000_000, ge=1_000, le=5_000_000)
+    """Customers on our own list; for further ones there is no room."""
+
+    @property
+    def feeding(self) -> Feeding:
+        """What ``monitor.dnc`` works with."""
+        return Feeding(frozenset(self.from_events), self.consent_ends, self.entries_max)
 
 
 class PackOverride(_Section):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.clock import Clock
 from monitor.config import Config
+from monitor.events.settings import EventSettings
 from monitor.snapshot import Board
 
 if TYPE_CHECKING:
@@ -33,22 +34,25 @@ def open_web(config: Config, board: Board, clock: Clock, counts: Counter[str]) -
     from monitor.web.server import WebServer
 
     office = Office(board, config.store, config.events.phones.region, clock)
-    return WebServer(config.web, _parts(office), clock, counts, at_the_end=office.close)
+    return WebServer(
+        config.web, _parts(office, config.events), clock, counts, at_the_end=office.close
+    )
 
 
 def described() -> dict[str, Any]:
     """All parts as OpenAPI; the same as at ``/api/v1/openapi.json``."""
     from monitor.web.application import VERSION, application
 
-    return application(_parts(None), version=VERSION).openapi()
+    return application(_parts(None, None), version=VERSION).openapi()
 
 
-def _parts(office: Office | None) -> list[Part]:
+def _parts(office: Office | None, events: EventSettings | None) -> list[Part]:
     """Every part; None: only to be described."""
-    from monitor.web import numbers_api, requested
+    from monitor.web import dnc_api, numbers_api, requested
     from monitor.web.application import API, Part
 
     return [
         Part(numbers_api.router, f"{API}/numbers", {"office": office}),
+        Part(dnc_api.router, f"{API}/do-not-call", {"events": events}),
         Part(requested.router, f"{API}/requests"),
     ]

@@ -63,6 +63,8 @@ class Stats:
     """Commands, by (action, result): ``issued``, ``applied``, ``rejected``, ``stale``."""
     refusals: Counter[str] = field(default_factory=Counter)
     """Suspensions that a guard refused, by guard."""
+    listings: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Changes of the do-not-call list, by (action, reason)."""
     deliveries: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By (receiver, result): ``ok``, or the error's reason."""
     ticks: int = 0

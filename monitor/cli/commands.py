@@ -51,6 +51,7 @@ COMMANDS = (
         "Lag, watermark, rules, numbers and deliveries waiting of the running daemon.",
     ),
     Entry("numbers", "monitor.cli.numbers", "Outbound numbers: list, act, history."),
+    Entry("dnc", "monitor.cli.dnc", "Customers nobody may call: list, add, import, export."),
     Entry("alerts", "monitor.cli.alerts", "Alerts: what fires, what fired."),
     Entry(
         "explain",

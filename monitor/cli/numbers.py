@@ -157,7 +157,7 @@ def _ask(
             ident=uuid.uuid4().hex,
             number=number,
             region=site.config.events.phones.region,
-            who=_who(),
+            who=who_asks(),
             why=why,
             ttl_ms=ttl_ms,
         )
@@ -185,7 +185,7 @@ def _ask(
     raise typer.Exit(1)
 
 
-def _who() -> str:
+def who_asks() -> str:
     """Who asks; a container's user has no name."""
     try:
         return getpass.getuser()

@@ -144,6 +144,8 @@ class DeliverySettings(_Model):
     """Who hears of commands besides telephony."""
     orders: list[Name] = [LOG]
     """Who carries out orders about customers (`order: customer.release` in a rule)."""
+    do_not_call: list[Name] = []
+    """Who hears of each change of the do-not-call list, in order for a customer, named in full."""
     refusals: Name = "operations"
     """The route of refusals that have none of their own."""
     stale_after: Positive = 10 * _MINUTE_MS
@@ -174,6 +176,7 @@ class DeliverySettings(_Model):
             (("default",), self.default),
             (("commands",), self.commands),
             (("orders",), self.orders),
+            (("do_not_call",), self.do_not_call),
         ]
         places += [(("routes", name, "receivers"), r.receivers) for name, r in self.routes.items()]
         known = sorted(self.known_receivers())
@@ -183,7 +186,7 @@ class DeliverySettings(_Model):
                 for index, name in enumerate(names)
                 if name not in known
             ]
-            if loc != ("orders",):
+            if loc not in {("orders",), ("do_not_call",)}:
                 found += [
                     Fault((*loc, index), f"{name} takes orders only", "name it in `orders`")
                     for index, name in enumerate(names)

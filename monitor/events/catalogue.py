@@ -212,7 +212,9 @@ DERIVED: Mapping[str, FieldType] = MappingProxyType(
                 Kind.TIME,
                 "the last outbound call to the customer that was abandoned, within 31 days",
             ),
-            FieldType("do_not_call", Kind.BOOL, "the customer is on a list of `do_not_call.files`"),
+            FieldType(
+                "do_not_call", Kind.BOOL, "the customer is on a do-not-call list, ours or of others"
+            ),
         )
     }
 )

@@ -179,6 +179,12 @@ NUMBERS_FROZEN = _gauge(
 COMMANDS = _counter(
     "callcentre_commands_total", "Commands to telephony, by result.", "action", "result"
 )
+LISTINGS = _counter(
+    "callcentre_do_not_call_changes_total",
+    "Changes of the do-not-call list, by what led to them.",
+    "action",
+    "reason",
+)
 REFUSALS = _counter(
     "callcentre_refusals_total", "Suspensions that a guard did not let through.", "guard"
 )

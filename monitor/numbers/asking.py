@@ -15,7 +15,7 @@ from typing import Any, Literal
 import polars as pl
 
 from monitor.clock import Clock
-from monitor.decisions import ManualAction, NumberChange
+from monitor.decisions import ListAction, ManualAction, NumberChange
 from monitor.events.phones import normalise
 from monitor.numbers.requests import answer_id, in_words, was_refused
 from monitor.store.store import Store
@@ -57,14 +57,14 @@ class Answer:
     words: str
     """One sentence, without a full stop."""
     change: NumberChange | None = None
-    """The row of history that answers it, once there is one."""
+    """The row of history that answers it; None for customers, whose list has changes of its own."""
     tick_ms: int | None = None
     """The tick that it takes effect at; None while it waits."""
 
     @property
     def settled(self) -> bool:
         """Nothing will change any more."""
-        return self.change is not None
+        return self.status in {"done", "refused"}
 
 
 def request(
@@ -114,6 +114,10 @@ def answer(store: Store, ident: str) -> Answer | None:
         return None
     if left.tick_ms is None:
         return Answer("waiting", "left for the daemon, which has not taken it yet")
+    if isinstance(left.action, ListAction) and left.tick_ms <= (store.journal.judged_to_ms() or 0):
+        changed, asked = store.listed.changed_by(ident), len(left.action.customers)
+        words = f"done: {changed} of {asked} changed, the others stood so already"
+        return Answer("done", words, None, left.tick_ms)
     return Answer("taken", "taken by the daemon, and not judged yet", None, left.tick_ms)
 
 

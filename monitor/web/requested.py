@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from monitor.decisions import ManualAction, derive_id, iso
+from monitor.decisions import ListAction, derive_id, iso
 from monitor.numbers import asking
 from monitor.numbers.asking import Answer
+from monitor.store.journal import Asked
 from monitor.store.store import Store
 from monitor.units import DurationMs
 from monitor.web.access import Caller
@@ -92,7 +94,7 @@ def name_of(caller: Caller, key: str | None) -> str:
     return uuid.uuid4().hex if key is None else derive_id("web", caller.name, key)
 
 
-async def leave(request: Request, action: ManualAction, wait_s: float) -> Response:
+async def leave(request: Request, action: Asked, wait_s: float) -> Response:
     """Leave a request in the store and tell what has become of it.
 
     Raises:
@@ -102,15 +104,23 @@ async def leave(request: Request, action: ManualAction, wait_s: float) -> Respon
     """
     office = office_of(request)
 
-    def put(store: Store) -> ManualAction | None:
+    def put(store: Store) -> Asked | None:
         store.requests.put(action)
         left = store.requests.find(action.id)
         return None if left is None else left.action
 
-    if await office.ask(put) not in {None, action}:
+    left = await office.ask(put)
+    if left is not None and not _same(left, action):
         raise ProblemError(409, "this Idempotency-Key was used for another request")
     answer = await _await(office, action.id, wait_s)
     return _told(action.id, answer or Answer("waiting", "left for the daemon"))
+
+
+def _same(left: Asked, action: Asked) -> bool:
+    """Whether what was left under an id is what is asked for now, a while later perhaps."""
+    if isinstance(left, ListAction) and isinstance(action, ListAction):
+        return left == replace(action, since_ms=left.since_ms, until_ms=left.until_ms)
+    return left == action
 
 
 async def _await(office: Office, ident: str, wait_s: float) -> Answer | None:

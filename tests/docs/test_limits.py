@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from monitor.delivery.channels import alertmanager, http
+from monitor.dnc import asking
 from monitor.engine import Pace
 from monitor.events import do_not_call
 from monitor.exporter import status
@@ -48,6 +49,7 @@ FIXED = {
     "bytes of a receiver's answer": http.ANSWER_BYTES_MAX,
     "alerts in one post to Alertmanager": alertmanager.ALERTS_PER_POST,
     "customers on the lists of `do_not_call.files`": do_not_call.ENTRIES_MAX,
+    "customers in one request": asking.CUSTOMERS_MAX,
     "batches of answers of telephony": acks.WAITING_MAX,
     "that wait for the broker": dead_letters.WAITING_MAX,
     "bytes of one on the topic": dead_letters.VALUE_BYTES_MAX,

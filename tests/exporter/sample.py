@@ -112,6 +112,7 @@ def stats() -> Stats:
     made.alerts.update({("number-hangup", "crit", "firing"): 2})
     made.commands.update({("suspend", "issued"): 3, ("suspend", "applied"): 2})
     made.refusals.update({"max_fraction": 1})
+    made.listings.update({("add", "opted_out"): 2})
     made.deliveries.update({("supervisors", "ok"): 5, ("supervisors", "timeout"): 1})
     made.ticks = 720
     for seconds in (0.0005, 0.001, 0.0011, 3.0):

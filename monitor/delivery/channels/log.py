@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 import structlog
 
-from monitor.decisions import Alert, Command, Figures, Order, Refusal, iso
+from monitor.decisions import Alert, Command, Figures, Listing, Order, Refusal, iso
 from monitor.delivery.channels.base import Channel
 from monitor.delivery.people import Digest, scope_for_people, text_for_people
-from monitor.logs import mask
+from monitor.logs import mask, mask_customer
 from monitor.store.outbox import Delivery
 
 
@@ -41,6 +41,16 @@ class LogChannel(Channel):
                     at=iso(order.at_ms),
                     id=order.id,
                     shadow=order.shadow,
+                )
+            case Listing() as listing:
+                self._log.info(
+                    "do_not_call",
+                    action=listing.action,
+                    customer=mask_customer(listing.customer),
+                    reason=listing.reason,
+                    by=listing.by,
+                    at=iso(listing.at_ms),
+                    id=listing.id,
                 )
             case Refusal() as refusal:
                 self._log.warning(

@@ -17,7 +17,7 @@ import msgspec
 from pydantic import SecretStr
 
 from monitor.clock import Clock
-from monitor.decisions import Order
+from monitor.decisions import Listing, Order
 from monitor.delivery.channels.base import Channel
 from monitor.delivery.channels.http import client, post
 from monitor.delivery.people import Digest, for_people
@@ -56,9 +56,11 @@ class WebhookChannel(Channel):
             DeliveryError: see :func:`monitor.delivery.retry.classify`.
         """
         decision = delivery.decision
-        # An order is carried out: who does that has to know whom it is about.
-        content = decision.to_wire() if isinstance(decision, Order) else for_people(decision)
-        self._post(decision.id, content)
+        # An order is carried out, and a list kept: who does that has to know whom it is about.
+        if isinstance(decision, Order | Listing):
+            self._post(decision.id, decision.to_wire())
+        else:
+            self._post(decision.id, for_people(decision))
 
     def send_digest(self, digest: Digest) -> None:
         """POST the digest, as ``kind: digest``.
