@@ -23,7 +23,7 @@ import polars as pl
 from monitor.compiled.funnel import NEVER, pass_by
 from monitor.decisions import Alert, Scope
 from monitor.errors import UsageError
-from monitor.events.batch import DIMENSIONS
+from monitor.events.batch import COMPANY, DIMENSIONS
 from monitor.events.catalogue import EVENT_TYPES
 from monitor.indicators.formula import SCALE, Counter, Formula, Rows, formula, window_specs
 from monitor.indicators.frame import matching
@@ -88,7 +88,7 @@ class Question:
 
     def in_scope(self) -> pl.Expr:
         """Which rows are the alert's scope's."""
-        tests = [pl.col(name).eq_missing(value) for name, value in self.scope]
+        tests = [pl.col(name).eq_missing(value) for name, value in self.scope if name != COMPANY]
         return pl.all_horizontal(tests) if tests else pl.lit(value=True)
 
 
