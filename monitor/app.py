@@ -25,12 +25,14 @@ from monitor.clock import Clock, SystemClock
 from monitor.config import Config
 from monitor.decisions import Decision
 from monitor.delivery.build import open_channels
+from monitor.delivery.remarks import NoRemarks
 from monitor.delivery.routes import Router
 from monitor.delivery.worker import DeliveryWorker
 from monitor.engine import Engine, Pace
 from monitor.events.ahead import ReadAhead
 from monitor.events.customers import Customers
 from monitor.events.enrich import Owners
+from monitor.explain.remarks import FreshRemarks
 from monitor.exporter.server import ExporterServer
 from monitor.indicators.compile import BEGINNING
 from monitor.recorder import StoreRecorder
@@ -151,6 +153,8 @@ class Daemon:
             stop=over,
             ack_timeout_ms=config.numbers.ack_timeout,
         )
+        within_ms = config.delivery.explain
+        remarks = FreshRemarks(lambda: self.site, self._clock, within_ms=within_ms)
         channels = open_channels(
             config.delivery,
             router=_RouterOfTheDay(recorder),
@@ -158,6 +162,7 @@ class Daemon:
             clock=self._clock,
             telephony=telephony.channel,
             topics=partial(connect_topic, config, self._clock),
+            remarks=remarks if within_ms else NoRemarks(),
         )
         worker = DeliveryWorker(
             config.delivery,
@@ -172,6 +177,9 @@ class Daemon:
         engine = build_engine(
             site, recorder, self._clock, self.stats, answers=telephony.answers, stop=over
         )
+        if within_ms:
+            engine.on_rows = remarks.offer
+            remarks.start()
         recorder.awaited = lambda: engine.judges.desk.awaited
         beat = Beat(self._clock)
         parts = Parts(
@@ -201,6 +209,7 @@ class Daemon:
             yield parts, standing, worker
         finally:
             watchdog.stop()
+            remarks.stop()
             parts.beside.close()
             closings = {
                 "deliveries": worker.stop,

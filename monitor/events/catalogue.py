@@ -241,7 +241,8 @@ _SMS = "message_id segments template cost"
 _MESSAGE = "message_id conversation medium"
 _CALL_ENDED = (
     "call_id direction outcome started_at answered_at pdd_s ring_s wait_s notice_s talk_s hold_s"
-    " wrap_s hangup_by need_captured intent_confirmed refused sms_preheated sip_code sip_reason cost"
+    " wrap_s hangup_by need_captured intent_confirmed refused sms_preheated sip_code sip_reason"
+    " cost"
 )
 
 _EVENT_TYPES = (

@@ -17,10 +17,11 @@ import msgspec
 from pydantic import SecretStr
 
 from monitor.clock import Clock
-from monitor.decisions import Order
+from monitor.decisions import Alert, Order
 from monitor.delivery.channels.base import Channel
 from monitor.delivery.channels.http import client, post
 from monitor.delivery.people import Digest, for_people
+from monitor.delivery.remarks import NoRemarks, Remarks
 from monitor.store.outbox import Delivery
 
 
@@ -43,7 +44,9 @@ class WebhookChannel(Channel):
         secret: SecretStr | None = None,
         timeout_ms: int = 10_000,
         http: httpx.Client | None = None,
+        remarks: Remarks | None = None,
     ) -> None:
+        self._remarks = remarks or NoRemarks()
         self._url = url
         self._secret = secret
         self._clock = clock
@@ -58,6 +61,9 @@ class WebhookChannel(Channel):
         decision = delivery.decision
         # An order is carried out: who does that has to know whom it is about.
         content = decision.to_wire() if isinstance(decision, Order) else for_people(decision)
+        remark = self._remarks.about(decision) if isinstance(decision, Alert) else None
+        if remark is not None:
+            content["common"] = remark.to_json()
         self._post(decision.id, content)
 
     def send_digest(self, digest: Digest) -> None:
