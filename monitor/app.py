@@ -25,12 +25,14 @@ from monitor.clock import Clock, SystemClock
 from monitor.config import Config
 from monitor.decisions import Decision
 from monitor.delivery.build import open_channels
+from monitor.delivery.remarks import NoRemarks
 from monitor.delivery.routes import Router
 from monitor.delivery.worker import DeliveryWorker
 from monitor.engine import Engine, Pace
 from monitor.events.ahead import ReadAhead
 from monitor.events.customers import Customers
 from monitor.events.enrich import Owners
+from monitor.explain.remarks import FreshRemarks
 from monitor.exporter.server import ExporterServer
 from monitor.indicators.compile import BEGINNING
 from monitor.interfaces import open_web
@@ -157,6 +159,8 @@ class Daemon:
             stop=over,
             ack_timeout_ms=config.numbers.ack_timeout,
         )
+        within_ms = config.delivery.explain
+        remarks = FreshRemarks(lambda: self.site, self._clock, within_ms=within_ms)
         channels = open_channels(
             config.delivery,
             router=_RouterOfTheDay(recorder),
@@ -164,6 +168,7 @@ class Daemon:
             clock=self._clock,
             telephony=telephony.channel,
             topics=partial(connect_topic, config, self._clock),
+            remarks=remarks if within_ms else NoRemarks(),
         )
         worker = DeliveryWorker(
             config.delivery,
@@ -178,6 +183,9 @@ class Daemon:
         engine = build_engine(
             site, recorder, self._clock, self.stats, answers=telephony.answers, stop=over
         )
+        if within_ms:
+            engine.on_rows = remarks.offer
+            remarks.start()
         recorder.awaited = lambda: engine.judges.desk.awaited
         beat = Beat(self._clock)
         parts = Parts(
@@ -207,6 +215,7 @@ class Daemon:
             yield parts, standing, worker
         finally:
             watchdog.stop()
+            remarks.stop()
             parts.beside.close()
             closings = {
                 "deliveries": worker.stop,

@@ -178,6 +178,8 @@ class Engine:
         self.pace = pace
         self.on_tick = on_tick
         """Called after each judged tick, for reports along the way."""
+        self.on_rows: Callable[[pl.DataFrame], None] | None = None
+        """Given the rows of each load while somebody waits for what they lead to; not to wait."""
         self.judged = NEVER
         """The last tick judged; NEVER before the first."""
         self.promised = NEVER
@@ -466,6 +468,8 @@ class Engine:
         ]
 
     def _load(self, rows: pl.DataFrame) -> None:
+        if self.on_rows is not None and not self._nobody_waits():
+            self.on_rows(rows)
         frame = self.judges.indicators.load(rows)
         self.judges.rules.load(rows)
         seen = Sightings(

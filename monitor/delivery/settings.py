@@ -157,6 +157,9 @@ class DeliverySettings(_Model):
     waiting_max: Annotated[int, Field(ge=100, le=10_000_000)] = 100_000
     """Deliveries to one receiver that wait one by one; notifications beyond it are told in one
     digest, commands to telephony never are."""
+    explain: Annotated[DurationMs, Field(le=10_000)] = 1_000
+    """How long an alert waits, at most, for what its bad records have in common (`common`);
+    `0s`: it goes without."""
     drain: DurationMs = 1_500
     """How long stopping may take to send what is due."""
 

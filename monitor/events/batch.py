@@ -33,6 +33,12 @@ DIMENSIONS = (
     "campaign",
 )
 
+COMPANY = "company"
+"""A scope of one key, ``EVERYTHING``, to which every event belongs; no event carries it."""
+EVERYTHING = "all"
+SCOPES = (*DIMENSIONS, COMPANY)
+"""What a figure may be by."""
+
 PRIVATE_DIMENSIONS = frozenset({"customer"})
 """Whose values are personal data: never a label, masked for people, more than other keys."""
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from monitor.events.batch import DIMENSIONS, PRIVATE_DIMENSIONS
+from monitor.events.batch import PRIVATE_DIMENSIONS, SCOPES
 
 BUCKET, OTHER = "bucket", "other"
 """A label, and its one value: the series of all keys together that found their scope's table full.
 Its key is shown as ``other`` too; a real key of that name has no such label."""
-LABEL_DIMENSIONS = tuple(name for name in DIMENSIONS if name not in PRIVATE_DIMENSIONS)
+LABEL_DIMENSIONS = tuple(name for name in SCOPES if name not in PRIVATE_DIMENSIONS)
 
 
 class Kind(StrEnum):

@@ -12,6 +12,7 @@ from monitor.delivery.channels import alertmanager, http
 from monitor.dnc import asking
 from monitor.engine import Pace
 from monitor.events import do_not_call
+from monitor.explain import held, remarks
 from monitor.exporter import status
 from monitor.exporter.catalogue import CATALOGUE
 from monitor.numbers import pools, record, wishes
@@ -47,6 +48,8 @@ FIXED = {
     "outcomes while the store refuses": BACKLOG_MAX,
     "checkpoints": holdings.KEPT,
     "bytes of a receiver's answer": http.ANSWER_BYTES_MAX,
+    "records held for what alerts say in common": held.ROWS_MAX,
+    "alerts a minute that say it": remarks.PER_MINUTE,
     "alerts in one post to Alertmanager": alertmanager.ALERTS_PER_POST,
     "customers on the lists of `do_not_call.files`": do_not_call.ENTRIES_MAX,
     "customers in one request": asking.CUSTOMERS_MAX,

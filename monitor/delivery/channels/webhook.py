@@ -17,10 +17,11 @@ import msgspec
 from pydantic import SecretStr
 
 from monitor.clock import Clock
-from monitor.decisions import Listing, Order
+from monitor.decisions import Alert, Listing, Order
 from monitor.delivery.channels.base import Channel
 from monitor.delivery.channels.http import client, post
 from monitor.delivery.people import Digest, for_people
+from monitor.delivery.remarks import NoRemarks, Remarks
 from monitor.store.outbox import Delivery
 
 
@@ -43,7 +44,9 @@ class WebhookChannel(Channel):
         secret: SecretStr | None = None,
         timeout_ms: int = 10_000,
         http: httpx.Client | None = None,
+        remarks: Remarks | None = None,
     ) -> None:
+        self._remarks = remarks or NoRemarks()
         self._url = url
         self._secret = secret
         self._clock = clock
@@ -57,10 +60,12 @@ class WebhookChannel(Channel):
         """
         decision = delivery.decision
         # An order is carried out, and a list kept: who does that has to know whom it is about.
-        if isinstance(decision, Order | Listing):
-            self._post(decision.id, decision.to_wire())
-        else:
-            self._post(decision.id, for_people(decision))
+        named = isinstance(decision, Order | Listing)
+        content = decision.to_wire() if named else for_people(decision)
+        remark = self._remarks.about(decision) if isinstance(decision, Alert) else None
+        if remark is not None:
+            content["common"] = remark.to_json()
+        self._post(decision.id, content)
 
     def send_digest(self, digest: Digest) -> None:
         """POST the digest, as ``kind: digest``.
