@@ -274,6 +274,19 @@ class Want:
     ttl_max_ms: int | None = None
     route: str = ""
     shadow: bool = False
+    probation_calls: int = 0
+    """So many calls prove the number once it is back; 0: it is not on probation."""
+    probation_ms: int = 0
+    """The longest it is on probation."""
+
+
+class OnTrial(NamedTuple):
+    """A number is back and on probation: only calls that started since then count."""
+
+    since_ms: int
+    """The tick at which it was known to be back."""
+    rules: tuple[str, ...]
+    """The rules it was out for."""
 
 
 class Cleared(NamedTuple):

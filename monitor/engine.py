@@ -492,7 +492,7 @@ class Engine:
         if tick <= self.silent_until:
             self._see(tick, self.seen_until)
             judges.indicators.step(tick)
-            judges.rules.step(tick, judges.desk.held)
+            judges.rules.step(tick, judges.desk.held, judges.desk.on_trial)
             self._ticked(tick, started)
             return
         acks: list[Ack] = []
@@ -505,10 +505,9 @@ class Engine:
                 manual.append(what)
         self._see(tick)
         judges.indicators.step(tick)
-        judged = judges.rules.step(tick, judges.desk.held)
-        decided = judges.desk.step(
-            tick, self.doubt.shadowed(judged.wants), judged.cleared, acks, manual
-        )
+        judged = judges.rules.step(tick, judges.desk.held, judges.desk.on_trial)
+        wants = self.doubt.shadowed(judged.wants)
+        decided = judges.desk.step(tick, wants, judged.cleared, acks, manual, judged.calls)
         ended = [judges.rules.close(episode, tick, why) for episode, why in decided.closed]
         outcome.decisions += doubts
         outcome.decisions += judged.alerts

@@ -11,11 +11,13 @@ severity and scope. So whatever frees a place in a pool does so before the place
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from types import MappingProxyType
 from typing import Any, Final
 
-from monitor.decisions import Ack, Cleared, ManualAction, Want
+from monitor.decisions import Ack, Cleared, ManualAction, OnTrial, Want
+from monitor.numbers import probation
 from monitor.numbers.admission import Admission
 from monitor.numbers.causes import standing
 from monitor.numbers.guards import Verdict
@@ -33,6 +35,8 @@ from monitor.snapshot import NumberStanding
 SWEEP_MS: Final = 3_600_000
 """Numbers are noted as seen by the hour, and forgotten at the hour."""
 """Numbers that are no longer seen are looked for at aligned multiples of it."""
+_NOBODY: Final[Mapping[str, OnTrial]] = MappingProxyType({})
+_NO_CALLS: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 class NumberDesk:
@@ -91,6 +95,11 @@ class NumberDesk:
             if cause.release == "cleared"
         }
 
+    @property
+    def on_trial(self) -> Mapping[str, OnTrial]:
+        """Numbers on probation: what they did before does not count."""
+        return probation.on_trial(self._ledger) if self._ledger.proving else _NOBODY
+
     def state(self, number: str) -> State:
         """Where the number stands; an unknown one is active."""
         record = self._ledger.records.get(number)
@@ -99,7 +108,7 @@ class NumberDesk:
     def counts(self) -> dict[str, int]:
         """Known numbers by state, every state named."""
         ledger, counts = self._ledger, Counter({state.value: 0 for state in State})
-        elsewhere = [*ledger.held, *ledger.wanted]
+        elsewhere = ledger.notable
         counts.update(ledger.records[number].state.value for number in elsewhere)
         counts[State.ACTIVE.value] = len(self.book) - sum(n in self.book for n in elsewhere)
         return dict(counts)
@@ -107,7 +116,7 @@ class NumberDesk:
     def standing(self) -> list[NumberStanding]:
         """The numbers that are not simply active, longest first."""
         ledger = self._ledger
-        records = [ledger.records[number] for number in (*ledger.held, *ledger.wanted)]
+        records = [ledger.records[number] for number in ledger.notable]
         records.sort(key=lambda record: (record.since_ms, record.number))
         return [
             NumberStanding(r.number, r.state.value, r.since_ms, r.until_ms, r.rule) for r in records
@@ -148,10 +157,12 @@ class NumberDesk:
         cleared: Sequence[Cleared],
         acks: Sequence[Ack],
         manual: Sequence[ManualAction],
+        calls: Mapping[str, int] = _NO_CALLS,
     ) -> DeskStep:
         """Decide at ``tick``, ms; ticks ascend, none of :meth:`next_event_tick` left out.
 
-        ``wants`` are all wishes that stand at this tick, not the new ones alone.
+        ``wants`` are all wishes that stand at this tick, not the new ones alone. ``calls``: of
+        numbers that are :attr:`on_trial`, how many they have started since.
         """
         self._sweep(tick)
         ledger = self._ledger
@@ -166,6 +177,7 @@ class NumberDesk:
             self._clear(each, tick)
         self._time(tick)
         self._wishes.grant(wants, tick)
+        probation.proved(ledger, calls, tick)
         out.refusals = summed(out.refusals)
         if out.changes or out.refusals or self._is_due(tick):
             self._find_due(tick)
@@ -237,7 +249,7 @@ class NumberDesk:
     def _time(self, tick: int) -> None:
         if not self._ledger.out.changes and not self._is_due(tick):
             return
-        for number in sorted(self._ledger.held):
+        for number in sorted(self._ledger.held | self._ledger.proving):
             timer = self._timer(number)
             while timer is not None and timer[0] <= tick:
                 self._ring(self._ledger.records[number], timer[1], tick)
@@ -252,6 +264,8 @@ class NumberDesk:
             ledger.resume(record, Event.RETRIED, tick, "time")
         elif timer == "terms":
             self._tell_terms(record, tick)
+        elif timer == "probation":
+            probation.over(ledger, record, Event.PROBATION_OVER, tick)
         else:
             ledger.resume(record, Event.TTL_OVER, tick, "time")
 
@@ -274,7 +288,7 @@ class NumberDesk:
     def _find_due(self, tick: int) -> None:
         """Timers, ends of pauses after which a want may be granted, and what this tick stirred."""
         ledger = self._ledger
-        due = [timer[0] for timer in map(self._timer, ledger.held) if timer]
+        due = [timer[0] for timer in map(self._timer, ledger.held | ledger.proving) if timer]
         pauses = (ledger.records[number].retry_ms for number in ledger.held | ledger.wanted)
         due += [at for at in pauses if at > tick]
         if any((c.before in IN_SERVICE) != (c.after in IN_SERVICE) for c in ledger.out.changes):
@@ -290,7 +304,7 @@ class NumberDesk:
             return
         self._swept_ms = boundary
         ledger, heal_after = self._ledger, self._settings.heal_after
-        self.book.lapse(boundary - self._settings.seen_for, ledger.held | ledger.wanted)
+        self.book.lapse(boundary - self._settings.seen_for, ledger.notable)
         for number in sorted(ledger.records):
             record = ledger.records[number]
             quiet = record.state is State.ACTIVE and record.since_ms <= boundary - heal_after

@@ -19,6 +19,7 @@ from monitor.decisions import (
     Refusal,
     derive_id,
 )
+from monitor.numbers import probation
 from monitor.numbers.guards import Verdict
 from monitor.numbers.lifecycle import IN_SERVICE, Event, State, after
 from monitor.numbers.record import REMEMBERED_MAX, Record, plain_records
@@ -51,6 +52,8 @@ class Ledger:
         self.held: set[str] = set()
         """Numbers out of service: suspending, suspended, resuming."""
         self.wanted: set[str] = set()
+        self.proving: set[str] = set()
+        """Numbers on probation, wanted again or not."""
         self.awaited: dict[str, str] = {}
         """Number by the id of its command in flight."""
         self.asking: dict[str, set[str]] = {}
@@ -84,6 +87,7 @@ class Ledger:
         number = record.number
         (self.held.discard if record.state in IN_SERVICE else self.held.add)(number)
         (self.wanted.add if record.state is State.WANTED else self.wanted.discard)(number)
+        (self.proving.add if record.on_trial else self.proving.discard)(number)
         if before is not record.state:
             record.since_ms = tick
         self.note(record, before, event.value, tick, by, detail, request)
@@ -162,6 +166,11 @@ class Ledger:
         self.move(record, event, tick, by, detail, request)
         self._command(record, "resume", event.value, tick, None, None)
 
+    @property
+    def notable(self) -> set[str]:
+        """Numbers that are not simply active."""
+        return self.held | self.wanted | self.proving
+
     def applied(self, record: Record, tick: int, by: str) -> None:
         """The command in flight took effect."""
         self.move(record, Event.APPLIED, tick, by)
@@ -192,6 +201,7 @@ class Ledger:
             record.told_ms = record.kept_ms
         else:
             record.causes = []
+            record.trial = None
             record.until_ms = record.told_ms = record.kept_ms = None
 
     def back(self, record: Record, tick: int) -> None:
@@ -206,6 +216,8 @@ class Ledger:
         record.closes, record.refused = [], []
         record.owed = False
         record.retry_ms = record.rejections = 0
+        if record.trial is not None:
+            probation.begin(self, record, record.trial, tick)
 
     def close(self, episodes: list[str]) -> None:
         """End episodes, each once in a step."""
@@ -258,6 +270,7 @@ class Ledger:
         everything = self.records.values()
         self.held = {r.number for r in everything if r.state not in IN_SERVICE}
         self.wanted = {r.number for r in everything if r.state is State.WANTED}
+        self.proving = {r.number for r in everything if r.on_trial}
         self.awaited = {r.command: r.number for r in everything if r.command}
 
     def _send(self, record: Record, command_id: str, tick: int) -> None:

@@ -1,8 +1,7 @@
 """The states of an outbound number and every transition between them, in one table.
 
 Owns the table only. What brings an event about is ``desk``; what forbids a suspension is
-``guards``. An event's value is the reason that the audit row shows. A later state (held,
-probation, retired, lost) is a few more rows here.
+``guards``. An event's value is the reason that the audit row shows.
 
 Every state but ``active`` is left in bounded time:
 
@@ -11,6 +10,7 @@ wanted         the breach is over, or a guard lets it through
 suspending     telephony answers, or its ttl, which runs from the command, is over
 suspended      the last of its causes is over or cleared, or a person resumes it
 resuming       telephony answers, or has let go by itself at ``until``
+probation      so many calls that it started since are good, or its time is over
 =============  ==========================================================================
 
 A number without ``until`` (flagged, or suspended by a person for good) waits for the flag to be
@@ -36,6 +36,8 @@ class State(StrEnum):
     """Confirmed out of service."""
     RESUMING = "resuming"
     """Told to telephony to take it back, not confirmed."""
+    PROBATION = "probation"
+    """In service again, and judged by what it has done since."""
 
 
 class Event(StrEnum):
@@ -63,9 +65,15 @@ class Event(StrEnum):
     """A rejected resume is asked for again."""
     LET_GO = "let_go"
     """Telephony did not confirm what it was told, and has let go by itself at ``until``."""
+    ON_PROBATION = "on_probation"
+    """It is back, and the rule that it was out for wants to see how it does."""
+    PROVEN = "proven"
+    """It has made so many calls since, and no rule wants it out."""
+    PROBATION_OVER = "probation_over"
+    """The time for it is over."""
 
 
-IN_SERVICE: Final = frozenset({State.ACTIVE, State.WANTED})
+IN_SERVICE: Final = frozenset({State.ACTIVE, State.WANTED, State.PROBATION})
 """The states in which a number makes calls as far as the daemon has decided."""
 
 TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
@@ -102,6 +110,11 @@ TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
     (State.RESUMING, Event.LET_GO): State.ACTIVE,
     (State.RESUMING, Event.PERSON_RESUMES): State.RESUMING,
     (State.RESUMING, Event.PERSON_SUSPENDS): State.SUSPENDING,
+    (State.ACTIVE, Event.ON_PROBATION): State.PROBATION,
+    (State.PROBATION, Event.BREACH): State.WANTED,
+    (State.PROBATION, Event.PROVEN): State.ACTIVE,
+    (State.PROBATION, Event.PROBATION_OVER): State.ACTIVE,
+    (State.PROBATION, Event.PERSON_SUSPENDS): State.SUSPENDING,
 }
 
 

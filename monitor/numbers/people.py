@@ -55,6 +55,7 @@ class People:
             self._admission.moved(number)
             record.next_level = record.healed(tick, ledger.settings.heal_after)
             record.closes = [record.episode] if record.state is State.WANTED else []
+            record.trial = None  # nobody asked to see how it does
         until_ms = action.until_ms
         if until_ms is None and action.ttl_ms is not None:
             until_ms = tick + action.ttl_ms  # taken by an older program, or by no daemon

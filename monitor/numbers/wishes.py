@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Final
 
 from monitor.decisions import Command, Want, derive_id, scope_text
+from monitor.numbers import probation
 from monitor.numbers.admission import Admission
 from monitor.numbers.causes import Cause, Release, joined, standing
 from monitor.numbers.ledger import Ledger
@@ -47,6 +48,7 @@ class Wishes:
         for number in sorted(ledger.wanted - asked.keys()):
             record = ledger.records[number]
             ledger.move(record, Event.BREACH_OVER, tick, record.rule)
+            probation.go_on(ledger, record, tick)
         self.shadow_waits = False
         for want in ordered:
             if want.shadow:
@@ -62,7 +64,7 @@ class Wishes:
         ledger, record = self._ledger, self._ledger.record(want.number)
         if record.state in IN_SERVICE:
             record.rule, record.episode, record.route = want.rule, want.episode, want.route
-            if record.state is State.ACTIVE:
+            if record.state is not State.WANTED:
                 ledger.move(record, Event.BREACH, tick, want.rule)
             if record.retry_ms > tick:
                 return  # telephony has just rejected it, and people were told
@@ -79,8 +81,10 @@ class Wishes:
         healed = record.healed(tick, self._ledger.settings.heal_after)
         record.next_level = healed + 1
         causes: list[Cause] = []
+        record.trial = None
         for want in wants:
             causes = joined(causes, self._cause(want, healed, tick))
+            record.trial = probation.also_for(record.trial, want)
         record.settle(causes)
         record.closes = []
         self._admission.took(record.number, tick)
@@ -109,6 +113,7 @@ class Wishes:
             record.retry_ms = record.rejections = 0
             detail = "the resume that telephony owed is withdrawn"
         cause = self._cause(want, found, tick)
+        record.trial = probation.also_for(record.trial, want)
         record.settle(joined(standing(record.causes, tick), cause))
         if record.short and not record.command and record.retry_ms <= tick:
             ledger.suspend(

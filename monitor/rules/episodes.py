@@ -187,6 +187,8 @@ class Episodes:
             ttl_max_ms=suspend.ttl_max,
             route=self.rule.notify.route,
             shadow=self.rule.shadow,
+            probation_calls=0 if suspend.probation is None else suspend.probation.calls,
+            probation_ms=0 if suspend.probation is None else suspend.probation.max_ms,
         )
 
     def _schedule(self, row: Row, tick: int) -> None:

@@ -64,6 +64,7 @@ class FigureRule:
         kept = References(tick_ms=tick_ms) if references is None else references
         self._judge = RuleJudge(rule, self._views, kept, tick_ms=tick_ms, scope_day_ms=scope_day_ms)
         self.detectors = [each.detector for each in self._judge.levels if each.detector is not None]
+        self.fresh = self._judge.fresh
         self._episodes = Episodes(rule)
         self._walker = Walker(rule, self._episodes)
         self._exceptions = Exceptions(rule, normalise)

@@ -6,7 +6,13 @@ import pytest
 
 from monitor.numbers.lifecycle import IN_SERVICE, TRANSITIONS, Event, State, after, can
 
-BROUGHT_BY_TIME = {Event.TTL_OVER, Event.RETRIED, Event.LET_GO, Event.BREACH_OVER}
+BROUGHT_BY_TIME = {
+    Event.TTL_OVER,
+    Event.RETRIED,
+    Event.LET_GO,
+    Event.BREACH_OVER,
+    Event.PROBATION_OVER,
+}
 
 
 def test_every_state_can_be_reached_from_active_and_leads_back() -> None:
