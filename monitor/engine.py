@@ -21,6 +21,7 @@ from monitor.decisions import (
     Ack,
     Alert,
     Command,
+    Contradiction,
     Decision,
     ManualAction,
     NumberChange,
@@ -64,7 +65,7 @@ class Input:
     """Something that is not a record and can change a decision, with the tick it takes effect."""
 
     tick: int
-    what: Ack | ManualAction
+    what: Ack | ManualAction | Contradiction
 
 
 @dataclass(slots=True)
@@ -497,17 +498,20 @@ class Engine:
             return
         acks: list[Ack] = []
         manual: list[ManualAction] = []
+        found: list[Contradiction] = []
         while self._inputs and self._inputs[0].tick <= tick:
-            what = self._inputs.popleft().what
-            if isinstance(what, Ack):
-                acks.append(what)
-            else:
-                manual.append(what)
+            match self._inputs.popleft().what:
+                case Ack() as ack:
+                    acks.append(ack)
+                case Contradiction() as contradiction:
+                    found.append(contradiction)
+                case ManualAction() as action:
+                    manual.append(action)
         self._see(tick)
         judges.indicators.step(tick)
         judged = judges.rules.step(tick, judges.desk.held, judges.desk.on_trial)
         wants = self.doubt.shadowed(judged.wants)
-        decided = judges.desk.step(tick, wants, judged.cleared, acks, manual, judged.calls)
+        decided = judges.desk.step(tick, wants, judged.cleared, acks, manual, judged.around, found)
         ended = [judges.rules.close(episode, tick, why) for episode, why in decided.closed]
         outcome.decisions += doubts
         outcome.decisions += judged.alerts
@@ -548,7 +552,7 @@ class Engine:
                     self.stats.refusals[decision.guard] += 1
         for change in outcome.changes:
             if change.reason in {"applied", "rejected"}:
-                action = "suspend" if change.before == "suspending" else "resume"
+                action = "resume" if change.before == "resuming" else "suspend"
                 self.stats.commands[action, change.reason] += 1
 
     # --- state ----------------------------------------------------------------------------------

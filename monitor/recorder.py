@@ -17,7 +17,7 @@ from dataclasses import asdict
 import structlog
 
 from monitor.clock import Clock
-from monitor.decisions import Ack, Decision, ManualAction
+from monitor.decisions import Ack, Contradiction, Decision, ManualAction
 from monitor.delivery.routes import Router
 from monitor.engine import Input, Outcome
 from monitor.errors import LeaseLost, StoreError
@@ -323,6 +323,8 @@ def journaled_inputs(entries: Iterable[Entry], *, tick_ms: int) -> list[Input]:
             inputs.append(Input(tick, ManualAction(**entry.payload)))
         elif entry.kind == "ack":
             inputs.append(Input(tick, Ack(**entry.payload)))
+        elif entry.kind == "contradiction":
+            inputs.append(Input(tick, Contradiction.restored(entry.payload)))
     return inputs
 
 

@@ -21,7 +21,7 @@ from monitor.decisions import (
 )
 from monitor.numbers import probation
 from monitor.numbers.guards import Verdict
-from monitor.numbers.lifecycle import IN_SERVICE, Event, State, after
+from monitor.numbers.lifecycle import IN_SERVICE, KEPT, Event, State, after
 from monitor.numbers.record import REMEMBERED_MAX, Record, plain_records
 from monitor.numbers.requests import NOTHING_TO_DO, answer_id
 from monitor.numbers.settings import NumbersSettings
@@ -50,7 +50,7 @@ class Ledger:
         self.out = DeskStep()
         self.records: dict[str, Record] = {}
         self.held: set[str] = set()
-        """Numbers out of service: suspending, suspended, resuming."""
+        """Numbers out of service: all that are not active, wanted or on probation."""
         self.wanted: set[str] = set()
         self.proving: set[str] = set()
         """Numbers on probation, wanted again or not."""
@@ -138,7 +138,7 @@ class Ledger:
         """Command a suspension on the record's terms (``until_ms``, ``rule``, ``episode``)."""
         record.ordinal += 1
         record.asked = 0
-        record.owed = False
+        record.owed = record.again = False
         record.told_ms = record.until_ms
         self._send(record, derive_id(record.number, record.ordinal, "suspend"), tick)
         self.move(record, event, tick, by, detail, request)
@@ -160,7 +160,7 @@ class Ledger:
             # Telephony has answered the first one for good and drops its id from then on.
             parts.append(record.asked)
         record.asked += 1
-        record.owed = False
+        record.owed = record.again = False
         record.causes = []
         self._send(record, derive_id(*parts), tick)
         self.move(record, event, tick, by, detail, request)
@@ -176,7 +176,7 @@ class Ledger:
         self.move(record, Event.APPLIED, tick, by)
         self._answered(record)
         record.rejections = 0
-        if record.state is State.SUSPENDED:
+        if record.state not in IN_SERVICE:
             record.kept_ms = record.told_ms
             if not record.short:  # else what came meanwhile is not in force yet
                 self.close(record.closes)
@@ -196,6 +196,8 @@ class Ledger:
         record.retry_ms = tick + pause_ms(record.rejections, first, longest)
         if was is State.RESUMING:
             record.owed = True
+        elif record.state in KEPT or record.state is State.LOST:
+            record.again = True
         elif record.state is State.SUSPENDED:
             # What it is out for has not changed: telephony is asked again after the pause.
             record.told_ms = record.kept_ms
@@ -214,7 +216,7 @@ class Ledger:
         record.causes = []
         record.rule = record.episode = record.route = ""
         record.closes, record.refused = [], []
-        record.owed = False
+        record.owed = record.again = False
         record.retry_ms = record.rejections = 0
         if record.trial is not None:
             probation.begin(self, record, record.trial, tick)
@@ -299,6 +301,7 @@ class Ledger:
                 episode=record.episode,
                 figures=figures,
                 evidence=evidence,
+                replacement=record.stand_in or None,
             )
         )
         if self.settings.assume_applied:

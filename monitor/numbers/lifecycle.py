@@ -11,10 +11,11 @@ suspending     telephony answers, or its ttl, which runs from the command, is ov
 suspended      the last of its causes is over or cleared, or a person resumes it
 resuming       telephony answers, or has let go by itself at ``until``
 probation      so many calls that it started since are good, or its time is over
+lost           telephony answers, the last of its causes is over, or a person says so
 =============  ==========================================================================
 
 A number without ``until`` (flagged, or suspended by a person for good) waits for the flag to be
-cleared or for a person: that is what was asked for.
+cleared or for a person: that is what was asked for. So does one that is held or retired.
 """
 
 from __future__ import annotations
@@ -38,6 +39,12 @@ class State(StrEnum):
     """Told to telephony to take it back, not confirmed."""
     PROBATION = "probation"
     """In service again, and judged by what it has done since."""
+    HELD = "held"
+    """A person keeps it out of service; nothing else takes it out of that."""
+    RETIRED = "retired"
+    """A person has given it up; another has taken its place where one was listed."""
+    LOST = "lost"
+    """Telephony does not block what it has confirmed to block, and was told again."""
 
 
 class Event(StrEnum):
@@ -71,10 +78,22 @@ class Event(StrEnum):
     """It has made so many calls since, and no rule wants it out."""
     PROBATION_OVER = "probation_over"
     """The time for it is over."""
+    PERSON_HOLDS = "manual_hold"
+    PERSON_RETIRES = "manual_retire"
+    PERSON_RELEASES = "manual_release"
+    UNDONE = "undone"
+    """A person took back what rules did."""
+    CONTRADICTED = "contradicted"
+    """Asked what it blocks, telephony says otherwise."""
+    MENDED = "mended"
+    """It is told again to do what it had been told."""
 
 
 IN_SERVICE: Final = frozenset({State.ACTIVE, State.WANTED, State.PROBATION})
 """The states in which a number makes calls as far as the daemon has decided."""
+
+KEPT: Final = frozenset({State.HELD, State.RETIRED})
+"""The states that only a person ends."""
 
 TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
     (State.ACTIVE, Event.BREACH): State.WANTED,
@@ -115,6 +134,43 @@ TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
     (State.PROBATION, Event.PROVEN): State.ACTIVE,
     (State.PROBATION, Event.PROBATION_OVER): State.ACTIVE,
     (State.PROBATION, Event.PERSON_SUSPENDS): State.SUSPENDING,
+    (State.PROBATION, Event.PERSON_RELEASES): State.ACTIVE,
+    (State.SUSPENDING, Event.UNDONE): State.RESUMING,
+    (State.SUSPENDED, Event.UNDONE): State.RESUMING,
+    # What a person keeps out stays so whatever telephony says of it: it is told again.
+    (State.HELD, Event.APPLIED): State.HELD,
+    (State.HELD, Event.REJECTED): State.HELD,
+    (State.HELD, Event.RETRIED): State.HELD,
+    (State.HELD, Event.CONTRADICTED): State.HELD,
+    (State.HELD, Event.PERSON_RELEASES): State.RESUMING,
+    (State.RETIRED, Event.APPLIED): State.RETIRED,
+    (State.RETIRED, Event.REJECTED): State.RETIRED,
+    (State.RETIRED, Event.RETRIED): State.RETIRED,
+    (State.RETIRED, Event.CONTRADICTED): State.RETIRED,
+    (State.RETIRED, Event.PERSON_RELEASES): State.RESUMING,
+    # Telephony blocks what is in service: it is told once more to let go.
+    (State.ACTIVE, Event.CONTRADICTED): State.LOST,
+    (State.WANTED, Event.CONTRADICTED): State.LOST,
+    (State.PROBATION, Event.CONTRADICTED): State.LOST,
+    (State.LOST, Event.MENDED): State.RESUMING,
+    # Telephony does not block what is out: it is told once more to.
+    (State.SUSPENDED, Event.CONTRADICTED): State.LOST,
+    (State.LOST, Event.APPLIED): State.SUSPENDED,
+    (State.LOST, Event.REJECTED): State.LOST,
+    (State.LOST, Event.RETRIED): State.LOST,
+    (State.LOST, Event.PROLONGED): State.LOST,
+    (State.LOST, Event.JOINED): State.LOST,
+    (State.LOST, Event.CAUSE_OVER): State.LOST,
+    (State.LOST, Event.TTL_OVER): State.RESUMING,
+    (State.LOST, Event.CLEARED): State.RESUMING,
+    (State.LOST, Event.UNDONE): State.RESUMING,
+    (State.LOST, Event.PERSON_RESUMES): State.RESUMING,
+    (State.LOST, Event.PERSON_SUSPENDS): State.SUSPENDING,
+} | {
+    (state, event): end
+    for end, event in ((State.HELD, Event.PERSON_HOLDS), (State.RETIRED, Event.PERSON_RETIRES))
+    for state in State
+    if state is not end
 }
 
 

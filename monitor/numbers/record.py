@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Any, Literal
 
 from monitor.numbers.causes import Cause, later, leading
-from monitor.numbers.lifecycle import IN_SERVICE, State
+from monitor.numbers.lifecycle import IN_SERVICE, KEPT, State
 from monitor.numbers.probation import Trial
 from monitor.numbers.terms import healed_level
 
@@ -66,6 +66,14 @@ class Record:
     """Audit rows so far."""
     trial: Trial | None = None
     """The probation it is on, or will be once it is back; None: none."""
+    again: bool = False
+    """Telephony would not block what a person keeps out, or what it had lost: asked again."""
+    admitted_ms: int = 0
+    """When rules last took it out."""
+    stand_in: str = ""
+    """Who has taken its place: it is retired."""
+    spared_ms: int = 0
+    """Until then rules leave it alone: a person has undone what they did."""
 
     def picture(self) -> tuple[Any, ...]:
         """All fields, for :func:`plain_records`; lists among them are replaced, never changed."""
@@ -110,6 +118,11 @@ class Record:
             due.append((self.retry_ms, "retried"))
             if self.told_ms is not None:
                 due.append((self.told_ms, "let_go"))
+        elif self.state in KEPT or (self.state is State.LOST and self.again):
+            if self.again and not self.command:
+                due.append((self.retry_ms, "retried"))
+            if self.until_ms is not None:
+                due.append((self.until_ms, "ttl_over"))
         elif self.state is State.RESUMING:
             if self.told_ms is not None:
                 # The margin covers telephony's own clock; by then it has let go or never held.

@@ -17,8 +17,10 @@ from typing import Any, Final
 import polars as pl
 import structlog
 
-from monitor.decisions import Alert, Cleared, OnTrial, Order, OrderAction, Want, derive_id
+from monitor.decisions import Alert, Around, Cleared, OnTrial, Order, OrderAction, Want, derive_id
+from monitor.rules.about import around
 from monitor.rules.absence_rule import AbsenceRule
+from monitor.rules.blame import PAIR
 from monitor.rules.combined_rule import CombinedRule
 from monitor.rules.episodes import Row, order_alert, order_want, plain_row
 from monitor.rules.event_rule import EventRule
@@ -39,6 +41,7 @@ from monitor.windows.pending import aligned_after
 log = structlog.get_logger(__name__)
 
 _NOBODY: Final[Mapping[str, OnTrial]] = MappingProxyType({})
+_NOTHING: Final = Around()
 SCOPE_DAY_MS = 8 * 3_600_000
 """Active time that counts as one day of a scope, where false alarms are promised in days."""
 
@@ -52,8 +55,8 @@ class RuleStep:
     orders: list[Order] = field(default_factory=list)
     cleared: list[Cleared] = field(default_factory=list)
     """What rules had suspended numbers for, and whose ``until`` event came."""
-    calls: Mapping[str, int] = field(default_factory=dict)
-    """By number on probation, the calls that it has started since."""
+    around: Around = _NOTHING
+    """What is seen beside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,14 @@ class RuleBook:
                 self._figures[fingerprint(rule, figures.definition, **times)] = figures
                 figures.numbers = self._numbers.setdefault(rule.by, figures.numbers)
         self._combine(normalise, **times)
+        judges = [each for each in self._judges().values() if not each.rule.shadow]
+        self._judges_of_campaigns = [each for each in judges if each.rule.by == ("campaign",)]
+        self._judges_that_act = [
+            each for each in self._figures.values() if each in judges and each.rule.action
+        ]
+        self._blames = {
+            each.rule.id: each.blame for each in self._figures.values() if each.blame is not None
+        }
         self._gatherings = gatherings(self._figures.values())
         self._fresh = FreshCalls(
             rules, [each.fresh for each in self._figures.values()], tick_ms=tick_ms
@@ -166,7 +177,6 @@ class RuleBook:
         """
         step = RuleStep(alerts=self._part_with_orphans(tick))
         self._fresh.step(tick, held, on_trial)
-        step.calls = self._fresh.calls if on_trial else {}
         for parted in self._parted:
             step.cleared += parted.step(tick)
         for events in self._events.values():
@@ -176,6 +186,8 @@ class RuleBook:
             step.wants += wants
             step.cleared += cleared
         self.references.step(tick)
+        for blame in self._blames.values():
+            blame.step()
         for numbers in self._numbers.values():
             numbers.hold(held)
         for gathering in self._gatherings:
@@ -202,6 +214,7 @@ class RuleBook:
         ]
         step.wants.sort(key=order_want)
         step.cleared = sorted(set(step.cleared))
+        step.around = around(self._judges_that_act, self._judges_of_campaigns, self._fresh)
         return step
 
     def next_event_tick(self, after: int) -> int | None:
@@ -258,6 +271,8 @@ class RuleBook:
         for judge in self._figures.values():
             judge.forget(evicted.get(judge.rule.by, ()))
         self.references.forget(evicted)
+        for blame in self._blames.values():
+            blame.forget(evicted.get(PAIR, ()))
 
     # --- for people -------------------------------------------------------------------------------
 
@@ -330,6 +345,8 @@ class RuleBook:
         next tick with reason ``rule_changed``.
         """
         judges = self._judges()
+        for blame in self._blames.values():
+            blame.restore()
         self._rota = Rota(self._figures.values(), self._tick_ms)
         self._orphans = [_orphan(entry, entry["row"]) for entry in state["orphans"]]
         self._listen_on(state)

@@ -17,7 +17,7 @@ from monitor.decisions import Level as LevelName
 from monitor.rules.conditions import Bounds
 from monitor.rules.detector import Detector
 from monitor.rules.evidence import wilson_bound
-from monitor.rules.fresh import FreshFigures
+from monitor.rules.fresh_figures import FreshFigures
 from monitor.rules.levels import Level, Raw, Sequential, Wilson
 from monitor.rules.model import Rule
 from monitor.rules.ports import Bool, FigureView, Float64, Int64

@@ -120,23 +120,42 @@ class Scene:
         tick = -(-(T0 + at) // 5_000) * 5_000
         self.inputs.append(Input(tick, Ack(command, status, "", T0 + at)))
 
-    def run(self, *, batch: int = 10_000) -> Scene:
-        """Judge all of it; every command counts as applied at once where the site says so."""
-        source, shuffled = MemorySource([CALLS]), sorted(self.events, key=lambda e: e["time"])
-        for start in range(0, len(shuffled), batch):
-            part = shuffled[start : start + batch]
-            source.append(CALLS, [json.dumps(each).encode() for each in part])
-        source.finish()
-        source.start({}, None)
+    def run(self, *, batch: int = 10_000, restart_at: int | None = None) -> Scene:
+        """Judge all of it; every command counts as applied at once where the site says so.
+
+        ``restart_at``: there another engine takes over from what the first one leaves.
+        """
         self.decisions = []
-        last = max((each["time"] for each in shuffled), default=T0)
-        inputs = tuple(sorted(self.inputs, key=lambda each: each.tick))
-        past = Past(inputs=inputs, judged_to=last // 5_000 * 5_000 + 5_000)
-        self.engine = replay_engine(
-            self.site, source, self.decisions.append, past=past, at_once=batch
-        )
+        source = self._source(batch)
+        source.start({}, None)
+        self.engine = self._engine(source, batch, after=-1)
+        if restart_at is not None:
+            self.engine.last = (T0 + restart_at) // 5_000 * 5_000
+            while not source.exhausted():
+                self.engine.step()
+            state, judged = self.engine.snapshot(), self.engine.judged
+            source = self._source(batch)
+            self.engine = self._engine(source, batch, after=judged)
+            source.start(self.engine.restore(state), None)
         self.engine.run_to_end()
         return self
+
+    def _source(self, batch: int) -> MemorySource:
+        source, ordered = MemorySource([CALLS]), sorted(self.events, key=lambda e: e["time"])
+        for start in range(0, len(ordered), batch):
+            part = ordered[start : start + batch]
+            source.append(CALLS, [json.dumps(each).encode() for each in part])
+        source.finish()
+        return source
+
+    def _engine(self, source: MemorySource, batch: int, *, after: int) -> Engine:
+        inputs = sorted(self.inputs, key=lambda each: each.tick)
+        last = max((each["time"] for each in self.events), default=T0)
+        past = Past(
+            inputs=tuple(each for each in inputs if each.tick > after),
+            judged_to=last // 5_000 * 5_000 + 5_000,
+        )
+        return replay_engine(self.site, source, self.decisions.append, past=past, at_once=batch)
 
     @property
     def desk(self) -> Any:

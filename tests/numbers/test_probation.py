@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from monitor.decisions import OnTrial
+from monitor.decisions import Around, OnTrial
 from monitor.numbers.lifecycle import State
 from monitor.sealed import plain
 from tests.numbers.made import MINUTE_MS, Table, applied, order, rejected, want
@@ -44,14 +44,16 @@ def test_a_number_that_is_back_is_on_probation() -> None:
     ]
     assert table.desk.on_trial == {"1": OnTrial(table.now, ("number-hangup",))}
     assert table.desk.held == set()
-    assert [(each.number, each.state) for each in table.desk.standing()] == [("1", "probation")]
+    (standing,) = table.desk.standing()
+    assert (standing.number, standing.state, standing.rule) == ("1", "probation", "number-hangup")
+    assert standing.until_ms == table.now + 60 * MINUTE_MS
 
 
 def test_enough_good_calls_end_it() -> None:
     table = Table()
     back(table)
-    assert table.desk.step(table.now + 5_000, [], [], [], [], {"1": 19}).changes == []
-    (row,) = table.desk.step(table.now + 10_000, [], [], [], [], {"1": 20}).changes
+    assert table.desk.step(table.now + 5_000, [], [], [], [], Around(calls={"1": 19})).changes == []
+    (row,) = table.desk.step(table.now + 10_000, [], [], [], [], Around(calls={"1": 20})).changes
     assert (row.before, row.after, row.reason) == ("probation", "active", "proven")
     assert row.detail == "20 calls since"
     assert table.desk.on_trial == {}
@@ -80,7 +82,7 @@ def test_a_breach_and_the_last_call_at_one_tick_is_a_breach() -> None:
     table = Table()
     back(table)
     wants = [want("1", **(PROVES | {"episode": "second"}))]
-    table.desk.step(table.now + 5_000, wants, [], [], [], {"1": 20})
+    table.desk.step(table.now + 5_000, wants, [], [], [], Around(calls={"1": 20}))
     assert table.desk.state("1") is State.SUSPENDING
 
 
@@ -155,7 +157,7 @@ def test_it_outlasts_a_restart_and_older_programs_knew_of_none() -> None:
 
 def scene(tmp_path: Path, **changes: Any) -> Scene:
     """A number that goes bad after ten minutes of good calls, and is out at minute 12 or so."""
-    suspend = {"ttl": "10m", "backoff": "double", "ttl_max": "24h"}
+    suspend: dict[str, Any] = {"ttl": "10m", "backoff": "double", "ttl_max": "24h"}
     suspend["probation"] = {"calls": 30, "max": "40m"}
     mine = rule(action={"suspend": suspend}, **changes)
     made = Scene(site_of(tmp_path, [mine], numbers={"assume_applied": True}))
@@ -184,7 +186,7 @@ def test_calls_of_before_do_not_have_it_out_again(tmp_path: Path) -> None:
 
 
 def test_the_same_rule_without_a_probation_has_it_out_again(tmp_path: Path) -> None:
-    suspend = {"ttl": "10m", "backoff": "double", "ttl_max": "24h"}
+    suspend: dict[str, Any] = {"ttl": "10m", "backoff": "double", "ttl_max": "24h"}
     made = Scene(
         site_of(tmp_path, [rule(action={"suspend": suspend})], numbers={"assume_applied": True})
     )
@@ -246,7 +248,7 @@ def test_thirty_good_calls_prove_it_and_what_comes_then_counts_as_ever(tmp_path:
 
 @pytest.mark.parametrize("method", ["raw", "sequential"])
 def test_batches_and_a_restart_make_no_difference(tmp_path: Path, method: str) -> None:
-    evidence = {"method": "raw", "min_of": 10}
+    evidence: dict[str, Any] = {"method": "raw", "min_of": 10}
     if method == "sequential":
         evidence = {"method": "sequential", "false_alarms": "1 per 30 scope-days"}
     made = scene(tmp_path, evidence=evidence)
@@ -254,13 +256,15 @@ def test_batches_and_a_restart_make_no_difference(tmp_path: Path, method: str) -
     whole_day = made.run().decisions
     assert len(made.commands()) >= 2
     assert made.run(batch=7).decisions == whole_day
+    for minutes in (20, 31, 45):
+        assert made.run(restart_at=minutes * MINUTE).decisions == whole_day
 
 
 def test_calls_and_scopes_on_probation_are_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("monitor.rules.fresh.CALL_IDS_MAX", 5)
-    monkeypatch.setattr("monitor.rules.fresh.KEYS_MAX", 3)
+    monkeypatch.setattr("monitor.rules.fresh_figures.KEYS_MAX", 3)
     made = scene(tmp_path, by=["number", "agent"])
     made.events = [each | {"agent": "a"} for each in made.events]
     _, again = out_and_back(made)
