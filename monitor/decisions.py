@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from fractions import Fraction
 from typing import Any, Literal, NamedTuple
 
 Level = Literal["warn", "crit"]
@@ -345,6 +347,39 @@ class Want:
     ttl_max_ms: int | None = None
     route: str = ""
     shadow: bool = False
+    probation_calls: int = 0
+    """So many calls prove the number once it is back; 0: it is not on probation."""
+    probation_ms: int = 0
+    """The longest it is on probation."""
+    max_fraction: Fraction | None = None
+    """The rule's own, for the number's pools: the tighter of the two holds."""
+    min_left: int | None = None
+    """Likewise."""
+    blamed: str = ""
+    """The agent who is to blame, and for whom the number does not rest; empty: none is."""
+    spared: str = ""
+    """By what."""
+
+
+class OnTrial(NamedTuple):
+    """A number is back and on probation: only calls that started since then count."""
+
+    since_ms: int
+    """The tick at which it was known to be back."""
+    rules: tuple[str, ...]
+    """The rules it was out for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What rules see beside what they want, as of the same tick."""
+
+    calls: Mapping[str, int] = field(default_factory=dict)
+    """By number on probation, the calls that it has started since it came back."""
+    pending: AbstractSet[str] = frozenset()
+    """Numbers that breach a rule that acts, and not for long enough yet."""
+    breaches: Mapping[str, AbstractSet[str]] = field(default_factory=dict)
+    """By rule on whole campaigns, those that it fires for at its severest level."""
 
 
 class Cleared(NamedTuple):
@@ -368,13 +403,37 @@ class Ack:
     at_ms: int
 
 
+PersonAction = Literal[
+    "suspend", "resume", "freeze", "unfreeze", "hold", "release", "retire", "undo", "approve"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Telephony was asked what it blocks, and it is other than the desk holds to be so."""
+
+    id: str
+    asked_ms: int
+    """The last tick that was judged when it was asked: what changed since is not compared."""
+    missing: tuple[str, ...]
+    """Numbers that it should block and does not."""
+    extra: tuple[str, ...]
+    """Numbers that we had it block, that it still blocks and should not."""
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> Contradiction:
+        """From its fields as JSON gives them: lists."""
+        return cls(**{**state, "missing": tuple(state["missing"]), "extra": tuple(state["extra"])})
+
+
 @dataclass(frozen=True, slots=True)
 class ManualAction:
     """What a person asked for, by command line or API."""
 
     id: str
-    action: Literal["suspend", "resume", "freeze", "unfreeze"]
+    action: PersonAction
     number: str
+    """Empty for what concerns no single one."""
     ttl_ms: int | None
     who: str
     why: str
@@ -382,6 +441,12 @@ class ManualAction:
     """When ``ttl_ms`` is over, by the wall clock at which the engine took the action; None before
     that, and where there is no ``ttl_ms``. A person means it from now on, however far behind event
     time is; journaled with the action, so that a replay says the same."""
+    since_ms: int | None = None
+    """Of ``undo``: suspensions since then."""
+    pool: str = ""
+    """Of ``undo``: in this pool alone; empty: in all."""
+    ref: str = ""
+    """Of ``approve``: what was asked for, by the name it was asked under."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,7 +472,7 @@ class NumberChange:
     at_ms: int
     id: str
     number: str
-    """Empty for what concerns all numbers: ``freeze``, ``unfreeze``."""
+    """Empty for what concerns all numbers: ``freeze``, ``undo``, ``approve``."""
     before: str
     """States of ``monitor.numbers.lifecycle``; equal to ``after`` where only terms changed."""
     after: str

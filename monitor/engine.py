@@ -21,6 +21,7 @@ from monitor.decisions import (
     Ack,
     Alert,
     Command,
+    Contradiction,
     Decision,
     ListAction,
     Listing,
@@ -67,7 +68,7 @@ class Input:
     """Something that is not a record and can change a decision, with the tick it takes effect."""
 
     tick: int
-    what: Ack | ManualAction | ListAction
+    what: Ack | ManualAction | Contradiction | ListAction
 
 
 @dataclass(slots=True)
@@ -525,25 +526,29 @@ class Engine:
         if tick <= self.silent_until:
             self._see(tick, self.seen_until)
             judges.indicators.step(tick)
-            judges.rules.step(tick, judges.desk.held)
+            judges.rules.step(tick, judges.desk.held, judges.desk.on_trial)
             self._ticked(tick, started)
             return
         acks: list[Ack] = []
         manual: list[ManualAction] = []
+        found: list[Contradiction] = []
         while self._inputs and self._inputs[0].tick <= tick:
-            what = self._inputs.popleft().what
-            if isinstance(what, Ack):
-                acks.append(what)
-            elif isinstance(what, ManualAction):
-                manual.append(what)
+            match self._inputs.popleft().what:
+                case Ack() as ack:
+                    acks.append(ack)
+                case Contradiction() as contradiction:
+                    found.append(contradiction)
+                case ManualAction() as action:
+                    manual.append(action)
+                case ListAction():  # taken in with the rows, see _listings
+                    pass
         while self._listings and self._listings[0].at_ms <= tick:
             outcome.decisions.append(self._listings.popleft())
         self._see(tick)
         judges.indicators.step(tick)
-        judged = judges.rules.step(tick, judges.desk.held)
-        decided = judges.desk.step(
-            tick, self.doubt.shadowed(judged.wants), judged.cleared, acks, manual
-        )
+        judged = judges.rules.step(tick, judges.desk.held, judges.desk.on_trial)
+        wants = self.doubt.shadowed(judged.wants)
+        decided = judges.desk.step(tick, wants, judged.cleared, acks, manual, judged.around, found)
         ended = [judges.rules.close(episode, tick, why) for episode, why in decided.closed]
         outcome.decisions += doubts
         outcome.decisions += judged.alerts
@@ -583,7 +588,7 @@ class Engine:
                     self.stats.listings[decision.action, decision.reason] += 1
         for change in outcome.changes:
             if change.reason in {"applied", "rejected"}:
-                action = "suspend" if change.before == "suspending" else "resume"
+                action = "resume" if change.before == "resuming" else "suspend"
                 self.stats.commands[action, change.reason] += 1
 
     # --- state ----------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import msgspec
 import structlog
 
 from monitor.clock import Clock
-from monitor.decisions import Ack, Decision, ListAction, ManualAction
+from monitor.decisions import Ack, Contradiction, Decision, ListAction, ManualAction
 from monitor.delivery.routes import Router
 from monitor.engine import Input, Outcome
 from monitor.errors import LeaseLost, StoreError
@@ -326,6 +326,8 @@ def journaled_inputs(entries: Iterable[Entry], *, tick_ms: int) -> list[Input]:
             inputs.append(Input(tick, msgspec.convert(entry.payload, ListAction)))
         elif entry.kind == "ack":
             inputs.append(Input(tick, Ack(**entry.payload)))
+        elif entry.kind == "contradiction":
+            inputs.append(Input(tick, Contradiction.restored(entry.payload)))
     return inputs
 
 

@@ -21,6 +21,8 @@ from monitor.indicators.check_funnel import names_of
 from monitor.indicators.funnel import expanded
 from monitor.indicators.load import load_indicators, loads_indicators
 from monitor.indicators.model import Indicator, IndicatorFile
+from monitor.numbers import inventory
+from monitor.numbers.check import check_pools
 from monitor.rules.load import load_rules, loads_rules
 from monitor.rules.model import Rule, RulesFile
 from monitor.strict_yaml import Loaded, load_yaml, loads_yaml
@@ -72,6 +74,8 @@ def load_site(
     ]
     _raise(problems)
     do_not_call = _lists(loaded)
+    pools, listed = inventory.laid_over(config.pools, config.numbers)
+    config = config.model_copy(update={"pools": pools}) if listed else config
     tick_ms = config.time.tick
     overlay = _Overlay(loaded)
     indicator_files = _each(
@@ -90,8 +94,11 @@ def load_site(
     _raise(_doubles(rule_files, lambda file: [(r.id,) for r in file.value.rules], "rules"))
     if packs is None:  # an override may be for a pack that is not looked at now
         _raise(overlay.unused())
+        rules = [rule for file in rule_files for rule in file.value.rules]
+        found = check_pools(config.pools, rules)
+        _raise([loaded.problem(each.loc, each.message, each.hint) for each in found])
     files = [*(file.path for file in indicator_files), *(file.path for file in rule_files)]
-    files = [*([] if path is None else [path]), *files, *config.do_not_call.files]
+    files = [*([] if path is None else [path]), *files, *config.do_not_call.files, *listed]
     return Site(
         config=config,
         loaded=loaded,

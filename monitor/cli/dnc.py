@@ -15,8 +15,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from monitor.cli.asking import WaitOption, who_asks
 from monitor.cli.declare import group, member, some_duration
-from monitor.cli.numbers import WaitOption, who_asks
 from monitor.cli.options import ConfigOption, JsonOption, site_of, store_of
 from monitor.cli.output import console, counted, lines, plain_table, span, stamp, write
 from monitor.cli.stream import say

@@ -38,6 +38,10 @@ _STATE_COLOURS = {
     "suspending": "magenta",
     "suspended": "red",
     "resuming": "cyan",
+    "probation": "cyan",
+    "held": "magenta",
+    "retired": "bright_black",
+    "lost": "bold red",
 }
 
 
@@ -183,9 +187,8 @@ def sentence(decision: Decision, zone: tzinfo | None = None) -> Text:
                 (f" {decision.reason}", "dim"),
             )
         case Refusal():
-            return Text.assemble(
-                ("▲ not suspended ", "bold yellow"), f"{decision.number}: {decision.detail}"
-            )
+            whose = decision.number or (f"pool {decision.pool}" if decision.pool else "many")
+            return Text.assemble(("▲ not suspended ", "bold yellow"), f"{whose}: {decision.detail}")
 
 
 def _share(figures: Figures | None) -> str:

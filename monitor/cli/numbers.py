@@ -1,46 +1,36 @@
 """``monitor numbers``: outbound numbers, by hand.
 
-Owns the command line only: what a person asks for is left in the store, and the daemon carries it
-out with its next tick, by the same path and under the same audit as a rule's.
+Owns the command line only; the way of a request is ``asking``.
 """
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
-import threading
-import uuid
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from monitor.cli import status
+from monitor.cli.asking import (
+    WAIT_S,
+    NumberArgument,
+    WaitOption,
+    WhyOption,
+    ask,
+)
 from monitor.cli.declare import group, member, some_duration
+from monitor.cli.inventory import import_
 from monitor.cli.options import ConfigOption, JsonOption, site_of, store_of
-from monitor.cli.output import console, lines, plain_table, span, stamp, stamp_of
+from monitor.cli.output import console, plain_table, stamp, stamp_of
 from monitor.cli.stream import say
 from monitor.clock import SystemClock
-from monitor.decisions import NumberChange, iso
-from monitor.numbers import asking
+from monitor.decisions import Command, NumberChange, iso
+from monitor.numbers.asking import e164
+from monitor.site import Site
+from monitor.store.store import Store
 
 app = group("Outbound numbers: list, act, history.")
-
-NumberArgument = Annotated[
-    str, typer.Argument(metavar="NUMBER", help="The outbound number, as E.164: +86…")
-]
-WhyOption = Annotated[
-    str, typer.Option("--why", metavar="TEXT", help="Kept in the number's history.")
-]
-WaitOption = Annotated[
-    float,
-    typer.Option(
-        "--wait", metavar="SECONDS", min=0, max=600, help="To wait for the daemon; 0: not at all."
-    ),
-]
-_POLL_S = 0.2
-_ASK_STATUS = "monitor status tells."
+member(app, "import", "numbers import numbers.csv")(import_)
 
 
 @member(app, "list", "numbers list", "numbers list --json | jq -r .number")
@@ -69,6 +59,64 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         terminal.print(f"… and {resting - len(standing):,} more; the longest are shown")
 
 
+@member(app, "show", "numbers show +862150000007", "numbers show +862150000007 --json")
+def show(number: NumberArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """One number: how it stands, why, on what evidence, and what happened to it last."""
+    site = site_of(config)
+    wanted = e164(number, site.config.events.phones.region)
+    with store_of(site) as store:
+        changes = store.history.changes(number=wanted, limit=10)
+        command = _last_command(store, changes)
+    if as_json:
+        say(json.dumps(_card(site, wanted, changes, command), ensure_ascii=False))
+        return
+    pools = ", ".join(_pools(site, wanted)) or "none that is listed"
+    if not changes:
+        say(f"{wanted}: active, as far as is known; pools: {pools}")
+        return
+    last = changes[0]
+    until = "" if last.until_ms is None else f" until {iso(last.until_ms)}"
+    say(f"{wanted}: {last.after} since {iso(last.at_ms)}{until}; pools: {pools}")
+    if command is not None and command.figures is not None and command.evidence is not None:
+        figures, evidence = command.figures, command.evidence
+        say(
+            f"{command.rule}: {figures.hits:g} of {figures.of:g} in {figures.window}; evidence "
+            f"{evidence.score:.6g} where {evidence.needed:g} is needed ({evidence.method})"
+        )
+    _show(changes)
+
+
+def _last_command(store: Store, changes: list[NumberChange]) -> Command | None:
+    """The last one that has evidence."""
+    for change in changes:
+        found = store.history.decision(change.command_id) if change.command_id else None
+        if isinstance(found, Command) and found.figures is not None:
+            return found
+    return None
+
+
+def _card(
+    site: Site, number: str, changes: list[NumberChange], command: Command | None
+) -> dict[str, Any]:
+    return {
+        "number": number,
+        "state": changes[0].after if changes else "active",
+        "pools": _pools(site, number),
+        "command": None if command is None else command.to_wire(),
+        "changes": [change.to_json() for change in changes],
+    }
+
+
+def _pools(site: Site, number: str) -> list[str]:
+    """The pools that list the number."""
+    region = site.config.events.phones.region
+    return [
+        name
+        for name, pool in sorted(site.config.pools.pools.items())
+        if number in {e164(listed, region) for listed in pool.numbers}
+    ]
+
+
 @member(app, "history", "numbers history +862150000007", "numbers history --limit 500 --json")
 def history(
     number: Annotated[
@@ -83,7 +131,7 @@ def history(
 ) -> None:
     """Every change: when, who or which rule, why; newest first. Freezes stand there too."""
     site = site_of(config)
-    wanted = None if number is None else asking.e164(number, site.config.events.phones.region)
+    wanted = None if number is None else e164(number, site.config.events.phones.region)
     with store_of(site) as store:
         changes = store.history.changes(number=wanted, limit=limit)
     if as_json:
@@ -115,18 +163,86 @@ def suspend(
             help="Comes back by itself, such as 30m; without it, until resumed by hand.",
         ),
     ] = None,
-    wait: WaitOption = 15.0,
+    wait: WaitOption = WAIT_S,
 ) -> None:
     """Take a number out of service now."""
-    _ask(config, "suspend", number, ttl, why, wait)
+    ask(config, "suspend", why, wait, number=number, ttl_ms=ttl)
 
 
 @member(app, "resume", "numbers resume +862150000007 --why 'cleared by the carrier'")
 def resume(
-    number: NumberArgument, why: WhyOption, config: ConfigOption = None, wait: WaitOption = 15.0
+    number: NumberArgument, why: WhyOption, config: ConfigOption = None, wait: WaitOption = WAIT_S
 ) -> None:
     """Put a number back into service now."""
-    _ask(config, "resume", number, None, why, wait)
+    ask(config, "resume", why, wait, number=number)
+
+
+@member(app, "hold", "numbers hold +862150000007 --why 'legal asked'")
+def hold(
+    number: NumberArgument, why: WhyOption, config: ConfigOption = None, wait: WaitOption = WAIT_S
+) -> None:
+    """Keep a number out of service until a person releases it, whatever happens."""
+    ask(config, "hold", why, wait, number=number)
+
+
+@member(app, "release", "numbers release +862150000007 --why 'legal agrees'")
+def release(
+    number: NumberArgument, why: WhyOption, config: ConfigOption = None, wait: WaitOption = WAIT_S
+) -> None:
+    """Take back a hold or a retirement, or end a probation."""
+    ask(config, "release", why, wait, number=number)
+
+
+@member(app, "retire", "numbers retire +862150000007 --why 'burnt'")
+def retire(
+    number: NumberArgument, why: WhyOption, config: ConfigOption = None, wait: WaitOption = WAIT_S
+) -> None:
+    """Give a number up; the next standby of its pool takes its place."""
+    ask(config, "retire", why, wait, number=number)
+
+
+@member(
+    app,
+    "undo",
+    "numbers undo --last 30m --why 'the vendor took it back'",
+    "numbers undo --last 2h --pool campaign-7 --why 'wrong script, not the numbers'",
+)
+def undo(
+    why: WhyOption,
+    last: Annotated[
+        int,
+        typer.Option(
+            "--last",
+            metavar="DURATION",
+            parser=some_duration,
+            help="Suspensions of so long, until now, such as 30m.",
+        ),
+    ],
+    config: ConfigOption = None,
+    pool: Annotated[
+        str, typer.Option("--pool", metavar="NAME", help="In one pool; without it, in all.")
+    ] = "",
+    wait: WaitOption = WAIT_S,
+) -> None:
+    """Take back every suspension by a rule of the last so-and-so long, at once.
+
+    Rules leave these numbers alone for `numbers.undo_for`. What people suspended stays.
+    """
+    since_ms = SystemClock().now_ms() - last
+    ask(config, "undo", why, wait, since_ms=since_ms, pool=pool)
+
+
+@member(app, "approve", "numbers approve 5d0f93a1 --why 'looked at ten of them'")
+def approve(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Under which it was asked for, in the alert.")
+    ],
+    why: WhyOption,
+    config: ConfigOption = None,
+    wait: WaitOption = WAIT_S,
+) -> None:
+    """Let the numbers go out of service that wait for a person's word."""
+    ask(config, "approve", why, wait, ref=name.strip())
 
 
 @member(
@@ -139,58 +255,10 @@ def freeze(
     why: WhyOption,
     config: ConfigOption = None,
     off: Annotated[bool, typer.Option("--off", help="Let rules suspend again.")] = False,
-    wait: WaitOption = 15.0,
+    wait: WaitOption = WAIT_S,
 ) -> None:
     """The kill switch: from now on no rule suspends a number; resumes go on."""
-    _ask(config, "unfreeze" if off else "freeze", "", None, why, wait)
-
-
-def _ask(
-    config: Path | None, name: str, number: str, ttl_ms: int | None, why: str, wait_s: float
-) -> None:
-    """Leave the request in the store, and wait until the daemon has taken it."""
-    site = site_of(config)
-    clock = SystemClock()
-    try:
-        request = asking.request(
-            asking.ACTS[name],
-            ident=uuid.uuid4().hex,
-            number=number,
-            region=site.config.events.phones.region,
-            who=who_asks(),
-            why=why,
-            ttl_ms=ttl_ms,
-        )
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="NUMBER") from error
-    what = f"{name} {request.number}".rstrip()
-    with store_of(site) as store:
-        store.requests.put(request)
-        answer = None
-        if wait_s:
-            answer = asking.await_answer(
-                store, request.id, clock, wait_s, lambda: clock.wait(threading.Event(), _POLL_S)
-            )
-    if answer is not None and answer.settled:
-        say(f"{what}: {answer.words}")
-        raise typer.Exit(1 if answer.status == "refused" else 0)
-    if answer is not None and answer.tick_ms is not None:
-        say(f"{what}: taken by the daemon as of {iso(answer.tick_ms)}, and not judged yet")
-        return
-    if wait_s == 0:
-        say(f"{what}: left for the daemon")
-        return
-    say(f"{what}: left for the daemon, which has not taken it within {span(wait_s)}")
-    lines(stderr=True).print(f"Is it running? It takes the request when it is. {_ASK_STATUS}")
-    raise typer.Exit(1)
-
-
-def who_asks() -> str:
-    """Who asks; a container's user has no name."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"user {os.getuid()}"
+    ask(config, "unfreeze" if off else "freeze", why, wait)
 
 
 def _show(changes: list[NumberChange]) -> None:

@@ -219,6 +219,7 @@ DERIVED: Mapping[str, FieldType] = MappingProxyType(
                 Kind.TIME,
                 "when another agent than the event's last worked the customer, within 31 days",
             ),
+            FieldType(
                 "do_not_call", Kind.BOOL, "the customer is on a do-not-call list, ours or of others"
             ),
         )

@@ -10,35 +10,53 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import polars as pl
 
 from monitor.clock import Clock
-from monitor.decisions import ListAction, ManualAction, NumberChange
+from monitor.decisions import ListAction, ManualAction, NumberChange, PersonAction
 from monitor.events.phones import normalise
 from monitor.numbers.requests import answer_id, in_words, was_refused
 from monitor.store.store import Store
 
-Action = Literal["suspend", "resume", "freeze", "unfreeze"]
+Term = Literal["ttl_ms", "since_ms", "ref"]
+"""What else a request may say, as a field of ``ManualAction``."""
+_WANTED: Final = {"since_ms": "say since when", "ref": "say under which name it was asked for"}
+"""Terms without which a request says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
     """One thing that may be asked for."""
 
-    name: Action
+    name: PersonAction
     doc: str
     """One sentence; interfaces show it."""
     of_number: bool = True
     """It is about one number; else about all of them."""
-    ends: bool = False
-    """It may be given a time after which it is over by itself."""
+    term: Term | None = None
+    """``ttl_ms``: it may be given a time after which it is over by itself."""
 
 
 _ACTS = (
-    Act("suspend", "Take a number out of service now.", ends=True),
+    Act("suspend", "Take a number out of service now.", term="ttl_ms"),
     Act("resume", "Put a number back into service now."),
+    Act("hold", "Keep a number out of service until a person releases it, whatever happens."),
+    Act("release", "Take back a hold or a retirement, or end a probation."),
+    Act("retire", "Give a number up; the next standby of its pool takes its place."),
+    Act(
+        "undo",
+        "Take back every suspension by a rule since a moment, at once.",
+        of_number=False,
+        term="since_ms",
+    ),
+    Act(
+        "approve",
+        "Let the numbers go out of service that wait for a person's word.",
+        of_number=False,
+        term="ref",
+    ),
     Act("freeze", "From now on no rule suspends a number; resumes go on.", of_number=False),
     Act("unfreeze", "Rules may suspend numbers again.", of_number=False),
 )
@@ -82,13 +100,16 @@ def request(
         terms: further fields of ``ManualAction``, such as ``ttl_ms``.
 
     Raises:
-        ValueError: it is about one number, and none is named; or it does not end by itself.
+        ValueError: it is about one number, and none is named; or a term is missing, or is not one
+            of this action's.
     """
     if act.of_number and not number.strip():
         raise ValueError("say which number")
-    if terms.get("ttl_ms") is not None and not act.ends:
+    if terms.get("ttl_ms") is not None and act.term != "ttl_ms":
         msg = f"{act.name} has no end of its own"
         raise ValueError(msg)
+    if act.term in _WANTED and not terms.get(act.term):
+        raise ValueError(_WANTED[act.term])
     return ManualAction(
         id=ident,
         action=act.name,

@@ -10,15 +10,17 @@ severity and scope. So whatever frees a place in a pool does so before the place
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from types import MappingProxyType
 from typing import Any, Final
 
-from monitor.decisions import Ack, Cleared, ManualAction, Want
+from monitor.decisions import Ack, Around, Cleared, Contradiction, ManualAction, OnTrial, Want
+from monitor.numbers import probation, reconcile, standing
 from monitor.numbers.admission import Admission
-from monitor.numbers.causes import standing
+from monitor.numbers.causes import standing as still_standing
 from monitor.numbers.guards import Verdict
+from monitor.numbers.incidents import Incident
 from monitor.numbers.ledger import DeskStep, Ledger
 from monitor.numbers.lifecycle import IN_SERVICE, Event, State
 from monitor.numbers.people import People
@@ -33,6 +35,8 @@ from monitor.snapshot import NumberStanding
 SWEEP_MS: Final = 3_600_000
 """Numbers are noted as seen by the hour, and forgotten at the hour."""
 """Numbers that are no longer seen are looked for at aligned multiples of it."""
+_NOBODY: Final[Mapping[str, OnTrial]] = MappingProxyType({})
+_NOTHING: Final = Around()
 
 
 class NumberDesk:
@@ -84,12 +88,12 @@ class NumberDesk:
     @property
     def waits_for(self) -> AbstractSet[str]:
         """Rules by which some number is out until what they saw is cleared."""
-        return {
-            cause.rule
-            for number in self._ledger.held
-            for cause in self._ledger.records[number].causes
-            if cause.release == "cleared"
-        }
+        return standing.waits_for(self._ledger)
+
+    @property
+    def on_trial(self) -> Mapping[str, OnTrial]:
+        """Numbers on probation: what they did before does not count."""
+        return probation.on_trial(self._ledger) if self._ledger.proving else _NOBODY
 
     def state(self, number: str) -> State:
         """Where the number stands; an unknown one is active."""
@@ -98,28 +102,32 @@ class NumberDesk:
 
     def counts(self) -> dict[str, int]:
         """Known numbers by state, every state named."""
-        ledger, counts = self._ledger, Counter({state.value: 0 for state in State})
-        elsewhere = [*ledger.held, *ledger.wanted]
-        counts.update(ledger.records[number].state.value for number in elsewhere)
-        counts[State.ACTIVE.value] = len(self.book) - sum(n in self.book for n in elsewhere)
-        return dict(counts)
+        return standing.counts(self._ledger, self.book)
 
     def standing(self) -> list[NumberStanding]:
         """The numbers that are not simply active, longest first."""
-        ledger = self._ledger
-        records = [ledger.records[number] for number in (*ledger.held, *ledger.wanted)]
-        records.sort(key=lambda record: (record.since_ms, record.number))
-        return [
-            NumberStanding(r.number, r.state.value, r.since_ms, r.until_ms, r.rule) for r in records
-        ]
+        return standing.of_all(self._ledger)
+
+    @property
+    def incidents(self) -> tuple[Incident, ...]:
+        """Why suspensions in whole pools stand still; what waits for a person is among them."""
+        return self._admission.incidents.standing
+
+    def contradiction(self, blocked: AbstractSet[str], asked_ms: int) -> Contradiction | None:
+        """What telephony does other than the desk holds to be so; None: nothing.
+
+        To be journaled and handed to :meth:`step`; nothing changes by asking. ``blocked`` is what
+        it blocks because we had it do so, as asked when ``asked_ms`` was the last tick judged.
+        """
+        return reconcile.compared(self._ledger, blocked, asked_ms)
 
     def next_event_tick(self, after: int) -> int | None:
         """The earliest tick after ``after`` at which time alone changes something, or None."""
         due = [] if self._due_ms is None else [self._due_ms]
         asked = bool(self._ledger.wanted) or self._wishes.shadow_waits
-        free = self._admission.rate_free_ms() if asked else None
-        if free is not None and free > after:
-            due.append(free)
+        asked |= bool(self._admission.incidents)
+        free = self._admission.next_ms(after) if asked else None
+        due += [] if free is None else [free]
         if not due:
             return None
         first = after - after % self._tick_ms + self._tick_ms
@@ -148,24 +156,31 @@ class NumberDesk:
         cleared: Sequence[Cleared],
         acks: Sequence[Ack],
         manual: Sequence[ManualAction],
+        around: Around = _NOTHING,
+        found: Sequence[Contradiction] = (),
     ) -> DeskStep:
         """Decide at ``tick``, ms; ticks ascend, none of :meth:`next_event_tick` left out.
 
-        ``wants`` are all wishes that stand at this tick, not the new ones alone.
+        ``wants`` are all wishes that stand at this tick, not the new ones alone. ``around`` is what
+        rules see beside. ``found``: what telephony was found to block, see :meth:`contradiction`.
         """
         self._sweep(tick)
         ledger = self._ledger
         out = ledger.out = DeskStep()
         ledger.asking = asking(wants)
-        self._admission.begin()
+        wanted = {each.number for each in wants if not each.shadow and not each.blamed}
+        self._admission.begin(tick, wanted - ledger.held, around)
         for ack in acks:
             self._answer(ack, tick)
+        for each in found:
+            reconcile.mend(ledger, each, tick)
         for action in manual:
             self._people.act(action, tick)
-        for each in cleared:
-            self._clear(each, tick)
+        for undone in cleared:
+            self._clear(undone, tick)
         self._time(tick)
         self._wishes.grant(wants, tick)
+        probation.proved(ledger, around.calls, tick)
         out.refusals = summed(out.refusals)
         if out.changes or out.refusals or self._is_due(tick):
             self._find_due(tick)
@@ -188,6 +203,7 @@ class NumberDesk:
             "due_ms": self._due_ms,
             "shadowed": list(self._wishes.shadowed),
             "shadow_waits": self._wishes.shadow_waits,
+            "blamed": list(self._wishes.blamed),
             "unknown_acks": self.unknown_acks,
         }
 
@@ -199,6 +215,7 @@ class NumberDesk:
         self._swept_ms = state["swept_ms"]
         self._wishes.shadowed = dict.fromkeys(state["shadowed"])
         self._wishes.shadow_waits = state["shadow_waits"]
+        self._wishes.blamed = dict.fromkeys(state.get("blamed", ()))  # older programs had none
         self.unknown_acks = state["unknown_acks"]
         self._due_ms = state["due_ms"]
 
@@ -226,7 +243,7 @@ class NumberDesk:
         if record is None or not any(cause.ended_by(cleared) for cause in record.causes):
             return
         left = [cause for cause in record.causes if not cause.ended_by(cleared)]
-        left = standing(left, tick)
+        left = still_standing(left, tick)
         if not left:
             self._ledger.resume(record, Event.CLEARED, tick, cleared.rule)
             return
@@ -237,7 +254,7 @@ class NumberDesk:
     def _time(self, tick: int) -> None:
         if not self._ledger.out.changes and not self._is_due(tick):
             return
-        for number in sorted(self._ledger.held):
+        for number in sorted(self._ledger.held | self._ledger.proving):
             timer = self._timer(number)
             while timer is not None and timer[0] <= tick:
                 self._ring(self._ledger.records[number], timer[1], tick)
@@ -248,10 +265,14 @@ class NumberDesk:
         if timer == "let_go":
             ledger.move(record, Event.LET_GO, tick, "time")
             ledger.back(record, tick)
+        elif timer == "retried" and record.again:
+            ledger.suspend(record, Event.RETRIED, tick, "time")
         elif timer == "retried":
             ledger.resume(record, Event.RETRIED, tick, "time")
         elif timer == "terms":
             self._tell_terms(record, tick)
+        elif timer == "probation":
+            probation.over(ledger, record, Event.PROBATION_OVER, tick)
         else:
             ledger.resume(record, Event.TTL_OVER, tick, "time")
 
@@ -274,9 +295,11 @@ class NumberDesk:
     def _find_due(self, tick: int) -> None:
         """Timers, ends of pauses after which a want may be granted, and what this tick stirred."""
         ledger = self._ledger
-        due = [timer[0] for timer in map(self._timer, ledger.held) if timer]
+        due = [timer[0] for timer in map(self._timer, ledger.held | ledger.proving) if timer]
         pauses = (ledger.records[number].retry_ms for number in ledger.held | ledger.wanted)
         due += [at for at in pauses if at > tick]
+        spared = (ledger.records[number].spared_ms for number in ledger.wanted)
+        due += [at for at in spared if at > tick]
         if any((c.before in IN_SERVICE) != (c.after in IN_SERVICE) for c in ledger.out.changes):
             # Rules judge other numbers from the next tick on, and the pools' guards say other
             # things to those that were asked about before: that tick is not to be skipped.
@@ -290,10 +313,11 @@ class NumberDesk:
             return
         self._swept_ms = boundary
         ledger, heal_after = self._ledger, self._settings.heal_after
-        self.book.lapse(boundary - self._settings.seen_for, ledger.held | ledger.wanted)
+        self.book.lapse(boundary - self._settings.seen_for, ledger.notable)
         for number in sorted(ledger.records):
             record = ledger.records[number]
             quiet = record.state is State.ACTIVE and record.since_ms <= boundary - heal_after
+            quiet &= record.spared_ms <= boundary
             if quiet and record.healed(boundary, heal_after) == 0:
                 ledger.forget(number)
 

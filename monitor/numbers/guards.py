@@ -9,19 +9,27 @@ business that is left, not the rules' good name.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
+from monitor.decisions import iso
 from monitor.units import Rate
 
 Guard = Literal[
     "never",
     "not_a_number",
     "frozen",
+    "held",
+    "undone",
+    "agent",
     "table_full",
+    "campaign",
+    "brake",
+    "approval",
     "max_fraction",
     "min_left",
+    "pool_rate",
     "global_rate",
     "telephony_silent",
     "suspend_rejected",
@@ -38,9 +46,27 @@ class PoolStanding:
     size: int
     """Members, the asked-for number among them."""
     out: int
-    """Members out of service: suspending, suspended, resuming."""
+    """Members out of service."""
     max_fraction: Fraction
     min_left: int
+    rate: Rate | None = None
+    """So many suspensions of it by rules in any such period."""
+    brake_above: Fraction | None = None
+    """More of it than this at once is a wave."""
+    brake_window: int = 3_600_000
+    """Suspensions of so long belong to a wave, ms."""
+    approval: int | None = None
+    """With more than so many waiting a person decides."""
+    approval_for: int = 1_800_000
+    """So long it may be given, and so long it holds, ms."""
+    inhibited_by: tuple[str, ...] = ()
+    """Rules on whole campaigns; while one fires for this one, no number of it is suspended."""
+
+    def tightened(self, max_fraction: Fraction | None, min_left: int | None) -> PoolStanding:
+        """Under a rule's own guards too, of which only the tighter ones count."""
+        fraction = min(self.max_fraction, max_fraction or self.max_fraction)
+        least = max(self.min_left, min_left or 0)
+        return replace(self, max_fraction=fraction, min_left=least)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +76,8 @@ class Verdict:
     guard: Guard
     detail: str
     pool: str = ""
+    incident: bool = False
+    """It is about the pool as a whole, and told once for all of its numbers."""
 
 
 def limit(max_fraction: Fraction, size: int) -> int:
@@ -75,6 +103,12 @@ def min_left(pool: PoolStanding) -> Verdict | None:
     return Verdict("min_left", detail, pool.name)
 
 
+def pool_rate(pool: PoolStanding, suspended_ms: Sequence[int], tick: int) -> Verdict | None:
+    """As :func:`global_rate`, of one pool; ``suspended_ms`` are the suspensions of its members."""
+    verdict = None if pool.rate is None else global_rate(pool.rate, suspended_ms, tick)
+    return None if verdict is None else Verdict("pool_rate", verdict.detail, pool.name)
+
+
 def global_rate(rate: Rate, suspended_ms: Sequence[int], tick: int) -> Verdict | None:
     """Refuses when the sliding period that ends at ``tick`` would hold more than the rate.
 
@@ -95,6 +129,13 @@ def never(*, listed: bool) -> Verdict | None:
 def frozen(*, by: str) -> Verdict | None:
     """Refuses everything while a person has frozen suspensions; ``by`` is empty when none has."""
     return Verdict("frozen", f"suspensions are frozen by {by}") if by else None
+
+
+def undone(*, until_ms: int, tick: int) -> Verdict | None:
+    """Refuses a number whose suspension a person has lately undone."""
+    if until_ms <= tick:
+        return None
+    return Verdict("undone", f"a person has undone it; rules leave it alone until {iso(until_ms)}")
 
 
 def pool_guards(standings: Sequence[PoolStanding]) -> Verdict | None:

@@ -19,8 +19,9 @@ from monitor.decisions import (
     Refusal,
     derive_id,
 )
+from monitor.numbers import probation
 from monitor.numbers.guards import Verdict
-from monitor.numbers.lifecycle import IN_SERVICE, Event, State, after
+from monitor.numbers.lifecycle import IN_SERVICE, KEPT, Event, State, after
 from monitor.numbers.record import REMEMBERED_MAX, Record, plain_records
 from monitor.numbers.requests import NOTHING_TO_DO, answer_id
 from monitor.numbers.settings import NumbersSettings
@@ -49,8 +50,10 @@ class Ledger:
         self.out = DeskStep()
         self.records: dict[str, Record] = {}
         self.held: set[str] = set()
-        """Numbers out of service: suspending, suspended, resuming."""
+        """Numbers out of service: all that are not active, wanted or on probation."""
         self.wanted: set[str] = set()
+        self.proving: set[str] = set()
+        """Numbers on probation, wanted again or not."""
         self.awaited: dict[str, str] = {}
         """Number by the id of its command in flight."""
         self.asking: dict[str, set[str]] = {}
@@ -84,6 +87,7 @@ class Ledger:
         number = record.number
         (self.held.discard if record.state in IN_SERVICE else self.held.add)(number)
         (self.wanted.add if record.state is State.WANTED else self.wanted.discard)(number)
+        (self.proving.add if record.on_trial else self.proving.discard)(number)
         if before is not record.state:
             record.since_ms = tick
         self.note(record, before, event.value, tick, by, detail, request)
@@ -134,7 +138,7 @@ class Ledger:
         """Command a suspension on the record's terms (``until_ms``, ``rule``, ``episode``)."""
         record.ordinal += 1
         record.asked = 0
-        record.owed = False
+        record.owed = record.again = False
         record.told_ms = record.until_ms
         self._send(record, derive_id(record.number, record.ordinal, "suspend"), tick)
         self.move(record, event, tick, by, detail, request)
@@ -156,18 +160,23 @@ class Ledger:
             # Telephony has answered the first one for good and drops its id from then on.
             parts.append(record.asked)
         record.asked += 1
-        record.owed = False
+        record.owed = record.again = False
         record.causes = []
         self._send(record, derive_id(*parts), tick)
         self.move(record, event, tick, by, detail, request)
         self._command(record, "resume", event.value, tick, None, None)
+
+    @property
+    def notable(self) -> set[str]:
+        """Numbers that are not simply active."""
+        return self.held | self.wanted | self.proving
 
     def applied(self, record: Record, tick: int, by: str) -> None:
         """The command in flight took effect."""
         self.move(record, Event.APPLIED, tick, by)
         self._answered(record)
         record.rejections = 0
-        if record.state is State.SUSPENDED:
+        if record.state not in IN_SERVICE:
             record.kept_ms = record.told_ms
             if not record.short:  # else what came meanwhile is not in force yet
                 self.close(record.closes)
@@ -187,11 +196,14 @@ class Ledger:
         record.retry_ms = tick + pause_ms(record.rejections, first, longest)
         if was is State.RESUMING:
             record.owed = True
+        elif record.state in KEPT or record.state is State.LOST:
+            record.again = True
         elif record.state is State.SUSPENDED:
             # What it is out for has not changed: telephony is asked again after the pause.
             record.told_ms = record.kept_ms
         else:
             record.causes = []
+            record.trial = None
             record.until_ms = record.told_ms = record.kept_ms = None
 
     def back(self, record: Record, tick: int) -> None:
@@ -204,8 +216,10 @@ class Ledger:
         record.causes = []
         record.rule = record.episode = record.route = ""
         record.closes, record.refused = [], []
-        record.owed = False
+        record.owed = record.again = False
         record.retry_ms = record.rejections = 0
+        if record.trial is not None:
+            probation.begin(self, record, record.trial, tick)
 
     def close(self, episodes: list[str]) -> None:
         """End episodes, each once in a step."""
@@ -258,6 +272,7 @@ class Ledger:
         everything = self.records.values()
         self.held = {r.number for r in everything if r.state not in IN_SERVICE}
         self.wanted = {r.number for r in everything if r.state is State.WANTED}
+        self.proving = {r.number for r in everything if r.on_trial}
         self.awaited = {r.command: r.number for r in everything if r.command}
 
     def _send(self, record: Record, command_id: str, tick: int) -> None:
@@ -286,6 +301,7 @@ class Ledger:
                 episode=record.episode,
                 figures=figures,
                 evidence=evidence,
+                replacement=record.stand_in or None,
             )
         )
         if self.settings.assume_applied:

@@ -1,8 +1,7 @@
 """The states of an outbound number and every transition between them, in one table.
 
 Owns the table only. What brings an event about is ``desk``; what forbids a suspension is
-``guards``. An event's value is the reason that the audit row shows. A later state (held,
-probation, retired, lost) is a few more rows here.
+``guards``. An event's value is the reason that the audit row shows.
 
 Every state but ``active`` is left in bounded time:
 
@@ -11,10 +10,12 @@ wanted         the breach is over, or a guard lets it through
 suspending     telephony answers, or its ttl, which runs from the command, is over
 suspended      the last of its causes is over or cleared, or a person resumes it
 resuming       telephony answers, or has let go by itself at ``until``
+probation      so many calls that it started since are good, or its time is over
+lost           telephony answers, the last of its causes is over, or a person says so
 =============  ==========================================================================
 
 A number without ``until`` (flagged, or suspended by a person for good) waits for the flag to be
-cleared or for a person: that is what was asked for.
+cleared or for a person: that is what was asked for. So does one that is held or retired.
 """
 
 from __future__ import annotations
@@ -36,6 +37,14 @@ class State(StrEnum):
     """Confirmed out of service."""
     RESUMING = "resuming"
     """Told to telephony to take it back, not confirmed."""
+    PROBATION = "probation"
+    """In service again, and judged by what it has done since."""
+    HELD = "held"
+    """A person keeps it out of service; nothing else takes it out of that."""
+    RETIRED = "retired"
+    """A person has given it up; another has taken its place where one was listed."""
+    LOST = "lost"
+    """Telephony does not block what it has confirmed to block, and was told again."""
 
 
 class Event(StrEnum):
@@ -63,10 +72,28 @@ class Event(StrEnum):
     """A rejected resume is asked for again."""
     LET_GO = "let_go"
     """Telephony did not confirm what it was told, and has let go by itself at ``until``."""
+    ON_PROBATION = "on_probation"
+    """It is back, and the rule that it was out for wants to see how it does."""
+    PROVEN = "proven"
+    """It has made so many calls since, and no rule wants it out."""
+    PROBATION_OVER = "probation_over"
+    """The time for it is over."""
+    PERSON_HOLDS = "manual_hold"
+    PERSON_RETIRES = "manual_retire"
+    PERSON_RELEASES = "manual_release"
+    UNDONE = "undone"
+    """A person took back what rules did."""
+    CONTRADICTED = "contradicted"
+    """Asked what it blocks, telephony says otherwise."""
+    MENDED = "mended"
+    """It is told again to do what it had been told."""
 
 
-IN_SERVICE: Final = frozenset({State.ACTIVE, State.WANTED})
+IN_SERVICE: Final = frozenset({State.ACTIVE, State.WANTED, State.PROBATION})
 """The states in which a number makes calls as far as the daemon has decided."""
+
+KEPT: Final = frozenset({State.HELD, State.RETIRED})
+"""The states that only a person ends."""
 
 TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
     (State.ACTIVE, Event.BREACH): State.WANTED,
@@ -102,6 +129,48 @@ TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
     (State.RESUMING, Event.LET_GO): State.ACTIVE,
     (State.RESUMING, Event.PERSON_RESUMES): State.RESUMING,
     (State.RESUMING, Event.PERSON_SUSPENDS): State.SUSPENDING,
+    (State.ACTIVE, Event.ON_PROBATION): State.PROBATION,
+    (State.PROBATION, Event.BREACH): State.WANTED,
+    (State.PROBATION, Event.PROVEN): State.ACTIVE,
+    (State.PROBATION, Event.PROBATION_OVER): State.ACTIVE,
+    (State.PROBATION, Event.PERSON_SUSPENDS): State.SUSPENDING,
+    (State.PROBATION, Event.PERSON_RELEASES): State.ACTIVE,
+    (State.SUSPENDING, Event.UNDONE): State.RESUMING,
+    (State.SUSPENDED, Event.UNDONE): State.RESUMING,
+    # What a person keeps out stays so whatever telephony says of it: it is told again.
+    (State.HELD, Event.APPLIED): State.HELD,
+    (State.HELD, Event.REJECTED): State.HELD,
+    (State.HELD, Event.RETRIED): State.HELD,
+    (State.HELD, Event.CONTRADICTED): State.HELD,
+    (State.HELD, Event.PERSON_RELEASES): State.RESUMING,
+    (State.RETIRED, Event.APPLIED): State.RETIRED,
+    (State.RETIRED, Event.REJECTED): State.RETIRED,
+    (State.RETIRED, Event.RETRIED): State.RETIRED,
+    (State.RETIRED, Event.CONTRADICTED): State.RETIRED,
+    (State.RETIRED, Event.PERSON_RELEASES): State.RESUMING,
+    # Telephony blocks what is in service: it is told once more to let go.
+    (State.ACTIVE, Event.CONTRADICTED): State.LOST,
+    (State.WANTED, Event.CONTRADICTED): State.LOST,
+    (State.PROBATION, Event.CONTRADICTED): State.LOST,
+    (State.LOST, Event.MENDED): State.RESUMING,
+    # Telephony does not block what is out: it is told once more to.
+    (State.SUSPENDED, Event.CONTRADICTED): State.LOST,
+    (State.LOST, Event.APPLIED): State.SUSPENDED,
+    (State.LOST, Event.REJECTED): State.LOST,
+    (State.LOST, Event.RETRIED): State.LOST,
+    (State.LOST, Event.PROLONGED): State.LOST,
+    (State.LOST, Event.JOINED): State.LOST,
+    (State.LOST, Event.CAUSE_OVER): State.LOST,
+    (State.LOST, Event.TTL_OVER): State.RESUMING,
+    (State.LOST, Event.CLEARED): State.RESUMING,
+    (State.LOST, Event.UNDONE): State.RESUMING,
+    (State.LOST, Event.PERSON_RESUMES): State.RESUMING,
+    (State.LOST, Event.PERSON_SUSPENDS): State.SUSPENDING,
+} | {
+    (state, event): end
+    for end, event in ((State.HELD, Event.PERSON_HOLDS), (State.RETIRED, Event.PERSON_RETIRES))
+    for state in State
+    if state is not end
 }
 
 

@@ -1,21 +1,30 @@
-"""What people order by hand: suspend, resume, freeze, unfreeze.
+"""What people order by hand: suspend and resume, hold, retire and release, freeze, undo.
 
 Owns what a person may do that a rule may not: every guard but the never list gives way to a
 person, and the audit row says which one did. A freeze stops rules alone: resumes go on, and so do
-a person's own suspensions.
+a person's own suspensions. What a person holds or retires only a person takes out of that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from monitor.decisions import ManualAction, NumberChange
 from monitor.numbers.admission import Admission
 from monitor.numbers.causes import Cause, joined, standing
 from monitor.numbers.guards import Verdict
 from monitor.numbers.ledger import Ledger
-from monitor.numbers.lifecycle import IN_SERVICE, Event, State, can
-from monitor.numbers.requests import NOTHING_TO_DO, REFUSED, answer_id
+from monitor.numbers.lifecycle import IN_SERVICE, KEPT, Event, State, can
+from monitor.numbers.record import Record
+from monitor.numbers.requests import APPROVE, NOTHING_TO_DO, REFUSED, answer_id
+from monitor.numbers.undo import undo
+
+_EVENTS: Final[Mapping[str, Event]] = {
+    "suspend": Event.PERSON_SUSPENDS,
+    "hold": Event.PERSON_HOLDS,
+    "retire": Event.PERSON_RETIRES,
+}
 
 
 class People:
@@ -31,14 +40,21 @@ class People:
 
     def act(self, action: ManualAction, tick: int) -> None:
         """Do what one person asked for; every action leaves the one row that answers it."""
-        if action.action == "suspend":
-            self._suspend(action, tick)
-        elif action.action == "resume":
-            self._resume(action, tick)
-        else:
-            self._freeze(action, tick)
+        match action.action:
+            case "suspend" | "hold" | "retire":
+                self._take_out(action, tick)
+            case "resume":
+                self._resume(action, tick)
+            case "release":
+                self._release(action, tick)
+            case "undo":
+                undo(self._ledger, self._admission, action, tick)
+            case "approve":
+                self._approve(action, tick)
+            case "freeze" | "unfreeze":
+                self._freeze(action, tick)
 
-    def _suspend(self, action: ManualAction, tick: int) -> None:
+    def _take_out(self, action: ManualAction, tick: int) -> None:
         ledger, number = self._ledger, action.number
         forbidden = self._forbidden(number)
         if forbidden is not None:
@@ -47,23 +63,48 @@ class People:
             self._refuse(action, forbidden, tick)
             return
         record = ledger.record(number)
+        event = _EVENTS[action.action]
+        if not can(record.state, event):
+            self._nothing_to_do(action, record, f"it is {record.state} already", tick)
+            return
+        detail = self._before(record, action, tick)
+        self._place(record, event)
+        if event is Event.PERSON_SUSPENDS:
+            # The person's own earlier order gives way to it; what rules want stands beside it.
+            theirs = standing([cause for cause in record.causes if cause.rule], tick)
+            record.settle(joined(theirs, _cause(_until_ms(action, tick))))
+        else:
+            record.trial = None
+            record.settle([_cause(None)])
+        ledger.suspend(
+            record,
+            event,
+            tick,
+            action.who,
+            detail=f"{record.stand_in} in its place; {detail}" if record.stand_in else detail,
+            request=action.id,
+        )
+
+    def _before(self, record: Record, action: ManualAction, tick: int) -> str:
+        """What a number in service leaves behind; the person's words, and over which guard."""
         detail = action.why
         if record.state in IN_SERVICE:
-            over = self._admission.verdict(number, tick, ledger.held)
+            over = self._admission.verdict(record.number, tick, self._ledger.held)
             if over is not None:
                 detail = f"{detail} (over the guard {over.guard}: {over.detail})"
-            self._admission.moved(number)
-            record.next_level = record.healed(tick, ledger.settings.heal_after)
+            self._admission.moved(record.number)
+            record.next_level = record.healed(tick, self._ledger.settings.heal_after)
             record.closes = [record.episode] if record.state is State.WANTED else []
-        until_ms = action.until_ms
-        if until_ms is None and action.ttl_ms is not None:
-            until_ms = tick + action.ttl_ms  # taken by an older program, or by no daemon
-        # The person's own earlier order gives way to it; what rules want stands beside it.
-        theirs = standing([cause for cause in record.causes if cause.rule], tick)
-        record.settle(joined(theirs, Cause("", "", "", "", until_ms, "person")))
-        ledger.suspend(
-            record, Event.PERSON_SUSPENDS, tick, action.who, detail=detail, request=action.id
-        )
+            record.trial = None  # nobody asked to see how it does
+        return detail
+
+    def _place(self, record: Record, event: Event) -> None:
+        """Its place in the pools, which it leaves or takes up again."""
+        if event is Event.PERSON_RETIRES:
+            record.stand_in = self._admission.retire(record.number, self._ledger.held) or ""
+        elif record.state is State.RETIRED:
+            record.stand_in = ""
+            self._admission.reinstate(record.number)
 
     def _forbidden(self, number: str) -> Verdict | None:
         return self._stranger(number) or self._admission.never(number)
@@ -96,6 +137,9 @@ class People:
 
     def _resume(self, action: ManualAction, tick: int) -> None:
         record = self._ledger.records.get(action.number)
+        if record is not None and record.state in KEPT:
+            self._refuse(action, _kept(record), tick)
+            return
         if record is not None and can(record.state, Event.PERSON_RESUMES):
             self._ledger.resume(
                 record, Event.PERSON_RESUMES, tick, action.who, action.why, request=action.id
@@ -106,7 +150,50 @@ class People:
             self._refuse(action, stranger, tick)
             return
         record = self._ledger.record(action.number)
-        detail = f"{action.action}: the number is in service; {action.why}"
+        self._nothing_to_do(action, record, "the number is in service", tick)
+
+    def _release(self, action: ManualAction, tick: int) -> None:
+        """What a person keeps out comes back, and a probation is over."""
+        ledger, record = self._ledger, self._ledger.records.get(action.number)
+        stranger = self._stranger(action.number)
+        if stranger is not None:
+            self._refuse(action, stranger, tick)
+            return
+        if record is None or not can(record.state, Event.PERSON_RELEASES):
+            record = ledger.record(action.number)
+            self._nothing_to_do(action, record, f"it is {record.state}, and not held", tick)
+            return
+        who, why = action.who, action.why
+        if record.state is State.PROBATION:
+            record.trial = None
+            ledger.move(record, Event.PERSON_RELEASES, tick, who, why, action.id)
+            return
+        self._place(record, Event.PERSON_RELEASES)
+        ledger.resume(record, Event.PERSON_RELEASES, tick, who, why, request=action.id)
+
+    def _approve(self, action: ManualAction, tick: int) -> None:
+        """What waits for a person goes ahead; of two people the second is told who was first."""
+        incident, against = self._admission.incidents.approve(action.ref, action.who, tick)
+        pool = "" if incident is None else incident.pool
+        done = f"approved for {pool}, {action.ref}; {action.why}"
+        self._ledger.out.changes.append(
+            NumberChange(
+                at_ms=tick,
+                id=answer_id(action.id),
+                number="",
+                before="waiting",
+                after="waiting" if against else "approved",
+                reason=REFUSED if against else APPROVE,
+                by=action.who,
+                episode="",
+                command_id="",
+                until_ms=None if incident is None else incident.until_ms,
+                detail=f"approve: {against}" if against else done,
+            )
+        )
+
+    def _nothing_to_do(self, action: ManualAction, record: Record, why: str, tick: int) -> None:
+        detail = f"{action.action}: {why}; {action.why}"
         self._ledger.note(record, record.state, NOTHING_TO_DO, tick, action.who, detail, action.id)
 
     def _freeze(self, action: ManualAction, tick: int) -> None:
@@ -129,3 +216,17 @@ class People:
                 detail=action.why,
             )
         )
+
+
+def _cause(until_ms: int | None) -> Cause:
+    return Cause("", "", "", "", until_ms, "person")
+
+
+def _until_ms(action: ManualAction, tick: int) -> int | None:
+    if action.until_ms is None and action.ttl_ms is not None:
+        return tick + action.ttl_ms  # taken by an older program, or by no daemon
+    return action.until_ms
+
+
+def _kept(record: Record) -> Verdict:
+    return Verdict("held", f"a person has it {record.state}: release it first")

@@ -16,6 +16,7 @@ import numpy as np
 from monitor.compiled.sightings import note_seen
 from monitor.numbers.guards import PoolStanding
 from monitor.numbers.members import Members
+from monitor.numbers.retired import Retired
 from monitor.numbers.seen import SeenLayers, over
 from monitor.numbers.settings import PoolsSettings
 from monitor.numbers.sightings import Sightings
@@ -39,7 +40,10 @@ class PoolBook:
         """``normalise`` turns a number as people write it into the one that events carry."""
         self.overflowed = 0
         """Numbers left out because the book was full, since construction."""
-        self._normalise = normalise
+        self._as_in_events = normalise
+        self._known_as: dict[str, str] = {}
+        """What it makes of the numbers of the inventory: to work it out takes a while."""
+        self._retired = Retired()
         self._seen = Members()
         self._layers = SeenLayers()
         """What the last snapshot had of ``_seen``."""
@@ -49,22 +53,25 @@ class PoolBook:
         """Take a new inventory; numbers seen in traffic stay where they were seen."""
         self._settings = settings
         self._numbers_max = numbers_max
+        written = {n for pool in settings.pools.values() for n in (*pool.numbers, *pool.standby)}
+        self._known_as = {n: e for n, e in self._known_as.items() if n in written}
         listed: dict[str, list[str]] = {}
         for pool in sorted(settings.pools):
             for number in settings.pools[pool].numbers:
                 pools = listed.setdefault(self._normalise(number), [])
                 if pool not in pools:
                     pools.append(pool)
+        self._retired.lay_over(listed)
         self._listed = {number: tuple(pools) for number, pools in listed.items()}
         self._drop_listed()
 
     def __contains__(self, number: object) -> bool:
-        """Whether the number is listed or was seen lately."""
-        return number in self._listed or number in self._seen
+        """Whether the number is listed, was seen lately, or was given up."""
+        return number in self._listed or number in self._seen or number in self._retired
 
     def __len__(self) -> int:
         """Numbers known."""
-        return len(self._listed) + len(self._seen)
+        return len(self._listed) + len(self._seen) + len(self._retired)
 
     def __iter__(self) -> Iterator[str]:
         """The numbers known, in order of their text."""
@@ -88,7 +95,7 @@ class PoolBook:
 
         Returns false when the book is full and the number is not in it.
         """
-        if number in self._listed:
+        if number in self._listed or number in self._retired:
             return True
         pools = self._seen.get(number)
         if not pools and len(self) >= self._numbers_max:
@@ -171,6 +178,36 @@ class PoolBook:
             if campaign is not None:
                 told.places[campaigns[row]] = self._seen.place(campaign)
 
+    def retire(self, number: str, fit: Callable[[str], bool]) -> str | None:
+        """The number is in no pool any more; who takes its place, if somebody is listed for it.
+
+        ``fit``: whether one that is in no pool may: it is not out of service.
+        """
+        pools = self.pools_of(number)
+        found = self._retired.retire(
+            number, pools, self._standby, lambda who: who not in self._listed and fit(who)
+        )
+        key = self._seen.find(number)
+        if key is not None:
+            self._seen.drop([key])
+        self.reconfigure(self._settings, numbers_max=self._numbers_max)
+        return found
+
+    def reinstate(self, number: str) -> None:
+        """The number is in its pools again, and whoever took its place in none."""
+        self._retired.reinstate(number)
+        self.reconfigure(self._settings, numbers_max=self._numbers_max)
+
+    def _normalise(self, number: str) -> str:
+        found = self._known_as.get(number)
+        if found is None:
+            found = self._known_as[number] = self._as_in_events(number)
+        return found
+
+    def _standby(self, pool: str) -> list[str]:
+        own = self._settings.pools.get(pool)
+        return [] if own is None else [self._normalise(number) for number in own.standby]
+
     def lapse(self, cutoff: int, keep: Container[str]) -> None:
         """Forget memberships last seen before ``cutoff``, of numbers that are not in ``keep``.
 
@@ -192,21 +229,16 @@ class PoolBook:
 
     def standing(self, pool: str, out: int) -> PoolStanding:
         """The pool with ``out`` of its members out of service, and the guards it is under."""
-        own, defaults = self._settings.pools.get(pool), self._settings.defaults
-        fraction = None if own is None else own.max_fraction
-        left = None if own is None else own.min_left
-        return PoolStanding(
-            name=pool,
-            size=self._sizes[pool],
-            out=out,
-            max_fraction=defaults.max_fraction if fraction is None else fraction,
-            min_left=defaults.min_left if left is None else left,
-        )
+        return PoolStanding(pool, self._sizes[pool], out, **self._settings.guards_of(pool))
 
     def snapshot(self) -> dict[str, Any]:
         """What traffic showed; the inventory comes from the configuration."""
         self._layers.put(self._seen.take())
-        return {"seen": self._layers.layers(), "overflowed": self.overflowed}
+        return {
+            "seen": self._layers.layers(),
+            "overflowed": self.overflowed,
+            "retired": self._retired.snapshot(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from what :meth:`snapshot` gave."""
@@ -214,7 +246,8 @@ class PoolBook:
         self._seen.fill(over(state["seen"]))
         self.overflowed = state["overflowed"]
         self._layers = SeenLayers(state["seen"])
-        self._drop_listed()
+        self._retired.restore(state.get("retired", {}))  # older programs retired none
+        self.reconfigure(self._settings, numbers_max=self._numbers_max)
 
     def _drop_listed(self) -> None:
         """What is listed is in its pools whatever traffic shows."""

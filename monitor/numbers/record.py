@@ -12,10 +12,11 @@ from operator import attrgetter
 from typing import Any, Literal
 
 from monitor.numbers.causes import Cause, later, leading
-from monitor.numbers.lifecycle import IN_SERVICE, State
+from monitor.numbers.lifecycle import IN_SERVICE, KEPT, State
+from monitor.numbers.probation import Trial
 from monitor.numbers.terms import healed_level
 
-Timer = Literal["let_go", "ttl_over", "retried", "terms"]
+Timer = Literal["let_go", "ttl_over", "retried", "terms", "probation"]
 
 REMEMBERED_MAX = 16
 """Refusals of one number that are not said twice, beyond those of whoever asks now."""
@@ -63,6 +64,16 @@ class Record:
     refused: list[str] = field(default_factory=list)
     changes: int = 0
     """Audit rows so far."""
+    trial: Trial | None = None
+    """The probation it is on, or will be once it is back; None: none."""
+    again: bool = False
+    """Telephony would not block what a person keeps out, or what it had lost: asked again."""
+    admitted_ms: int = 0
+    """When rules last took it out."""
+    stand_in: str = ""
+    """Who has taken its place: it is retired."""
+    spared_ms: int = 0
+    """Until then rules leave it alone: a person has undone what they did."""
 
     def picture(self) -> tuple[Any, ...]:
         """All fields, for :func:`plain_records`; lists among them are replaced, never changed."""
@@ -74,12 +85,20 @@ class Record:
         """The record that was made plain."""
         lists = {"closes": list(state["closes"]), "refused": list(state["refused"])}
         causes = [Cause(**cause) for cause in state["causes"]]
-        return cls(**(state | lists | {"state": State(state["state"]), "causes": causes}))
+        made = {"state": State(state["state"]), "causes": causes}
+        trial = Trial.restored(state.get("trial"))  # older programs knew of none
+        return cls(**(state | lists | made | {"trial": trial}))
 
     @property
     def short(self) -> bool:
         """Telephony would let go before the last cause is over."""
         return later(self.until_ms, self.told_ms)
+
+    @property
+    def on_trial(self) -> bool:
+        """It is back and on probation, wanted again or not."""
+        begun = self.trial is not None and self.trial.since_ms is not None
+        return begun and self.state in (State.PROBATION, State.WANTED)
 
     def settle(self, causes: list[Cause]) -> None:
         """Be out of service for ``causes``, of which there is one, from now on."""
@@ -99,12 +118,19 @@ class Record:
             due.append((self.retry_ms, "retried"))
             if self.told_ms is not None:
                 due.append((self.told_ms, "let_go"))
+        elif self.state in KEPT or (self.state is State.LOST and self.again):
+            if self.again and not self.command:
+                due.append((self.retry_ms, "retried"))
+            if self.until_ms is not None:
+                due.append((self.until_ms, "ttl_over"))
         elif self.state is State.RESUMING:
             if self.told_ms is not None:
                 # The margin covers telephony's own clock; by then it has let go or never held.
                 due.append((max(self.told_ms, self.issued_ms) + ack_timeout_ms, "let_go"))
         elif self.state not in IN_SERVICE:
             due += self._ends()
+        elif self.trial is not None and self.trial.until_ms is not None:
+            due.append((self.trial.until_ms, "probation"))
         # Of two that are due at once, the nearer end comes first.
         return min(due, key=lambda item: (item[0], _ORDER[item[1]]), default=None)
 
@@ -135,9 +161,10 @@ def plain_records(pictures: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:
 def _plain(picture: tuple[Any, ...]) -> dict[str, Any]:
     state = dict(zip(_NAMES, picture, strict=True))
     causes = [cause.snapshot() for cause in state["causes"]]
-    return state | {"state": str(state["state"]), "causes": causes}
+    trial = state["trial"] and state["trial"].snapshot()
+    return state | {"state": str(state["state"]), "causes": causes, "trial": trial}
 
 
 _NAMES = tuple(item.name for item in fields(Record))
 _VALUES = attrgetter(*_NAMES)
-_ORDER: dict[Timer, int] = {"let_go": 0, "ttl_over": 1, "retried": 2, "terms": 3}
+_ORDER: dict[Timer, int] = {"let_go": 0, "ttl_over": 1, "retried": 2, "terms": 3, "probation": 4}

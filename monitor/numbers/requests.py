@@ -15,6 +15,12 @@ NOTHING_TO_DO: Final = "nothing_to_do"
 REFUSED: Final = "refused"
 """Reason of a row: it may not be; ``detail`` says why."""
 
+UNDO: Final = "undo"
+"""Reason of the row that answers one: what rules did since some moment was taken back."""
+
+APPROVE: Final = "approve"
+"""Reason of the row that answers one: what waits in a pool goes ahead."""
+
 
 def answer_id(request: str) -> str:
     """The id of the history row that answers the request with this id (``ManualAction.id``)."""
@@ -32,6 +38,8 @@ def in_words(answer: NumberChange) -> str:
         return f"refused: {answer.detail}"
     if answer.reason == NOTHING_TO_DO:
         return "nothing to do: " + (answer.detail or f"it is {answer.after} already")
+    if answer.reason in {UNDO, APPROVE}:
+        return f"done: {answer.detail}"
     if not answer.number:
         return f"done: suspensions by rules are {answer.after}"
     return f"done: {answer.number} is {answer.after}"

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Final
 
-from monitor.decisions import Command, Want, derive_id, scope_text
+from monitor.decisions import Command, Refusal, Want, derive_id, scope_text
+from monitor.numbers import guards, probation
 from monitor.numbers.admission import Admission
 from monitor.numbers.causes import Cause, Release, joined, standing
+from monitor.numbers.guards import Verdict
 from monitor.numbers.ledger import Ledger
 from monitor.numbers.lifecycle import IN_SERVICE, Event, State
 from monitor.numbers.record import Record
@@ -33,6 +35,8 @@ class Wishes:
         """Episodes of shadow rules whose would-be suspension is recorded, the oldest first."""
         self.shadow_waits = False
         """A shadow rule's suspension was refused at the last tick, and is tried again."""
+        self.blamed: dict[str, None] = {}
+        """Rules with agents of whom people have heard, as long as some number is spared for it."""
         self._ledger = ledger
         self._admission = admission
 
@@ -47,6 +51,7 @@ class Wishes:
         for number in sorted(ledger.wanted - asked.keys()):
             record = ledger.records[number]
             ledger.move(record, Event.BREACH_OVER, tick, record.rule)
+            probation.go_on(ledger, record, tick)
         self.shadow_waits = False
         for want in ordered:
             if want.shadow:
@@ -57,32 +62,79 @@ class Wishes:
                 self._want(want, asked[want.number], tick)
         for want in ordered:
             self._close(want)
+        spared = {f"{want.rule}\x1f{want.blamed}" for want in ordered if want.blamed}
+        self.blamed = {key: None for key in self.blamed if key in spared}
 
     def _want(self, want: Want, all_of_number: list[Want], tick: int) -> None:
         ledger, record = self._ledger, self._ledger.record(want.number)
         if record.state in IN_SERVICE:
             record.rule, record.episode, record.route = want.rule, want.episode, want.route
-            if record.state is State.ACTIVE:
+            if record.state is not State.WANTED:
                 ledger.move(record, Event.BREACH, tick, want.rule)
             if record.retry_ms > tick:
                 return  # telephony has just rejected it, and people were told
-            verdict = self._admission.verdict(want.number, tick, ledger.held)
+            if want.blamed:
+                self._name_agent(want, tick)
+                return
+            verdict = guards.undone(until_ms=record.spared_ms, tick=tick)
+            verdict = verdict or self._verdict(want, tick)
             if verdict is None:
-                self._admit(record, all_of_number, tick)
+                self._admit(record, [each for each in all_of_number if not each.blamed], tick)
+            elif verdict.incident:
+                self._tell(verdict, want, tick)
             else:
                 ledger.refuse(record, verdict, tick, cause=want.episode)
         elif self._may_join(want, record):
             self._join(record, want, tick)
+
+    def _verdict(self, want: Want, tick: int, *, joins: bool = True) -> Verdict | None:
+        held = self._ledger.held
+        return self._admission.verdict(want.number, tick, held, want=want, joins=joins)
+
+    def _tell(self, verdict: Verdict, want: Want, tick: int) -> None:
+        """Of a pool as a whole people hear once, whoever it is that waits."""
+        incident = self._admission.incidents.tell(verdict)
+        if incident is None:
+            return
+        name = derive_id("incident", incident.kind, incident.pool, incident.since_ms)
+        self._refuse(name, verdict, want, tick)
+
+    def _name_agent(self, want: Want, tick: int) -> None:
+        """The number is spared; people hear once of the agent, whatever the number of numbers."""
+        key = f"{want.rule}\x1f{want.blamed}"
+        if key not in self.blamed:
+            name = derive_id("agent", want.rule, want.blamed, tick)
+            self._refuse(name, Verdict("agent", want.spared), want, tick)
+        self.blamed[key] = None
+
+    def _refuse(self, name: str, verdict: Verdict, want: Want, tick: int) -> None:
+        """Tell people of what is about more than one number."""
+        self._ledger.out.refusals.append(
+            Refusal(
+                at_ms=tick,
+                id=name,
+                number="",
+                guard=verdict.guard,
+                detail=verdict.detail,
+                pool=verdict.pool,
+                rule=want.rule,
+                episode="",
+                route=want.route,
+            )
+        )
 
     def _admit(self, record: Record, wants: list[Want], tick: int) -> None:
         """The number goes out for all that want it now, until the last of them is over."""
         healed = record.healed(tick, self._ledger.settings.heal_after)
         record.next_level = healed + 1
         causes: list[Cause] = []
+        record.trial = None
         for want in wants:
             causes = joined(causes, self._cause(want, healed, tick))
+            record.trial = probation.also_for(record.trial, want)
         record.settle(causes)
         record.closes = []
+        record.admitted_ms = tick
         self._admission.took(record.number, tick)
         shown = next((w for w in wants if w.episode == record.episode), wants[0])
         self._ledger.suspend(
@@ -91,8 +143,9 @@ class Wishes:
 
     def _may_join(self, want: Want, record: Record) -> bool:
         # No pool is asked: the number is out already.
-        out = record.state in (State.SUSPENDING, State.SUSPENDED)
-        return out and not _taken(want, record) and not self._admission.frozen_by
+        out = record.state in (State.SUSPENDING, State.SUSPENDED, State.LOST)
+        asks = not want.blamed and not _taken(want, record)
+        return out and asks and not self._admission.frozen_by
 
     def _join(self, record: Record, want: Want, tick: int) -> None:
         """One more cause for a number that is out; telephony is told where it ends later."""
@@ -109,6 +162,7 @@ class Wishes:
             record.retry_ms = record.rejections = 0
             detail = "the resume that telephony owed is withdrawn"
         cause = self._cause(want, found, tick)
+        record.trial = probation.also_for(record.trial, want)
         record.settle(joined(standing(record.causes, tick), cause))
         if record.short and not record.command and record.retry_ms <= tick:
             ledger.suspend(
@@ -126,9 +180,9 @@ class Wishes:
     def _shadow(self, want: Want, tick: int) -> None:
         """Record what the rule would have done, once an episode; nothing changes by it."""
         ledger = self._ledger
-        if want.episode in self.shadowed or want.number in ledger.held:
+        if want.blamed or want.episode in self.shadowed or want.number in ledger.held:
             return
-        if self._admission.verdict(want.number, tick, ledger.held, joins=False) is not None:
+        if self._verdict(want, tick, joins=False) is not None:
             self.shadow_waits = True
             return
         self.shadowed[want.episode] = None
@@ -196,10 +250,10 @@ def asking(wants: Sequence[Want]) -> dict[str, set[str]]:
     return episodes
 
 
-def _urgency(want: Want) -> tuple[bool, str, bool, str, str]:
+def _urgency(want: Want) -> tuple[bool, str, bool, str, str, str]:
     """Severity, then scope; of equals the one without a ttl, for the other is part of it."""
-    forever = want.ttl_ms is None
-    return (want.level != "crit", scope_text(want.scope), not forever, want.rule, want.episode)
+    forever, scope = want.ttl_ms is None, scope_text(want.scope)
+    return (want.level != "crit", scope, not forever, want.rule, want.episode, want.blamed)
 
 
 def _taken(want: Want, record: Record) -> bool:

@@ -14,6 +14,7 @@ from monitor.indicators.findings import Finding, Loc, near
 from monitor.indicators.formula import is_countable
 from monitor.indicators.model import Indicator
 from monitor.indicators.now_model import NOW
+from monitor.rules.blame import PAIR
 from monitor.rules.check_hearing import check_hearing
 from monitor.rules.levels import EvidenceRule, Level, Raw, Sequential
 from monitor.rules.message import FIGURE_FIELDS
@@ -95,6 +96,7 @@ def _words(rule: Rule, loc: Loc) -> Iterator[Finding]:
 def _figure(rule: Rule, indicator: Indicator, loc: Loc) -> Iterator[Finding]:
     yield from _scope(rule, indicator, loc)
     yield from _windows(rule, indicator, loc)
+    yield from _blame(rule, indicator, loc)
     is_count = indicator.figure == "count"
     if is_count and rule.no_data == "alert":
         yield Finding((*loc, "no_data"), f"{indicator.id} is a count: nothing counts as 0")
@@ -120,6 +122,22 @@ def _scope(rule: Rule, indicator: Indicator, loc: Loc) -> Iterator[Finding]:
     else:
         hint = near(mine, written) or f"it is by: {'; '.join(written)}"
     yield Finding((*loc, "by"), f"{indicator.id} is not computed by {mine}", hint)
+
+
+def _blame(rule: Rule, indicator: Indicator, loc: Loc) -> Iterator[Finding]:
+    """An agent is told from a number by the indicator of both."""
+    if rule.action is None or rule.action.suspend.blame != "agent":
+        return
+    here = (*loc, "action", "suspend", "blame")
+    acting = [level for _, level in rule.levels.items()][-1]
+    if rule.by != ("number",):
+        yield Finding(here, "blame: agent is for a rule by number alone", "leave it out")
+    elif PAIR not in indicator.by:
+        hint = "add [number, agent] to its `by`"
+        yield Finding(here, f"{indicator.id} is not computed by number, agent", hint)
+    elif indicator.figure == "count" or acting.bound is None:
+        message = "blame: agent needs a share or a mean, and a fixed threshold"
+        yield Finding(here, message, "leave it out")
 
 
 def _windows(rule: Rule, indicator: Indicator, loc: Loc) -> Iterator[Finding]:

@@ -187,6 +187,10 @@ class Episodes:
             ttl_max_ms=suspend.ttl_max,
             route=self.rule.notify.route,
             shadow=self.rule.shadow,
+            probation_calls=0 if suspend.probation is None else suspend.probation.calls,
+            probation_ms=0 if suspend.probation is None else suspend.probation.max_ms,
+            max_fraction=suspend.max_fraction,
+            min_left=suspend.min_left,
         )
 
     def _schedule(self, row: Row, tick: int) -> None:

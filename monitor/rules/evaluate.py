@@ -11,18 +11,22 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import polars as pl
 import structlog
 
-from monitor.decisions import Alert, Cleared, Order, OrderAction, Want, derive_id
+from monitor.decisions import Alert, Around, Cleared, OnTrial, Order, OrderAction, Want, derive_id
+from monitor.rules.about import around
 from monitor.rules.absence_rule import AbsenceRule
+from monitor.rules.blame import PAIR
 from monitor.rules.combined_rule import CombinedRule
 from monitor.rules.episodes import Row, order_alert, order_want, plain_row
 from monitor.rules.event_rule import EventRule
 from monitor.rules.figure_rule import FigureRule
 from monitor.rules.fingerprint import fingerprint
+from monitor.rules.fresh import FreshCalls
 from monitor.rules.gathering import gatherings
 from monitor.rules.model import Rule
 from monitor.rules.parted import Parted, releasing
@@ -36,6 +40,8 @@ from monitor.windows.pending import aligned_after
 
 log = structlog.get_logger(__name__)
 
+_NOBODY: Final[Mapping[str, OnTrial]] = MappingProxyType({})
+_NOTHING: Final = Around()
 SCOPE_DAY_MS = 8 * 3_600_000
 """Active time that counts as one day of a scope, where false alarms are promised in days."""
 
@@ -49,6 +55,8 @@ class RuleStep:
     orders: list[Order] = field(default_factory=list)
     cleared: list[Cleared] = field(default_factory=list)
     """What rules had suspended numbers for, and whose ``until`` event came."""
+    around: Around = _NOTHING
+    """What is seen beside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +107,18 @@ class RuleBook:
                 self._figures[fingerprint(rule, figures.definition, **times)] = figures
                 figures.numbers = self._numbers.setdefault(rule.by, figures.numbers)
         self._combine(normalise, **times)
+        judges = [each for each in self._judges().values() if not each.rule.shadow]
+        self._judges_of_campaigns = [each for each in judges if each.rule.by == ("campaign",)]
+        self._judges_that_act = [
+            each for each in self._figures.values() if each in judges and each.rule.action
+        ]
+        self._blames = {
+            each.rule.id: each.blame for each in self._figures.values() if each.blame is not None
+        }
         self._gatherings = gatherings(self._figures.values())
+        self._fresh = FreshCalls(
+            rules, [each.fresh for each in self._figures.values()], tick_ms=tick_ms
+        )
         self._rota = Rota(self._figures.values(), tick_ms)
         self._orders = {rule.id: rule.order for rule in rules if rule.order is not None}
         self._limited = [rule for rule in rules if rule.term.limited]
@@ -119,7 +138,7 @@ class RuleBook:
     @property
     def fields(self) -> frozenset[str]:
         """Catalogue fields that the rules on events need decoded."""
-        return frozenset().union(*(judge.fields for judge in self._events.values()))
+        return self._fresh.fields.union(*(judge.fields for judge in self._events.values()))
 
     @property
     def types(self) -> frozenset[str]:
@@ -146,14 +165,18 @@ class RuleBook:
             judge.load(released)
         for parted in self._parted:
             parted.load(released)
+        self._fresh.load(released)
 
-    def step(self, tick: int, held: AbstractSet[str]) -> RuleStep:
+    def step(
+        self, tick: int, held: AbstractSet[str], on_trial: Mapping[str, OnTrial] = _NOBODY
+    ) -> RuleStep:
         """Judge ``tick``, after the indicators' step; ticks ascend.
 
         ``held`` are the numbers out of service: rules on their figures neither judge them nor
-        gather evidence on them.
+        gather evidence on them. Those ``on_trial`` are judged by what they did since.
         """
         step = RuleStep(alerts=self._part_with_orphans(tick))
+        self._fresh.step(tick, held, on_trial)
         for parted in self._parted:
             step.cleared += parted.step(tick)
         for events in self._events.values():
@@ -163,6 +186,8 @@ class RuleBook:
             step.wants += wants
             step.cleared += cleared
         self.references.step(tick)
+        for blame in self._blames.values():
+            blame.step()
         for numbers in self._numbers.values():
             numbers.hold(held)
         for gathering in self._gatherings:
@@ -189,6 +214,7 @@ class RuleBook:
         ]
         step.wants.sort(key=order_want)
         step.cleared = sorted(set(step.cleared))
+        step.around = around(self._judges_that_act, self._judges_of_campaigns, self._fresh)
         return step
 
     def next_event_tick(self, after: int) -> int | None:
@@ -199,6 +225,7 @@ class RuleBook:
         ticks.append(self.references.next_event_tick(after))
         ticks += [rule.term.next_tick(after, self._tick_ms) for rule in self._limited]
         ticks += [parted.next_event_tick(after) for parted in self._parted]
+        ticks.append(self._fresh.next_event_tick(after))
         if self._orphans:
             ticks.append(aligned_after(after, after, self._tick_ms))
         return min((tick for tick in ticks if tick is not None), default=None)
@@ -244,6 +271,8 @@ class RuleBook:
         for judge in self._figures.values():
             judge.forget(evicted.get(judge.rule.by, ()))
         self.references.forget(evicted)
+        for blame in self._blames.values():
+            blame.forget(evicted.get(PAIR, ()))
 
     # --- for people -------------------------------------------------------------------------------
 
@@ -296,6 +325,7 @@ class RuleBook:
                 for mark, judge in judges.items()
             },
             "references": self.references.snapshot(),
+            "fresh": self._fresh.snapshot(),
             "parted": [parted.snapshot() for parted in self._parted],
             "orphans": [
                 {
@@ -315,11 +345,15 @@ class RuleBook:
         next tick with reason ``rule_changed``.
         """
         judges = self._judges()
+        for blame in self._blames.values():
+            blame.restore()
         self._rota = Rota(self._figures.values(), self._tick_ms)
         self._orphans = [_orphan(entry, entry["row"]) for entry in state["orphans"]]
         self._listen_on(state)
         if "references" in state:  # checkpoints of an older program have none
             self.references.restore(state["references"])
+        if "fresh" in state:  # likewise
+            self._fresh.restore(state["fresh"])
         for mark, entry in state["rules"].items():
             if mark in judges:
                 judges[mark].restore(entry["state"])

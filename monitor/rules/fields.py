@@ -34,13 +34,6 @@ def fault(message: str, hint: str = "") -> PydanticCustomError:
     return PydanticCustomError("rule", "{fault}", {"fault": message, "hint": hint})
 
 
-def later_blame(value: Any) -> Any:
-    """Refuse what is promised for later; anything else is left to the field's own type."""
-    if value == "agent":
-        raise fault("blame: agent is not supported yet", "leave it out: the number is blamed")
-    return value
-
-
 def _false_alarms(value: Any) -> Fraction:
     if isinstance(value, Fraction):
         return value

@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ import numpy as np
 from monitor.decisions import Alert, Want
 from monitor.indicators.now_model import NowParts
 from monitor.rules.alarms import Alarms
+from monitor.rules.blame import Blame
 from monitor.rules.episodes import NEVER, Episodes, Row, pictures, restored
 from monitor.rules.judge import Judgement, RuleJudge
 from monitor.rules.lifecycle import State
@@ -64,6 +66,9 @@ class FigureRule:
         kept = References(tick_ms=tick_ms) if references is None else references
         self._judge = RuleJudge(rule, self._views, kept, tick_ms=tick_ms, scope_day_ms=scope_day_ms)
         self.detectors = [each.detector for each in self._judge.levels if each.detector is not None]
+        self.fresh = self._judge.fresh
+        self.blame = Blame.of(rule, source)
+        """Who may be to blame in place of a number; None: nobody but the number."""
         self._episodes = Episodes(rule)
         self._walker = Walker(rule, self._episodes)
         self._exceptions = Exceptions(rule, normalise)
@@ -130,7 +135,7 @@ class FigureRule:
             if again is not None:
                 alerts.append(again)
                 looked_at.add(key)
-            want = self._episodes.want(row)
+            want = self._spared(row, self._episodes.want(row))
             wants += [want] if want is not None else []
         for key in looked_at & self.rows.keys():
             self._alarms.put(key, self._due(self.rows[key], tick))
@@ -141,6 +146,13 @@ class FigureRule:
         if row.held_since != NEVER:
             return row.held_since + HELD_ENDS_MS
         return self._walker.deadline(row, after)
+
+    def _spared(self, row: Row, want: Want | None) -> Want | None:
+        """The want, with whoever is to blame in place of the number."""
+        if want is None or self.blame is None:
+            return want
+        found = self.blame.who(want.number, row.figures.window)
+        return want if found is None else replace(want, blamed=found.agent, spared=found.detail)
 
     def _hold(self, tick: int, held: AbstractSet[str]) -> list[Alert]:
         """Numbers out of service: their episodes wait, then end."""
@@ -179,6 +191,8 @@ class FigureRule:
         touched = [view.touched() for view in self._views]
         if self.rows and self.detectors:  # what is too late for a window is evidence all the same
             touched.append(self.view.fresh()[0])
+        if self.fresh is not None and self.fresh.moved:
+            touched.append(self.fresh.moved_ids(self._keys))
         return _union(touched)
 
     def _all_may_breach(self) -> bool:

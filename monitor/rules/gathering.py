@@ -42,6 +42,9 @@ class Gathering:
         if not self._rules[0].term.holds(tick):
             return
         ids, hits, of = self._view.fresh()
+        for rule in self._rules:
+            if rule.fresh:  # of numbers on probation only what is fresh is evidence
+                ids, hits, of = rule.fresh.news(self._view.keys, ids, hits, of)
         here = self._numbers.in_service(ids)
         self._bank.feed(tick, ids[here], hits[here], of[here])
         self.hot = [self._rules[column] for column in self._bank.over.nonzero()[0].tolist()]

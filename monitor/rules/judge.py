@@ -17,6 +17,7 @@ from monitor.decisions import Level as LevelName
 from monitor.rules.conditions import Bounds
 from monitor.rules.detector import Detector
 from monitor.rules.evidence import wilson_bound
+from monitor.rules.fresh_figures import FreshFigures
 from monitor.rules.levels import Level, Raw, Sequential, Wilson
 from monitor.rules.model import Rule
 from monitor.rules.ports import Bool, FigureView, Float64, Int64
@@ -166,6 +167,8 @@ class RuleJudge:
         self, rule: Rule, views: list[FigureView], references: References, **times: int
     ) -> None:
         self.views = views
+        self.fresh = FreshFigures.of(rule, views)
+        """Figures of numbers on probation, in place of the windows'."""
         self.keys = rule.window_keys
         self.levels = [
             LevelJudge(name, level, rule, views[0], references, **times)
@@ -203,11 +206,11 @@ class RuleJudge:
             mask |= level.suspicious(ids)
         if self._mildest is not None:
             for window in windows:
-                hits, of = self.views[window].figures(ids)
+                hits, of = self._figures(window, ids)
                 mask |= self._mildest.breached(hits, of) & (of >= self._least)
                 below.append(of)
         for moving in self.moving:
-            hits, of = self.views[0].figures(ids)
+            hits, of = self._figures(0, ids)
             breached = moving.breached(moving.values(hits, of), moving.bound(ids))
             mask |= breached & (of >= self._least)
         return mask, below
@@ -219,7 +222,7 @@ class RuleJudge:
         its worst breach is proven, else the first whose verdict can be told at all. Under ``raw``
         a window with ``min_of`` settles it, whatever longer windows say.
         """
-        figures = [self.views[w].figures(ids) for w in windows]
+        figures = [self._figures(w, ids) for w in windows]
         verdicts = tuple(
             tuple(level.judge(ids, hits, of) for level in self.levels) for hits, of in figures
         )
@@ -243,6 +246,11 @@ class RuleJudge:
             verdicts=verdicts,
             windows=windows,
         )
+
+    def _figures(self, window: int, ids: Int64) -> tuple[Int64, Int64]:
+        view = self.views[window]
+        figures = view.figures(ids)
+        return self.fresh.over(view.keys, ids, *figures) if self.fresh else figures
 
     def _choose(
         self,

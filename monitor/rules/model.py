@@ -7,9 +7,9 @@ Whether its indicator, scope and windows exist is ``monitor.rules.load``'s; what
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from monitor.decisions import OrderAction
 from monitor.rules.absence import Absent, WhileField
@@ -25,12 +25,11 @@ from monitor.rules.fields import (
     Values,
     WindowKey,
     fault,
-    later_blame,
 )
 from monitor.rules.levels import EvidenceRule, Level, Levels, Raw, Sequential, Wilson
 from monitor.rules.relative import PeerQuantile
 from monitor.rules.term import Moment, Term
-from monitor.units import DurationMs, Rate
+from monitor.units import DurationMs, Rate, Share
 
 __all__ = [
     "EvidenceRule",
@@ -120,12 +119,19 @@ class Suspend(Part):
     backoff: Literal["none", "linear", "double"] = "none"
     ttl_max: DurationMs | None = None
     probation: Probation | None = None
-    blame: Annotated[Literal["number"], BeforeValidator(later_blame)] = "number"
+    max_fraction: Share | None = None
+    """Of the number's pools, for this rule alone; the pool's own holds where it is tighter."""
+    min_left: int | None = Field(default=None, ge=0)
+    """Likewise."""
+    blame: Literal["number", "agent"] = "number"
+    """``agent``: a number does not rest for an agent who is bad on others too."""
 
     @model_validator(mode="after")
     def _one_end(self) -> Self:
         if (self.ttl is None) == (self.until is None):
             raise fault("a suspension has one end: ttl, or until: cleared")
+        if self.max_fraction == 0:
+            raise fault("0% would still let one number of the pool be suspended", "status: shadow")
         if self.ttl == 0:
             raise fault("ttl: 0s would suspend for no time")
         if self.ttl is None and (self.ttl_max is not None or self.backoff != "none"):

@@ -29,7 +29,17 @@ from monitor.store.codec import from_text, to_text
 from monitor.store.database import Database, insert_if_absent, upsert
 from monitor.store.schema import FLOORS, JOURNAL, META, REQUESTS
 
-Kind = Literal["floor", "manual", "ack", "reload", "refused", "organisation", "judged_to", "list"]
+Kind = Literal[
+    "floor",
+    "manual",
+    "ack",
+    "contradiction",
+    "reload",
+    "refused",
+    "organisation",
+    "judged_to",
+    "list",
+]
 
 Asked = ManualAction | ListAction
 """What people ask for."""

@@ -14,13 +14,23 @@ from pydantic import BaseModel, Field
 
 from monitor.decisions import iso
 from monitor.numbers import asking
-from monitor.numbers.asking import ACTS, Act
+from monitor.numbers.asking import ACTS, Act, Term
 from monitor.snapshot import NumberStanding
 from monitor.web.access import Caller
 from monitor.web.application import Viewer, caller_of, needs
 from monitor.web.office import Office, office_of
 from monitor.web.problems import ProblemError
-from monitor.web.requested import Body, EndingBody, Key, Outcome, Wait, leave, name_of
+from monitor.web.requested import (
+    ApprovalBody,
+    Body,
+    EndingBody,
+    Key,
+    Outcome,
+    UndoBody,
+    Wait,
+    leave,
+    name_of,
+)
 from monitor.web.settings import Role
 
 NumberPath = Annotated[
@@ -123,7 +133,7 @@ async def _leave(
             region=office_of(request).region,
             who=caller.name,
             why=body.why,
-            ttl_ms=body.ttl if isinstance(body, EndingBody) else None,
+            **body.terms(office_of(request).clock.now_ms()),
         )
     except ValueError as error:
         raise ProblemError(422, str(error)) from error
@@ -131,6 +141,12 @@ async def _leave(
 
 
 Handler = Callable[..., Awaitable[Response]]
+_BODIES: dict[Term | None, type[Body]] = {
+    None: Body,
+    "ttl_ms": EndingBody,
+    "since_ms": UndoBody,
+    "ref": ApprovalBody,
+}
 
 
 def _handler(act: Act) -> Handler:
@@ -144,14 +160,9 @@ def _handler(act: Act) -> Handler:
     ) -> Response:
         return await _leave(request, act, number, body, key, wait)
 
-    async def ending(
-        number: NumberPath, request: Request, body: EndingBody, key: Key = None, wait: Wait = 0
-    ) -> Response:
-        return await _leave(request, act, number, body, key, wait)
-
-    if not act.of_number:
-        return of_all
-    return ending if act.ends else of_one
+    handler: Handler = of_one if act.of_number else of_all
+    handler.__annotations__["body"] = _BODIES[act.term]
+    return handler
 
 
 for _act in ACTS.values():

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from monitor.decisions import ListAction, derive_id, iso
+from monitor.decisions import ListAction, ManualAction, derive_id, iso
 from monitor.numbers import asking
 from monitor.numbers.asking import Answer
 from monitor.store.journal import Asked
@@ -51,6 +51,10 @@ class Body(BaseModel):
 
     why: str = Field(min_length=1, max_length=500, description="Kept in the history")
 
+    def terms(self, now_ms: int) -> dict[str, Any]:  # noqa: ARG002 - others count from it
+        """What else the request says, by field of ``ManualAction``."""
+        return {}
+
 
 class EndingBody(Body):
     """As above, and when it is over by itself."""
@@ -60,6 +64,33 @@ class EndingBody(Body):
     ttl: DurationMs | None = Field(
         None, alias="for", description="Over by itself after this, such as 2h"
     )
+
+    def terms(self, now_ms: int) -> dict[str, Any]:  # noqa: ARG002
+        """When it ends."""
+        return {"ttl_ms": self.ttl}
+
+
+class UndoBody(Body):
+    """What is to be taken back."""
+
+    last: DurationMs = Field(gt=0, description="Suspensions of so long, until now, such as 30m")
+    pool: str = Field("", max_length=200, description="In one pool; empty: in all")
+
+    def terms(self, now_ms: int) -> dict[str, Any]:
+        """Since when, and where."""
+        return {"since_ms": now_ms - self.last, "pool": self.pool}
+
+
+class ApprovalBody(Body):
+    """What is approved."""
+
+    name: str = Field(
+        min_length=1, max_length=64, description="Under which it was asked for, in the alert"
+    )
+
+    def terms(self, now_ms: int) -> dict[str, Any]:  # noqa: ARG002
+        """The name."""
+        return {"ref": self.name.strip()}
 
 
 class Outcome(BaseModel):
@@ -120,7 +151,9 @@ def _same(left: Asked, action: Asked) -> bool:
     """Whether what was left under an id is what is asked for now, a while later perhaps."""
     if isinstance(left, ListAction) and isinstance(action, ListAction):
         return left == replace(action, since_ms=left.since_ms, until_ms=left.until_ms)
-    return left == action
+    if isinstance(left, ManualAction) and isinstance(action, ManualAction):
+        return left == replace(action, since_ms=left.since_ms)
+    return False
 
 
 async def _await(office: Office, ident: str, wait_s: float) -> Answer | None:

@@ -81,7 +81,7 @@ def test_a_group_alone_shows_its_commands(arguments: tuple[str, ...]) -> None:
     ("arguments", "said"),
     [
         ("simulat", "No such command 'simulat'. Did you mean 'simulate'?"),
-        ("numbers suspnd", "No such command 'suspnd'. Did you mean 'suspend'?"),
+        ("numbers suspnd", "No such command 'suspnd'. Did you mean 'suspend', 'undo'?"),
         ("alerts lst", "Did you mean 'list'?"),
         ("xyzzy", "No such command 'xyzzy'."),
         ("replay --form x.jsonl", "No such option: --form"),
@@ -121,7 +121,7 @@ def test_what_is_typed_wrong_is_told_with_what_was_meant(arguments: str, said: s
     ("line", "offered"),
     [
         ("monitor s", ["simulate", "status", "sample", "schema"]),
-        ("monitor numbers s", ["suspend"]),
+        ("monitor numbers s", ["show", "suspend"]),
         ("monitor replay --in", ["--indicators", "--indicators-every"]),
         ("monitor simulate --scenario nu", ["number-going-bad"]),
         ("monitor schema r", ["rules"]),

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -131,6 +132,23 @@ def test_the_history_of_a_number(left: Left, now_ms: int) -> None:
     assert max(map(len, narrow.splitlines())) <= 80
 
 
+def test_a_number_as_it_stands(left: Left, now_ms: int) -> None:
+    told = command(now_ms)
+    left.record(
+        told,
+        changes=(change(now_ms, before="wanted", after="suspending", command_id=told.id),),
+    )
+    done = monitor("numbers", "show", "+86 21 5000 0007")
+    assert done.status == 0
+    assert done.out.startswith(f"{NUMBER}: suspending since ")
+    assert f"{told.rule}: " in done.out
+    assert "evidence" in done.out
+    (card,) = monitor("numbers", "show", NUMBER, "--json").lines
+    assert (card["state"], card["command"]["command_id"]) == ("suspending", told.id)
+    other = monitor("numbers", "show", "+862150009999")
+    assert other.out == ("+862150009999: active, as far as is known; pools: none that is listed\n")
+
+
 def test_a_number_without_history(left: Left) -> None:
     assert left.settings.path.exists()
     done = monitor("numbers", "history", "+862150009999")
@@ -151,6 +169,7 @@ def daemon(left: Left) -> Iterator[list[ManualAction]]:
         while not stop.wait(0.01):
             for claimed in store.requests.claim(1_795_309_200_000):
                 action = claimed.action
+                assert isinstance(action, ManualAction)
                 taken.append(action)
                 answer = replace(change(), id=answer_id(action.id), number=action.number)
                 if action.action == "resume":
@@ -176,6 +195,11 @@ def test_requests_reach_the_daemon(left: Left) -> None:
             (f"suspend {NUMBER} --for 30m", f"suspend {NUMBER}: {done_so}", 0),
             (f"suspend {NUMBER}", f"suspend {NUMBER}: {done_so}", 0),
             (f"resume {NUMBER}", f"resume {NUMBER}: refused: it is not known", 1),
+            (f"hold {NUMBER}", f"hold {NUMBER}: {done_so}", 0),
+            (f"release {NUMBER}", f"release {NUMBER}: {done_so}", 0),
+            (f"retire {NUMBER}", f"retire {NUMBER}: {done_so}", 0),
+            ("undo --last 30m --pool a --wait 0.3", f"undo: {waits}", 0),
+            ("approve 5d0f93a1 --wait 0.3", f"approve: {waits}", 0),
             ("freeze --wait 0.3", f"freeze: {waits}", 0),
             ("freeze --off --wait 0.3", f"unfreeze: {waits}", 0),
         ):
@@ -185,10 +209,19 @@ def test_requests_reach_the_daemon(left: Left) -> None:
         ("suspend", NUMBER, 1_800_000),
         ("suspend", NUMBER, None),
         ("resume", NUMBER, None),
+        ("hold", NUMBER, None),
+        ("release", NUMBER, None),
+        ("retire", NUMBER, None),
+        ("undo", "", None),
+        ("approve", "", None),
         ("freeze", "", None),
         ("unfreeze", "", None),
     ]
     assert {one.why for one in taken} == {"李 asked"}
+    (undo,) = [one for one in taken if one.action == "undo"]
+    assert undo.pool == "a"
+    assert undo.since_ms is not None
+    assert [one.ref for one in taken if one.action == "approve"] == ["5d0f93a1"]
     assert all(one.who for one in taken)
 
 
@@ -216,6 +249,27 @@ def test_too_many_requests(folder: Folder, left: Left) -> None:
     done = monitor(*freeze)
     assert (done.status, done.out) == (2, "")
     assert "1 manual actions are waiting already: is the daemon running?" in done.err
+
+
+def test_a_table_of_numbers_is_imported(folder: Folder, tmp_path: Path) -> None:
+    table, target = tmp_path / "new.csv", tmp_path / "inventory.csv"
+    table.write_text("number,pool,standby\n+86 21 5000 0007,a,\n+862150000008,a,yes\n", "utf-8")
+    done = monitor("numbers", "import", str(table))
+    assert done.status == 2
+    assert "numbers: {inventory: numbers.csv}" in done.err
+    folder.write(numbers={"inventory": str(target)})
+    done = monitor("numbers", "import", str(table))
+    assert (done.status, done.out) == (
+        0,
+        f"{target}: 2 numbers in 1 pools, 1 standby; the daemon takes them up when it reloads\n",
+    )
+    assert target.read_text("utf-8").splitlines()[1] == f"{NUMBER},,a,,"
+    assert "pools: a\n" in monitor("numbers", "show", NUMBER).out
+    before = target.read_text("utf-8")
+    table.write_text("number,pool\nhotline,a\n", "utf-8")
+    done = monitor("numbers", "import", str(table))
+    assert (done.status, target.read_text("utf-8")) == (2, before)
+    assert f"{table}:2:1: 'hotline' is no telephone number" in done.err.replace("\n", "")
 
 
 # --- deliveries -----------------------------------------------------------------------------------

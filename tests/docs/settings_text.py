@@ -105,8 +105,13 @@ override:
 """,
     "pools": """\
 pools:
-  defaults: {max_fraction: 10%, min_left: 3}
-  campaign-7: {numbers: ["+862150000001", "+862150000002"], max_fraction: 20%, min_left: 1}
+  defaults: {max_fraction: 10%, min_left: 3, brake_above: 20%, brake_window: 2h}
+  campaign-7:
+    numbers: ["+862150000001", "+862150000002"]
+    standby: ["+862150000003"]
+    max_fraction: 20%
+    min_left: 1
+    inhibited_by: [campaign-complaint]
 """,
     "delivery": """\
 delivery:
@@ -141,6 +146,12 @@ UNSAID = {
     "PoolSettings.numbers": "Its members; those seen dialling for the campaign join by themselves.",
     "PoolSettings.max_fraction": "Left out: that of `defaults`.",
     "PoolSettings.min_left": "Left out: that of `defaults`.",
+    "PoolSettings.rate": "Left out: that of `defaults`.",
+    "PoolSettings.brake_above": "Left out: that of `defaults`.",
+    "PoolSettings.brake_window": "Left out: that of `defaults`.",
+    "PoolSettings.approval": "Left out: that of `defaults`.",
+    "PoolSettings.approval_for": "Left out: that of `defaults`.",
+    "PoolSettings.inhibited_by": "Left out: that of `defaults`.",
     "NumbersSettings.retry_pause_max": "What `retry_pause` grows to at most.",
     "TelephonySettings.commands": "With `kafka`: the topic of suspend and resume.",
     "TelephonySettings.acks": "With `kafka`: the topic of telephony's answers.",

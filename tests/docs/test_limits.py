@@ -17,7 +17,7 @@ from monitor.exporter import status
 from monitor.exporter.catalogue import CATALOGUE
 from monitor.numbers import pools, record, wishes
 from monitor.recorder import BACKLOG_MAX
-from monitor.rules import belonging, event_rule, past, waits, wave
+from monitor.rules import belonging, event_rule, fresh, fresh_figures, past, waits, wave
 from monitor.simulate import demo
 from monitor.source import bookmarks, descriptors, files, followed
 from monitor.stats import TOPICS_MAX
@@ -36,6 +36,8 @@ FIXED = {
     "events of one pair that may still change places": funnel.EVENTS_MAX,
     "topics and files whose records are counted": TOPICS_MAX,
     "agents with their team, for people": Pace().max_places,
+    "calls of one number on probation": fresh.CALL_IDS_MAX,
+    "scopes of a rule on probation": fresh_figures.KEYS_MAX,
     "scopes that had a single event": event_rule.MARKS_MAX,
     "scopes that a rule on absence watches": waits.WAITS_MAX,
     "members whose group is known": belonging.MEMBERS_MAX,

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from monitor.clock import ManualClock
+from monitor.decisions import ManualAction
 from monitor.numbers.asking import ACTS
 from monitor.snapshot import Board
 from monitor.store.settings import StoreSettings
@@ -115,6 +116,27 @@ def test_who_may_ask_for_what(tmp_path: Path) -> None:
         assert suspend(served, role="viewer").status_code == 403
         freeze = "/api/v1/numbers/freeze"
         assert served.ask(freeze, "operator", "POST", json={"why": "x"}).status_code == 403
+
+
+def test_what_an_action_says_more_is_in_its_request(tmp_path: Path) -> None:
+    settings = StoreSettings(path=tmp_path / "monitor.db")
+    Store.open(settings, ManualClock(NOW)).close()
+    with office_at(tmp_path) as served:
+        undo = {"why": "taken back", "last": "30m", "pool": "spring"}
+        left = served.ask("/api/v1/numbers/undo", "admin", "POST", json=undo).json()["request"]
+        approval = {"why": "looked at ten", "name": " 5d0f "}
+        approve = "/api/v1/numbers/approve"
+        other = served.ask(approve, "admin", "POST", json=approval).json()["request"]
+        nothing = served.ask(approve, "admin", "POST", json={"why": "x"})
+        assert nothing.status_code == 422
+    with Store.open(settings, ManualClock(NOW), daemon=False) as store:
+        undone, approved = store.requests.find(left), store.requests.find(other)
+    assert undone is not None
+    assert approved is not None
+    assert isinstance(undone.action, ManualAction)
+    assert isinstance(approved.action, ManualAction)
+    assert (undone.action.since_ms, undone.action.pool) == (NOW - 1_800_000, "spring")
+    assert approved.action.ref == "5d0f"
 
 
 def test_every_action_is_a_path(tmp_path: Path) -> None:

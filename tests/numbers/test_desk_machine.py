@@ -7,27 +7,40 @@ hold the invariants, checked here from the commands alone.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from monitor.decisions import Ack, Cleared, Command, ManualAction, Want
+from monitor.decisions import Ack, Around, Cleared, Command, Contradiction, ManualAction, Want
 from monitor.numbers.desk import NumberDesk
 from monitor.numbers.guards import limit
 from monitor.numbers.ledger import DeskStep
-from monitor.numbers.lifecycle import IN_SERVICE, State
+from monitor.numbers.lifecycle import IN_SERVICE, KEPT, State
 from monitor.numbers.settings import NumbersSettings, PoolsSettings
 from tests.numbers.made import DAY_MS, MINUTE_MS, START_MS, TICK_MS, clear, numbers, order, want
 from tests.whole import whole
 
 pytestmark = pytest.mark.untraced
 
-A, B = numbers(21), numbers(4, "m")
+A, B, C = numbers(21), numbers(4, "m"), numbers(6, "p")
 POOLS = PoolsSettings.model_validate(
     {
-        "a": {"numbers": A, "max_fraction": "10%", "min_left": 3},
+        "a": {"numbers": A, "max_fraction": "10%", "min_left": 3, "standby": ["s0", "s1"]},
         "b": {"numbers": [*B, A[0]], "max_fraction": "60%", "min_left": 3},
+        "c": {
+            "numbers": C,
+            "max_fraction": "100%",
+            "rate": "2/1m",
+            "brake_above": "50%",
+            "brake_window": "3m",
+            "approval": 2,
+            "approval_for": "1m",
+            "inhibited_by": ["campaign-hangup"],
+        },
     }
 )
 SETTINGS = NumbersSettings.model_validate(
@@ -40,10 +53,12 @@ SETTINGS = NumbersSettings.model_validate(
         "heal_after": "10m",
     }
 )
-KNOWN = [*A[:6], *B, "stranger"]
+K, WINDOW_MS = 3, 3 * MINUTE_MS
+"""Half of the six of pool c: more are a wave."""
+KNOWN = [*A[:6], *B, *C, "s0", "s1", "stranger"]
 NUMBER = st.sampled_from(KNOWN)
 WANT = st.builds(
-    lambda number, kind, level, shadow: want(
+    lambda number, kind, level, shadow, agent: want(
         number,
         rule=f"rule-{kind}",
         episode=f"{kind}-{number}",
@@ -51,11 +66,16 @@ WANT = st.builds(
         ttl_ms=None if kind == "flag" else MINUTE_MS,
         ttl_max_ms=4 * MINUTE_MS,
         shadow=shadow,
+        blamed=agent,
+        spared=agent and f"{agent} is bad on 3 other numbers",
+        probation_calls=0 if kind == "flag" else 5,
+        probation_ms=2 * MINUTE_MS,
     ),
     NUMBER,
     st.sampled_from(["hangup", "flag", "complaint"]),
     st.sampled_from(["warn", "crit"]),
     st.sampled_from([False, False, False, True]),
+    st.sampled_from(["", "", "", "", "agent-7"]),
 )
 
 
@@ -82,6 +102,11 @@ class Desk(RuleBasedStateMachine):
         self.unanswered: list[Command] = []
         self.by_rule: set[str] = set()
         self.orders = 0
+        self.around = Around()
+        self.asked: list[str] = []
+        self.approved_until = 0
+        self.admitted: list[tuple[int, str]] = []
+        """When which numbers of pool c were suspended by rules."""
 
     # -- what may happen --------------------------------------------------------------------
 
@@ -90,6 +115,27 @@ class Desk(RuleBasedStateMachine):
         """Another set of wants stands from now on; a held number is not judged."""
         self.wants = wants
         self._step()
+
+    @rule(wants=st.lists(st.sampled_from(C), max_size=6, unique=True), bad=st.booleans())
+    def wave(self, wants: list[str], *, bad: bool) -> None:
+        """Pool c alone, with its campaign as a whole at times."""
+        breaches = {"campaign-hangup": {"c"}} if bad else {}
+        self.around = Around(breaches=breaches)
+        self.wants = [want(number, rule="rule-hangup", ttl_ms=MINUTE_MS) for number in wants]
+        self._step()
+
+    @rule(pending=st.sets(st.sampled_from(C), max_size=4))
+    def may_breach(self, pending: set[str]) -> None:
+        self.around = replace(self.around, pending=frozenset(pending))
+        self._step()
+
+    @precondition(lambda self: self.asked)
+    @rule(last=st.booleans(), twice=st.booleans())
+    def approved(self, *, last: bool, twice: bool) -> None:
+        self.orders += 1
+        name = self.asked[-1] if last else "another"
+        orders = [order("approve", id=f"{self.orders}-{n}", ref=name) for n in range(1 + twice)]
+        self._step(manual=orders)
 
     @rule(held_too=st.lists(WANT, min_size=1, max_size=4))
     def judged_although_held(self, held_too: list[Want]) -> None:
@@ -121,7 +167,9 @@ class Desk(RuleBasedStateMachine):
         self._step(cleared=[clear(number, "rule-flag") for number in numbers])
 
     @rule(
-        action=st.sampled_from(["suspend", "resume", "freeze", "unfreeze"]),
+        action=st.sampled_from(
+            ["suspend", "resume", "freeze", "unfreeze", "hold", "retire", "release", "release"]
+        ),
         number=NUMBER,
         ttl=st.sampled_from([None, MINUTE_MS]),
     )
@@ -129,13 +177,30 @@ class Desk(RuleBasedStateMachine):
         self.orders += 1
         self._step(manual=[order(action, number, id=str(self.orders), ttl_ms=ttl)])
 
+    @rule(ago=st.integers(0, 100), pool=st.sampled_from(["", "a", "b"]))
+    def undone(self, ago: int, pool: str) -> None:
+        self.orders += 1
+        since = self.now - ago * TICK_MS
+        self._step(manual=[order("undo", id=str(self.orders), since_ms=since, pool=pool)])
+
+    @rule(blocked=st.sets(NUMBER, max_size=9), ago=st.integers(0, 3))
+    def telephony_says_otherwise(self, blocked: set[str], ago: int) -> None:
+        found = self.every.contradiction(blocked, self.now - ago * TICK_MS)
+        self._step(found=[] if found is None else [found] * 2)
+
+    @precondition(lambda self: self.every.on_trial)
+    @rule(data=st.data(), calls=st.integers(0, 9))
+    def calls_since(self, data: st.DataObject, calls: int) -> None:
+        number = data.draw(st.sampled_from(sorted(self.every.on_trial)))
+        self._step(calls={number: calls})
+
     @rule(ticks=st.integers(1, 100))
     def quiet(self, ticks: int) -> None:
         self._pass(self.now + ticks * TICK_MS)
 
     @rule(days=st.integers(1, 9))
     def days_pass(self, days: int) -> None:
-        self.wants = []
+        self.wants, self.around = [], Around()
         self._pass(self.now + days * DAY_MS, every=False)
 
     @rule()
@@ -150,7 +215,7 @@ class Desk(RuleBasedStateMachine):
 
     @invariant()
     def no_pool_loses_more_to_rules_than_its_limit(self) -> None:
-        for pool in ("a", "b"):
+        for pool in ("a", "b", "c"):
             settings = POOLS.pools[pool]
             assert settings.max_fraction is not None
             most = limit(settings.max_fraction, len(settings.numbers))
@@ -186,9 +251,11 @@ class Desk(RuleBasedStateMachine):
         """Whatever was going on: with the causes gone, every number comes back."""
         if not hasattr(self, "every"):
             return
-        self.wants = []
+        self.wants, self.around = [], Around()
         self._step(cleared=[clear(number, "rule-flag") for number in KNOWN])
         stuck = [n for n in KNOWN if self.every.state(n) not in IN_SERVICE]
+        kept = [n for n in stuck if self.every.state(n) in KEPT]
+        self._step(manual=[order("release", n, id=f"let-{n}") for n in kept])
         self._step(manual=[order("resume", n, id=f"end-{n}") for n in stuck])
         self._step(acks=[Ack(command.id, "applied", "", 0) for command in self.unanswered])
         self._pass(self.now + 60 * MINUTE_MS)
@@ -208,17 +275,26 @@ class Desk(RuleBasedStateMachine):
         acks: list[Ack] | None = None,
         manual: list[ManualAction] | None = None,
         everyone: bool = False,
+        calls: dict[str, int] | None = None,
+        found: list[Contradiction] | None = None,
     ) -> None:
         self.now += TICK_MS
         frozen = self.every.frozen and not manual
         wants = self._standing(everyone=everyone)
         mixed = list(reversed(wants))
-        made = self.every.step(self.now, wants, cleared or [], acks or [], manual or [])
+        around = replace(self.around, calls=calls or {})
+        waiting = self._waiting(wants)
+        rest = (cleared or [], acks or [], manual or [], around, found or [])
+        made = self.every.step(self.now, wants, *rest)
         for other in (self.skipping, self.restarted):
-            assert content(
-                [other.step(self.now, mixed, cleared or [], acks or [], manual or [])]
-            ) == content([made])
-        self._look(made, frozen=frozen)
+            assert content([other.step(self.now, mixed, *rest)]) == content([made])
+        self._look(made, frozen=frozen, waiting=waiting)
+
+    def _waiting(self, wants: list[Want]) -> int:
+        """How many of pool c rules want out that are in service."""
+        asked = {each.number for each in wants if not each.shadow and not each.blamed}
+        members = {number for number in asked if "c" in self.every.book.pools_of(number)}
+        return len(members - self.every.held)
 
     def _pass(self, until: int, *, every: bool = True) -> None:
         """Let time pass to ``until``; ``skipping`` sees only the ticks it asks for."""
@@ -230,38 +306,58 @@ class Desk(RuleBasedStateMachine):
             self.now = self.now + TICK_MS if every else skip
             wants = self._standing()
             asks = self.skipping.next_event_tick(self.now - TICK_MS) == self.now
-            made.append(self.every.step(self.now, wants, [], [], []))
-            assert self.restarted.step(self.now, wants, [], [], []) == made[-1]
+            rest: tuple[list[Any], list[Any], list[Any], Around] = ([], [], [], self.around)
+            waiting = self._waiting(wants)
+            made.append(self.every.step(self.now, wants, *rest))
+            assert self.restarted.step(self.now, wants, *rest) == made[-1]
             if asks or not every or self.now == until:
-                asked.append(self.skipping.step(self.now, wants, [], [], []))
-            self._look(made[-1], frozen=self.every.frozen)
+                asked.append(self.skipping.step(self.now, wants, *rest))
+            self._look(made[-1], frozen=self.every.frozen, waiting=waiting)
         assert content(made) == content(asked)
 
-    def _look(self, step: DeskStep, *, frozen: bool) -> None:
+    def _look(self, step: DeskStep, *, frozen: bool, waiting: int) -> None:
+        self._look_at_pool_c(step, waiting)
         real = [command for command in step.commands if not command.shadow]
         self.commands += step.commands
         self.unanswered += real
         for command in real:
-            assert command.number != A[5], "the never list"
+            assert command.action == "resume" or command.number != A[5], "the never list"
             if command.reason in {"admitted", "prolonged"}:
                 assert not frozen
             if command.reason == "admitted":
                 self.by_rule.add(command.number)
-            elif command.reason in {"prolonged", "shortened"}:
-                pass  # it was out already, by whoever's order
-            else:
+            elif command.action == "resume" or command.reason.startswith("manual_"):
                 self.by_rule.discard(command.number)
         self.by_rule = {n for n in self.by_rule if self.every.state(n) not in IN_SERVICE}
         for command in real:
             if command.reason == "admitted":
                 self._left(command.number)
 
+    def _look_at_pool_c(self, step: DeskStep, waiting: int) -> None:
+        """What holds for the pool as a whole."""
+        for refusal in step.refusals:
+            if refusal.guard == "approval":
+                self.asked.append(refusal.detail.rpartition(" ")[2])
+        if any(change.reason == "approve" for change in step.changes):
+            self.approved_until = self.now + MINUTE_MS
+        for command in step.commands:
+            if command.number not in C or command.shadow or command.reason != "admitted":
+                continue
+            assert "c" not in self.around.breaches.get("campaign-hangup", ())
+            assert waiting <= 2 or self.now < self.approved_until
+            self.admitted.append((self.now, command.number))
+        lately = [(at, number) for at, number in self.admitted if at > self.now - WINDOW_MS]
+        assert len({number for _, number in lately}) <= K
+        assert len([at for at, _ in lately if at > self.now - MINUTE_MS]) <= 2
+
     def _left(self, number: str) -> None:
         """A rule's suspension leaves each of its pools the numbers it must keep."""
-        for pool in POOLS.pools.values():
-            if number in pool.numbers:
-                active = [n for n in pool.numbers if self.every.state(n) in IN_SERVICE]
-                assert len(active) >= (pool.min_left or 0)
+        book = self.every.book
+        for name in book.pools_of(number):
+            members = [n for n in book if name in book.pools_of(n)]
+            active = [n for n in members if self.every.state(n) in IN_SERVICE]
+            least = POOLS.pools[name].min_left if name in POOLS.pools else 0
+            assert len(active) >= (least or 0)
 
 
 TestDesk = Desk.TestCase

@@ -179,8 +179,8 @@ CASES = [
         FIGURE + "\nno_data: hold\naction: {suspend: {ttl: 30m, blame: agent}}",
         9,
         41,
-        "not supported yet",
-        "",
+        "hangup_rate is not computed by number, agent",
+        "add [number, agent] to its `by`",
     ),
     (
         FIGURE + "\nno_data: hold\naction: {suspend: {ttl: 30m, ttl_max: 1m}}",

@@ -60,8 +60,10 @@ class WebhookChannel(Channel):
         """
         decision = delivery.decision
         # An order is carried out, and a list kept: who does that has to know whom it is about.
-        named = isinstance(decision, Order | Listing)
-        content = decision.to_wire() if named else for_people(decision)
+        if isinstance(decision, Order | Listing):
+            self._post(decision.id, decision.to_wire())
+            return
+        content = for_people(decision)
         remark = self._remarks.about(decision) if isinstance(decision, Alert) else None
         if remark is not None:
             content["common"] = remark.to_json()

@@ -1,0 +1,185 @@
+"""What numbers on probation have done since they came back: a window of their own.
+
+Owns which rows count for such a number: calls that *started* after it was known to be back, and
+feedback on those calls. A call from before it was out, and a complaint about one, count for
+nothing, though they come in now. From the rows follow the calls that prove a number
+(``numbers.probation``) and the figures by which the rules that it was out for judge it.
+
+A rule goes on judging by them after the probation until its own window holds nothing older either:
+else the calls of before would have the number out again at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from monitor.decisions import OnTrial
+from monitor.events.catalogue import FEEDBACK_TYPES
+from monitor.rules.fresh_figures import FreshFigures, looks_on
+from monitor.rules.model import Rule
+from monitor.rules.ports import Int64
+from monitor.windows.pending import aligned_after
+
+CALL_IDS_MAX: Final = 10_000
+"""Calls of one number whose feedback is known to be about a fresh one; past it the oldest go."""
+FIELDS: Final = frozenset({"started_at", "talk_s", "direction"})
+"""What tells when a call began and whose it was."""
+
+
+@dataclass(slots=True)
+class _Number:
+    """One number on probation, or lately so."""
+
+    since_ms: int
+    calls: int = 0
+    """Calls of its own that started since."""
+    ids: dict[str, None] = field(default_factory=dict)
+    """Calls that started since, the oldest first."""
+
+
+class FreshCalls:
+    """Rows of numbers on probation that count, for all rules."""
+
+    def __init__(
+        self, rules: Iterable[Rule], figures: Iterable[FreshFigures | None], *, tick_ms: int
+    ) -> None:
+        """``rules`` are all, ``figures`` those of the rules that have any."""
+        self._rules = {each.rule.id: each for each in figures if each is not None}
+        self._asked = any(looks_on(rule) for rule in rules)
+        """Some rule wants to see how a number does that is back."""
+        self._tick_ms = tick_ms
+        self._numbers: dict[str, _Number] = {}
+        self._proving: frozenset[str] = frozenset()
+        self._loads: deque[tuple[Int64, pl.DataFrame]] = deque()
+        """With the tick of each row, which ascend."""
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Catalogue fields that are read."""
+        return FIELDS if self._asked else frozenset()
+
+    @property
+    def calls(self) -> dict[str, int]:
+        """By number on probation, the calls of its own that it has started since."""
+        return {number: self._numbers[number].calls for number in self._proving}
+
+    def load(self, released: pl.DataFrame) -> None:
+        """Keep rows until their ticks: nobody knows yet who will be on probation then."""
+        if released.height and (self._asked or self._numbers):
+            self._loads.append((released["tick"].to_numpy(), released))
+
+    def step(self, tick: int, held: AbstractSet[str], proving: Mapping[str, OnTrial]) -> None:
+        """Go to ``tick``, before any rule does; ``proving`` are on probation as of the last one."""
+        rows = self._rows(tick)
+        for figures in self._rules.values():
+            figures.moved.clear()
+        if not proving and not self._numbers:
+            return
+        self._enter(held, proving)
+        fresh = None if rows is None else self._fresh(rows)
+        for figures in self._rules.values():
+            figures.step(tick, self._proving, fresh)
+        judged = {number for figures in self._rules.values() for number in figures.numbers}
+        for number in self._numbers.keys() - judged - self._proving:
+            del self._numbers[number]
+
+    def _rows(self, tick: int) -> pl.DataFrame | None:
+        """The rows of ``tick``; what is older is let go."""
+        while self._loads:
+            ticks, rows = self._loads[0]
+            first, last = np.searchsorted(ticks, [tick, tick + 1]).tolist()
+            if first == len(ticks):
+                self._loads.popleft()
+                continue
+            return rows.slice(first, last - first) if last > first else None
+        return None
+
+    def _enter(self, held: AbstractSet[str], proving: Mapping[str, OnTrial]) -> None:
+        for number in [n for n in self._numbers if n in held]:
+            del self._numbers[number]
+            for figures in self._rules.values():
+                figures.forget(number)
+        for number, trial in proving.items():
+            known = self._numbers.get(number)
+            if known is None or known.since_ms != trial.since_ms:
+                self._numbers[number] = _Number(trial.since_ms)
+                for rule in trial.rules:
+                    if rule in self._rules:
+                        self._rules[rule].begin(number, trial.since_ms)
+        self._proving = frozenset(proving)
+
+    def _fresh(self, rows: pl.DataFrame) -> pl.DataFrame | None:
+        """Of the rows of one tick, in order, those that count."""
+        rows = rows.filter(pl.col("number").is_in(list(self._numbers)))
+        if not rows.height:
+            return None
+        told = rows.select("number", "type", "call_id", "time", *_known_of(rows))
+        kept = [self._counts(*row) for row in told.iter_rows()]
+        return rows.filter(pl.Series(kept, dtype=pl.Boolean))
+
+    def _counts(
+        self,
+        number: str,
+        kind: str,
+        call_id: str | None,
+        time_ms: int,
+        started_at: int | None,
+        talk_s: float | None,
+        direction: str | None,
+    ) -> bool:
+        entry = self._numbers[number]
+        if kind in FEEDBACK_TYPES and call_id is not None:
+            return call_id in entry.ids
+        began_ms = time_ms - round((talk_s or 0) * 1000) if started_at is None else started_at
+        if began_ms < entry.since_ms:
+            return False
+        if kind == "call.ended":
+            entry.calls += direction != "inbound"
+            if call_id is not None:
+                entry.ids[call_id] = None
+                if len(entry.ids) > CALL_IDS_MAX:
+                    del entry.ids[next(iter(entry.ids))]
+        return True
+
+    def next_event_tick(self, after: int) -> int | None:
+        """The earliest aligned tick after ``after`` at which time alone changes something."""
+        ends = [each.next_ms(self._proving) for each in self._rules.values()]
+        due = min((at for at in ends if at is not None), default=None)
+        return None if due is None else aligned_after(due, after, self._tick_ms)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything that a restart must not lose; no load waits then."""
+        return {
+            "numbers": [
+                [number, each.since_ms, each.calls, list(each.ids)]
+                for number, each in self._numbers.items()
+            ],
+            "proving": sorted(self._proving),
+            "rules": {name: each.snapshot() for name, each in self._rules.items() if each},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over what :meth:`snapshot` gave, of rules that there are."""
+        self._numbers = {
+            number: _Number(since_ms, calls, dict.fromkeys(ids))
+            for number, since_ms, calls, ids in state["numbers"]
+        }
+        self._proving = frozenset(state["proving"])
+        for name, entry in state["rules"].items():
+            if name in self._rules:
+                self._rules[name].restore(entry)
+
+
+def _known_of(rows: pl.DataFrame) -> list[pl.Expr]:
+    """Fields of :data:`FIELDS`; null where nobody reads them."""
+    return [
+        pl.col(name) if name in rows.columns else pl.lit(None).alias(name)
+        for name in ("started_at", "talk_s", "direction")
+    ]

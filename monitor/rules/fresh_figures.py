@@ -1,0 +1,194 @@
+"""One rule's figures of numbers on probation: what they did since they came back, by scope.
+
+Owns the sums and how they are laid over those of the rule's windows. Which rows count is what
+``fresh`` owns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from itertools import islice
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from monitor.indicators.formula import Formula, formula
+from monitor.indicators.frame import Frame
+from monitor.indicators.view import View
+from monitor.keys import KeyTable
+from monitor.rules.model import Rule
+from monitor.rules.ports import FigureView, Int64
+from monitor.rules.scopes import SEPARATOR
+
+KEYS_MAX: Final = 100_000
+"""Scopes of one rule with figures of their own; past it the oldest begin again from nothing."""
+
+_Pair = list[int]
+
+
+def looks_on(rule: Rule) -> bool:
+    """Whether the rule wants to see how a number does that is back."""
+    return rule.action is not None and rule.action.suspend.probation is not None
+
+
+class FreshFigures:
+    """One rule's figures of numbers on probation, by scope: hits and of since they came back."""
+
+    def __init__(self, rule: Rule, made_of: Formula, horizon_ms: int) -> None:
+        self.rule = rule
+        self.horizon_ms = horizon_ms
+        """As long as the longest window."""
+        self._made_of = made_of
+        self._position = rule.by.index("number")
+        self._since: dict[str, int] = {}
+        """By number, since when."""
+        self._pairs: dict[str, _Pair] = {}
+        """By scope text (dimensions joined by ``SEPARATOR``): hits and of, in fixed point."""
+        self._news: dict[str, _Pair] = {}
+        """Of the last tick alone."""
+        self.moved: set[str] = set()
+        """Numbers whose window is another one as of the last tick: nothing else shows that."""
+
+    @classmethod
+    def of(cls, rule: Rule, views: Iterable[FigureView]) -> FreshFigures | None:
+        """For a rule with a probation whose figures are sums over rows; None for others."""
+        known = [view for view in views if isinstance(view, View)]
+        if not looks_on(rule) or not known:
+            return None
+        made_of = formula(known[0].indicator)
+        if not all(counter.is_additive for counter in made_of.counters):
+            return None
+        return cls(rule, made_of, max(view.horizon_ms for view in known))
+
+    @property
+    def numbers(self) -> AbstractSet[str]:
+        """Those judged by them."""
+        return self._since.keys()
+
+    def __bool__(self) -> bool:
+        """Whether some number is judged by them."""
+        return bool(self._since)
+
+    def begin(self, number: str, since_ms: int) -> None:
+        """The number is back; its window is empty."""
+        self.forget(number)
+        self._since[number] = since_ms
+        self.moved.add(number)
+
+    def forget(self, number: str) -> None:
+        """The number is judged by the common window."""
+        if self._since.pop(number, None) is not None:
+            self.moved.add(number)
+            for table in (self._pairs, self._news):
+                for text in [text for text in table if self._number_of(text) == number]:
+                    del table[text]
+
+    def step(self, tick: int, proving: AbstractSet[str], rows: pl.DataFrame | None) -> None:
+        """Take in the fresh rows of ``tick``; numbers whose window is as long as the rule's go."""
+        for number in [n for n, at in self._since.items() if self._is_over(n, at, tick, proving)]:
+            self.forget(number)
+        self._news = {}
+        if rows is None or not self._since:
+            return
+        rows = rows.filter(
+            pl.col("number").is_in(list(self._since)),
+            *(pl.col(name).is_not_null() for name in self.rule.by),
+        )
+        if rows.height:
+            self._take(rows)
+
+    def _take(self, rows: pl.DataFrame) -> None:
+        frame = Frame(rows, [each for c in self._made_of.counters for each in c.sets])
+        values = [frame.value(counter).tolist() for counter in self._made_of.counters]
+        scopes = rows.select(self.rule.by).iter_rows()
+        for scope, *pair in zip(scopes, *values, strict=True):
+            if any(pair):
+                text = SEPARATOR.join(scope)
+                for table in (self._pairs, self._news):
+                    sums = table.setdefault(text, [0, 0])
+                    sums[0] += pair[0]
+                    sums[1] += pair[-1]
+        over = len(self._pairs) - KEYS_MAX
+        for text in list(islice(self._pairs, max(0, over))):
+            del self._pairs[text]
+
+    def moved_ids(self, keys: KeyTable) -> Int64:
+        """The scopes of the numbers in :attr:`moved`, ascending."""
+        if len(self.rule.by) == 1:
+            found = [keys.find(number) for number in sorted(self.moved)]
+            ids = [key for key in found if key is not None]
+        else:
+            living = keys.living().tolist()
+            texts = zip(living, keys.names(living), strict=True)
+            ids = [key for key, text in texts if self._number_of(text) in self.moved]
+        return np.array(sorted(ids), dtype=np.int64)
+
+    def next_ms(self, proving: AbstractSet[str]) -> int | None:
+        """When the next number goes by the common window again."""
+        ends = (at + self.horizon_ms for n, at in self._since.items() if n not in proving)
+        return min(ends, default=None)
+
+    def over(self, keys: KeyTable, ids: Int64, hits: Int64, of: Int64) -> tuple[Int64, Int64]:
+        """Figures of ``ids`` with those of numbers on probation in place of the common ones."""
+        return self._laid_over(self._pairs, keys, ids, hits, of)
+
+    def news(
+        self, keys: KeyTable, ids: Int64, hits: Int64, of: Int64
+    ) -> tuple[Int64, Int64, Int64]:
+        """The last tick's rows of ``ids``, without those of numbers on probation that are old."""
+        hits, of = self._laid_over(self._news, keys, ids, hits, of, counts=False)
+        kept = (hits != 0) | (of != 0)
+        return ids[kept], hits[kept], of[kept]
+
+    def _laid_over(
+        self,
+        table: Mapping[str, _Pair],
+        keys: KeyTable,
+        ids: Int64,
+        hits: Int64,
+        of: Int64,
+        *,
+        counts: bool = True,
+    ) -> tuple[Int64, Int64]:
+        mine = self._ids(keys, ids)
+        if not mine:
+            return hits, of
+        hits, of = hits.copy(), of.copy()
+        for position, text in mine:
+            mine_hits, mine_of = table.get(text, (0, 0))
+            plain = len(self._made_of.counters) == 1  # a count: below the line there is one
+            hits[position] = mine_hits
+            of[position] = int(counts or text in table) if plain else mine_of
+        return hits, of
+
+    def _ids(self, keys: KeyTable, ids: Int64) -> list[tuple[int, str]]:
+        """Where in ``ids`` numbers on probation stand, with their scope text."""
+        if len(self.rule.by) > 1:
+            names = keys.names(ids.tolist())
+            return [(at, t) for at, t in enumerate(names) if self._number_of(t) in self._since]
+        found: list[tuple[int, str]] = []
+        for number in self._since:
+            key = keys.find(number)
+            if key is not None:
+                found += [(at, number) for at in np.flatnonzero(ids == key).tolist()]
+        return found
+
+    def _is_over(self, number: str, since: int, tick: int, proving: AbstractSet[str]) -> bool:
+        return number not in proving and tick >= since + self.horizon_ms
+
+    def _number_of(self, text: str) -> str:
+        return text.split(SEPARATOR)[self._position]
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything that a restart must not lose."""
+        return {
+            "since": dict(self._since),
+            "pairs": [[text, *pair] for text, pair in self._pairs.items()],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over what :meth:`snapshot` gave."""
+        self._since = dict(state["since"])
+        self._pairs = {text: list(pair) for text, *pair in state["pairs"]}
