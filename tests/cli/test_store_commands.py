@@ -251,7 +251,8 @@ def test_too_many_requests(folder: Folder, left: Left) -> None:
     assert "1 manual actions are waiting already: is the daemon running?" in done.err
 
 
-def test_a_table_of_numbers_is_imported(folder: Folder, tmp_path: Path) -> None:
+def test_a_table_of_numbers_is_imported(folder: Folder, left: Left, tmp_path: Path) -> None:
+    assert left.settings.path.exists()
     table, target = tmp_path / "new.csv", tmp_path / "inventory.csv"
     table.write_text("number,pool,standby\n+86 21 5000 0007,a,\n+862150000008,a,yes\n", "utf-8")
     done = monitor("numbers", "import", str(table))
