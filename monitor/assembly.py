@@ -12,12 +12,14 @@ from monitor.config import Config
 from monitor.delivery.settings import KafkaReceiver
 from monitor.engine import Engine, Judges
 from monitor.errors import SourceError
+from monitor.events.ahead import Decodes
 from monitor.events.catalogue import DERIVED, polars_dtype
 from monitor.events.customers import read_for
 from monitor.events.decode import Decoder
 from monitor.events.phones import is_e164, normalise
 from monitor.events.rejects import DeadLetters, FileDeadLetters
 from monitor.indicators.compile import IndicatorSet
+from monitor.mapping.decoder import MappedDecoder
 from monitor.numbers.desk import NumberDesk
 from monitor.rules.evaluate import RuleBook
 from monitor.site import Site
@@ -66,7 +68,7 @@ def build_judges(
     wanted = indicators.fields | rules.fields
     feeding = config.do_not_call.feeding
     fields, more = read_for(wanted | feeding.fields)
-    decoder = Decoder(fields, types | more | feeding.types, config.events)
+    decoder = open_decoder(site, fields, types | more | feeding.types)
     numbers = config.numbers
     if not answers:
         numbers = numbers.model_copy(update={"assume_applied": True})
@@ -85,6 +87,16 @@ def build_judges(
         do_not_call=site.do_not_call if "do_not_call" in wanted else None,
         derived=wanted & frozenset(DERIVED),
     )
+
+
+def open_decoder(site: Site, fields: frozenset[str], types: frozenset[str]) -> Decodes:
+    """What reads the site's records, for these fields and types."""
+    decoder = Decoder(fields, types, site.config.events)
+    topics = site.config.mappings.topics
+    if not topics:
+        return decoder
+    mappers = [(topic, site.mappings[name].mapper) for topic, name in topics.items()]
+    return MappedDecoder(decoder, mappers)
 
 
 def _listed(config: Config) -> dict[str, frozenset[str]]:

@@ -15,6 +15,7 @@ from monitor.delivery.settings import DeliverySettings
 from monitor.dnc.book import Feeding
 from monitor.events.settings import EventSettings
 from monitor.exporter.settings import ExporterSettings
+from monitor.mapping.settings import MappingSettings
 from monitor.numbers.settings import NumbersSettings, PoolsSettings
 from monitor.source.settings import FilesSettings, SourceSettings
 from monitor.store.settings import StoreSettings
@@ -28,6 +29,7 @@ DEFAULT_PATH = Path("config.yaml")
 _RESTART_ONLY = (
     "source",
     "time",
+    "mappings",
     "events",
     "telephony",
     "store",
@@ -135,6 +137,7 @@ class Config(_Section):
     version: Literal[1] = 1
     source: SourceSettings = FilesSettings(kind="files", paths=("var/events/*.jsonl",), follow=True)
     time: TimeSection = TimeSection()
+    mappings: MappingSettings = MappingSettings()
     events: EventSettings = EventSettings()
     packs: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")], ...] = (
         "telemarketing",

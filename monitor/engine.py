@@ -347,6 +347,7 @@ class Engine:
         self._refuse([*decoded.rejects, *placed.rejects])
         self.stats.read(decoded.partition.topic, len(fetched.values))
         self.stats.tombstones += decoded.tombstones
+        self.stats.unmapped += decoded.unmapped
         self.stats.late += placed.late
         self.stats.resumed_late += placed.resumed_late
         self.pending.add(placed.frame)

@@ -55,6 +55,8 @@ class Stats:
     """Accepted while the id table was full."""
     unknown_types: int = 0
     tombstones: int = 0
+    unmapped: int = 0
+    """Records of other systems that their mapping says nothing about."""
     key_overflow: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Rows that found a table full, by scope and what the table holds."""
     alerts: Counter[tuple[str, str, str]] = field(default_factory=Counter)

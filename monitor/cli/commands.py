@@ -41,6 +41,12 @@ COMMANDS = (
         "What the rules decide on recorded events: the same engine, nothing is sent.",
     ),
     Entry(
+        "map",
+        "monitor.cli.map",
+        "Other systems' records as our events, by a mapping; with --check, whether mappings are"
+        " right.",
+    ),
+    Entry(
         "simulate",
         "monitor.cli.simulate",
         "Write made-up traffic to a file or to Kafka, with what was planted beside it.",

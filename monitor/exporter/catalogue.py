@@ -218,6 +218,9 @@ RESUMED_LATE = _counter(
 )
 UNKNOWN_TYPES = _counter("monitor_unknown_type_records_total", "Records of a type unknown to us.")
 TOMBSTONES = _counter("monitor_tombstones_total", "Null records.")
+UNMAPPED = _counter(
+    "monitor_unmapped_records_total", "Records that their mapping says nothing about."
+)
 REJECTS = _counter("monitor_rejects_total", "Records that went to the dead letters.", "reason")
 KEY_OVERFLOW = _counter(
     "monitor_key_overflow_rows_total",

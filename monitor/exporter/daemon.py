@@ -102,6 +102,7 @@ def _input(snapshot: Snapshot, topics: AbstractSet[str]) -> Iterator[Metric]:
     yield single(names.RESUMED_LATE, stats.resumed_late)
     yield single(names.UNKNOWN_TYPES, stats.unknown_types)
     yield single(names.TOMBSTONES, stats.tombstones)
+    yield single(names.UNMAPPED, stats.unmapped)
     yield counted(names.REJECTS, stats.rejects, REJECT_REASONS)
     yield counted(names.KEY_OVERFLOW, stats.key_overflow)
 

@@ -143,6 +143,7 @@ def test_every_section_is_of_one_kind_or_the_other() -> None:
     by_restart = {
         "source",
         "time",
+        "mappings",
         "events",
         "telephony",
         "store",

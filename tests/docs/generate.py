@@ -19,6 +19,7 @@ from tests.docs import (
     commands_page,
     domain_page,
     events_page,
+    mappings_page,
     numbers_page,
     packs_page,
     settings_page,
@@ -40,6 +41,8 @@ def outputs() -> Iterator[tuple[Path, str]]:
         yield ROOT / path, made()
     numbers = Path(__file__).resolve().parents[2] / "docs" / "numbers.md"
     yield ROOT / "docs" / "numbers.md", numbers_page.fill(numbers.read_text(encoding="utf-8"))
+    mappings = domain_page.ROOT / "docs" / "mappings.md"
+    yield ROOT / "docs" / "mappings.md", mappings_page.fill(mappings.read_text(encoding="utf-8"))
     indicators = domain_page.ROOT / "docs" / "indicators.md"
     filled = domain_page.fill(indicators.read_text(encoding="utf-8"))
     yield ROOT / "docs" / "indicators.md", filled

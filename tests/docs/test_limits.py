@@ -15,6 +15,7 @@ from monitor.events import do_not_call
 from monitor.explain import held, remarks
 from monitor.exporter import status
 from monitor.exporter.catalogue import CATALOGUE
+from monitor.mapping import mapper
 from monitor.numbers import pools, record, wishes
 from monitor.recorder import BACKLOG_MAX
 from monitor.rules import belonging, event_rule, fresh, fresh_figures, past, waits, wave
@@ -31,6 +32,7 @@ from tests.docs.markdown import ROOT
 FIXED = {
     "files followed": files.FILES_MAX,
     "files open at once": descriptors.OPEN_MAX,
+    "entries of a record that is mapped": mapper.EVENTS_OF_A_RECORD_MAX,
     "rotated files of one path": followed.SIBLINGS_MAX,
     "files one path remembers having read": bookmarks.GENERATIONS_MAX,
     "events of one pair that may still change places": funnel.EVENTS_MAX,

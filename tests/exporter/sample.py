@@ -109,6 +109,7 @@ def stats() -> Stats:
     made.rejects.update({"not_json": 3, "too_late": 2})
     made.key_overflow.update({("number", "keys"): 0, ("number", "pairs"): 7})
     made.late, made.resumed_late, made.unknown_types, made.tombstones = 17, 1, 4, 2
+    made.unmapped = 6
     made.alerts.update({("number-hangup", "crit", "firing"): 2})
     made.commands.update({("suspend", "issued"): 3, ("suspend", "applied"): 2})
     made.refusals.update({"max_fraction": 1})

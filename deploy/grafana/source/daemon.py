@@ -121,6 +121,7 @@ def _input() -> list[Json]:
         "resumed late 恢复后迟到": "monitor_resumed_late_records_total",
         "unknown type 未知类型": "monitor_unknown_type_records_total",
         "tombstones 空记录": "monitor_tombstones_total",
+        "not mapped 未映射": "monitor_unmapped_records_total",
     }
     return [
         graph(
