@@ -15,6 +15,7 @@ from monitor.delivery.settings import DeliverySettings
 from monitor.dnc.book import Feeding
 from monitor.events.settings import EventSettings
 from monitor.exporter.settings import ExporterSettings
+from monitor.ingest.settings import IngestSettings
 from monitor.mapping.settings import MappingSettings
 from monitor.numbers.settings import NumbersSettings, PoolsSettings
 from monitor.source.settings import FilesSettings, SourceSettings
@@ -36,6 +37,7 @@ _RESTART_ONLY = (
     "dead_letters",
     "exporter",
     "web",
+    "ingest",
     "limits",
 )
 """Sections that only a restart can change."""
@@ -156,6 +158,7 @@ class Config(_Section):
     do_not_call: DoNotCallSection = DoNotCallSection()
     exporter: ExporterSettings = ExporterSettings()
     web: WebSettings = WebSettings()
+    ingest: IngestSettings = IngestSettings()
     limits: LimitsSection = LimitsSection()
     logs: LogsSection = LogsSection()
 

@@ -26,6 +26,11 @@ COMMANDS = (
         "Run the daemon until ctrl-c; SIGHUP reads the configuration again.",
     ),
     Entry(
+        "ingest",
+        "monitor.cli.ingest",
+        "Receive webhooks of other systems until ctrl-c, and keep them for the daemon.",
+    ),
+    Entry(
         "check",
         "monitor.cli.check",
         "Check configuration, packs, rules and their tests: errors with line and column, and lint.",

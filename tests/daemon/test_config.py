@@ -149,6 +149,8 @@ def test_every_section_is_of_one_kind_or_the_other() -> None:
         "store",
         "dead_letters",
         "exporter",
+        "web",
+        "ingest",
         "limits",
     }
     assert taken_over | by_restart == set(Config.model_fields)

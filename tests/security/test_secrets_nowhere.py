@@ -112,6 +112,7 @@ def test_no_secret_leaves_a_daemon_in_trouble(tmp_path: Path, form: str) -> None
             },
             delivery=_delivery(planted, receiver.url, nobody, tmp_path),
             web=_web(planted, tmp_path),
+            ingest=_ingest(planted, tmp_path),
             logs={"level": "debug"},
         )
         folder.write()
@@ -146,6 +147,25 @@ def _web(planted: Planted, root: Path) -> dict[str, Any]:
             "cert_file": pair["cert_file"],
             "key_file": pair["key_file"],
             "key_password": planted.secret("web.tls.key_password", f"{MARK}-web-key"),
+        },
+    }
+
+
+def _ingest(planted: Planted, root: Path) -> dict[str, Any]:
+    """Webhooks are received by a process of their own; what it writes: tests/ingest."""
+    pair = Authority(root / "ingest-tls").issue("server").tls()
+    secret = planted.secret("ingest.receivers.*.secret", f"{MARK}-app-secret")
+    verify = planted.secret("ingest.receivers.*.verify_token", f"{MARK}-verify")
+    return {
+        "receivers": {
+            "whatsapp": {"kind": "whatsapp", "secret": secret, "verify_token": verify},
+            "twilio": {"kind": "twilio", "secret": secret, "url": "https://example.com/twilio"},
+            "pbx": {"kind": "hmac", "secret": secret},
+        },
+        "tls": {
+            "cert_file": pair["cert_file"],
+            "key_file": pair["key_file"],
+            "key_password": planted.secret("ingest.tls.key_password", f"{MARK}-ingest-key"),
         },
     }
 
