@@ -28,6 +28,7 @@ class WhatsAppReceiver(_Settings):
     """Webhooks of the WhatsApp Cloud API (Meta)."""
 
     kind: Literal["whatsapp"]
+    """``X-Hub-Signature-256``, and Meta's question at the set-up."""
     secret: Secret
     """The app secret: ``X-Hub-Signature-256`` is made with it."""
     verify_token: Secret
@@ -38,6 +39,7 @@ class TwilioReceiver(_Settings):
     """Status callbacks of Twilio."""
 
     kind: Literal["twilio"]
+    """``X-Twilio-Signature``."""
     secret: Secret
     """The auth token: ``X-Twilio-Signature`` is made with it."""
     url: str = Field(pattern=r"^https?://[^\s?#]+$")
@@ -48,6 +50,7 @@ class HmacReceiver(_Settings):
     """Anything that signs the body with HMAC-SHA-256."""
 
     kind: Literal["hmac"]
+    """A signature of the body in a header."""
     secret: Secret
     """The key of the signature."""
     header: HeaderName = "X-Signature"

@@ -38,7 +38,8 @@ def of_site(
         elif not problems:
             message, _, hint = unknown(name, found).partition("; ")
             problems.append(loaded.problem(("mappings", "topics", topic), message, hint))
-    problems += _settings(loaded, settings, found)
+    if not problems:  # what could not be loaded is not missing
+        problems += _settings(loaded, settings, found)
     if problems:
         raise ConfigError(problems)
     return found
