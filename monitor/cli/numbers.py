@@ -6,6 +6,7 @@ Owns the command line only; the way of a request is ``asking``.
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -25,6 +26,7 @@ from monitor.cli.output import console, plain_table, stamp, stamp_of
 from monitor.cli.stream import say
 from monitor.clock import SystemClock
 from monitor.decisions import Command, NumberChange, iso
+from monitor.errors import UsageError
 from monitor.numbers.asking import e164
 from monitor.site import Site
 from monitor.store.store import Store
@@ -205,30 +207,43 @@ def retire(
     app,
     "undo",
     "numbers undo --last 30m --why 'the vendor took it back'",
-    "numbers undo --last 2h --pool campaign-7 --why 'wrong script, not the numbers'",
+    "numbers undo --since 2026-11-22T09:00 --pool campaign-7 --why 'the script was wrong'",
 )
 def undo(
     why: WhyOption,
+    config: ConfigOption = None,
     last: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--last",
             metavar="DURATION",
             parser=some_duration,
             help="Suspensions of so long, until now, such as 30m.",
         ),
-    ],
-    config: ConfigOption = None,
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            "--since",
+            metavar="TIME",
+            help="Suspensions since then. As 2026-11-22T09:00, local unless it names a zone.",
+        ),
+    ] = None,
     pool: Annotated[
         str, typer.Option("--pool", metavar="NAME", help="In one pool; without it, in all.")
     ] = "",
     wait: WaitOption = WAIT_S,
 ) -> None:
-    """Take back every suspension by a rule of the last so-and-so long, at once.
+    """Take back every suspension by a rule since some time, at once.
 
     Rules leave these numbers alone for `numbers.undo_for`. What people suspended stays.
     """
-    since_ms = SystemClock().now_ms() - last
+    if since is not None and last is None:
+        since_ms = int(since.timestamp() * 1000)
+    elif last is not None and since is None:
+        since_ms = SystemClock().now_ms() - last
+    else:
+        raise UsageError("say since when: --last 30m, or --since TIME")
     ask(config, "undo", why, wait, since_ms=since_ms, pool=pool)
 
 

@@ -164,7 +164,8 @@ class Incidents:
         )
         if out:
             named = ", ".join(out[:NAMED_MAX]) + (", …" if len(out) > NAMED_MAX else "")
-            undo = f"monitor numbers undo --pool {pool.name} --last {window}"
+            since = iso(min(self._admitted[number] for number in out))
+            undo = f"monitor numbers undo --pool {pool.name} --since {since}"
             detail += f". Suspended in it: {named}; to take that back: {undo}"
         self._set("brake", pool, tick, detail if count > most else "")
 

@@ -71,6 +71,11 @@ class FreshFigures:
         """Whether some number is judged by them."""
         return bool(self._since)
 
+    @property
+    def _marks(self) -> list[str]:
+        """What stands for what is summed up."""
+        return [counter.fingerprint for counter in self._made_of.counters]
+
     def begin(self, number: str, since_ms: int) -> None:
         """The number is back; its window is empty."""
         self.forget(number)
@@ -184,11 +189,13 @@ class FreshFigures:
     def snapshot(self) -> dict[str, Any]:
         """Everything that a restart must not lose."""
         return {
+            "made_of": self._marks,
             "since": dict(self._since),
             "pairs": [[text, *pair] for text, pair in self._pairs.items()],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take over what :meth:`snapshot` gave."""
+        """Take over what :meth:`snapshot` gave; of another figure, the numbers without its sums."""
         self._since = dict(state["since"])
-        self._pairs = {text: list(pair) for text, *pair in state["pairs"]}
+        same = state["made_of"] == self._marks
+        self._pairs = {text: list(pair) for text, *pair in state["pairs"]} if same else {}

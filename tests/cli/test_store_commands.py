@@ -199,6 +199,7 @@ def test_requests_reach_the_daemon(left: Left) -> None:
             (f"release {NUMBER}", f"release {NUMBER}: {done_so}", 0),
             (f"retire {NUMBER}", f"retire {NUMBER}: {done_so}", 0),
             ("undo --last 30m --pool a --wait 0.3", f"undo: {waits}", 0),
+            ("undo --since 2026-11-22T09:00Z --wait 0.3", f"undo: {waits}", 0),
             ("approve 5d0f93a1 --wait 0.3", f"approve: {waits}", 0),
             ("freeze --wait 0.3", f"freeze: {waits}", 0),
             ("freeze --off --wait 0.3", f"unfreeze: {waits}", 0),
@@ -213,16 +214,26 @@ def test_requests_reach_the_daemon(left: Left) -> None:
         ("release", NUMBER, None),
         ("retire", NUMBER, None),
         ("undo", "", None),
+        ("undo", "", None),
         ("approve", "", None),
         ("freeze", "", None),
         ("unfreeze", "", None),
     ]
     assert {one.why for one in taken} == {"李 asked"}
-    (undo,) = [one for one in taken if one.action == "undo"]
-    assert undo.pool == "a"
-    assert undo.since_ms is not None
+    last, since = [one for one in taken if one.action == "undo"]
+    assert (last.pool, since.pool) == ("a", "")
+    assert last.since_ms is not None
+    assert since.since_ms == 1_795_338_000_000
     assert [one.ref for one in taken if one.action == "approve"] == ["5d0f93a1"]
     assert all(one.who for one in taken)
+
+
+@pytest.mark.parametrize("when", ["", "--last 30m --since 2026-11-22T09:00"])
+def test_undo_says_since_when(left: Left, when: str) -> None:
+    assert left.settings.path.exists()
+    done = monitor("numbers", "undo", "--why", "x", *when.split())
+    assert (done.status, done.out) == (2, "")
+    assert "say since when: --last 30m, or --since TIME" in done.err
 
 
 def test_a_request_that_no_daemon_takes(left: Left) -> None:

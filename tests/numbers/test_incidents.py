@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from monitor.decisions import Around, ManualAction, Want
+from monitor.decisions import Around, ManualAction, Want, iso
 from monitor.errors import ConfigError
 from monitor.numbers.ledger import DeskStep
 from monitor.numbers.lifecycle import State
@@ -63,7 +63,7 @@ def test_a_slow_wave_is_stopped_at_the_same_count_and_said_once() -> None:
     (page,) = said
     assert page.detail.endswith(
         "Suspended in it: n000, n001, n002, n003; to take that back: "
-        "monitor numbers undo --pool a --last 1h"
+        f"monitor numbers undo --pool a --since {iso(sent[0].at_ms)}"
     )
 
 

@@ -280,3 +280,21 @@ def test_calls_and_scopes_on_probation_are_bounded(
         "a7",
         "a8",
     ]
+
+
+def test_after_a_reload_sums_of_another_figure_are_not_taken_over(tmp_path: Path) -> None:
+    made = scene(tmp_path)
+    _, again = out_and_back(made)
+    made.calls(again + MINUTE, again + 3 * MINUTE, 10 * SECOND, NUMBER)
+    made.run()
+    assert made.engine is not None
+    state = made.engine.judges.rules.snapshot()["fresh"]
+    (kept,) = state["rules"].values()
+    assert kept["pairs"] == [[NUMBER, 0, 12]]
+    fresh = made.engine.judges.rules._fresh
+    fresh.restore(state)
+    assert fresh.snapshot() == state
+    other = {"bad-number": kept | {"made_of": ["another"]}}
+    fresh.restore(state | {"rules": other})
+    (taken,) = fresh.snapshot()["rules"].values()
+    assert (taken["since"], taken["pairs"]) == (kept["since"], [])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from monitor.decisions import iso
 from monitor.numbers.lifecycle import IN_SERVICE, State
 from tests.numbers.scene import HOUR, MINUTE, SECOND, T0, Scene, numbers, rule, site_of
 
@@ -79,7 +80,8 @@ def test_a_slow_wave_suspends_k_and_is_one_page(tmp_path: Path) -> None:
     assert [command.number for command in made.commands()] == FORTY[:K]
     (page,) = made.refusals()
     assert page.guard == "brake"
-    assert "monitor numbers undo --pool a --last 2h" in page.detail
+    first = made.commands()[0]
+    assert f"monitor numbers undo --pool a --since {iso(first.at_ms)}" in page.detail
     assert all(number in page.detail for number in FORTY[:K])
 
 
