@@ -330,6 +330,23 @@ def rough_duration(ms: int) -> str:
     return " ".join(parts[:2]) or "0s"
 
 
+def spoken_duration(ms: int) -> str:
+    """``ms`` for people, exactly, in all its units: ``45s``, ``4h 35m 5s``, ``1d 2h``; 0 → ``0s``.
+
+    Raises:
+        ValueError: ``ms`` is negative.
+    """
+    if ms < 0:
+        msg = f"a duration is not negative: {ms} ms"
+        raise ValueError(msg)
+    parts: list[str] = []
+    for unit, size in reversed(MS_PER_UNIT.items()):
+        count, ms = divmod(ms, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return " ".join(parts) or "0s"
+
+
 def _format_size(size: int) -> str:
     for unit in ("GiB", "GB", "MiB", "MB", "KiB", "kB"):
         if size and size % _BYTES_PER_UNIT[unit] == 0:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +14,7 @@ from monitor.cli.options import ConfigOption, JsonOption, config_path
 from monitor.cli.output import counted, lines
 from monitor.cli.stream import say
 from monitor.errors import ConfigError, Problem
-from monitor.rules.cases import load_cases
+from monitor.rules.cases import RuleTest, load_cases
 from monitor.rules.lint import Finding, Surroundings, lint, place_indicators, place_rules
 from monitor.site import Site, load_site
 
@@ -21,6 +22,15 @@ _COLOURS = {"error": "red", "warning": "yellow", "info": "dim"}
 
 
 def check(
+    packs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="PACK",
+            help="Folders of packs to check instead of those that are on.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
     verbose: Annotated[
@@ -28,28 +38,53 @@ def check(
         typer.Option("--verbose", "-v", help="Also the figures that each rule can be judged by."),
     ] = False,
 ) -> None:
-    """Check configuration, packs, rules and their tests: errors with line and column, and lint."""
+    """Check configuration, packs, rules and their tests: errors with line and column, and lint.
+
+    Status 0: nothing keeps it from running, though there may be warnings; 1: it loads, and some
+    rule cannot do what it says (lines that begin with `error:`); 2: it does not load.
+    """
     path = config_path(config)
+    told = set[str]()
     try:
-        site = load_site(path)
+        site = load_site(path, packs=packs)
         for folder in sorted({file.path.parent for file in site.indicator_files}):
             for file in sorted(folder.glob("*.test.yaml")):
-                load_cases(file, site.rules)
+                cases = load_cases(file, site.rules, site.indicators).value
+                told |= {name for test in cases.tests for name in _told_of(test)}
     except ConfigError as error:
         _report([("error", problem) for problem in error.problems], None, as_json=as_json)
         raise typer.Exit(2) from error
     if path is None and not as_json:
         say("no config.yaml here: the embedded defaults, with which every alert goes to the log")
+    untold = list(_untold(site, told))
     findings = [
         (f.severity, f.problem)
-        for f in findings_of(site, routes=path is not None)
+        for f in [*findings_of(site, routes=path is not None), *untold]
         if verbose or as_json or f.severity != "info"
     ]
+    if untold and not as_json:
+        names = ", ".join(each.problem.owner for each in untold)
+        lines().print(f"no story in *.test.yaml tells of: {names}", style="dim")
     _report(findings, site, as_json=as_json)
     raise typer.Exit(1 if any(severity == "error" for severity, _ in findings) else 0)
 
 
-app = single("check", check, "check", "check -c site.yaml --json")
+app = single("check", check, "check", "check rules/mine", "check -c site.yaml --json")
+
+
+def _told_of(test: RuleTest) -> set[str]:
+    """Rules that a story expects, or expects not, to say something."""
+    wishes = (*test.expect, *test.expect_no)
+    return {name for wish in wishes for name in (wish.alert, wish.rule) if name is not None}
+
+
+def _untold(site: Site, told: set[str]) -> Iterator[Finding]:
+    """Rules that no story tells of."""
+    for file in site.rule_files:
+        for placed in place_rules(file):
+            if placed.value.status != "off" and placed.value.id not in told:
+                hint = "see the story in docs/rules.md"
+                yield Finding("info", placed.locate((), "no story tells of this rule", hint))
 
 
 def findings_of(site: Site, *, routes: bool = True) -> list[Finding]:

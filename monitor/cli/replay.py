@@ -124,10 +124,12 @@ def replay(
         site, source, printer, past=past, report_every_ms=indicators_every, at_once=AT_ONCE
     )
     reported = [NEVER]
+    seen = set[str]()
 
     def report() -> None:
         reported[0] = engine.judged
         for line in indicator_lines(engine):
+            seen.add(line["indicator"])
             printer(line if customers else _masked(line))
 
     if indicators_every is not None:
@@ -143,6 +145,8 @@ def replay(
     if indicators and engine.judged != reported[0]:
         report()
     _summary(engine, clock.monotonic_s() - started_s)
+    if indicators or indicators_every is not None:
+        _say_unseen(engine, seen)
 
 
 def _past(site: Site, path: Path) -> Past:
@@ -229,6 +233,14 @@ def _table_printer() -> Callable[[Decision | dict[str, Any]], None]:
 def _padded(text: str, columns: int) -> str:
     """``text`` and blanks up to so many columns of a terminal; Chinese takes two a character."""
     return text + " " * max(0, columns - cell_len(text))
+
+
+def _say_unseen(engine: Engine, seen: set[str]) -> None:
+    """Indicators without a line: nobody has to look for what is not there."""
+    names = dict.fromkeys(view.indicator.id for view in engine.judges.indicators.views())
+    without = [name for name in names if name not in seen]
+    if without:
+        lines(stderr=True).print(f"no data of: {', '.join(without)}")
 
 
 def _summary(engine: Engine, took_s: float) -> None:

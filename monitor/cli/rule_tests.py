@@ -44,7 +44,9 @@ def rule_tests(
     for file in files:
         site = _site_for(file, path)
         found = run_tests(
-            load_cases(file, site.rules), functools.partial(run_story, site), SystemClock()
+            load_cases(file, site.rules, site.indicators),
+            functools.partial(run_story, site),
+            SystemClock(),
         )
         results += found
         console.print(str(file), style="bold")
@@ -53,7 +55,7 @@ def rule_tests(
             took = (f" {result.seconds:.2f} s", "dim")
             console.print(Text.assemble("  ", mark, f" {result.name}", took))
             for failure in result.failures:
-                console.print(f"    {result.path}:{result.line}: {failure}")
+                console.print(f"    {result.path}:{failure.line}: {failure.words}")
     failed = sum(not result.passed for result in results)
     console.print(f"{len(results) - failed} passed, {failed} failed")
     if junit_file is not None:

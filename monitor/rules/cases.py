@@ -18,10 +18,11 @@ from monitor.errors import ConfigError
 from monitor.events.batch import SCOPES
 from monitor.events.catalogue import EVENT_TYPES, FIELDS, ON_EVERY_EVENT, FieldType, Kind
 from monitor.indicators.findings import Finding, Loc, near
+from monitor.indicators.model import Indicator
 from monitor.rules.fields import Part, fault
 from monitor.rules.model import Rule
 from monitor.strict_yaml import Loaded, load_yaml, loads_yaml
-from monitor.units import DurationMs
+from monitor.units import DurationMs, format_duration, spoken_duration
 
 EVENTS_MAX = 200_000
 """Events that one test may stand for."""
@@ -137,31 +138,42 @@ class Scenario:
     """The end of the story: judge up to the first tick not before it."""
 
 
-def load_cases(path: Path, rules: Collection[Rule]) -> Loaded[CasesFile]:
-    """Read and check one file of tests of ``rules``.
+def load_cases(
+    path: Path, rules: Collection[Rule], indicators: Collection[Indicator] = ()
+) -> Loaded[CasesFile]:
+    """Read and check one file of tests of ``rules``, which look at ``indicators``.
 
     Raises:
         ConfigError: with every problem found, each with line and column.
     """
-    return checked(load_yaml(path, CasesFile), rules)
+    return checked(load_yaml(path, CasesFile), rules, indicators)
 
 
-def loads_cases(text: str, path: Path, rules: Collection[Rule]) -> Loaded[CasesFile]:
+def loads_cases(
+    text: str, path: Path, rules: Collection[Rule], indicators: Collection[Indicator] = ()
+) -> Loaded[CasesFile]:
     """Like :func:`load_cases` for text; ``path`` is only named in problems."""
-    return checked(loads_yaml(text, path, CasesFile), rules)
+    return checked(loads_yaml(text, path, CasesFile), rules, indicators)
 
 
-def checked(loaded: Loaded[CasesFile], rules: Collection[Rule]) -> Loaded[CasesFile]:
+def checked(
+    loaded: Loaded[CasesFile], rules: Collection[Rule], indicators: Collection[Indicator] = ()
+) -> Loaded[CasesFile]:
     """``loaded`` itself when nothing is wrong with it.
 
     Raises:
         ConfigError: with every problem found.
     """
     known = {rule.id: rule for rule in rules}
+    figures = {each.id: each for each in indicators}
+    waits = {name: _waits_ms(rule, figures) for name, rule in known.items()}
     problems = [
         loaded.problem(found.loc, found.message, found.hint, at_key=found.offset == 0)
         for index, test in enumerate(loaded.value.tests)
-        for found in _faults(test, ("tests", index), known)
+        for found in (
+            *_faults(test, ("tests", index), known),
+            *_vain(test, ("tests", index), waits),
+        )
     ]
     if problems:
         raise ConfigError(sorted(problems, key=lambda at: (at.line, at.column, at.message)))
@@ -200,6 +212,35 @@ def _faults(test: RuleTest, loc: Loc, rules: Mapping[str, Rule]) -> Iterator[Fin
     for key, wishes in (("expect", test.expect), ("expect_no", test.expect_no)):
         for index, wish in enumerate(wishes):
             yield from _wish(wish, (*loc, key, index), rules)
+
+
+def _waits_ms(rule: Rule, indicators: Mapping[str, Indicator]) -> int:
+    """How long nothing but time has to pass, at least, before the rule can fire."""
+    if rule.for_ms is not None:
+        return rule.for_ms
+    indicator = indicators.get(rule.indicator or "")
+    return 0 if indicator is None else indicator.unchanged_for or 0
+
+
+def _vain(test: RuleTest, loc: Loc, waits: Mapping[str, int]) -> Iterator[Finding]:
+    """Silence that proves nothing: the story is over before the rule could have fired."""
+    lasts_ms = max(
+        [line.at + (line.times - 1) * (line.every or 0) for line in test.events]
+        + [wish.within or 0 for wish in (*test.expect, *test.expect_no)],
+        default=0,
+    )
+    begins_ms = min((line.at for line in test.events), default=0)
+    for index, wish in enumerate(test.expect_no):
+        needs_ms = begins_ms + waits.get(wish.alert or "", 0)
+        ends_ms = lasts_ms if wish.within is None else wish.within
+        if wish.state == "firing" and waits.get(wish.alert or "", 0) and ends_ms < needs_ms:
+            message = (
+                f"{wish.alert} cannot fire before {spoken_duration(needs_ms)}, and nothing is"
+                f" looked at after {spoken_duration(ends_ms)}: this proves nothing"
+            )
+            hint = f"within: {format_duration(needs_ms)}, or more"
+            key = () if wish.within is None else ("within",)
+            yield Finding((*loc, "expect_no", index, *key), message, hint)
 
 
 def _field(name: str, value: Any, event_type: str, loc: Loc) -> Iterator[Finding]:

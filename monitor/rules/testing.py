@@ -10,19 +10,27 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from monitor.clock import Clock
 from monitor.decisions import Alert, Command, Decision, Listing, Order, Refusal
 from monitor.errors import MonitorError
 from monitor.rules.cases import CasesFile, Expectation, RuleTest, Scenario, scenario
 from monitor.strict_yaml import Loaded
-from monitor.units import format_duration
+from monitor.units import spoken_duration
 
 Run = Callable[[Scenario], Sequence[Decision]]
 """Runs a story through an engine that has nothing else in it; decisions in order of time."""
 
 _SHOWN_MAX = 12
+
+
+class Failure(NamedTuple):
+    """What was expected in vain, or came unexpected."""
+
+    line: int
+    """Of the expectation; of the test where the story could not be run."""
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +40,7 @@ class Result:
     path: Path
     line: int
     name: str
-    failures: tuple[str, ...]
+    failures: tuple[Failure, ...]
     seconds: float
 
     @property
@@ -49,25 +57,31 @@ def run_tests(loaded: Loaded[CasesFile], run: Run, clock: Clock) -> list[Result]
         began = clock.monotonic_s()
         story = scenario(test, index=index)
         try:
-            failures = compare(test, story, run(story))
+            failures = [
+                Failure(loaded.problem(("tests", index, *loc), "").line, words)
+                for loc, words in compare(test, story, run(story))
+            ]
         except MonitorError as error:
-            failures = [f"the story could not be run: {error}"]
+            failures = [Failure(place.line, f"the story could not be run: {error}")]
         seconds = clock.monotonic_s() - began
         results.append(Result(loaded.path, place.line, test.name, tuple(failures), seconds))
     return results
 
 
-def compare(test: RuleTest, story: Scenario, decisions: Sequence[Decision]) -> list[str]:
-    """What is wrong with ``decisions``, in words; empty when the test passed."""
+def compare(
+    test: RuleTest, story: Scenario, decisions: Sequence[Decision]
+) -> list[tuple[tuple[str, int], str]]:
+    """What is wrong with ``decisions``: which expectation, and words; empty when all is well."""
     failures = [
-        f"expected {_wish(wish)}: it did not come.{_seen(story, decisions)}"
-        for wish in test.expect
+        (("expect", index), f"expected {_wish(wish)}: it did not come.{_seen(story, decisions)}")
+        for index, wish in enumerate(test.expect)
         if not any(_fits(wish, story, decision) for decision in decisions)
     ]
-    for wish in test.expect_no:
+    for index, wish in enumerate(test.expect_no):
         came = next((each for each in decisions if _fits(wish, story, each)), None)
         if came is not None:
-            failures.append(f"did not expect {_wish(wish)}: it came, {_told(story, came)}")
+            words = f"did not expect {_wish(wish)}: it came, {_told(story, came)}"
+            failures.append((("expect_no", index), words))
     return failures
 
 
@@ -96,7 +110,7 @@ def junit(results: Sequence[Result]) -> str:
                 time=f"{result.seconds:.3f}",
             )
             for failure in result.failures:
-                text = _clean(failure)
+                text = _clean(f"{path}:{failure.line}: {failure.words}")
                 ET.SubElement(case, "failure", message=text.partition("\n")[0]).text = text
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
@@ -137,7 +151,7 @@ def _wish(wish: Expectation) -> str:
     words = [kind, *(word for word in (wish.level, wish.reason) if word)]
     words += [f"of {wish.rule}"] if wish.rule else []
     words += [f"{name}={value}" for name, value in wish.scope.items()]
-    words += [f"within {format_duration(wish.within)}"] if wish.within is not None else []
+    words += [f"within {spoken_duration(wish.within)}"] if wish.within is not None else []
     return " ".join(words)
 
 
@@ -150,7 +164,7 @@ def _seen(story: Scenario, decisions: Sequence[Decision]) -> str:
 
 
 def _told(story: Scenario, decision: Decision) -> str:
-    after = format_duration(max(0, decision.at_ms - story.start_ms))
+    after = spoken_duration(max(0, decision.at_ms - story.start_ms))
     match decision:
         case Alert():
             scope = ",".join(f"{name}={value}" for name, value in decision.scope)

@@ -151,3 +151,34 @@ def test_files_that_cannot_be_read(folder: Folder) -> None:
     assert done.status == 2
     assert "config.yaml" in done.out
     assert "Traceback" not in done.out + done.err
+
+
+def test_a_pack_that_is_not_on_is_checked_by_its_folder(folder: Folder) -> None:
+    mine = folder.root / "rules" / "mine"
+    mine.mkdir()
+    for name in ("indicators.yaml", "rules.yaml"):
+        (mine / name).write_bytes((folder.pack / name).read_bytes())
+    done = monitor("check", "rules/mine", "--json")
+    assert {Path(path).parent.name for path in done.json["site"]["files"]} >= {"mine"}
+    assert not any("nervous" in path for path in done.json["site"]["files"])
+    (mine / "rules.yaml").write_text("version: 1\nrules: [\n", encoding="utf-8")
+    assert monitor("check", "rules/mine").status == 2
+    assert monitor("check", "rules/nowhere").status == 2
+
+
+def test_rules_that_no_story_tells_of_are_named(folder: Folder) -> None:
+    folder.write(rules=CALM)
+    assert "no story in *.test.yaml tells of: flagged" in monitor("check").out
+    assert "flagged: no story tells of this rule" in monitor("check", "-v").out
+    (folder.pack / "rules.test.yaml").write_text(
+        """\
+version: 1
+tests:
+  - name: a flag
+    start: 2026-11-22T09:00:00+08:00
+    events: [{at: 0s, type: number.flagged, number: "+862150000001"}]
+    expect: [{within: 1m, alert: flagged}]
+""",
+        encoding="utf-8",
+    )
+    assert "no story" not in monitor("check").out

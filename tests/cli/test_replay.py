@@ -217,6 +217,7 @@ def test_an_empty_log_decides_nothing(folder: Folder) -> None:
     done = monitor("replay", "--from", folder.events, "--indicators", "--indicators-every", "1m")
     assert (done.status, done.out) == (0, "")
     assert done.err.startswith("0 events, 0 duplicates, 0 late, 0 ticks")
+    assert done.err.endswith("no data of: hangups\n")
 
 
 def test_lines_that_are_none_are_counted_by_reason(folder: Folder) -> None:

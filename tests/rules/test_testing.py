@@ -14,7 +14,9 @@ import pytest
 from monitor.clock import ManualClock
 from monitor.decisions import Alert, Command, Decision, Evidence, Figures, Refusal
 from monitor.errors import ConfigError, SourceError
+from monitor.indicators.load import loads_indicators
 from monitor.rules.cases import CasesFile, Scenario, loads_cases, scenario
+from monitor.rules.load import loads_rules
 from monitor.rules.testing import junit, run_tests
 from monitor.strict_yaml import Loaded
 from tests.rules.fakes import rule
@@ -77,7 +79,7 @@ def refusal() -> Refusal:
 
 def failures(*decisions: Decision, text: str = STORY) -> tuple[str, ...]:
     [result] = run_tests(load(text), lambda _story: decisions, ManualClock())
-    return result.failures
+    return tuple(failure.words for failure in result.failures)
 
 
 def test_lists_are_taken_in_turn_and_events_come_in_order_of_time() -> None:
@@ -135,7 +137,7 @@ def test_nothing_at_all_is_said_so() -> None:
 def test_what_should_not_come_is_told_with_its_time() -> None:
     first, second = failures(alert(5), command(5), alert(65, state="resolved"), refusal())
     assert first == (
-        "did not expect alert number-hangup resolved: it came, after 65s: "
+        "did not expect alert number-hangup resolved: it came, after 1m 5s: "
         f"alert number-hangup resolved crit breach number={N} (80/100)"
     )
     assert "refusal frozen" in second
@@ -151,7 +153,7 @@ def test_a_story_that_cannot_run_fails_alone() -> None:
         raise SourceError("no such thing")
 
     [result] = run_tests(load(), run, ManualClock())
-    assert result.failures == ("the story could not be run: no such thing",)
+    assert result.failures == ((3, "the story could not be run: no such thing"),)
     assert not result.passed
     assert (result.path.name, result.line) == ("x.test.yaml", 3)
 
@@ -317,3 +319,56 @@ def test_a_story_has_a_bound() -> None:
     )
     with pytest.raises(ConfigError, match="at most 200000 events"):
         load(text)
+
+
+def test_a_failure_stands_at_the_line_of_its_expectation() -> None:
+    [result] = run_tests(load(), lambda _story: [alert(65, state="resolved")], ManualClock())
+    assert [failure.line for failure in result.failures] == [9, 10, 11]
+    assert "x.test.yaml:10: expected command suspend" in junit([result])
+
+
+STALLED = """
+version: 1
+indicators:
+  - id: stalled
+    kind: population
+    entity: customer
+    from: customer.level
+    state: level
+    unchanged_for: 30d
+    max_age: 90d
+    by: [team]
+"""
+
+
+@pytest.mark.parametrize(
+    ("wish", "refused"),
+    [
+        ("{alert: stalled}", "cannot fire before 30d 1h, and nothing is looked at after 1h"),
+        ("{within: 29d, alert: stalled}", "after 29d"),
+        ("{within: 31d, alert: stalled}", ""),
+        ("{alert: stalled, state: resolved}", ""),
+    ],
+)
+def test_silence_before_it_could_fire_is_refused(wish: str, refused: str) -> None:
+    figures = loads_indicators(STALLED, Path("i.yaml")).value.indicators
+    rules = loads_rules(
+        "version: 1\nrules:\n  - {id: stalled, indicator: stalled, by: team, window: now,"
+        " levels: {warn: {above: 0%}}, evidence: {method: raw}}\n",
+        Path("r.yaml"),
+        figures,
+    ).value.rules
+    text = f"""\
+version: 1
+tests:
+  - name: a story
+    start: 2026-11-22T09:00:00+08:00
+    events: [{{at: 1h, type: customer.level, customer: c-1, team: t-1, level: 2}}]
+    expect_no: [{wish}]
+"""
+    if not refused:
+        loads_cases(text, Path("x.test.yaml"), rules, figures)
+        return
+    with pytest.raises(ConfigError) as caught:
+        loads_cases(text, Path("x.test.yaml"), rules, figures)
+    assert refused in str(caught.value)

@@ -26,6 +26,7 @@ from monitor.units import (
     format_share,
     parse_duration,
     parse_share,
+    spoken_duration,
 )
 
 
@@ -281,3 +282,22 @@ def test_the_json_schema_has_a_pattern_that_agrees_with_the_parser() -> None:
     assert all(Units.model_validate({"size": example}) for example in size["examples"])
     threshold = properties["threshold"]["anyOf"][0]
     assert all(Threshold.parse(example) for example in threshold["examples"])
+
+
+@pytest.mark.parametrize(
+    ("ms", "text"),
+    [
+        (0, "0s"),
+        (65_000, "1m 5s"),
+        (16_505_000, "4h 35m 5s"),
+        (93_600_000, "1d 2h"),
+        (1_500, "1s 500ms"),
+    ],
+)
+def test_spoken_durations_are_exact(ms: int, text: str) -> None:
+    assert spoken_duration(ms) == text
+
+
+def test_no_spoken_duration_is_negative() -> None:
+    with pytest.raises(ValueError, match="not negative"):
+        spoken_duration(-1)
