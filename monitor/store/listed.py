@@ -104,7 +104,7 @@ def list_all(connection: Connection, listings: Sequence[Listing]) -> None:
             "body": encode(listing),
         }
         before = last.get(listing.customer)
-        if before is not None:
+        if before is not None and before["closed_ms"] is None:
             before["closed_ms"] = listing.at_ms
         first.setdefault(listing.customer, listing.at_ms)
         last[listing.customer] = row
