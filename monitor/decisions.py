@@ -298,6 +298,23 @@ class Ack:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """What telephony does with a number, other than it was told: an input, as its answers are."""
+
+    number: str
+    what: Literal["missing", "extra"]
+    """``missing``: it does not block what it should, or not to that end; ``extra``: it blocks,
+    for us, what it should not."""
+    changes: int
+    """Rows of the number's history when telephony was asked: with a further one this is void."""
+    until_ms: int | None
+    """When telephony lets go by itself, of what is ``extra``; None: when told."""
+    detail: str
+    at_ms: int
+    """Wall time."""
+
+
+@dataclass(frozen=True, slots=True)
 class ManualAction:
     """What a person asked for, by command line or API."""
 

@@ -4,8 +4,9 @@ Owns the order of things within a tick. The states are ``lifecycle``, the guards
 the rules' wants ``wishes``, people ``people``, the memory ``ledger`` and ``record``. Everything is
 a function of the calls made to it: no clock, no chance, no order of a set.
 
-Within a tick: answers of telephony, people, cleared flags, time, and last the rules' wants by
-severity and scope. So whatever frees a place in a pool does so before the place is asked for.
+Within a tick: answers of telephony, what it was found to do, people, cleared flags, time, and last
+the rules' wants by severity and scope. So whatever frees a place in a pool does so before the place
+is asked for.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
-from monitor.decisions import Ack, Cleared, ManualAction, Want
+from monitor.decisions import Ack, Cleared, Found, ManualAction, Want
 from monitor.numbers.admission import Admission
 from monitor.numbers.causes import standing
 from monitor.numbers.guards import Verdict
@@ -23,6 +24,7 @@ from monitor.numbers.ledger import DeskStep, Ledger
 from monitor.numbers.lifecycle import IN_SERVICE, Event, State
 from monitor.numbers.people import People
 from monitor.numbers.pools import PoolBook
+from monitor.numbers.reconcile import Told, mend, told
 from monitor.numbers.record import Record, Timer
 from monitor.numbers.settings import NumbersSettings, PoolsSettings
 from monitor.numbers.sightings import Sightings
@@ -96,6 +98,15 @@ class NumberDesk:
         record = self._ledger.records.get(number)
         return State.ACTIVE if record is None else record.state
 
+    def told(self) -> dict[str, Told]:
+        """What telephony was told, by number out of service."""
+        return told(self._ledger)
+
+    def changes(self, number: str) -> int:
+        """Rows of the number's history so far."""
+        record = self._ledger.records.get(number)
+        return 0 if record is None else record.changes
+
     def counts(self) -> dict[str, int]:
         """Known numbers by state, every state named."""
         ledger, counts = self._ledger, Counter({state.value: 0 for state in State})
@@ -148,6 +159,7 @@ class NumberDesk:
         cleared: Sequence[Cleared],
         acks: Sequence[Ack],
         manual: Sequence[ManualAction],
+        found: Sequence[Found] = (),
     ) -> DeskStep:
         """Decide at ``tick``, ms; ticks ascend, none of :meth:`next_event_tick` left out.
 
@@ -160,10 +172,12 @@ class NumberDesk:
         self._admission.begin()
         for ack in acks:
             self._answer(ack, tick)
+        for each in found:
+            mend(ledger, each, tick)
         for action in manual:
             self._people.act(action, tick)
-        for each in cleared:
-            self._clear(each, tick)
+        for undone in cleared:
+            self._clear(undone, tick)
         self._time(tick)
         self._wishes.grant(wants, tick)
         out.refusals = summed(out.refusals)

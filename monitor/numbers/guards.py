@@ -24,6 +24,7 @@ Guard = Literal[
     "min_left",
     "global_rate",
     "telephony_silent",
+    "telephony_differs",
     "suspend_rejected",
     "resume_rejected",
 ]

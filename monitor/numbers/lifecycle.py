@@ -63,6 +63,10 @@ class Event(StrEnum):
     """A rejected resume is asked for again."""
     LET_GO = "let_go"
     """Telephony did not confirm what it was told, and has let go by itself at ``until``."""
+    COMMANDED_AGAIN = "commanded_again"
+    """Telephony was found not to do what it was told."""
+    LEFT_BLOCKED = "left_blocked"
+    """Telephony was found to block, for us, a number that is in service."""
 
 
 IN_SERVICE: Final = frozenset({State.ACTIVE, State.WANTED})
@@ -97,6 +101,12 @@ TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
     (State.SUSPENDED, Event.PERSON_RESUMES): State.RESUMING,
     (State.SUSPENDED, Event.RETRIED): State.RESUMING,
     (State.SUSPENDED, Event.LET_GO): State.ACTIVE,
+    # What telephony was found to do otherwise than it was told.
+    (State.SUSPENDING, Event.COMMANDED_AGAIN): State.SUSPENDING,
+    (State.SUSPENDED, Event.COMMANDED_AGAIN): State.SUSPENDED,
+    (State.RESUMING, Event.COMMANDED_AGAIN): State.RESUMING,
+    (State.ACTIVE, Event.LEFT_BLOCKED): State.RESUMING,
+    (State.WANTED, Event.LEFT_BLOCKED): State.RESUMING,
     (State.RESUMING, Event.APPLIED): State.ACTIVE,
     (State.RESUMING, Event.REJECTED): State.SUSPENDED,
     (State.RESUMING, Event.LET_GO): State.ACTIVE,

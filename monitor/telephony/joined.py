@@ -6,12 +6,14 @@ Owns the names under which the sources' positions are kept apart.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from monitor.decisions import Ack
 from monitor.source.base import Partition
 from monitor.telephony.base import AckSource
 
+EXPECTED_MAX = 10_000
+"""Commands that wait for more than one answer; of the oldest the first one counts."""
 _BETWEEN = "/"
 """Stands in no name of a topic."""
 
@@ -22,6 +24,8 @@ class Joined:
     def __init__(self, sources: Mapping[str, AckSource]) -> None:
         """The source of the empty name keeps its positions as if it were the only one."""
         self._sources = dict(sources)
+        self._expected: dict[str, set[str]] = {}
+        """By command, the sources whose answer has not come, of those that have to."""
 
     @property
     def ignored(self) -> Mapping[str, int]:
@@ -45,7 +49,29 @@ class Joined:
 
     def poll(self) -> list[Ack]:
         """The answers of each that have come."""
-        return [ack for source in self._sources.values() for ack in source.poll()]
+        return [
+            ack
+            for name, source in self._sources.items()
+            for ack in source.poll()
+            if self._answers(name, ack)
+        ]
+
+    def expect(self, command_id: str, names: Iterable[str]) -> None:
+        """A command went to several: it is applied once all of them say so, or rejected by one."""
+        if len(self._expected) >= EXPECTED_MAX:
+            del self._expected[next(iter(self._expected))]
+        self._expected[command_id] = set(names)
+
+    def _answers(self, name: str, ack: Ack) -> bool:
+        """Whether ``ack`` is the answer of all that were asked."""
+        left = self._expected.get(ack.command_id)
+        if left is None:
+            return True
+        left.discard(name)
+        if left and ack.status == "applied":
+            return False
+        del self._expected[ack.command_id]
+        return True
 
     def positions(self) -> Mapping[Partition, int]:
         """Where each begins next time."""

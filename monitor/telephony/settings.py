@@ -5,6 +5,7 @@ Owns the model of ``telephony:`` only; the systems themselves stand beside it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -13,9 +14,9 @@ from monitor.secret import Secret, Url
 from monitor.source.settings import KafkaConnection, TopicName
 from monitor.units import DurationMs
 
-Kind = Literal["kafka", "http", "kamailio", "vicidial", "log", "none", "simulated"]
+Kind = Literal["kafka", "http", "kamailio", "vicidial", "log", "none", "simulated", "several"]
 
-_BELONGS_TO: dict[str, tuple[Kind, ...]] = {
+_BELONGS_TO: dict[str, tuple[str, ...]] = {
     "connection": ("kafka", "http"),
     "commands": ("kafka",),
     "acks": ("kafka", "http"),
@@ -31,12 +32,18 @@ _BELONGS_TO: dict[str, tuple[Kind, ...]] = {
     "password": ("vicidial",),
     "cid_group": ("vicidial",),
     "areacode": ("vicidial",),
+    "systems": ("several",),
+    "pools": ("several",),
+    "otherwise": ("several",),
 }
-_NEEDS: dict[Kind, tuple[str, ...]] = {
+_NEEDS: dict[str, tuple[str, ...]] = {
     "http": ("url",),
     "kamailio": ("url", "token"),
     "vicidial": ("url", "user", "password", "cid_group"),
 }
+
+RECEIVER = "telephony"
+"""What deliveries to telephony go by, where there is one system."""
 
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
@@ -51,7 +58,7 @@ class SystemSettings(BaseModel):
     table of suspended callers in Kamailio; ``vicidial``: entries of a CID group in VICIdial;
     ``log``: each command is a line of the log, and counts as applied; ``simulated``: the same
     with a telephony system that answers; ``none``: commands are decided and stored, and go
-    nowhere."""
+    nowhere; ``several``: those of ``systems``."""
     connection: KafkaConnection | None = None
     """The cluster of the topics; None: the source's."""
     commands: TopicName = "telephony.commands"
@@ -101,4 +108,51 @@ class SystemSettings(BaseModel):
 
 
 class TelephonySettings(SystemSettings):
-    """The system that commands go to."""
+    """The system that commands go to; or several, each number's by its pool."""
+
+    systems: dict[Word, SystemSettings] = {}
+    """With ``several``: each by a name of your choice, with what stands here for one."""
+    pools: dict[str, Word] = {}
+    """With ``several``: the system that dials with a pool's numbers. A number of several pools is
+    suspended in the systems of all of them."""
+    otherwise: Word | None = None
+    """With ``several``: the system of all other numbers."""
+
+    @model_validator(mode="after")
+    def _several(self) -> Self:
+        if self.kind != "several":
+            return self
+        if not self.systems or self.otherwise is None:
+            msg = "kind: several needs systems and otherwise"
+            raise ValueError(msg)
+        for name, system in self.systems.items():
+            if system.kind in ("log", "none", "several"):
+                msg = f"system {name}: kind: {system.kind} cannot be one of several"
+                raise ValueError(msg)
+        for name in (self.otherwise, *self.pools.values()):
+            if name not in self.systems:
+                msg = f"there is no system {name}; there are {', '.join(sorted(self.systems))}"
+                raise ValueError(msg)
+        writers = [s.transactional_id for s in self.systems.values() if s.kind == "kafka"]
+        if len(set(writers)) < len(writers):
+            msg = "each system of kind kafka needs a transactional_id of its own"
+            raise ValueError(msg)
+        return self
+
+    def named(self) -> dict[str, SystemSettings]:
+        """By the receiver that delivers to it; that of ``otherwise`` is as if it were alone."""
+        if self.kind != "several":
+            return {} if self.kind == "none" else {RECEIVER: self}
+        return {self.receiver(name): system for name, system in sorted(self.systems.items())}
+
+    def receiver(self, system: str) -> str:
+        """What the deliveries to a system go by."""
+        return RECEIVER if system == self.otherwise else f"{RECEIVER}.{system}"
+
+    def systems_of(self, pools: Iterable[str]) -> tuple[str, ...]:
+        """The receivers of a number's commands by its pools; more than one of those, each once."""
+        named = self.named()
+        if self.kind != "several":
+            return tuple(named)
+        found = {self.receiver(self.pools.get(pool, self.otherwise or "")) for pool in pools}
+        return tuple(sorted(found)) or (RECEIVER,)

@@ -22,7 +22,7 @@ from monitor.source import bookmarks, descriptors, files, followed
 from monitor.stats import TOPICS_MAX
 from monitor.store import holdings
 from monitor.strict_yaml import composer, nodes
-from monitor.telephony import acks, dead_letters, direct, kamailio, simulated, vicidial
+from monitor.telephony import acks, dead_letters, direct, joined, kamailio, simulated, vicidial
 from monitor.windows import funnel
 from tests.docs import settings_page
 from tests.docs.markdown import ROOT
@@ -56,6 +56,7 @@ FIXED = {
     "bytes of a YAML file": nodes.TEXT_BYTES_MAX,
     "values in it, aliases written out": composer.NODES_MAX,
     "commands that an adapter remembers having answered": direct.KNOWN_COMMANDS_MAX,
+    "commands to several systems whose second answer is awaited": joined.EXPECTED_MAX,
     "bytes of the table that Kamailio lists": kamailio.DUMP_BYTES_MAX,
     "numbers that VICIdial is asked about at once": vicidial.ASKED_MAX,
     "commands that the simulated telephony remembers": simulated.KNOWN_COMMANDS_MAX,

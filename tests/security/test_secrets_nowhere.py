@@ -140,7 +140,7 @@ def _asked_directly(kind: str, planted: Planted, nobody: int, root: Path) -> byt
     """A daemon whose telephony is asked by HTTP, and is not there."""
     root.mkdir()
     url = f"http://user:{MARK}-user@127.0.0.1:{nobody}/{MARK}-path?key={MARK}-query"
-    telephony = {"kind": kind, "url": planted.plain("telephony.url", url)}
+    telephony: dict[str, Any] = {"kind": kind, "url": planted.plain("telephony.url", url)}
     name = {"http": "secret", "kamailio": "token", "vicidial": "password"}[kind]
     telephony[name] = planted.secret(f"telephony.{name}", f"{MARK}-{name}")
     if kind == "vicidial":

@@ -8,11 +8,14 @@ from __future__ import annotations
 import itertools
 import socket
 import threading
+import time
 
+AGAIN_S = 0.5
+"""A request without a reply is sent again after so long: UDP loses some."""
 _calls = itertools.count(1)
 
 
-def call(number: str, port: int, timeout_s: float = 5.0) -> tuple[int, str]:
+def call(number: str, port: int, timeout_s: float = 20.0) -> tuple[int, str]:
     """Place a call from ``number``: the final status, and the whole reply.
 
     Raises:
@@ -20,12 +23,20 @@ def call(number: str, port: int, timeout_s: float = 5.0) -> tuple[int, str]:
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
         ours.bind(("127.0.0.1", 0))
-        ours.settimeout(timeout_s)
+        ours.settimeout(AGAIN_S)
         mine = ours.getsockname()[1]
         one = f"{mine}-{next(_calls)}"
-        ours.sendto(_request("INVITE", number, port, mine, one).encode(), ("127.0.0.1", port))
+        asked = _request("INVITE", number, port, mine, one).encode()
+        ours.sendto(asked, ("127.0.0.1", port))
+        until = time.monotonic() + timeout_s
         while True:
-            reply = ours.recv(65_536).decode()
+            try:
+                reply = ours.recv(65_536).decode()
+            except TimeoutError:
+                if time.monotonic() >= until:
+                    raise
+                ours.sendto(asked, ("127.0.0.1", port))
+                continue
             status = int(reply.split(" ", 2)[1])
             if status >= 200:
                 to = next(line for line in reply.split("\r\n") if line.startswith("To:"))

@@ -1,0 +1,65 @@
+"""What telephony blocks, against what it was told: the mending of the difference.
+
+Owns what is expected of telephony for each number out of service, and what follows from a
+:class:`monitor.decisions.Found`. Asking telephony, and comparing, is ``monitor.telephony``'s.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from monitor.decisions import Found
+from monitor.numbers.guards import Verdict
+from monitor.numbers.ledger import Ledger
+from monitor.numbers.lifecycle import IN_SERVICE, Event, State
+
+_WHO = "telephony"
+
+
+class Told(NamedTuple):
+    """What telephony was told about a number that is out of service."""
+
+    state: State
+    command: str
+    """The command whose answer is awaited; empty: none."""
+    until_ms: int | None
+    """The end it was last told, and has not rejected."""
+    silent: bool
+    """The answer is overdue."""
+    changes: int
+
+
+def told(ledger: Ledger) -> dict[str, Told]:
+    """By number, of all that are out of service."""
+    records = ((number, ledger.records[number]) for number in sorted(ledger.held))
+    return {
+        number: Told(each.state, each.command, each.told_ms, each.said_silent, each.changes)
+        for number, each in records
+    }
+
+
+def mend(ledger: Ledger, found: Found, tick: int) -> None:
+    """Command again what is missing, let go of what is left over; people are told.
+
+    Nothing is done where something has happened to the number since telephony was asked.
+    """
+    known = ledger.records.get(found.number)
+    if found.changes != (0 if known is None else known.changes):
+        return
+    record = ledger.record(found.number)
+    if found.what == "missing" and record.owed:
+        # It rejected the resume, and has let go all the same.
+        ledger.move(record, Event.LET_GO, tick, _WHO, found.detail)
+        ledger.back(record, tick)
+        return
+    verdict = Verdict("telephony_differs", f"{record.state}: {found.detail}")
+    cause = record.episode or found.number
+    if found.what == "missing" and record.state in (State.SUSPENDING, State.SUSPENDED):
+        ledger.refuse(record, verdict, tick, cause=cause)
+        ledger.suspend(record, Event.COMMANDED_AGAIN, tick, _WHO, detail=found.detail)
+    elif found.what == "extra" and record.state in (*IN_SERVICE, State.RESUMING):
+        ledger.refuse(record, verdict, tick, cause=cause)
+        in_service = record.state in IN_SERVICE
+        record.told_ms = found.until_ms
+        event = Event.LEFT_BLOCKED if in_service else Event.COMMANDED_AGAIN
+        ledger.resume(record, event, tick, _WHO, found.detail)
