@@ -59,7 +59,11 @@ def mend(ledger: Ledger, found: Found, tick: int) -> None:
         ledger.suspend(record, Event.COMMANDED_AGAIN, tick, _WHO, detail=found.detail)
     elif found.what == "extra" and record.state in (*IN_SERVICE, State.RESUMING):
         ledger.refuse(record, verdict, tick, cause=cause)
-        in_service = record.state in IN_SERVICE
+        event = Event.COMMANDED_AGAIN
+        if record.state in IN_SERVICE:
+            # As after a suspension of its own: earlier resumes have had the ids that it would get.
+            event = Event.LEFT_BLOCKED
+            record.ordinal += 1
+            record.asked = 0
         record.told_ms = found.until_ms
-        event = Event.LEFT_BLOCKED if in_service else Event.COMMANDED_AGAIN
         ledger.resume(record, event, tick, _WHO, found.detail)

@@ -147,6 +147,8 @@ class DirectTelephony(ABC):
         Raises:
             DeliveryError: there was none, or it was too long.
         """
+        if self._http.is_closed:  # whoever asks in a thread of its own may come too late
+            raise DeliveryError("the connection is closed", retry=True, reason="connection")
         answer = exchange(
             self._http, self._url, body, headers, clock=self._clock, bytes_max=self.reply_bytes_max
         )

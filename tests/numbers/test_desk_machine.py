@@ -7,12 +7,14 @@ hold the invariants, checked here from the commands alone.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from monitor.decisions import Ack, Cleared, Command, ManualAction, Want
+from monitor.decisions import Ack, Cleared, Command, Found, ManualAction, Want
 from monitor.numbers.desk import NumberDesk
 from monitor.numbers.guards import limit
 from monitor.numbers.ledger import DeskStep
@@ -129,6 +131,19 @@ class Desk(RuleBasedStateMachine):
         self.orders += 1
         self._step(manual=[order(action, number, id=str(self.orders), ttl_ms=ttl)])
 
+    @rule(
+        number=NUMBER.filter(lambda number: number != A[5]),
+        what=st.sampled_from(["missing", "extra"]),
+        until=st.sampled_from([None, MINUTE_MS]),
+        late=st.booleans(),
+    )
+    def telephony_differs(
+        self, number: str, what: Literal["missing", "extra"], until: int | None, *, late: bool
+    ) -> None:
+        changes = self.every.changes(number) - late
+        until_ms = None if until is None else self.now + until
+        self._step(found=[Found(number, what, changes, until_ms, "seen", self.now)])
+
     @rule(ticks=st.integers(1, 100))
     def quiet(self, ticks: int) -> None:
         self._pass(self.now + ticks * TICK_MS)
@@ -207,17 +222,17 @@ class Desk(RuleBasedStateMachine):
         cleared: list[Cleared] | None = None,
         acks: list[Ack] | None = None,
         manual: list[ManualAction] | None = None,
+        found: list[Found] | None = None,
         everyone: bool = False,
     ) -> None:
         self.now += TICK_MS
         frozen = self.every.frozen and not manual
         wants = self._standing(everyone=everyone)
         mixed = list(reversed(wants))
-        made = self.every.step(self.now, wants, cleared or [], acks or [], manual or [])
+        told = (cleared or [], acks or [], manual or [], found or [])
+        made = self.every.step(self.now, wants, *told)
         for other in (self.skipping, self.restarted):
-            assert content(
-                [other.step(self.now, mixed, cleared or [], acks or [], manual or [])]
-            ) == content([made])
+            assert content([other.step(self.now, mixed, *told)]) == content([made])
         self._look(made, frozen=frozen)
 
     def _pass(self, until: int, *, every: bool = True) -> None:
@@ -247,7 +262,7 @@ class Desk(RuleBasedStateMachine):
                 assert not frozen
             if command.reason == "admitted":
                 self.by_rule.add(command.number)
-            elif command.reason in {"prolonged", "shortened"}:
+            elif command.reason in {"prolonged", "shortened", "commanded_again"}:
                 pass  # it was out already, by whoever's order
             else:
                 self.by_rule.discard(command.number)

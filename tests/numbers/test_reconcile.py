@@ -84,6 +84,18 @@ def test_what_is_blocked_for_us_and_in_service_is_let_go() -> None:
     assert table.desk.state("1") is State.ACTIVE
 
 
+def test_its_command_has_an_id_of_its_own_although_the_number_was_forgotten() -> None:
+    table = Table(heal_after="1h")
+    table.suspended("1")
+    (resume,) = table.step(manual=[order("resume", "1")]).commands
+    table.step(acks=[applied(resume)])
+    table.until(table.now + 10 * HOUR_MS)
+    table.step()
+    assert table.desk.changes("1") == 0
+    (again,) = table.step(found=[found(table, "extra")]).commands
+    assert again.id != resume.id
+
+
 def test_letting_go_of_it_ends_though_telephony_rejects_or_never_answers() -> None:
     for answer in (rejected, None):
         table = Table()

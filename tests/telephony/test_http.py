@@ -158,6 +158,14 @@ def test_whatever_goes_wrong_a_command_is_worth_another_try(answer: Answer) -> N
         system.close()
 
 
+def test_after_the_end_it_is_as_if_nobody_were_there() -> None:
+    system = telephony("http://127.0.0.1:9/")
+    system.close()
+    with pytest.raises(DeliveryError, match="closed") as caught:
+        system.send(*command("c1"))
+    assert caught.value.retry
+
+
 def test_without_a_secret_nothing_is_signed() -> None:
     with http_server() as server:
         server.answers.append(Answer(body=b'{"status": "applied"}'))
