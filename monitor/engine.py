@@ -21,8 +21,8 @@ from monitor.decisions import (
     Ack,
     Alert,
     Command,
-    Contradiction,
     Decision,
+    Found,
     ManualAction,
     NumberChange,
     Order,
@@ -65,7 +65,7 @@ class Input:
     """Something that is not a record and can change a decision, with the tick it takes effect."""
 
     tick: int
-    what: Ack | ManualAction | Contradiction
+    what: Ack | Found | ManualAction
 
 
 @dataclass(slots=True)
@@ -275,7 +275,9 @@ class Engine:
         return not self.pace.live or (read >= self.pace.many_records and since_s < READS_ON_S)
 
     def attend(self) -> None:
-        """Take people's orders although no tick is due: event time stands still, or is unknown.
+        """Take orders of people, and mend what telephony does, although no tick is due.
+
+        Event time stands still then, or is unknown.
 
         An order makes a tick of its own, judged with what was read; what is still to come of it
         counts from that tick on, by a floor. So event time moves by at most one tick for each
@@ -290,7 +292,8 @@ class Engine:
         self._judged_at_s = now_s
         tick = self.judged + tick_ms
         self._inputs.extend(self.recorder.inputs(tick))
-        if any(isinstance(each.what, ManualAction) for each in self._inputs if each.tick <= tick):
+        now = (each.what for each in self._inputs if each.tick <= tick)
+        if any(isinstance(what, ManualAction | Found) for what in now):
             self._judge_until(tick, self.watermarks.pass_to(tick, self.source.standings()))
 
     def finish(self) -> None:
@@ -497,14 +500,14 @@ class Engine:
             self._ticked(tick, started)
             return
         acks: list[Ack] = []
+        found: list[Found] = []
         manual: list[ManualAction] = []
-        found: list[Contradiction] = []
         while self._inputs and self._inputs[0].tick <= tick:
             match self._inputs.popleft().what:
                 case Ack() as ack:
                     acks.append(ack)
-                case Contradiction() as contradiction:
-                    found.append(contradiction)
+                case Found() as differs:
+                    found.append(differs)
                 case ManualAction() as action:
                     manual.append(action)
         self._see(tick)

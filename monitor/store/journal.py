@@ -29,9 +29,7 @@ from monitor.store.codec import from_text, to_text
 from monitor.store.database import Database, insert_if_absent, upsert
 from monitor.store.schema import FLOORS, JOURNAL, META, REQUESTS
 
-Kind = Literal[
-    "floor", "manual", "ack", "contradiction", "reload", "refused", "organisation", "judged_to"
-]
+Kind = Literal["floor", "manual", "ack", "found", "reload", "refused", "organisation", "judged_to"]
 
 _JUDGED_TO = "judged_to_ms"
 _REQUEST = "request:"
