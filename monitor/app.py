@@ -145,7 +145,7 @@ class Daemon:
         telephony = connect_telephony(config, self._clock)
 
         def systems(command: Command) -> tuple[str, ...]:
-            return telephony.receivers(command, engine.judges.desk.book.pools_of(command.number))
+            return telephony.receivers(command, engine.judges.desk.book.dialled_for(command.number))
 
         router = Router(config.delivery, telephony=bool(telephony.channels), systems=systems)
         recorder = StoreRecorder(
@@ -180,7 +180,7 @@ class Daemon:
         recorder.awaited = lambda: engine.judges.desk.awaited
         reconciling = Reconciling(
             telephony.reconcilers,
-            lambda number: telephony.systems_of(engine.judges.desk.book.pools_of(number)),
+            lambda number: telephony.systems_of(engine.judges.desk.book.dialled_for(number)),
             every_ms=config.numbers.reconcile_every,
             clock=self._clock,
         )
