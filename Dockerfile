@@ -10,6 +10,7 @@ RUN /opt/monitor/bin/pip install --require-hashes --no-deps -r requirements.lock
 COPY pyproject.toml README.md ./
 COPY monitor ./monitor
 COPY rules ./rules
+COPY mappings ./mappings
 RUN /opt/monitor/bin/pip install --no-deps --no-build-isolation .
 # Compiled for any processor of the architecture, for it is not known where the image will run; the
 # same setting below makes the daemon take what was compiled here.

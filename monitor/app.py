@@ -25,14 +25,17 @@ from monitor.clock import Clock, SystemClock
 from monitor.config import Config
 from monitor.decisions import Ack, Command, Decision, Found
 from monitor.delivery.build import open_channels
+from monitor.delivery.remarks import NoRemarks
 from monitor.delivery.routes import Router
 from monitor.delivery.worker import DeliveryWorker
 from monitor.engine import Engine, Pace
 from monitor.events.ahead import ReadAhead
 from monitor.events.customers import Customers
 from monitor.events.enrich import Owners
+from monitor.explain.remarks import FreshRemarks
 from monitor.exporter.server import ExporterServer
 from monitor.indicators.compile import BEGINNING
+from monitor.interfaces import open_web
 from monitor.recorder import StoreRecorder
 from monitor.running import loop
 from monitor.running.beside import ThreadBeside
@@ -80,6 +83,8 @@ class Daemon:
         """What has been decided lately, once :meth:`run` works."""
         self.port: int | None = None
         """Where figures are served, once :meth:`run` listens."""
+        self.web_port: int | None = None
+        """Where interfaces are served, once :meth:`run` listens and they are on."""
         self.reloaded: Callable[[Site], None] = lambda _site: None
         """Told of each configuration that a reload has put in place."""
         self._path = path
@@ -93,22 +98,25 @@ class Daemon:
             StoreError: the store cannot be opened, or refuses while stopping.
             SourceError: the source can never be read.
             UsageError: an address or a token is not to be had.
+            SecretError: a secret of ``web`` is not where the configuration says.
         """
         config = self.site.config
-        exporter: ExporterServer | None = None
-        if config.exporter.enabled:
-            exporter = ExporterServer(self.board, config.exporter, self._clock, self._environ)
-            exporter.start()
-            self.port = exporter.port
-        try:
+        with contextlib.ExitStack() as servers:
+            if config.exporter.enabled:
+                exporter = ExporterServer(self.board, config.exporter, self._clock, self._environ)
+                servers.callback(exporter.stop)
+                exporter.start()
+                self.port = exporter.port
+            web = open_web(config, self.board, self._clock, self.stats.web)
+            if web is not None:
+                servers.callback(web.stop)
+                web.start()
+                self.web_port = web.port
             if config.store.url is None:
                 with self.stop.tied() as over:
                     self._work(over)
             else:
                 take_turns(config.store, self._clock, self.stop, self.board, self._work)
-        finally:
-            if exporter is not None:
-                exporter.stop()
 
     def _work(self, over: threading.Event, token: int | None = None) -> None:
         """Work until ``over`` is set; ``token``: of the lease, on PostgreSQL."""
@@ -156,6 +164,8 @@ class Daemon:
             stop=over,
             ack_timeout_ms=config.numbers.ack_timeout,
         )
+        within_ms = config.delivery.explain
+        remarks = FreshRemarks(lambda: self.site, self._clock, within_ms=within_ms)
         channels = open_channels(
             config.delivery,
             router=_RouterOfTheDay(recorder),
@@ -163,6 +173,7 @@ class Daemon:
             clock=self._clock,
             telephony=telephony.channels,
             topics=partial(connect_topic, config, self._clock),
+            remarks=remarks if within_ms else NoRemarks(),
         )
         worker = DeliveryWorker(
             config.delivery,
@@ -177,6 +188,9 @@ class Daemon:
         engine = build_engine(
             site, recorder, self._clock, self.stats, answers=telephony.answers, stop=over
         )
+        if within_ms:
+            engine.on_rows = remarks.offer
+            remarks.start()
         recorder.awaited = lambda: engine.judges.desk.awaited
         reconciling = Reconciling(
             telephony.reconcilers,
@@ -214,6 +228,7 @@ class Daemon:
             yield parts, standing, worker
         finally:
             watchdog.stop()
+            remarks.stop()
             parts.beside.close()
             closings = {
                 "deliveries": worker.stop,

@@ -12,12 +12,14 @@ from monitor.config import Config
 from monitor.delivery.settings import KafkaReceiver
 from monitor.engine import Engine, Judges
 from monitor.errors import SourceError
+from monitor.events.ahead import Decodes
 from monitor.events.catalogue import DERIVED, polars_dtype
 from monitor.events.customers import read_for
 from monitor.events.decode import Decoder
 from monitor.events.phones import is_e164, normalise
 from monitor.events.rejects import DeadLetters, FileDeadLetters
 from monitor.indicators.compile import IndicatorSet
+from monitor.mapping.decoder import MappedDecoder
 from monitor.numbers.desk import NumberDesk
 from monitor.rules.evaluate import RuleBook
 from monitor.site import Site
@@ -64,8 +66,9 @@ def build_judges(
     # A rule that is gone altogether may have left numbers that wait to be cleared.
     types = indicators.types | rules.types | {"number.cleared"}
     wanted = indicators.fields | rules.fields
-    fields, more = read_for(wanted)
-    decoder = Decoder(fields, types | more, config.events)
+    feeding = config.do_not_call.feeding
+    fields, more = read_for(wanted | feeding.fields)
+    decoder = open_decoder(site, fields, types | more | feeding.types)
     numbers = config.numbers
     if not answers:
         numbers = numbers.model_copy(update={"assume_applied": True})
@@ -80,9 +83,20 @@ def build_judges(
         indicators,
         rules,
         desk,
+        feeding=feeding,
         do_not_call=site.do_not_call if "do_not_call" in wanted else None,
         derived=wanted & frozenset(DERIVED),
     )
+
+
+def open_decoder(site: Site, fields: frozenset[str], types: frozenset[str]) -> Decodes:
+    """What reads the site's records, for these fields and types."""
+    decoder = Decoder(fields, types, site.config.events)
+    topics = site.config.mappings.topics
+    if not topics:
+        return decoder
+    mappers = [(topic, site.mappings[name].mapper) for topic, name in topics.items()]
+    return MappedDecoder(decoder, mappers)
 
 
 def _listed(config: Config) -> dict[str, frozenset[str]]:
@@ -105,7 +119,8 @@ def widen_pending(engine: Engine) -> None:
     Needed wherever the rows were read for other rules.
     """
     judges = engine.judges
-    fields, _ = read_for(judges.indicators.fields | judges.rules.fields)
+    wanted = judges.indicators.fields | judges.rules.fields | judges.feeding.fields
+    fields, _ = read_for(wanted)
     engine.pending.widen({field: polars_dtype(field) for field in sorted(fields)})
 
 

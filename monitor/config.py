@@ -12,13 +12,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from monitor.delivery.settings import DeliverySettings
+from monitor.dnc.book import Feeding
 from monitor.events.settings import EventSettings
 from monitor.exporter.settings import ExporterSettings
+from monitor.ingest.settings import IngestSettings
+from monitor.mapping.settings import MappingSettings
 from monitor.numbers.settings import NumbersSettings, PoolsSettings
 from monitor.source.settings import FilesSettings, SourceSettings
 from monitor.store.settings import StoreSettings
 from monitor.telephony.settings import TelephonySettings
 from monitor.units import DurationMs
+from monitor.web.settings import WebSettings
 from monitor.windows.limits import WindowLimits
 from monitor.windows.watermark import TimeSettings
 
@@ -26,11 +30,14 @@ DEFAULT_PATH = Path("config.yaml")
 _RESTART_ONLY = (
     "source",
     "time",
+    "mappings",
     "events",
     "telephony",
     "store",
     "dead_letters",
     "exporter",
+    "web",
+    "ingest",
     "limits",
 )
 """Sections that only a restart can change."""
@@ -105,6 +112,18 @@ class DoNotCallSection(_Section):
     files: tuple[Path, ...] = ()
     """One customer a line, first on it; read at the start and by a reload. Conditions ask with
     ``do_not_call``."""
+    from_events: tuple[Literal["opted_out", "unsolicited", "refused"], ...] = ()
+    """What puts customers on our own list: `sms.opted_out`, a `complaint.filed` of category
+    `unsolicited`, `refused` in a call, follow-up or message. People's own entries always count."""
+    consent_ends: bool = True
+    """Whether a later `sms.consented` takes off whom `opted_out` or `refused` put on."""
+    entries_max: int = Field(1_000_000, ge=1_000, le=5_000_000)
+    """Customers on our own list; for further ones there is no room."""
+
+    @property
+    def feeding(self) -> Feeding:
+        """What ``monitor.dnc`` works with."""
+        return Feeding(frozenset(self.from_events), self.consent_ends, self.entries_max)
 
 
 class PackOverride(_Section):
@@ -120,6 +139,7 @@ class Config(_Section):
     version: Literal[1] = 1
     source: SourceSettings = FilesSettings(kind="files", paths=("var/events/*.jsonl",), follow=True)
     time: TimeSection = TimeSection()
+    mappings: MappingSettings = MappingSettings()
     events: EventSettings = EventSettings()
     packs: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")], ...] = (
         "telemarketing",
@@ -137,6 +157,8 @@ class Config(_Section):
     dead_letters: DeadLettersSection = DeadLettersSection()
     do_not_call: DoNotCallSection = DoNotCallSection()
     exporter: ExporterSettings = ExporterSettings()
+    web: WebSettings = WebSettings()
+    ingest: IngestSettings = IngestSettings()
     limits: LimitsSection = LimitsSection()
     logs: LogsSection = LogsSection()
 

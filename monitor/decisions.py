@@ -20,6 +20,7 @@ Level = Literal["warn", "crit"]
 AlertState = Literal["firing", "resolved"]
 Action = Literal["suspend", "resume"]
 OrderAction = Literal["customer.release"]
+ListingAction = Literal["add", "remove"]
 Scope = tuple[tuple[str, str], ...]
 """Dimension and value, in the order of the rule's ``by``: ``(("number", "+86…"),)``."""
 
@@ -256,7 +257,77 @@ class Order:
         }
 
 
-Decision = Alert | Command | Refusal | Order
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A customer came onto the do-not-call list, or off it (docs/do-not-call.md)."""
+
+    at_ms: int
+    """The tick that decided; it holds for what is judged after it."""
+    id: str
+    action: ListingAction
+    customer: str
+    """As events carry it."""
+    since_ms: int
+    """When the customer said so, or a person did."""
+    until_ms: int | None
+    """When it is over by itself; None: until taken off."""
+    reason: str
+    """Bounded: ``opted_out``, ``refused``, ``unsolicited``, ``consented``, or what people say:
+    ``person``, ``import``."""
+    source: str
+    """The event's type, or the way by which people asked."""
+    by: str
+    """Who asked; ``events`` where nobody did."""
+    why: str = ""
+    request: str = ""
+    """Id of the person's request; empty where nobody asked."""
+
+    @property
+    def rule(self) -> str:
+        """No rule: the list has ways of its own."""
+        return ""
+
+    @property
+    def episode(self) -> str:
+        """None either."""
+        return ""
+
+    @property
+    def shadow(self) -> bool:
+        """It is always meant."""
+        return False
+
+    def to_json(self) -> dict[str, Any]:
+        """The line that ``replay --format json`` prints, and people see."""
+        return {
+            "at": iso(self.at_ms),
+            "kind": "listing",
+            "id": self.id,
+            "action": self.action,
+            "customer": self.customer,
+            "since": iso(self.since_ms),
+            "until": None if self.until_ms is None else iso(self.until_ms),
+            "reason": self.reason,
+            "source": self.source,
+            "by": self.by,
+        }
+
+    def to_wire(self) -> dict[str, Any]:
+        """The record on ``dnc.updates``; it names the customer in full."""
+        return {
+            "update_id": self.id,
+            "action": self.action,
+            "customer": self.customer,
+            "since": iso(self.since_ms),
+            "until": None if self.until_ms is None else iso(self.until_ms),
+            "reason": self.reason,
+            "source": self.source,
+            "by": self.by,
+            "decided_at": iso(self.at_ms),
+        }
+
+
+Decision = Alert | Command | Refusal | Order | Listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,6 +446,22 @@ class ManualAction:
     """Of ``undo``: in this pool alone; empty: in all."""
     ref: str = ""
     """Of ``approve``: what was asked for, by the name it was asked under."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListAction:
+    """What a person asked for about customers nobody shall call, by command line or API."""
+
+    id: str
+    action: ListingAction
+    customers: tuple[str, ...]
+    """As events carry them."""
+    since_ms: int
+    until_ms: int | None
+    reason: str
+    source: str
+    who: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,14 @@ from monitor.decisions import (
     Command,
     Decision,
     Found,
+    ListAction,
+    Listing,
     ManualAction,
     NumberChange,
     Order,
     Refusal,
 )
+from monitor.dnc.book import Book, Feeding
 from monitor.errors import SourceUnavailable
 from monitor.events.ahead import Decodes, decoded_by
 from monitor.events.batch import Reject
@@ -65,7 +68,7 @@ class Input:
     """Something that is not a record and can change a decision, with the tick it takes effect."""
 
     tick: int
-    what: Ack | Found | ManualAction
+    what: Ack | Found | ManualAction | ListAction
 
 
 @dataclass(slots=True)
@@ -132,7 +135,9 @@ class Judges:
     rules: RuleBook
     desk: NumberDesk
     do_not_call: DoNotCall | None = None
-    """Lists that others keep; None: nobody looks at them."""
+    """Lists that others keep; None: nobody looks at them, nor at our own."""
+    feeding: Feeding = field(default_factory=Feeding)
+    """What changes our own list by itself."""
     derived: frozenset[str] = frozenset()
     """Fields of ``monitor.events.catalogue.DERIVED`` that somebody looks at."""
 
@@ -160,6 +165,8 @@ class Engine:
         self.judges = judges
         self.owners = owners
         self.customers = customers or Customers(CustomerSettings())
+        self.book = Book()
+        """Our own list of customers nobody may call."""
         self.watermarks = watermarks
         self.pending = Pending(tick_ms=pace.tick_ms)
         self.dedup = dedup
@@ -172,6 +179,8 @@ class Engine:
         self.pace = pace
         self.on_tick = on_tick
         """Called after each judged tick, for reports along the way."""
+        self.on_rows: Callable[[pl.DataFrame], None] | None = None
+        """Given the rows of each load while somebody waits for what they lead to; not to wait."""
         self.judged = NEVER
         """The last tick judged; NEVER before the first."""
         self.promised = NEVER
@@ -194,6 +203,8 @@ class Engine:
         self._needless: list[Floor] = []
         self._uncounted: deque[tuple[str, pl.Series]] = deque()
         """Types of rows by what became of them: to be counted when nobody waits."""
+        self._listings: deque[Listing] = deque()
+        """Changes of the list that were decided by what is loaded; each is told at its tick."""
         self._seen: deque[Sightings] = deque()
         """Of loaded calls: a number joins its pool at its tick."""
         self.places: dict[str, tuple[str, str]] = {}
@@ -292,8 +303,7 @@ class Engine:
         self._judged_at_s = now_s
         tick = self.judged + tick_ms
         self._inputs.extend(self.recorder.inputs(tick))
-        now = (each.what for each in self._inputs if each.tick <= tick)
-        if any(isinstance(what, ManualAction | Found) for what in now):
+        if any(not isinstance(each.what, Ack) for each in self._inputs if each.tick <= tick):
             self._judge_until(tick, self.watermarks.pass_to(tick, self.source.standings()))
 
     def finish(self) -> None:
@@ -339,6 +349,7 @@ class Engine:
         self._refuse([*decoded.rejects, *placed.rejects])
         self.stats.read(decoded.partition.topic, len(fetched.values))
         self.stats.tombstones += decoded.tombstones
+        self.stats.unmapped += decoded.unmapped
         self.stats.late += placed.late
         self.stats.resumed_late += placed.resumed_late
         self.pending.add(placed.frame)
@@ -398,6 +409,7 @@ class Engine:
         self._inputs.extend(
             self.recorder.inputs(max(self.judged, self.promised) + self.pace.tick_ms)
         )
+        rows = self._listed(rows, until)
         outcome = Outcome(judged=until)
         row_ticks: deque[int] = deque()
         if rows is not None:
@@ -434,13 +446,34 @@ class Engine:
         self._uncounted.append(("duplicate", unique.duplicates["type"]))
         if not unique.frame.height:
             return None
-        rows = self.customers.apply(self.owners.apply(unique.frame), self.judges.derived)
-        if self.judges.do_not_call is None:
+        return self.customers.apply(self.owners.apply(unique.frame), self.judges.derived)
+
+    def _listed(self, rows: pl.DataFrame | None, until: int) -> pl.DataFrame | None:
+        """``rows`` with who is on a list; what they and people's requests change of our own."""
+        lists, requests = self.judges.do_not_call, self._list_requests(until)
+        changes, ours = self.book.take(
+            rows,
+            requests,
+            self.judges.feeding,
+            silent_until=self.silent_until,
+            asked=lists is not None,
+        )
+        self._listings.extend(changes)
+        if rows is None or lists is None:
             return rows
-        listed = self.judges.do_not_call.holds(rows["customer"])
-        return rows.with_columns(listed.alias("do_not_call"))
+        listed = lists.holds(rows["customer"])
+        return rows.with_columns((listed if ours is None else listed | ours).alias("do_not_call"))
+
+    def _list_requests(self, until: int) -> list[tuple[int, ListAction]]:
+        return [
+            (each.tick, each.what)
+            for each in self._inputs
+            if each.tick <= until and isinstance(each.what, ListAction)
+        ]
 
     def _load(self, rows: pl.DataFrame) -> None:
+        if self.on_rows is not None and not self._nobody_waits():
+            self.on_rows(rows)
         frame = self.judges.indicators.load(rows)
         self.judges.rules.load(rows)
         seen = Sightings(
@@ -510,6 +543,10 @@ class Engine:
                     found.append(differs)
                 case ManualAction() as action:
                     manual.append(action)
+                case ListAction():  # taken in with the rows, see _listings
+                    pass
+        while self._listings and self._listings[0].at_ms <= tick:
+            outcome.decisions.append(self._listings.popleft())
         self._see(tick)
         judges.indicators.step(tick)
         judged = judges.rules.step(tick, judges.desk.held, judges.desk.on_trial)
@@ -545,14 +582,13 @@ class Engine:
             match decision:
                 case Alert():
                     self.stats.alerts[decision.rule, decision.level, decision.state] += 1
-                case Command():
-                    result = "shadow" if decision.shadow else "issued"
-                    self.stats.commands[decision.action, result] += 1
-                case Order():
+                case Command() | Order():
                     result = "shadow" if decision.shadow else "issued"
                     self.stats.commands[decision.action, result] += 1
                 case Refusal():
                     self.stats.refusals[decision.guard] += 1
+                case Listing():
+                    self.stats.listings[decision.action, decision.reason] += 1
         for change in outcome.changes:
             if change.reason in {"applied", "rejected"}:
                 action = "resume" if change.before == "resuming" else "suspend"

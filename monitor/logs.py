@@ -42,6 +42,12 @@ def mask(text: str) -> str:
     return _PHONE.sub(lambda found: f"{found[0][:5]}…{found[0][-2:]}", text)
 
 
+def mask_customer(value: str) -> str:
+    """A customer of any kind; of an id, which has no digits to know a number by, most goes."""
+    masked = mask(value)
+    return masked if masked != value else f"{value[:2]}…"
+
+
 def _mask_customers(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     for key, value in event.items():
         if key == "customer" or (isinstance(value, str) and key in _MASKED):

@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict
 
+import msgspec
 import structlog
 
 from monitor.clock import Clock
-from monitor.decisions import Ack, Decision, Found, ManualAction
+from monitor.decisions import Ack, Decision, Found, ListAction, ManualAction
 from monitor.delivery.routes import Router
 from monitor.engine import Input, Outcome
 from monitor.errors import LeaseLost, StoreError
@@ -325,6 +326,8 @@ def journaled_inputs(entries: Iterable[Entry], *, tick_ms: int) -> list[Input]:
         tick = aligned(entry.tick_ms, tick_ms)
         if entry.kind == "manual":
             inputs.append(Input(tick, ManualAction(**entry.payload)))
+        elif entry.kind == "list":
+            inputs.append(Input(tick, msgspec.convert(entry.payload, ListAction)))
         elif entry.kind == "ack":
             inputs.append(Input(tick, Ack(**entry.payload)))
         elif entry.kind == "found":

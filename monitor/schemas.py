@@ -26,6 +26,7 @@ from pydantic_core import (
 from monitor.config import Config
 from monitor.events.schema import events_schema
 from monitor.indicators.model import IndicatorFile
+from monitor.mapping.model import MappingFile
 from monitor.rules.cases import CasesFile
 from monitor.rules.model import RulesFile
 
@@ -35,6 +36,7 @@ MODELS: Mapping[str, type[BaseModel]] = MappingProxyType(
     {
         "config": Config,
         "indicators": IndicatorFile,
+        "mappings": MappingFile,
         "rules": RulesFile,
         "tests": CasesFile,
     }

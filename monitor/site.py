@@ -21,6 +21,8 @@ from monitor.indicators.check_funnel import names_of
 from monitor.indicators.funnel import expanded
 from monitor.indicators.load import load_indicators, loads_indicators
 from monitor.indicators.model import Indicator, IndicatorFile
+from monitor.mapping.configured import of_site
+from monitor.mapping.load import LoadedMapping
 from monitor.numbers import inventory
 from monitor.numbers.check import check_pools
 from monitor.rules.load import load_rules, loads_rules
@@ -47,8 +49,22 @@ class Site:
     """All files read, the configuration first where there is one."""
     do_not_call: DoNotCall
     """The lists that the configuration names."""
+    mappings: dict[str, LoadedMapping]
+    """The site's own, and those that its topics are read by; by name."""
     hash: str
     """BLAKE2b-64 over the bytes of all files, hex."""
+
+    def only_by_restart(self, new: Site) -> list[str]:
+        """What differs in ``new`` and a running daemon cannot take over.
+
+        Rows that wait to be judged were read by the mappings there are.
+        """
+        changed = self.config.only_by_restart(new.config)
+        if {name: each.file.data for name, each in self.mappings.items()} != {
+            name: each.file.data for name, each in new.mappings.items()
+        }:
+            changed.append("files of mappings")
+        return changed
 
 
 def load_site(
@@ -76,6 +92,7 @@ def load_site(
     do_not_call = _lists(loaded)
     pools, listed = inventory.laid_over(config.pools, config.numbers)
     config = config.model_copy(update={"pools": pools}) if listed else config
+    mappings = of_site(loaded, config.mappings, config.events.limits)
     tick_ms = config.time.tick
     overlay = _Overlay(loaded)
     indicator_files = _each(
@@ -99,6 +116,7 @@ def load_site(
         _raise([loaded.problem(each.loc, each.message, each.hint) for each in found])
     files = [*(file.path for file in indicator_files), *(file.path for file in rule_files)]
     files = [*([] if path is None else [path]), *files, *config.do_not_call.files, *listed]
+    files += [mapping.file.path for mapping in mappings.values()]
     return Site(
         config=config,
         loaded=loaded,
@@ -108,6 +126,7 @@ def load_site(
         indicator_files=tuple(indicator_files),
         files=tuple(files),
         do_not_call=do_not_call,
+        mappings=mappings,
         hash=_hash(files),
     )
 

@@ -55,6 +55,8 @@ class Stats:
     """Accepted while the id table was full."""
     unknown_types: int = 0
     tombstones: int = 0
+    unmapped: int = 0
+    """Records of other systems that their mapping says nothing about."""
     key_overflow: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Rows that found a table full, by scope and what the table holds."""
     alerts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -63,6 +65,8 @@ class Stats:
     """Commands, by (action, result): ``issued``, ``applied``, ``rejected``, ``stale``."""
     refusals: Counter[str] = field(default_factory=Counter)
     """Suspensions that a guard refused, by guard."""
+    listings: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Changes of the do-not-call list, by (action, reason)."""
     deliveries: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By (receiver, result): ``ok``, or the error's reason."""
     ticks: int = 0
@@ -78,6 +82,8 @@ class Stats:
     """Due while the one before was still being written."""
     reloads: Counter[str] = field(default_factory=Counter)
     """By result: ``ok``, ``refused``."""
+    web: Counter[str] = field(default_factory=Counter)
+    """Answers of the HTTP interface, by status; ``overdue``: cut off without one."""
 
     def read(self, topic: str, records: int) -> None:
         """Count records of a topic; files may come and go for ever."""

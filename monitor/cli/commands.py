@@ -26,6 +26,11 @@ COMMANDS = (
         "Run the daemon until ctrl-c; SIGHUP reads the configuration again.",
     ),
     Entry(
+        "ingest",
+        "monitor.cli.ingest",
+        "Receive webhooks of other systems until ctrl-c, and keep them for the daemon.",
+    ),
+    Entry(
         "check",
         "monitor.cli.check",
         "Check configuration, packs, rules and their tests: errors with line and column, and lint.",
@@ -41,6 +46,12 @@ COMMANDS = (
         "What the rules decide on recorded events: the same engine, nothing is sent.",
     ),
     Entry(
+        "map",
+        "monitor.cli.map",
+        "Other systems' records as our events, by a mapping; with --check, whether mappings are"
+        " right.",
+    ),
+    Entry(
         "simulate",
         "monitor.cli.simulate",
         "Write made-up traffic to a file or to Kafka, with what was planted beside it.",
@@ -51,6 +62,7 @@ COMMANDS = (
         "Lag, watermark, rules, numbers and deliveries waiting of the running daemon.",
     ),
     Entry("numbers", "monitor.cli.numbers", "Outbound numbers: list, act, history."),
+    Entry("dnc", "monitor.cli.dnc", "Customers nobody may call: list, add, import, export."),
     Entry("alerts", "monitor.cli.alerts", "Alerts: what fires, what fired."),
     Entry(
         "explain",

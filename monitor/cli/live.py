@@ -17,8 +17,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from monitor.decisions import Alert, Command, Decision, Figures, Order, Refusal
-from monitor.logs import mask
+from monitor.decisions import Alert, Command, Decision, Figures, Listing, Order, Refusal
+from monitor.logs import mask, mask_customer
 from monitor.snapshot import IndicatorFigures, Snapshot
 
 _BAR = "▏▎▍▌▋▊▉█"
@@ -179,6 +179,12 @@ def sentence(decision: Decision, zone: tzinfo | None = None) -> Text:
                 ("▶ ", "bold yellow"),
                 (f"{decision.action} {mask(decision.customer)}", "bold yellow"),
                 (f" {decision.rule}", "dim"),
+            )
+        case Listing():
+            return Text.assemble(
+                ("▶ ", "yellow"),
+                (f"do-not-call {decision.action} {mask_customer(decision.customer)}", "yellow"),
+                (f" {decision.reason}", "dim"),
             )
         case Refusal():
             whose = decision.number or (f"pool {decision.pool}" if decision.pool else "many")

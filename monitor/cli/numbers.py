@@ -18,8 +18,6 @@ from monitor.cli.asking import (
     WaitOption,
     WhyOption,
     ask,
-    ask_about,
-    e164,
 )
 from monitor.cli.declare import group, member, some_duration
 from monitor.cli.inventory import import_
@@ -29,6 +27,7 @@ from monitor.cli.stream import say
 from monitor.clock import SystemClock
 from monitor.decisions import Command, NumberChange, iso
 from monitor.errors import UsageError
+from monitor.numbers.asking import e164
 from monitor.site import Site
 from monitor.store.store import Store
 
@@ -169,7 +168,7 @@ def suspend(
     wait: WaitOption = WAIT_S,
 ) -> None:
     """Take a number out of service now."""
-    ask_about(config, "suspend", number, why, wait, ttl_ms=ttl)
+    ask(config, "suspend", why, wait, number=number, ttl_ms=ttl)
 
 
 @member(app, "resume", "numbers resume +862150000007 --why 'cleared by the carrier'")
@@ -177,7 +176,7 @@ def resume(
     number: NumberArgument, why: WhyOption, config: ConfigOption = None, wait: WaitOption = WAIT_S
 ) -> None:
     """Put a number back into service now."""
-    ask_about(config, "resume", number, why, wait)
+    ask(config, "resume", why, wait, number=number)
 
 
 @member(app, "hold", "numbers hold +862150000007 --why 'legal asked'")
@@ -185,7 +184,7 @@ def hold(
     number: NumberArgument, why: WhyOption, config: ConfigOption = None, wait: WaitOption = WAIT_S
 ) -> None:
     """Keep a number out of service until a person releases it, whatever happens."""
-    ask_about(config, "hold", number, why, wait)
+    ask(config, "hold", why, wait, number=number)
 
 
 @member(app, "release", "numbers release +862150000007 --why 'legal agrees'")
@@ -193,7 +192,7 @@ def release(
     number: NumberArgument, why: WhyOption, config: ConfigOption = None, wait: WaitOption = WAIT_S
 ) -> None:
     """Take back a hold or a retirement, or end a probation."""
-    ask_about(config, "release", number, why, wait)
+    ask(config, "release", why, wait, number=number)
 
 
 @member(app, "retire", "numbers retire +862150000007 --why 'burnt'")
@@ -201,7 +200,7 @@ def retire(
     number: NumberArgument, why: WhyOption, config: ConfigOption = None, wait: WaitOption = WAIT_S
 ) -> None:
     """Give a number up; the next standby of its pool takes its place."""
-    ask_about(config, "retire", number, why, wait)
+    ask(config, "retire", why, wait, number=number)
 
 
 @member(

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from monitor.cli.stream import silence
-from monitor.decisions import Alert, Decision, Order
+from monitor.decisions import Alert, Decision, Listing, Order
 from monitor.delivery.people import for_people
 from monitor.errors import UsageError
 from monitor.logs import mask
@@ -105,7 +105,7 @@ def counted(count: int, what: str) -> str:
 def document(decision: Decision) -> dict[str, Any]:
     """A decision as JSON, with customers masked as everywhere else."""
     plain = decision.to_json()
-    if isinstance(decision, Order):
+    if isinstance(decision, Order | Listing):
         return for_people(decision)
     if not isinstance(decision, Alert) or "customer" not in dict(decision.scope):
         return plain

@@ -15,6 +15,7 @@ import polars as pl
 import typer
 
 from monitor import logs
+from monitor.assembly import open_decoder
 from monitor.cli.declare import one_of, single
 from monitor.cli.options import ConfigOption, site_of
 from monitor.cli.output import console, counted, lines, plain_table, stamp
@@ -31,7 +32,6 @@ from monitor.clock import SystemClock
 from monitor.decisions import iso
 from monitor.errors import UsageError
 from monitor.events.catalogue import EVENT_TYPES, ZONES
-from monitor.events.decode import Decoder
 from monitor.events.sampling import Chosen, Draw, choose, first_of, week_of
 from monitor.logs import mask
 from monitor.site import Site
@@ -172,7 +172,7 @@ def _read(
 ) -> Iterator[pl.DataFrame]:
     """All well-formed records of ``types``, batch by batch."""
     wanted = sorted(types)
-    decoder = Decoder(frozenset(), frozenset(wanted), site.config.events)
+    decoder = open_decoder(site, frozenset(), frozenset(wanted))
     source = recorded_source(site, files, kafka=kafka, until=until)
     source.start({}, None if since is None else to_ms(since))
     try:

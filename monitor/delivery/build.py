@@ -14,6 +14,7 @@ from monitor.delivery.channels.base import Channel
 from monitor.delivery.channels.commands import CommandsChannel, Telephony
 from monitor.delivery.channels.log import LogChannel
 from monitor.delivery.channels.webhook import WebhookChannel
+from monitor.delivery.remarks import Remarks
 from monitor.delivery.routes import Router
 from monitor.delivery.settings import (
     AlertmanagerReceiver,
@@ -34,10 +35,12 @@ def open_channels(
     clock: Clock,
     telephony: Mapping[str, Telephony],
     topics: Callable[[KafkaReceiver], Telephony],
+    remarks: Remarks | None = None,
 ) -> dict[str, Channel]:
     """One channel a receiver, by name; connections are made when first needed.
 
-    ``telephony``: the systems by receiver. ``topics`` gives what writes to the topic of a receiver.
+    ``telephony``: the systems by receiver. ``topics`` gives what writes to the topic of a receiver,
+    ``remarks`` what people are told of an alert besides.
 
     Raises:
         ConfigError: a secret is missing.
@@ -45,7 +48,7 @@ def open_channels(
     channels: dict[str, Channel] = {
         name: CommandsChannel(topics(receiver))
         if isinstance(receiver, KafkaReceiver)
-        else _open(name, receiver, router, episodes, clock)
+        else _open(name, receiver, router, episodes, clock, remarks)
         for name, receiver in settings.known_receivers().items()
     }
     return channels | {name: CommandsChannel(system) for name, system in telephony.items()}
@@ -57,20 +60,24 @@ def _open(
     router: Router,
     episodes: Episodes,
     clock: Clock,
+    remarks: Remarks | None,
 ) -> Channel:
     match receiver:
         case LogReceiver():
-            return LogChannel(language=receiver.language)
+            return LogChannel(language=receiver.language, remarks=remarks)
         case WebhookReceiver():
             return WebhookChannel(
                 receiver.url,
                 clock=clock,
                 secret=read_secret(name, receiver),
                 timeout_ms=receiver.timeout,
+                remarks=remarks,
             )
         case AlertmanagerReceiver():
 
             def routed(alert: Alert) -> bool:
                 return name in router.receivers(alert)
 
-            return AlertmanagerChannel(receiver, episodes=episodes, routed=routed, clock=clock)
+            return AlertmanagerChannel(
+                receiver, episodes=episodes, routed=routed, clock=clock, remarks=remarks
+            )

@@ -10,8 +10,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from monitor.decisions import Alert, Command, Decision, Order, Scope, derive_id, iso, scope_text
-from monitor.logs import mask
+from monitor.decisions import (
+    Alert,
+    Command,
+    Decision,
+    Listing,
+    Order,
+    Scope,
+    derive_id,
+    iso,
+    scope_text,
+)
+from monitor.logs import mask, mask_customer
 
 CUSTOMER = "customer"
 _SHOWN_IN_DIGEST = 100
@@ -84,6 +94,8 @@ def for_people(decision: Decision) -> dict[str, Any]:
     """``to_json`` of a decision, customers masked."""
     if isinstance(decision, Order):
         return replace(decision, scope=_masked(decision.scope)).to_json()
+    if isinstance(decision, Listing):
+        return replace(decision, customer=mask_customer(decision.customer)).to_json()
     return (masked(decision) if isinstance(decision, Alert) else decision).to_json()
 
 
@@ -117,5 +129,7 @@ def _heading(decision: Decision) -> tuple[str, str, str]:
             return f"command {decision.action}", decision.rule, ""
         case Order():
             return f"order {decision.action}", decision.rule, ""
+        case Listing():
+            return f"do-not-call {decision.action}", "", ""
         case _:
             return f"refusal {decision.guard}", decision.rule, ""

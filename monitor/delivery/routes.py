@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from types import UnionType
 
-from monitor.decisions import Alert, Command, Decision, Order, Refusal, derive_id, scope_text
+from monitor.decisions import (
+    Alert,
+    Command,
+    Decision,
+    Listing,
+    Order,
+    Refusal,
+    derive_id,
+    scope_text,
+)
 from monitor.delivery.settings import LOG, TELEPHONY, AlertmanagerReceiver, DeliverySettings
 from monitor.store.outbox import PlannedDelivery
 
@@ -31,6 +40,7 @@ class Router:
         self._default = tuple(settings.default)
         self._commands = tuple(settings.commands)
         self._orders = tuple(settings.orders)
+        self._do_not_call = tuple(settings.do_not_call)
         self._refusals = settings.refusals
         self._routes = {name: tuple(route.receivers) for name, route in settings.routes.items()}
         self._systems = systems if telephony else lambda _command: ()
@@ -74,6 +84,8 @@ class Router:
                 return (*self._systems(decision), *self._commands)
             case Order():
                 return self._orders
+            case Listing():
+                return self._do_not_call
             case Refusal():
                 return self._routes.get(decision.route or self._refusals, self._default)
 
@@ -88,4 +100,6 @@ def order_key(decision: Decision) -> str:
         return derive_id(decision.rule, scope_text(decision.scope))
     if isinstance(decision, Order):
         return derive_id("order", decision.customer)
+    if isinstance(decision, Listing):
+        return derive_id("do_not_call", decision.customer)
     return decision.number

@@ -127,6 +127,8 @@ class DeliverySettings(_Model):
     """Who hears of commands besides telephony."""
     orders: list[Name] = [LOG]
     """Who carries out orders about customers (`order: customer.release` in a rule)."""
+    do_not_call: list[Name] = []
+    """Who hears of each change of the do-not-call list, in order for a customer, named in full."""
     refusals: Name = "operations"
     """The route of refusals that have none of their own."""
     stale_after: Positive = 10 * _MINUTE_MS
@@ -138,6 +140,9 @@ class DeliverySettings(_Model):
     waiting_max: Annotated[int, Field(ge=100, le=10_000_000)] = 100_000
     """Deliveries to one receiver that wait one by one; notifications beyond it are told in one
     digest, commands to telephony never are."""
+    explain: Annotated[DurationMs, Field(le=10_000)] = 1_000
+    """How long an alert waits, at most, for what its bad records have in common (`common`);
+    `0s`: it goes without."""
     drain: DurationMs = 1_500
     """How long stopping may take to send what is due."""
 
@@ -157,6 +162,7 @@ class DeliverySettings(_Model):
             (("default",), self.default),
             (("commands",), self.commands),
             (("orders",), self.orders),
+            (("do_not_call",), self.do_not_call),
         ]
         places += [(("routes", name, "receivers"), r.receivers) for name, r in self.routes.items()]
         known = sorted(self.known_receivers())
@@ -166,7 +172,7 @@ class DeliverySettings(_Model):
                 for index, name in enumerate(names)
                 if name not in known
             ]
-            if loc != ("orders",):
+            if loc not in {("orders",), ("do_not_call",)}:
                 found += [
                     Fault((*loc, index), f"{name} takes orders only", "name it in `orders`")
                     for index, name in enumerate(names)

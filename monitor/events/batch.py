@@ -4,7 +4,8 @@ Owns names and types of the frames between decode and windows. No Python object 
 batch is a polars frame.
 
 *Decoded frame*, one row per well-formed record of one partition, in offset order:
-``id`` String · ``type`` String · ``time`` Int64 (ms) · ``offset`` Int64 · the catalogue's fields in
+``id`` String · ``type`` String · ``time`` Int64 (ms) · ``offset`` Int64 (all events that a mapping
+makes of one record have its offset, in the mapping's order) · the catalogue's fields in
 use, typed as ``monitor.events.catalogue`` says, null where absent.
 
 *Placed frame*: decoded plus ``src`` UInt32 (the partition's index), ``eff`` Int64 (effective time).
@@ -32,6 +33,12 @@ DIMENSIONS = (
     "team",
     "campaign",
 )
+
+COMPANY = "company"
+"""A scope of one key, ``EVERYTHING``, to which every event belongs; no event carries it."""
+EVERYTHING = "all"
+SCOPES = (*DIMENSIONS, COMPANY)
+"""What a figure may be by."""
 
 PRIVATE_DIMENSIONS = frozenset({"customer"})
 """Whose values are personal data: never a label, masked for people, more than other keys."""
@@ -79,3 +86,5 @@ class Decoded:
     append_time: bool
     rejects: list[Reject] = field(default_factory=list)
     tombstones: int = 0
+    unmapped: int = 0
+    """Records that their mapping says nothing about."""

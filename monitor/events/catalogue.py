@@ -138,8 +138,10 @@ _FIELDS = (
     ),
     FieldType("started_at", Kind.TIME, "when dialling began"),
     FieldType("answered_at", Kind.TIME, "when the other party answered"),
+    _seconds("pdd_s", "dialling → ringing: post-dial delay, a part of ring_s"),
     _seconds("ring_s", "dialling → answer or end"),
     _seconds("wait_s", "live answer → agent on the line"),
+    _seconds("notice_s", "live answer → the recorded notice that an abandoned call plays"),
     _seconds("talk_s", "agent and customer on the line"),
     _seconds("hold_s", "on hold"),
     _seconds("wrap_s", "work after the call"),
@@ -212,7 +214,14 @@ DERIVED: Mapping[str, FieldType] = MappingProxyType(
                 Kind.TIME,
                 "the last outbound call to the customer that was abandoned, within 31 days",
             ),
-            FieldType("do_not_call", Kind.BOOL, "the customer is on a list of `do_not_call.files`"),
+            FieldType(
+                "other_agent_at",
+                Kind.TIME,
+                "when another agent than the event's last worked the customer, within 31 days",
+            ),
+            FieldType(
+                "do_not_call", Kind.BOOL, "the customer is on a do-not-call list, ours or of others"
+            ),
         )
     }
 )
@@ -233,8 +242,9 @@ def _types(
 _SMS = "message_id segments template cost"
 _MESSAGE = "message_id conversation medium"
 _CALL_ENDED = (
-    "call_id direction outcome started_at answered_at ring_s wait_s talk_s hold_s wrap_s hangup_by"
-    " need_captured intent_confirmed refused sms_preheated sip_code sip_reason cost"
+    "call_id direction outcome started_at answered_at pdd_s ring_s wait_s notice_s talk_s hold_s"
+    " wrap_s hangup_by need_captured intent_confirmed refused sms_preheated sip_code sip_reason"
+    " cost"
 )
 
 _EVENT_TYPES = (

@@ -6,6 +6,7 @@ released, and a row is not among its own earlier ones. Of several that say so th
 counts, unless something that takes it back (a consent after opting out) has a later one, in
 whatever order they came. A time after the row's own is none: the row comes late, and was before it.
 
+``other_agent_at`` is ``monitor.events.colleagues``'s, and one of these tables like the others.
 Each field has a bounded table. Past its limit, at the first row of the next tick, what is beyond
 ``keep_ms`` is forgotten, and if that is not enough the oldest quarter. Everything is a function of
 the rows and their order; how they are cut into frames does not matter. A table is learnt while some
@@ -23,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from monitor.events import colleagues
 from monitor.events.catalogue import DERIVED
 from monitor.events.settings import CustomerSettings
 from monitor.keys import KeyTable
@@ -94,14 +96,19 @@ _LESSONS: Mapping[str, _Lesson] = MappingProxyType(
     }
 )
 
+_FIELDS = (*_LESSONS, colleagues.FIELD)
+
 
 def read_for(fields: Collection[str]) -> tuple[frozenset[str], frozenset[str]]:
     """What is to be decoded for ``fields``: those that events carry, and further event types."""
     lessons = [_LESSONS[name] for name in fields if name in _LESSONS]
     carried = frozenset(fields) - frozenset(DERIVED)
+    types = frozenset[str]()
+    if colleagues.FIELD in fields:
+        carried, types = carried | colleagues.FIELDS, colleagues.TYPES
     return (
         carried.union(*(lesson.fields for lesson in lessons)),
-        frozenset().union(*(lesson.types for lesson in lessons)),
+        types.union(*(lesson.types for lesson in lessons)),
     )
 
 
@@ -111,7 +118,7 @@ class Customers:
     def __init__(self, settings: CustomerSettings) -> None:
         """Nothing is known of anybody."""
         self._limit = settings.remembered
-        self._tables: dict[str, _Table] = {}
+        self._tables: dict[str, _Table | colleagues.Colleagues] = {}
 
     def apply(self, released: pl.DataFrame, wanted: Collection[str]) -> pl.DataFrame:
         """``released`` with the ``wanted`` ones of the fields; other fields are left alone.
@@ -120,7 +127,7 @@ class Customers:
         their order stay as they are.
         """
         columns = [
-            self._table(name).apply(released).alias(name) for name in _LESSONS if name in wanted
+            self._table(name).apply(released).alias(name) for name in _FIELDS if name in wanted
         ]
         return released.with_columns(columns) if columns else released
 
@@ -142,12 +149,17 @@ class Customers:
         """Continue as if never stopped after :meth:`snapshot` gave ``state``."""
         self._tables = {}
         for name, held in state.items():
-            if name in _LESSONS:
+            if name in _FIELDS:
                 self._table(name).restore(held)
 
-    def _table(self, name: str) -> _Table:
+    def _table(self, name: str) -> _Table | colleagues.Colleagues:
         if name not in self._tables:
-            self._tables[name] = _Table(_LESSONS[name], self._limit)
+            lesson = _LESSONS.get(name)
+            self._tables[name] = (
+                colleagues.Colleagues(self._limit)
+                if lesson is None
+                else _Table(lesson, self._limit)
+            )
         return self._tables[name]
 
 

@@ -37,25 +37,34 @@ class DoNotCall:
         Raises:
             TooManyEntriesError: there are too many.
         """
-        frame = pl.DataFrame({"customer": pl.Series(list(customers), dtype=pl.String)})
-        if frame.height > ENTRIES_MAX:
-            msg = f"{frame.height:,} entries; {ENTRIES_MAX:,} are the most"
+        written = list(customers)
+        if len(written) > ENTRIES_MAX:
+            msg = f"{len(written):,} entries; {ENTRIES_MAX:,} are the most"
             raise TooManyEntriesError(msg)
-        spelled = Phones(settings.phones).column(frame["customer"])
-        if spelled is not None:
-            frame = frame.with_columns(spelled.alias("customer"))
         self._known = Known()
-        self._known.add(
-            Identity(settings.identity, settings.limits.key_chars).apply(frame)["customer"]
-        )
+        self._known.add(as_in_events(written, settings))
 
     def __len__(self) -> int:
         """How many there are, each counted once."""
         return len(self._known)
 
+    def holding(self, names: Iterable[str]) -> set[str]:
+        """Those of ``names``, as events carry them, that are on the list."""
+        asked = pl.Series(list(names), dtype=pl.String)
+        return set(asked.filter(self._known.among(asked)).to_list())
+
     def holds(self, customers: pl.Series) -> pl.Series:
         """Which of them are on the list; null where there is no customer."""
         return self._known.among(customers).set(customers.is_null(), None)
+
+
+def as_in_events(customers: Iterable[str], settings: EventSettings) -> pl.Series:
+    """Customers as written become what events carry: E.164, or a normalised name, or themselves."""
+    frame = pl.DataFrame({"customer": pl.Series(list(customers), dtype=pl.String)})
+    spelled = Phones(settings.phones).column(frame["customer"])
+    if spelled is not None:
+        frame = frame.with_columns(spelled.alias("customer"))
+    return Identity(settings.identity, settings.limits.key_chars).apply(frame)["customer"]
 
 
 def read_list(path: Path) -> list[str]:

@@ -79,6 +79,21 @@ class StrictDecoder:
         except _Refused as refused:
             return refused.fault
 
+    def read(self, record: bytes) -> dict[str, Any] | Fault:
+        """The object that a record of any shape is, or why it is none; never raises."""
+        try:
+            return self._parse(record)
+        except _Refused as refused:
+            return refused.fault
+
+    def fault_of(self, field: FieldType, value: Any) -> Fault | None:
+        """Why ``value`` would be refused as the value of ``field``; None where it would not."""
+        try:
+            self._reader(field)(value)
+        except _Refused as refused:
+            return refused.fault
+        return None
+
     def _parse(self, record: bytes) -> dict[str, Any]:
         if len(record) > self._limits.record_bytes:
             raise _Refused("too_large", f"{len(record)} bytes")

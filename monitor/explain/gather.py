@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from monitor.assembly import open_decoder
 from monitor.decisions import Alert
 from monitor.engine import Engine
 from monitor.events.batch import DIMENSIONS
 from monitor.events.catalogue import DERIVED, polars_dtype
 from monitor.events.customers import read_for
-from monitor.events.decode import Decoder
 from monitor.explain.question import Question
 from monitor.indicators.compile import BEGINNING, IndicatorSet
 from monitor.indicators.frame import Frame
@@ -84,7 +84,7 @@ def gather(site: Site, question: Question, source: Source, past: Past) -> Gather
     fields, more = read_for(question.fields)
     engine.judges = replace(
         engine.judges,
-        decoder=Decoder(fields, question.types | more, config.events),
+        decoder=open_decoder(site, fields, question.types | more),
         indicators=gathering,
         derived=derived,
     )
@@ -98,7 +98,11 @@ def gather(site: Site, question: Question, source: Source, past: Past) -> Gather
         source.close()
     rows = pl.concat(gathering.kept) if gathering.kept else _nothing(question)
     order = ["time", "src", "offset"]
-    return Gathered(rows.sort(order), tuple(engine.watermarks.partitions()), gathering.earliest_ms)
+    return Gathered(
+        rows.sort(order, maintain_order=True),
+        tuple(engine.watermarks.partitions()),
+        gathering.earliest_ms,
+    )
 
 
 def _run(engine: Engine, until: int) -> None:

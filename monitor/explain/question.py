@@ -23,7 +23,7 @@ import polars as pl
 from monitor.compiled.funnel import NEVER, pass_by
 from monitor.decisions import Alert, Scope
 from monitor.errors import UsageError
-from monitor.events.batch import DIMENSIONS
+from monitor.events.batch import COMPANY, DIMENSIONS
 from monitor.events.catalogue import EVENT_TYPES
 from monitor.indicators.formula import SCALE, Counter, Formula, Rows, formula, window_specs
 from monitor.indicators.frame import matching
@@ -65,6 +65,9 @@ class Question:
     tick_ms: int
     types: frozenset[str]
     fields: frozenset[str]
+    """Looked at, or shown where the events have them."""
+    needed: frozenset[str]
+    """Of these, what tells the bad rows from the others."""
     zone: str | None
     """Of the window, where it is one of local days."""
 
@@ -88,8 +91,26 @@ class Question:
 
     def in_scope(self) -> pl.Expr:
         """Which rows are the alert's scope's."""
-        tests = [pl.col(name).eq_missing(value) for name, value in self.scope]
+        tests = [pl.col(name).eq_missing(value) for name, value in self.scope if name != COMPANY]
         return pl.all_horizontal(tests) if tests else pl.lit(value=True)
+
+
+def looked_at(
+    rule: Rule, indicator: Indicator | None
+) -> tuple[frozenset[str], frozenset[str]] | None:
+    """Event types and fields, dimensions aside, by which rows of a rule are told bad.
+
+    None: it has no single rows that are.
+    """
+    if rule.event is not None:
+        types = frozenset({rule.event.on})
+        return types, read_by(rule.event.where, types) - {"time", *DIMENSIONS}
+    if indicator is None or indicator.kind in {"population", "response"}:
+        return None
+    counters = formula(indicator).counters
+    types = frozenset[str]().union(*(each.types for each in counters))
+    fields = frozenset[str]().union(*(each.fields for each in counters))
+    return types, fields - {"time", *DIMENSIONS}
 
 
 def ask(site: Site, alert: Alert) -> Question:
@@ -104,39 +125,38 @@ def ask(site: Site, alert: Alert) -> Question:
         msg = f"rule {alert.rule} is not in the configuration: nobody knows what it looked at"
         raise UsageError(msg)
     tick_ms = site.config.time.tick
-    if rule.event is not None:
-        types = frozenset({rule.event.on})
-        return Question(
-            alert, rule, None, alert.at_ms - EVENTS_MS, EVENTS_MS, tick_ms,
-            types, _known(read_by(rule.event.where, types), types), None,
-        )  # fmt: skip
     indicator = next((each for each in site.indicators if each.id == rule.indicator), None)
+    seen = looked_at(rule, indicator)
+    if seen is None:
+        raise UsageError(_no_records(rule, indicator))
+    types, needed = seen
+    fields = needed | _extra(types)
     if indicator is None:
-        msg = f"rule {rule.id} looks at no indicator and no event: it has no records of its own"
-        raise UsageError(msg)
-    if indicator.kind in {"population", "response"}:
-        msg = f"{indicator.id} is a {indicator.kind}: no single record is a hit of it"
-        raise UsageError(msg)
+        lo_ms = alert.at_ms - EVENTS_MS
+        return Question(alert, rule, None, lo_ms, EVENTS_MS, tick_ms, types, fields, needed, None)
     key = alert.figures.window
     specs = zip(indicator.window_keys, window_specs(indicator, tick_ms), strict=True)
     spec = next((spec for name, spec in specs if name == key), None)
     if spec is None:
         msg = f"{indicator.id} has no window {key or 'at all'} any more"
         raise UsageError(msg)
-    counters = formula(indicator).counters
-    types = frozenset[str]().union(*(each.types for each in counters))
-    fields = frozenset[str]().union(*(each.fields for each in counters)) - {"time"}
     _, _, zone = key.partition("@")
     return Question(
-        alert, rule, indicator, spec.lo(alert.at_ms), spec.length_ms, tick_ms, types,
-        _known(fields, types), zone if zone not in {"", "first"} else None,
+        alert, rule, indicator, spec.lo(alert.at_ms), spec.length_ms, tick_ms, types, fields,
+        needed, zone if zone not in {"", "first"} else None,
     )  # fmt: skip
 
 
-def _known(fields: frozenset[str], types: set[str] | frozenset[str]) -> frozenset[str]:
-    """``fields`` and those of ``_EXTRA`` that some of the types have."""
-    extra = {name for name in _EXTRA for each in types if name in EVENT_TYPES[each].fields}
-    return (fields | extra) - set(DIMENSIONS)
+def _no_records(rule: Rule, indicator: Indicator | None) -> str:
+    """Why there are none."""
+    if indicator is None:
+        return f"rule {rule.id} looks at no indicator and no event: it has no records of its own"
+    return f"{indicator.id} is a {indicator.kind}: no single record is a hit of it"
+
+
+def _extra(types: frozenset[str]) -> frozenset[str]:
+    """Those of ``_EXTRA`` that some of the types have."""
+    return frozenset(name for name in _EXTRA for each in types if name in EVENT_TYPES[each].fields)
 
 
 def divide(question: Question, rows: pl.DataFrame) -> Sides:

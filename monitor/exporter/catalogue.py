@@ -11,12 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from monitor.events.batch import DIMENSIONS, PRIVATE_DIMENSIONS
+from monitor.events.batch import PRIVATE_DIMENSIONS, SCOPES
 
 BUCKET, OTHER = "bucket", "other"
 """A label, and its one value: the series of all keys together that found their scope's table full.
 Its key is shown as ``other`` too; a real key of that name has no such label."""
-LABEL_DIMENSIONS = tuple(name for name in DIMENSIONS if name not in PRIVATE_DIMENSIONS)
+LABEL_DIMENSIONS = tuple(name for name in SCOPES if name not in PRIVATE_DIMENSIONS)
 
 
 class Kind(StrEnum):
@@ -179,6 +179,12 @@ NUMBERS_FROZEN = _gauge(
 COMMANDS = _counter(
     "callcentre_commands_total", "Commands to telephony, by result.", "action", "result"
 )
+LISTINGS = _counter(
+    "callcentre_do_not_call_changes_total",
+    "Changes of the do-not-call list, by what led to them.",
+    "action",
+    "reason",
+)
 REFUSALS = _counter(
     "callcentre_refusals_total", "Suspensions that a guard did not let through.", "guard"
 )
@@ -212,6 +218,9 @@ RESUMED_LATE = _counter(
 )
 UNKNOWN_TYPES = _counter("monitor_unknown_type_records_total", "Records of a type unknown to us.")
 TOMBSTONES = _counter("monitor_tombstones_total", "Null records.")
+UNMAPPED = _counter(
+    "monitor_unmapped_records_total", "Records that their mapping says nothing about."
+)
 REJECTS = _counter("monitor_rejects_total", "Records that went to the dead letters.", "reason")
 KEY_OVERFLOW = _counter(
     "monitor_key_overflow_rows_total",
@@ -318,6 +327,11 @@ SCRAPE_SERIES = _gauge(
 SCRAPE_DROPPED = _gauge(
     "monitor_exporter_dropped_series",
     "Series that the caps left out of this scrape; what they are: …_keys_dropped, by indicator.",
+)
+WEB_REQUESTS = _counter(
+    "monitor_web_requests_total",
+    "Requests to the HTTP interface, by status of the answer; overdue: cut off without one.",
+    "status",
 )
 HTTP_REFUSED = _counter(
     "monitor_exporter_refused_requests_total",

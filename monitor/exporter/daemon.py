@@ -59,6 +59,7 @@ def collect(
     yield from _checkpoints(snapshot)
     yield counted(names.DELIVERIES, snapshot.stats.deliveries)
     yield counted(names.RELOADS, snapshot.stats.reloads, RELOAD_RESULTS)
+    yield counted(names.WEB_REQUESTS, snapshot.stats.web)
 
 
 def _watched(watch: Watch) -> Iterator[Metric]:
@@ -101,6 +102,7 @@ def _input(snapshot: Snapshot, topics: AbstractSet[str]) -> Iterator[Metric]:
     yield single(names.RESUMED_LATE, stats.resumed_late)
     yield single(names.UNKNOWN_TYPES, stats.unknown_types)
     yield single(names.TOMBSTONES, stats.tombstones)
+    yield single(names.UNMAPPED, stats.unmapped)
     yield counted(names.REJECTS, stats.rejects, REJECT_REASONS)
     yield counted(names.KEY_OVERFLOW, stats.key_overflow)
 

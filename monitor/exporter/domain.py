@@ -39,6 +39,7 @@ def collect(snapshot: Snapshot, rows_max: int) -> Iterator[Metric]:
     yield _agents(snapshot, rows_max)
     commands = product(get_args(Action), COMMAND_RESULTS)
     yield counted(names.COMMANDS, snapshot.stats.commands, commands)
+    yield counted(names.LISTINGS, snapshot.stats.listings)
     yield counted(names.REFUSALS, snapshot.stats.refusals, get_args(Guard))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from monitor.decisions import Scope, iso
 from monitor.events.batch import PRIVATE_DIMENSIONS
 from monitor.exporter.daemon import most_behind
-from monitor.logs import mask
+from monitor.logs import mask_customer
 from monitor.snapshot import AlertStanding, PartitionStanding, Snapshot, Unready
 
 ALERTS_MAX = 200
@@ -138,13 +138,9 @@ def _alert(alert: AlertStanding) -> dict[str, Any]:
 
 
 def _shown(scope: Scope) -> dict[str, str]:
-    # An opaque customer id has no digits to recognise a telephone number by: hide most of it too.
-    return {name: _hidden(value) if name in PRIVATE_DIMENSIONS else value for name, value in scope}
-
-
-def _hidden(value: str) -> str:
-    masked = mask(value)
-    return masked if masked != value else f"{value[:2]}…"
+    return {
+        name: mask_customer(value) if name in PRIVATE_DIMENSIONS else value for name, value in scope
+    }
 
 
 def _iso(ms: int | None) -> str | None:

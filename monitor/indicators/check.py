@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from monitor.events.batch import DIMENSIONS
+from monitor.events.batch import COMPANY, SCOPES
 from monitor.events.catalogue import EVENT_TYPES, FIELDS, Kind
 from monitor.indicators.check_funnel import check_funnel, names_of
 from monitor.indicators.check_now import check_population, check_response
@@ -98,10 +98,12 @@ def _scopes(indicator: Indicator, loc: Loc) -> Iterator[Finding]:
     seen: set[frozenset[str]] = set()
     for index, by in enumerate(indicator.by):
         for name in by:
-            if name not in DIMENSIONS:
-                yield Finding((*loc, index), f"no dimension '{name}'", near(name, DIMENSIONS))
+            if name not in SCOPES:
+                yield Finding((*loc, index), f"no dimension '{name}'", near(name, SCOPES))
         if len(set(by)) < len(by):
             yield Finding((*loc, index), f"a dimension stands twice in [{', '.join(by)}]")
+        if COMPANY in by and len(by) > 1:
+            yield Finding((*loc, index), f"{COMPANY} is a scope alone", "leave it out of the pair")
         if frozenset(by) in seen:
             yield Finding((*loc, index), f"scope [{', '.join(by)}] stands twice")
         seen.add(frozenset(by))

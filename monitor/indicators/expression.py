@@ -15,12 +15,10 @@ that is not a finite number, is null.
 from __future__ import annotations
 
 import ast
-import warnings
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
 
-from monitor.errors import ExpressionError
 from monitor.events.catalogue import DERIVED, EVENT_TYPES, FIELDS, ON_EVERY_EVENT, Kind
 from monitor.indicators.calls import checked_call
 from monitor.indicators.tree import (
@@ -40,12 +38,12 @@ from monitor.indicators.tree import (
     Type,
     Value,
 )
-
-LENGTH_MAX = 2_000
-DEPTH_MAX = 30
-NODES_MAX = 400
-NUMBER_MAX = 1e15
-"""Beyond this a number is a typing error, and no longer exact as a float."""
+from monitor.strict_yaml.expressions import (
+    DEPTH_MAX,
+    NODES_MAX,
+    NUMBER_MAX,
+    ExpressionText,
+)
 
 EVERYWHERE = (*ON_EVERY_EVENT, "time")
 """Fields that every event may have."""
@@ -78,9 +76,6 @@ def parse_where(text: str, types: Collection[str]) -> Node:
         ExpressionError: not in the language, a field that none of the types has, values of
             different types, a value that an enumerated field never has, or too long or deep.
     """
-    if len(text) > LENGTH_MAX:
-        message = f"longer than {LENGTH_MAX} characters"
-        raise ExpressionError(message, LENGTH_MAX, "split the indicator")
     checker = _Checker(text, types)
     tree = checker.parse()
     node = checker.check(tree, 1)
@@ -125,37 +120,17 @@ class _Checker:
     """Turns one parsed text into a tree, or says where it is wrong."""
 
     def __init__(self, text: str, types: Collection[str]) -> None:
-        # Folded YAML may hold line breaks; a blank of the same length keeps offsets true.
-        self._text = text.replace("\n", " ").replace("\r", " ").replace("\t", " ")
-        self._indent = len(self._text) - len(self._text.lstrip())
+        self._text = ExpressionText(text)
+        self.error = self._text.error
         self._types = sorted(types)
         self._allowed = {*EVERYWHERE, *DERIVED}.union(*(EVENT_TYPES[name].fields for name in types))
         self._nodes = 0
 
     def parse(self) -> ast.expr:
         """Python's tree of the text."""
-        source = self._text[self._indent :]
-        if not source:
-            raise ExpressionError("empty condition", 0, "leave `where` out to take every event")
-        if "\0" in self._text:
-            raise ExpressionError("a null character", self._text.index("\0"))
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return ast.parse(source, mode="eval").body
-        except SyntaxError as fault:
-            # At the end of the text Python reports column 0.
-            column = fault.offset - 1 if fault.offset else len(source.rstrip())
-            offset = min(column + self._indent, len(self._text))
-            message = f"cannot be read: {fault.msg}"
-            raise ExpressionError(message, offset, _syntax_hint(source)) from fault
-        except (RecursionError, MemoryError, ValueError) as fault:
-            raise ExpressionError("cannot be read", self._indent) from fault
-
-    def error(self, where: ast.expr, message: str, hint: str = "") -> ExpressionError:
-        """The error at the place of ``where``; Python counts columns in UTF-8 bytes."""
-        before = self._text[self._indent :].encode()[: where.col_offset].decode(errors="ignore")
-        return ExpressionError(message, self._indent + len(before), hint)
+        return self._text.parse(
+            empty="empty condition", empty_hint="leave `where` out to take every event"
+        )
 
     def check(self, tree: ast.expr, depth: int) -> Node:  # noqa: C901, PLR0911 - a case a node
         """The checked node for ``tree``, at ``depth`` from 1."""
@@ -293,10 +268,3 @@ _LANGUAGE = "fields, values, == != < <= > >=, and or not, in [...], is null, hou
 def _is_null(tree: ast.expr) -> bool:
     named = isinstance(tree, ast.Name) and tree.id == "null"
     return named or (isinstance(tree, ast.Constant) and tree.value is None)
-
-
-def _syntax_hint(source: str) -> str:
-    if "&&" in source or "||" in source:
-        return "write `and`, `or`"
-    bare = source.replace("==", "").replace("!=", "").replace("<=", "").replace(">=", "")
-    return "`==` compares" if "=" in bare else ""

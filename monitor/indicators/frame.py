@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import polars as pl
 
+from monitor.events.batch import COMPANY, EVERYTHING
 from monitor.indicators.formula import SCALE, Counter, Rows
 from monitor.indicators.predicate import passes
 from monitor.windows.arrays import Bool, Int64, column
@@ -57,6 +58,9 @@ class Frame:
 
     def coded(self, field: str) -> Coded:
         """As :meth:`codes`, where few of the texts are wanted, or what they hash to."""
+        if field == COMPANY and field not in self._coded:
+            everybody = pl.Series([EVERYTHING]).new_from_index(0, self._released.height)
+            self._coded[field] = coded(everybody)
         if field not in self._coded:
             values = self._released[field]
             if values.dtype != pl.String:

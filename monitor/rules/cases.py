@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
 from monitor.decisions import Action, Level, OrderAction
 from monitor.errors import ConfigError
-from monitor.events.batch import DIMENSIONS
+from monitor.events.batch import SCOPES
 from monitor.events.catalogue import EVENT_TYPES, FIELDS, ON_EVERY_EVENT, FieldType, Kind
 from monitor.indicators.findings import Finding, Loc, near
 from monitor.rules.fields import Part, fault
@@ -254,8 +254,8 @@ def _wish(wish: Expectation, loc: Loc, rules: Mapping[str, Rule]) -> Iterator[Fi
             yield Finding((*loc, key), f"no rule '{rule}'", near(rule, rules))
     concerned = None if wish.alert is None else rules.get(wish.alert)
     for name, value in wish.scope.items():
-        if name not in DIMENSIONS:
-            known = (*DIMENSIONS, *type(wish).model_fields)
+        if name not in SCOPES:
+            known = (*SCOPES, *type(wish).model_fields)
             yield Finding((*loc, name), f"unknown key '{name}'", near(name, known), 0)
         elif not isinstance(value, str):
             yield Finding((*loc, name), f"'{name}' is text", f'write it in quotes: "{value}"')

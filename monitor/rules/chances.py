@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from statistics import NormalDist
 
+from monitor.events.batch import COMPANY
 from monitor.rules.evidence import ALTERNATIVES, alternatives
 
 SCOPE_DAY_MS = 28_800_000
@@ -26,9 +27,10 @@ EVENTS_PER_HOUR: Mapping[str, float] = {
     "number_type": 600,
     "customer_tag": 600,
     "customer": 0.1,
+    COMPANY: 2_400,
 }
 """Calls an hour of one scope in an ordinary outbound centre: what is meant by usual volume."""
-AGENTS: Mapping[str, float] = {"agent": 1, "group": 8, "team": 30, "campaign": 30}
+AGENTS: Mapping[str, float] = {"agent": 1, "group": 8, "team": 30, "campaign": 30, COMPANY: 120}
 """Agents signed in at a time."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from monitor.events.batch import COMPANY
 from monitor.events.phones import is_dialled
 from monitor.indicators.findings import Finding, Loc, near
 from monitor.indicators.formula import is_countable
@@ -62,6 +63,9 @@ def _parts(rule: Rule, rules: Mapping[str, Rule], loc: Loc) -> Iterator[Finding]
         elif rule.any_of and part.by != rule.by:
             message = f"'{name}' is by {', '.join(part.by)}, and the rule by {', '.join(rule.by)}"
             yield Finding(here, message, "any_of joins rules by the same scope")
+        elif COMPANY in part.by and part.by != rule.by:
+            message = f"'{name}' is by {COMPANY}, and the rule by {', '.join(rule.by)}"
+            yield Finding(here, message, f"what holds for the {COMPANY} goes with no part of it")
         elif len(rule.by) > 1 and not set(part.by) <= set(rule.by):
             message = f"'{name}' is by {', '.join(part.by)}: no pair belongs there"
             yield Finding(here, message, "a rule by one dimension does")
@@ -171,7 +175,9 @@ def _moving(rule: Rule, level: Level, loc: Loc) -> Iterator[Finding]:
     """Peers are told by a dimension that the scope has, or whose member it ends with."""
     calls = () if level.relative is None else level.relative.calls
     for call in calls:
-        if isinstance(call, PeerQuantile) and rule.by[-1] == call.dimension and len(rule.by) == 1:
+        if isinstance(call, PeerQuantile) and rule.by == (COMPANY,):
+            yield Finding(loc, f"there is one {COMPANY}: it has no peers", "name another scope")
+        elif isinstance(call, PeerQuantile) and rule.by[-1] == call.dimension and len(rule.by) == 1:
             message = f"a {call.dimension} is alone in its {call.dimension}: it has no peers"
             yield Finding(loc, message, "name the dimension above it")
 

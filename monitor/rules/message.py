@@ -15,14 +15,14 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
-from monitor.events.batch import DIMENSIONS
+from monitor.events.batch import SCOPES
 
 FIGURE_FIELDS = frozenset({"value", "hits", "of", "bound", "window", "level", "rule"})
 """Fields every rule has; the dimensions in its ``by`` come on top."""
 _NAME = re.compile(r"[a-z][a-z_]*")
 _SPEC = re.compile(r"%|\.[0-9]%|,|d|\.[0-9]f|,\.[0-9]f")
 _NUMBERS = frozenset({"value", "hits", "of", "bound"})
-_FIELDS = FIGURE_FIELDS | {"waited", *DIMENSIONS}
+_FIELDS = FIGURE_FIELDS | {"waited", *SCOPES}
 _LENGTH_MAX = 2_000
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.clock import Clock
-from monitor.decisions import Alert, Command, Decision, Order, Refusal
+from monitor.decisions import Alert, Command, Decision, Listing, Order, Refusal
 from monitor.errors import MonitorError
 from monitor.rules.cases import CasesFile, Expectation, RuleTest, Scenario, scenario
 from monitor.strict_yaml import Loaded
@@ -118,6 +118,8 @@ def _fits(wish: Expectation, story: Scenario, decision: Decision) -> bool:
         case Order():
             seen = dict(decision.scope)
             fits = wish.command == decision.action and wish.rule in {None, decision.rule}
+        case Listing():
+            return False
         case Refusal():
             seen = {"number": decision.number}
             fits = wish.refusal == decision.guard and wish.rule in {None, decision.rule}
@@ -160,6 +162,8 @@ def _told(story: Scenario, decision: Decision) -> str:
         case Order():
             scope = ",".join(f"{name}={value}" for name, value in decision.scope)
             told = f"command {decision.action} {scope} of {decision.rule}"
+        case Listing():
+            told = f"do-not-call {decision.action} {decision.customer}: {decision.reason}"
         case Refusal():
             told = f"refusal {decision.guard} {decision.number} of {decision.rule}"
     return f"after {after}: {told}"

@@ -32,6 +32,9 @@ def tables(parts: Parts) -> tuple[Table, ...]:
         Table("owners", engine.owners.owners_held, owners.numbers),
         Table("customers", customers.held, config.events.customers.remembered, customers.forgotten),
         Table("do_not_call", len(parts.site.do_not_call), ENTRIES_MAX),
+        Table(
+            "do_not_call_own", len(engine.book), config.do_not_call.entries_max, engine.book.refused
+        ),
         Table("calls", engine.owners.calls_held, owners.calls),
         Table("places", len(engine.places), engine.pace.max_places),
         Table("marks", marks, MARKS_MAX, forgotten),

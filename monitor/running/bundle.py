@@ -28,6 +28,8 @@ TODAYS: Final = (
     "checkpoint",
     "dead_letters",
     "exporter",
+    "web",
+    "ingest",
     "delivery",
     "telephony",
     "logs",

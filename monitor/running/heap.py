@@ -26,6 +26,6 @@ def keep_freed() -> bool:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False
-    large = mallopt(_MMAP_THRESHOLD, LARGE_BYTES) == 1
-    kept = mallopt(_TRIM_THRESHOLD, KEPT_BYTES) == 1
+    large: bool = mallopt(_MMAP_THRESHOLD, LARGE_BYTES) == 1
+    kept: bool = mallopt(_TRIM_THRESHOLD, KEPT_BYTES) == 1
     return large and kept

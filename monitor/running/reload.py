@@ -24,7 +24,7 @@ def reload(parts: Parts) -> bool:
     """
     try:
         site = load_site(parts.path)
-        changed = parts.site.config.only_by_restart(site.config)
+        changed = parts.site.only_by_restart(site)
         if changed:
             refuse(parts, f"restart to change {', '.join(changed)}")
             return False

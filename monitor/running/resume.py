@@ -106,7 +106,9 @@ def resume(parts: Parts, standing: Standing, state: Mapping[str, Any] | None) ->
         acks = {Partition(topic, number): at for topic, number, at in state["acks"]}
     else:
         rebuild(parts)
-    _read_journal(parts, positions, after_ms=max(engine.judged, engine.silent_until))
+    known_to_ms = max(engine.judged, engine.silent_until)
+    engine.book.load(store.listed.as_of(known_to_ms))
+    _read_journal(parts, positions, after_ms=known_to_ms)
     parts.telephony.acks.restore(acks)
     since_ms = None if state is not None else _horizon_ms(parts)
     if not _start_source(parts, standing, positions, since_ms=since_ms):

@@ -13,22 +13,23 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from monitor.decisions import Alert, Command, Decision, Evidence, Figures, Order, Refusal
+from monitor.decisions import Alert, Command, Decision, Evidence, Figures, Listing, Order, Refusal
 from monitor.errors import StoreError
 
 _T = TypeVar("_T")
 
-_KINDS: dict[str, type[Alert | Command | Refusal | Order]] = {
+_KINDS: dict[str, type[Alert | Command | Refusal | Order | Listing]] = {
     "alert": Alert,
     "command": Command,
     "refusal": Refusal,
     "order": Order,
+    "listing": Listing,
 }
 _DECODERS = {kind: msgspec.json.Decoder(made) for kind, made in _KINDS.items()}
 
 
 def kind_of(decision: Decision) -> str:
-    """``alert``, ``command``, ``refusal`` or ``order``."""
+    """``alert``, ``command``, ``refusal``, ``order`` or ``listing``."""
     match decision:
         case Alert():
             return "alert"
@@ -38,12 +39,16 @@ def kind_of(decision: Decision) -> str:
             return "refusal"
         case Order():
             return "order"
+        case Listing():
+            return "listing"
 
 
 def number_of(decision: Decision) -> str | None:
     """The number a decision is about, if it is about one."""
     if isinstance(decision, Alert | Order):
         return dict(decision.scope).get("number")
+    if isinstance(decision, Listing):
+        return None
     return decision.number
 
 
@@ -68,7 +73,7 @@ def encode(decision: Decision) -> str:
                 figures=None if figures is None else _finite_figures(figures),
                 evidence=None if evidence is None else _finite_evidence(evidence),
             )
-        case Refusal() | Order():
+        case Refusal() | Order() | Listing():
             finite = decision
     return msgspec.json.encode(finite).decode()
 

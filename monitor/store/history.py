@@ -13,7 +13,16 @@ from sqlalchemy import ColumnElement, Select, Table, and_, delete, exists, func,
 from monitor.decisions import Alert, Command, Decision, NumberChange, Refusal
 from monitor.store.codec import decode, from_text
 from monitor.store.database import Database, in_chunks
-from monitor.store.schema import CHANGES, DECISIONS, EPISODES, FLOORS, JOURNAL, OUTBOX, REQUESTS
+from monitor.store.schema import (
+    CHANGES,
+    DECISIONS,
+    EPISODES,
+    FLOORS,
+    JOURNAL,
+    LISTINGS,
+    OUTBOX,
+    REQUESTS,
+)
 
 
 class History:
@@ -186,4 +195,5 @@ def _expired(
             and_(REQUESTS.c.tick_ms.is_not(None), REQUESTS.c.created_ms < before_ms),
         ),
         (CHANGES, CHANGES.c.seq, CHANGES.c.at_ms < before_ms),
+        (LISTINGS, LISTINGS.c.seq, LISTINGS.c.closed_ms < before_ms),
     ]

@@ -23,13 +23,26 @@ from sqlalchemy import (
 )
 
 from monitor.clock import Clock
-from monitor.decisions import ManualAction
+from monitor.decisions import ListAction, ManualAction
 from monitor.errors import BackPressure
 from monitor.store.codec import from_text, to_text
 from monitor.store.database import Database, insert_if_absent, upsert
 from monitor.store.schema import FLOORS, JOURNAL, META, REQUESTS
 
-Kind = Literal["floor", "manual", "ack", "found", "reload", "refused", "organisation", "judged_to"]
+Kind = Literal[
+    "floor",
+    "manual",
+    "ack",
+    "found",
+    "reload",
+    "refused",
+    "organisation",
+    "judged_to",
+    "list",
+]
+
+Asked = ManualAction | ListAction
+"""What people ask for."""
 
 _JUDGED_TO = "judged_to_ms"
 _REQUEST = "request:"
@@ -88,14 +101,14 @@ class Claimed:
     seq: int
     """Of its journal entry."""
     tick_ms: int
-    action: ManualAction
+    action: Asked
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What became of a manual action: ``tick_ms`` is None until the engine took it."""
 
-    action: ManualAction
+    action: Asked
     created_ms: int
     tick_ms: int | None
 
@@ -167,7 +180,7 @@ class Requests:
         self._unsure: set[int] = set()
         """Requests of a claim whose commit was not confirmed: the connection broke."""
 
-    def put(self, action: ManualAction) -> None:
+    def put(self, action: Asked) -> None:
         """Leave an action for the engine; a repeated id is the same action and is kept once.
 
         Raises:
@@ -225,18 +238,25 @@ class Requests:
             row = connection.execute(statement).first()
         if row is None:
             return None
-        return Request(from_text(row.body, ManualAction), row.created_ms, row.tick_ms)
+        return Request(_asked(row.body), row.created_ms, row.tick_ms)
 
 
 def _take(connection: Connection, request: int, body: str, tick_ms: int, now_ms: int) -> Claimed:
-    action = from_text(body, ManualAction)
-    if action.ttl_ms is not None:
+    action = _asked(body)
+    if isinstance(action, ManualAction) and action.ttl_ms is not None:
         action = replace(action, until_ms=now_ms + action.ttl_ms)
     key, payload = f"{_REQUEST}{request}", to_text(action)
-    entry = {"kind": "manual", "tick_ms": tick_ms, "key": key, "payload": payload}
+    kind: Kind = "manual" if isinstance(action, ManualAction) else "list"
+    entry = {"kind": kind, "tick_ms": tick_ms, "key": key, "payload": payload}
     seq = connection.scalars(insert(JOURNAL).values(entry).returning(JOURNAL.c.seq)).one()
     connection.execute(update(REQUESTS).where(REQUESTS.c.seq == request).values(tick_ms=tick_ms))
     return Claimed(seq, tick_ms, action)
+
+
+def _asked(body: str) -> Asked:
+    if "customers" in from_text(body, dict):
+        return from_text(body, ListAction)
+    return from_text(body, ManualAction)
 
 
 def _taken(connection: Connection, requests: AbstractSet[int]) -> list[Claimed]:
@@ -246,7 +266,7 @@ def _taken(connection: Connection, requests: AbstractSet[int]) -> list[Claimed]:
     keys = [f"{_REQUEST}{request}" for request in sorted(requests)]
     statement = select(JOURNAL).where(JOURNAL.c.key.in_(keys)).order_by(JOURNAL.c.seq)
     rows = connection.execute(statement).all()
-    return [Claimed(r.seq, r.tick_ms, from_text(r.payload, ManualAction)) for r in rows]
+    return [Claimed(r.seq, r.tick_ms, _asked(r.payload)) for r in rows]
 
 
 def append(connection: Connection, entries: Iterable[NewEntry]) -> None:

@@ -293,15 +293,17 @@ _NEXT_DUE = _READY.with_only_columns(OUTBOX.c.due_ms).limit(1)
 _CLAIM = _READY.where(OUTBOX.c.due_ms <= _NOW_MS).limit(_LIMIT)
 _SINCE = OUTBOX.c.at_ms >= bindparam("since_ms", type_=BigInteger)
 # What is carried out is not told: however late, it goes on its own.
-_IS_ORDER = exists().where(DECISIONS.c.id == OUTBOX.c.decision, DECISIONS.c.kind == "order")
-_CLAIM_FRESH = _CLAIM.where(_SINCE | _IS_ORDER)
+_CARRIED_OUT = exists().where(
+    DECISIONS.c.id == OUTBOX.c.decision, DECISIONS.c.kind.in_(["order", "listing"])
+)
+_CLAIM_FRESH = _CLAIM.where(_SINCE | _CARRIED_OUT)
 _JOINS = and_(
     _EARLIER.c.state != "sending",
     _EARLIER.c.at_ms < _BEFORE_MS,
     _EARLIER.c.due_ms <= _NOW_MS,
 )
 _CLAIM_LATE = (
-    _UNSENT.where(OUTBOX.c.at_ms < _BEFORE_MS, OUTBOX.c.due_ms <= _NOW_MS, ~_IS_ORDER)
+    _UNSENT.where(OUTBOX.c.at_ms < _BEFORE_MS, OUTBOX.c.due_ms <= _NOW_MS, ~_CARRIED_OUT)
     .where(~_earlier_open(_EARLIER).where(~_JOINS).exists())
     .order_by(OUTBOX.c.seq)
     .limit(_LIMIT)

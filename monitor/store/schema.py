@@ -28,7 +28,7 @@ from sqlalchemy import (
 from monitor.errors import StoreError
 from monitor.store.label import Label
 
-VERSION = 2
+VERSION = 3
 """Raise it with every change of a table, and add the step to ``MIGRATIONS``."""
 
 METADATA = MetaData()
@@ -155,6 +155,24 @@ CHANGES = Table(
     sqlite_autoincrement=True,
 )
 
+LISTINGS = Table(
+    "do_not_call",
+    METADATA,
+    _seq(),
+    Column("id", Label, nullable=False, unique=True),
+    Column("tick_ms", BigInteger, nullable=False),
+    Column("customer", Label, nullable=False),
+    Column("closed_ms", BigInteger),  # the tick since which it is not the last word that lists
+    Column("until_ms", BigInteger),
+    Column("reason", Label, nullable=False),
+    Column("request", Label, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("listings_by_customer", "customer", "closed_ms"),
+    Index("listings_by_close", "closed_ms"),
+    Index("listings_by_request", "request"),
+    sqlite_autoincrement=True,
+)
+
 
 Migration = Callable[[Connection], None]
 """Brings the tables from one version to the next, inside the caller's transaction."""
@@ -166,7 +184,12 @@ def _by_due(connection: Connection) -> None:
     connection.execute(text(f"CREATE INDEX IF NOT EXISTS outbox_by_due ON outbox ({columns})"))
 
 
-MIGRATIONS: Mapping[int, Migration] = MappingProxyType({1: _by_due})
+def _do_not_call(connection: Connection) -> None:
+    """Stores up to version 2 had no list of customers nobody may call."""
+    LISTINGS.create(connection, checkfirst=True)
+
+
+MIGRATIONS: Mapping[int, Migration] = MappingProxyType({1: _by_due, 2: _do_not_call})
 """From version → the step to the next; a new store is created at ``VERSION`` at once."""
 
 

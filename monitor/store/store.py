@@ -19,7 +19,7 @@ from typing import Any, Self
 from sqlalchemy import Connection
 
 from monitor.clock import Clock
-from monitor.decisions import Alert, Decision, NumberChange, Refusal
+from monitor.decisions import Alert, Decision, Listing, NumberChange, Refusal
 from monitor.errors import LeaseLost, StoreError
 from monitor.store.codec import encode, kind_of, number_of, to_text
 from monitor.store.connect import connect
@@ -38,6 +38,7 @@ from monitor.store.journal import (
 )
 from monitor.store.kept import Kept
 from monitor.store.lease import fence
+from monitor.store.listed import Listed, list_all
 from monitor.store.lock import DaemonLock, refuse_half_restored
 from monitor.store.outbox import Outbox, PlannedDelivery, enqueue
 from monitor.store.schema import CHANGES, DECISIONS, prepare
@@ -77,6 +78,7 @@ class Store:
         self.episodes = Episodes(database)
         self.history = History(database)
         self.kept = Kept(database)
+        self.listed = Listed(database)
         self._database = database
         self._clock = clock
         self._lock: DaemonLock | None = None
@@ -136,6 +138,7 @@ class Store:
             new = _insert_decisions(connection, recording.decisions)
             known = {decision.id: (kind_of(decision), decision.at_ms) for decision in new}
             enqueue(connection, recording.deliveries, known, self.outbox.room, now_ms=now_ms)
+            list_all(connection, [d for d in new if isinstance(d, Listing)])
             follow(connection, [d for d in new if isinstance(d, Alert)], now_ms=now_ms)
             changes = [
                 {"id": row.id, "at_ms": row.at_ms, "number": row.number, "body": to_text(row)}

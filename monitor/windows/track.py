@@ -63,8 +63,9 @@ class Track:
         by_clock: list[int] = []
         if wall_ms is not None:
             fresh = (times > wall_ms + limit_ms) & ~ahead
-            by_clock = offsets[fresh].tolist()
-            ahead |= fresh
+            by_clock = np.unique(offsets[fresh]).tolist()
+            # By its offset, as a later reading will: all events that one record was mapped to.
+            ahead |= np.isin(offsets, by_clock) if by_clock else fresh
         return ahead, by_clock
 
     def before(self, steps: Int64, offsets: Int64, floor_ms: int) -> tuple[Int64, Bool]:

@@ -169,6 +169,7 @@ def daemon(left: Left) -> Iterator[list[ManualAction]]:
         while not stop.wait(0.01):
             for claimed in store.requests.claim(1_795_309_200_000):
                 action = claimed.action
+                assert isinstance(action, ManualAction)
                 taken.append(action)
                 answer = replace(change(), id=answer_id(action.id), number=action.number)
                 if action.action == "resume":

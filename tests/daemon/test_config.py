@@ -143,11 +143,14 @@ def test_every_section_is_of_one_kind_or_the_other() -> None:
     by_restart = {
         "source",
         "time",
+        "mappings",
         "events",
         "telephony",
         "store",
         "dead_letters",
         "exporter",
+        "web",
+        "ingest",
         "limits",
     }
     assert taken_over | by_restart == set(Config.model_fields)

@@ -8,7 +8,7 @@ from monitor.decisions import Decision
 from monitor.delivery.routes import Router, order_key
 from monitor.delivery.settings import DeliverySettings
 from monitor.store.outbox import PlannedDelivery
-from tests.store.made import NUMBER, alert, command, order, refusal
+from tests.store.made import NUMBER, alert, command, listing, order, refusal
 
 SETTINGS = DeliverySettings.model_validate(
     {
@@ -91,3 +91,20 @@ def test_order_is_kept_per_number_and_per_rule_and_scope() -> None:
     assert order_key(alert(60_000, rule="another")) != episode
     assert order_key(alert(60_000, scope=(("number", "+861"),))) != episode
     assert NUMBER not in episode
+
+
+def test_changes_of_the_list_go_where_it_is_kept_and_each_customer_in_order() -> None:
+    settings = DeliverySettings.model_validate(
+        {
+            "receivers": {"dnc": {"type": "kafka", "topic": "dnc.updates"}},
+            "do_not_call": ["dnc", "log"],
+        }
+    )
+    assert settings.faults() == []
+    router = Router(settings, telephony=True)
+    added, removed = listing(), listing(70_000, action="remove")
+    plans = router.plan_all([added, removed, listing(customer="c-1")])
+    assert [plan.receiver for plan in plans] == ["dnc", "log"] * 3
+    assert plans[0].order_key == plans[2].order_key != plans[4].order_key
+    assert added.customer not in plans[0].order_key
+    assert Router(DeliverySettings(), telephony=True).plan(added) == []

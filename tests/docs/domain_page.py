@@ -30,8 +30,6 @@ class Entry:
     pack: str
     indicators: tuple[str, ...]
     rules: tuple[str, ...]
-    missing: str = ""
-    """What of it is not there yet, and why; empty when it is whole."""
     note: str = ""
 
     @property
@@ -51,7 +49,6 @@ def entries() -> list[Entry]:
             row["pack"],
             tuple(row["indicators"]),
             tuple(row["rules"]),
-            row.get("missing", ""),
             row.get("note", ""),
         )
         for section, rows in data.items()
@@ -97,9 +94,7 @@ def _lines() -> Iterator[str]:
     for entry in entries():
         rules = ", ".join(f"`{rule}`" for rule in entry.rules) or "–"
         indicators = ", ".join(f"`{each}`" for each in entry.indicators) or "–"
-        notes = [entry.note] if entry.note else []
-        notes += [f"**missing**: {entry.missing}"] if entry.missing else []
-        told = f"{entry.zh}. {'; '.join(notes)}" if notes else entry.zh
+        told = f"{entry.zh}. {entry.note}" if entry.note else entry.zh
         pack = f"[{entry.pack}](../rules/{entry.pack}/README.md)"
         counts = (str(stories(entry) or "–"), str(len(panels(entry)) or "–"))
         cells = (f"`{entry.id}`", told, pack, indicators, rules, *counts)

@@ -6,17 +6,20 @@ current is named, and the exit status is 1.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from monitor.exporter import document
+from monitor.interfaces import described
 from monitor.schemas import KINDS, render
 from tests.docs import (
     commands_page,
     domain_page,
     events_page,
+    mappings_page,
     numbers_page,
     packs_page,
     settings_page,
@@ -38,6 +41,8 @@ def outputs() -> Iterator[tuple[Path, str]]:
         yield ROOT / path, made()
     numbers = Path(__file__).resolve().parents[2] / "docs" / "numbers.md"
     yield ROOT / "docs" / "numbers.md", numbers_page.fill(numbers.read_text(encoding="utf-8"))
+    mappings = domain_page.ROOT / "docs" / "mappings.md"
+    yield ROOT / "docs" / "mappings.md", mappings_page.fill(mappings.read_text(encoding="utf-8"))
     indicators = domain_page.ROOT / "docs" / "indicators.md"
     filled = domain_page.fill(indicators.read_text(encoding="utf-8"))
     yield ROOT / "docs" / "indicators.md", filled
@@ -45,6 +50,8 @@ def outputs() -> Iterator[tuple[Path, str]]:
         yield ROOT / readme.relative_to(packs_page.ROOT), packs_page.fill(readme)
     for kind in KINDS:
         yield ROOT / "docs" / "schema" / f"{kind}.json", render(kind)
+    openapi = json.dumps(described(), indent=2, ensure_ascii=False) + "\n"
+    yield ROOT / "docs" / "schema" / "openapi.json", openapi
 
 
 def boards(*arguments: str) -> bool:

@@ -10,10 +10,13 @@ import pytest
 
 from monitor import posting
 from monitor.delivery.channels import alertmanager
+from monitor.dnc import asking
 from monitor.engine import Pace
 from monitor.events import do_not_call
+from monitor.explain import held, remarks
 from monitor.exporter import status
 from monitor.exporter.catalogue import CATALOGUE
+from monitor.mapping import mapper
 from monitor.numbers import pools, record, wishes
 from monitor.recorder import BACKLOG_MAX
 from monitor.rules import belonging, event_rule, fresh, fresh_figures, past, waits, wave
@@ -30,6 +33,7 @@ from tests.docs.markdown import ROOT
 FIXED = {
     "files followed": files.FILES_MAX,
     "files open at once": descriptors.OPEN_MAX,
+    "entries of a record that is mapped": mapper.EVENTS_OF_A_RECORD_MAX,
     "rotated files of one path": followed.SIBLINGS_MAX,
     "files one path remembers having read": bookmarks.GENERATIONS_MAX,
     "events of one pair that may still change places": funnel.EVENTS_MAX,
@@ -49,8 +53,11 @@ FIXED = {
     "outcomes while the store refuses": BACKLOG_MAX,
     "checkpoints": holdings.KEPT,
     "bytes of a receiver's answer": posting.ANSWER_BYTES_MAX,
+    "records held for what alerts say in common": held.ROWS_MAX,
+    "alerts a minute that say it": remarks.PER_MINUTE,
     "alerts in one post to Alertmanager": alertmanager.ALERTS_PER_POST,
     "customers on the lists of `do_not_call.files`": do_not_call.ENTRIES_MAX,
+    "customers in one request": asking.CUSTOMERS_MAX,
     "batches of answers of telephony": acks.WAITING_MAX,
     "that wait for the broker": dead_letters.WAITING_MAX,
     "bytes of one on the topic": dead_letters.VALUE_BYTES_MAX,

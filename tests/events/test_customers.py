@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.events.catalogue import DERIVED
 from monitor.events.customers import DAY_MS, NEVER, Customers, read_for
 from monitor.events.day_counts import business_days_between, days_between, hours_between
 from monitor.events.settings import CustomerSettings
@@ -141,7 +140,7 @@ def test_any_split_equals_the_loop(limit: int) -> None:
         customers = Customers(remembered)
         parts = []
         for start, end in itertools.pairwise(cuts):
-            parts.append(customers.apply(frame(rows[start:end]), DERIVED))
+            parts.append(customers.apply(frame(rows[start:end]), KEPT))
             if restarts:
                 state = customers.snapshot()
                 customers = Customers(remembered)

@@ -109,9 +109,11 @@ def stats() -> Stats:
     made.rejects.update({"not_json": 3, "too_late": 2})
     made.key_overflow.update({("number", "keys"): 0, ("number", "pairs"): 7})
     made.late, made.resumed_late, made.unknown_types, made.tombstones = 17, 1, 4, 2
+    made.unmapped = 6
     made.alerts.update({("number-hangup", "crit", "firing"): 2})
     made.commands.update({("suspend", "issued"): 3, ("suspend", "applied"): 2})
     made.refusals.update({"max_fraction": 1})
+    made.listings.update({("add", "opted_out"): 2})
     made.deliveries.update({("supervisors", "ok"): 5, ("supervisors", "timeout"): 1})
     made.ticks = 720
     for seconds in (0.0005, 0.001, 0.0011, 3.0):
@@ -122,6 +124,7 @@ def stats() -> Stats:
     made.checkpoint_hold.observe(0.01)
     made.checkpoints_delayed = 1
     made.reloads.update({"ok": 1})
+    made.web.update({"200": 3, "401": 1})
     return made
 
 

@@ -14,14 +14,7 @@ import pytest
 from hypothesis import given, settings
 
 from monitor.errors import ExpressionError
-from monitor.indicators.expression import (
-    DEPTH_MAX,
-    LENGTH_MAX,
-    NODES_MAX,
-    conjuncts,
-    fields_of,
-    parse_where,
-)
+from monitor.indicators.expression import conjuncts, fields_of, parse_where
 from monitor.indicators.predicate import passes, to_polars
 from monitor.indicators.tree import (
     Calculate,
@@ -36,6 +29,7 @@ from monitor.indicators.tree import (
     Node,
     Not,
 )
+from monitor.strict_yaml.expressions import DEPTH_MAX, LENGTH_MAX, NODES_MAX
 
 CALL = ("call.ended",)
 Row = dict[str, Any]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import httpx
 import pytest
 
 from tests import web
@@ -110,6 +111,8 @@ def test_no_secret_leaves_a_daemon_in_trouble(tmp_path: Path, form: str) -> None
                 "connection": kafka(planted, "telephony.connection", nobody, tmp_path),
             },
             delivery=_delivery(planted, receiver.url, nobody, tmp_path),
+            web=_web(planted, tmp_path),
+            ingest=_ingest(planted, tmp_path),
             logs={"level": "debug"},
         )
         folder.write()
@@ -164,6 +167,39 @@ def _asked_directly(kind: str, planted: Planted, nobody: int, root: Path) -> byt
         running.end()
 
 
+def _web(planted: Planted, root: Path) -> dict[str, Any]:
+    pair = Authority(root / "web").issue("server").tls()
+    return {
+        "enabled": True,
+        "port": free_port(),
+        "tokens": {"ops": planted.secret("web.tokens", f"{MARK}-bearer-0123456789")},
+        "tls": {
+            "cert_file": pair["cert_file"],
+            "key_file": pair["key_file"],
+            "key_password": planted.secret("web.tls.key_password", f"{MARK}-web-key"),
+        },
+    }
+
+
+def _ingest(planted: Planted, root: Path) -> dict[str, Any]:
+    """Webhooks are received by a process of their own; what it writes: tests/ingest."""
+    pair = Authority(root / "ingest-tls").issue("server").tls()
+    secret = planted.secret("ingest.receivers.*.secret", f"{MARK}-app-secret")
+    verify = planted.secret("ingest.receivers.*.verify_token", f"{MARK}-verify")
+    return {
+        "receivers": {
+            "whatsapp": {"kind": "whatsapp", "secret": secret, "verify_token": verify},
+            "twilio": {"kind": "twilio", "secret": secret, "url": "https://example.com/twilio"},
+            "pbx": {"kind": "hmac", "secret": secret},
+        },
+        "tls": {
+            "cert_file": pair["cert_file"],
+            "key_file": pair["key_file"],
+            "key_password": planted.secret("ingest.tls.key_password", f"{MARK}-ingest-key"),
+        },
+    }
+
+
 def _delivery(planted: Planted, url: str, nobody: int, root: Path) -> dict[str, Any]:
     place = "delivery.receivers.*"
     hook = f"{url}/hook/{MARK}-path?token={MARK}-query"
@@ -207,6 +243,7 @@ def _troubled(folder: Folder, planted: Planted, token: str) -> bytes:
         wrong = {"Authorization": f"Bearer {token}x"}
         for path in ("/status", "/readyz", "/", "/metrics"):
             said += [_fetch(running.url + path, head) for head in (bearer, wrong, {})]
+        said += _asked_over_the_interface(folder)
         good = folder.path.read_text()
         for spoilt in (good.replace("secrets", "nowhere"), good + "\nzzz: 1\n", good + "\n  ]"):
             folder.path.write_text(spoilt)
@@ -219,6 +256,19 @@ def _troubled(folder: Folder, planted: Planted, token: str) -> bytes:
     finally:
         running.end()
     return b"\n".join(said)
+
+
+def _asked_over_the_interface(folder: Folder) -> list[bytes]:
+    """With the right token, a wrong one, and none."""
+    url = f"https://127.0.0.1:{folder.config['web']['port']}"
+    told = []
+    with httpx.Client(verify=False) as client:  # noqa: S501 - whose it is does not matter here
+        for end in ("", "x"):
+            head = {"Authorization": f"Bearer {MARK}-bearer-0123456789{end}"}
+            answer = client.get(f"{url}/api/v1/self", headers=head)
+            assert answer.status_code == (401 if end else 200)
+            told.append(repr(answer.headers).encode() + answer.content)
+    return told
 
 
 def _reloads(running: Process) -> int:

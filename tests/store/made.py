@@ -10,6 +10,8 @@ from monitor.decisions import (
     Command,
     Evidence,
     Figures,
+    ListAction,
+    Listing,
     ManualAction,
     NumberChange,
     Order,
@@ -113,8 +115,9 @@ def manual(action_id: str = "m1", **changes: Any) -> ManualAction:
     return ManualAction(id=action_id, **made)
 
 
-def timeless(action: ManualAction) -> ManualAction:
+def timeless(action: ManualAction | ListAction) -> ManualAction:
     """As it was asked for: without the end that the clock gave it when it was claimed."""
+    assert isinstance(action, ManualAction)
     return replace(action, until_ms=None)
 
 
@@ -130,3 +133,36 @@ def order(at_ms: int = 60_000, **changes: Any) -> Order:
         **changes,
     }
     return Order(at_ms=at_ms, **made)
+
+
+CUSTOMER = "+8613912345678"
+
+
+def listing(at_ms: int = 60_000, **changes: Any) -> Listing:
+    """A customer comes onto the do-not-call list; the id follows from what it says."""
+    customer, action = changes.pop("customer", CUSTOMER), changes.pop("action", "add")
+    made: dict[str, Any] = {
+        "id": derive_id("do_not_call", action, customer, at_ms),
+        "since_ms": at_ms - 500,
+        "until_ms": None,
+        "reason": "opted_out",
+        "source": "sms.opted_out",
+        "by": "events",
+        **changes,
+    }
+    return Listing(at_ms=at_ms, action=action, customer=customer, **made)
+
+
+def list_action(ident: str = "a", *customers: str, **changes: Any) -> ListAction:
+    """A person wants customers on the list."""
+    made: dict[str, Any] = {
+        "action": "add",
+        "since_ms": 50_000,
+        "until_ms": None,
+        "reason": "person",
+        "source": "cli",
+        "who": "wang",
+        "why": "asked",
+        **changes,
+    }
+    return ListAction(id=ident, customers=customers or (CUSTOMER,), **made)

@@ -1,8 +1,8 @@
 """Stores of older versions are brought to the present one, with all that is in them.
 
 ``tests/fixtures/store`` holds stores that older programs wrote: ``v1-first.db`` the first one,
-``v1.db`` the last of version 1. When the version is raised, a store of the version before joins
-them (``WRITTEN`` says what is in each).
+``v1.db`` the last of version 1, ``v2.db`` the last of version 2. When the version is raised, a
+store of the version before joins them (``WRITTEN`` says what is in each).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def shape(settings: StoreSettings) -> dict[str, object]:
 
 def test_there_is_a_step_from_every_version() -> None:
     assert list(MIGRATIONS) == list(range(1, VERSION))
-    assert {"v1-first.db", "v1.db"} <= set(OLD)
+    assert {"v1-first.db", "v1.db", "v2.db"} <= set(OLD)
 
 
 def test_an_old_store_has_the_shape_of_a_new_one(
@@ -180,7 +180,7 @@ def test_a_migration_may_take_longer_than_any_other_statement(
         connection.execute(text("SELECT pg_sleep(0.5)"))
 
     hurried = shared.model_copy(update={"statement_timeout": 100})
-    monkeypatch.setattr(opening, "prepare", partial(prepare, migrations={1: slow}))
+    monkeypatch.setattr(opening, "prepare", partial(prepare, migrations={**MIGRATIONS, 1: slow}))
     Store.open(hurried, clock, token=take_lease(shared)).close()
     assert version(shared) == VERSION
 

@@ -15,6 +15,7 @@ from monitor.errors import ConfigError
 from monitor.indicators.funnel import expanded
 from monitor.indicators.load import load_indicators
 from monitor.indicators.model import Indicator
+from monitor.mapping.load import load_mapping
 from monitor.rules.cases import load_cases
 from monitor.rules.load import load_rules
 from monitor.rules.model import Rule
@@ -22,7 +23,7 @@ from monitor.rules.model import Rule
 BROKEN = Path(__file__).parents[1] / "fixtures" / "broken"
 PACK = Path(__file__).parents[2] / "rules" / "telemarketing"
 MARK = "# expect: "
-KINDS = ("indicators", "rules", "tests")
+KINDS = ("indicators", "mappings", "rules", "tests")
 FILES = sorted(path.relative_to(BROKEN) for kind in KINDS for path in (BROKEN / kind).iterdir())
 
 
@@ -40,6 +41,8 @@ def load(path: Path) -> None:
     match path.parent.name:
         case "indicators":
             load_indicators(path)
+        case "mappings":
+            load_mapping(path)
         case "rules":
             load_rules(path, indicators())
         case "tests":

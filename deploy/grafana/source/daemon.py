@@ -121,6 +121,7 @@ def _input() -> list[Json]:
         "resumed late 恢复后迟到": "monitor_resumed_late_records_total",
         "unknown type 未知类型": "monitor_unknown_type_records_total",
         "tombstones 空记录": "monitor_tombstones_total",
+        "not mapped 未映射": "monitor_unmapped_records_total",
     }
     return [
         graph(
@@ -257,6 +258,12 @@ def _output() -> list[Json]:
                     "{{reason}}",
                 )
             ],
+            unit="cps",
+        ),
+        graph(
+            "HTTP interface 接口请求",
+            "Answers, by status. 按状态码。",
+            [query(f"sum by (status) (rate(monitor_web_requests_total{_EACH}))", "{{status}}")],
             unit="cps",
         ),
         graph(

@@ -21,6 +21,7 @@ from monitor.clock import Clock
 from monitor.decisions import Alert, Level, Refusal, iso
 from monitor.delivery.channels.base import Channel
 from monitor.delivery.people import CUSTOMER, masked
+from monitor.delivery.remarks import NoRemarks, Remark, Remarks
 from monitor.delivery.settings import AlertmanagerReceiver
 from monitor.posting import client, post
 from monitor.store.episodes import Episode
@@ -53,8 +54,10 @@ class AlertmanagerChannel(Channel):
         routed: Callable[[Alert], bool],
         clock: Clock,
         http: httpx.Client | None = None,
+        remarks: Remarks | None = None,
     ) -> None:
         """``routed``: whether an alert's route leads here."""
+        self._remarks = remarks or NoRemarks()
         self.repost_ms = settings.repost
         self._url = settings.url.get_secret_value().rstrip("/") + "/api/v2/alerts"
         self._lapse_ms = settings.resolved_for
@@ -74,6 +77,7 @@ class AlertmanagerChannel(Channel):
             case Alert() as alert:
                 episode = self._episodes.find(alert.episode)
                 if episode is not None:
+                    self._remarks.about(episode.alert)
                     self._post(self._alerts(episode, levels_left_since_ms=None))
             case Refusal() as refusal:
                 self._post([_refusal(refusal, self._clock.now_ms(), self._lapse_ms)])
@@ -120,7 +124,7 @@ class AlertmanagerChannel(Channel):
     def _alert(self, alert: Alert, level: Level, end_ms: int) -> dict[str, Any]:
         made: dict[str, Any] = {
             "labels": labels_of(alert, level),
-            "annotations": annotations_of(alert),
+            "annotations": annotations_of(alert, self._remarks.known(alert)),
             "startsAt": iso(alert.since_ms),
             "endsAt": iso(max(alert.since_ms, end_ms)),  # Alertmanager refuses an end before it
         }
@@ -140,11 +144,13 @@ def labels_of(alert: Alert, level: Level) -> dict[str, str]:
     return made
 
 
-def annotations_of(alert: Alert) -> dict[str, str]:
+def annotations_of(alert: Alert, remark: Remark | None = None) -> dict[str, str]:
     """What people read; it may change while the alert fires."""
     shown = masked(alert)
     made = {f"message_{language}": text for language, text in shown.message.items()}
     value = shown.figures.value
+    if remark is not None and remark.named:
+        made |= {f"common_{language}": remark.text(language) for language in ("en", "zh")}
     return made | {
         "value": "" if value is None else f"{value:.6g}",
         "hits": f"{shown.figures.hits:.10g}",

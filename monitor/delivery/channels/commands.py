@@ -11,7 +11,7 @@ from typing import ClassVar, Protocol
 
 import msgspec
 
-from monitor.decisions import Command, Order
+from monitor.decisions import Command, Listing, Order
 from monitor.delivery.channels.base import Channel
 from monitor.errors import DeliveryError
 from monitor.store.outbox import Delivery
@@ -83,6 +83,6 @@ def _outgoing(delivery: Delivery) -> tuple[bytes, str, str]:
     decision = delivery.decision
     if isinstance(decision, Command):
         return msgspec.json.encode(decision.to_wire()), decision.number, decision.id
-    if isinstance(decision, Order):
+    if isinstance(decision, Order | Listing):
         return msgspec.json.encode(decision.to_wire()), decision.customer, decision.id
     raise DeliveryError("only commands and orders are carried out", retry=False, reason="internal")

@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 
 import structlog
 
-from monitor.decisions import Alert, Command, Figures, Order, Refusal, iso
+from monitor.decisions import Alert, Command, Figures, Listing, Order, Refusal, iso
 from monitor.delivery.channels.base import Channel
 from monitor.delivery.people import Digest, scope_for_people, text_for_people
-from monitor.logs import mask
+from monitor.delivery.remarks import NoRemarks, Remarks
+from monitor.logs import mask, mask_customer
 from monitor.store.outbox import Delivery
 
 
@@ -21,8 +22,9 @@ class LogChannel(Channel):
 
     takes_digests: ClassVar[bool] = True
 
-    def __init__(self, *, language: str = "en") -> None:
+    def __init__(self, *, language: str = "en", remarks: Remarks | None = None) -> None:
         self._language = language
+        self._remarks = remarks or NoRemarks()
         self._log = structlog.get_logger(__name__)
 
     def send(self, delivery: Delivery) -> None:
@@ -41,6 +43,16 @@ class LogChannel(Channel):
                     at=iso(order.at_ms),
                     id=order.id,
                     shadow=order.shadow,
+                )
+            case Listing() as listing:
+                self._log.info(
+                    "do_not_call",
+                    action=listing.action,
+                    customer=mask_customer(listing.customer),
+                    reason=listing.reason,
+                    by=listing.by,
+                    at=iso(listing.at_ms),
+                    id=listing.id,
                 )
             case Refusal() as refusal:
                 self._log.warning(
@@ -81,6 +93,9 @@ class LogChannel(Channel):
             "at": iso(alert.at_ms),
             "episode": alert.episode,
         }
+        remark = self._remarks.about(alert)
+        if remark is not None and remark.named:
+            line["common"] = remark.text(self._language)
         event = f"alert_{alert.state}"
         if alert.shadow:
             self._log.debug(event, shadow=True, **line)

@@ -15,9 +15,10 @@ import msgspec
 from pydantic import SecretStr
 
 from monitor.clock import Clock
-from monitor.decisions import Order
+from monitor.decisions import Alert, Listing, Order
 from monitor.delivery.channels.base import Channel
 from monitor.delivery.people import Digest, for_people
+from monitor.delivery.remarks import NoRemarks, Remarks
 from monitor.posting import client, post, signed
 from monitor.store.outbox import Delivery
 
@@ -35,7 +36,9 @@ class WebhookChannel(Channel):
         secret: SecretStr | None = None,
         timeout_ms: int = 10_000,
         http: httpx.Client | None = None,
+        remarks: Remarks | None = None,
     ) -> None:
+        self._remarks = remarks or NoRemarks()
         self._url = url
         self._secret = secret
         self._clock = clock
@@ -48,8 +51,14 @@ class WebhookChannel(Channel):
             DeliveryError: see :func:`monitor.posting.classify`.
         """
         decision = delivery.decision
-        # An order is carried out: who does that has to know whom it is about.
-        content = decision.to_wire() if isinstance(decision, Order) else for_people(decision)
+        # An order is carried out, and a list kept: who does that has to know whom it is about.
+        if isinstance(decision, Order | Listing):
+            self._post(decision.id, decision.to_wire())
+            return
+        content = for_people(decision)
+        remark = self._remarks.about(decision) if isinstance(decision, Alert) else None
+        if remark is not None:
+            content["common"] = remark.to_json()
         self._post(decision.id, content)
 
     def send_digest(self, digest: Digest) -> None:

@@ -1,0 +1,1 @@
+"""Customers nobody may call: what puts them on the list, and who asks."""

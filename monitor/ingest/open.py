@@ -1,0 +1,58 @@
+"""The receiver of webhooks as a whole: sink, queue and server, from a configuration."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from monitor.clock import Clock
+from monitor.errors import UsageError
+from monitor.ingest.queue import KeepingQueue
+from monitor.ingest.routes import Receivers
+from monitor.ingest.settings import IngestSettings
+from monitor.ingest.sinks import FileSink, KafkaSink, Sink
+from monitor.source.settings import FilesSettings, KafkaSettings
+from monitor.web.server import WebServer
+
+
+class Ingest:
+    """One running receiver."""
+
+    def __init__(
+        self, settings: IngestSettings, source: KafkaSettings | FilesSettings, clock: Clock
+    ) -> None:
+        """Listen; requests are answered from :meth:`start` on.
+
+        Raises:
+            UsageError: no receiver is configured, the address or the folder is not to be had, or
+                records are to go to a Kafka that the source does not name.
+            SecretError: a secret is not where the configuration says.
+        """
+        if not settings.receivers:
+            raise UsageError("ingest.receivers: there are none, so there is nothing to receive")
+        self.counts: Counter[str] = Counter()
+        """Answers, by status."""
+        self._keeping = KeepingQueue(_sink(settings, source), settings.waiting)
+        try:
+            parts = [Receivers(settings, self._keeping, clock).part()]
+            self._server = WebServer(settings.web(), parts, clock, self.counts)
+        except BaseException:
+            self._keeping.close()
+            raise
+        self.port = self._server.port
+
+    def start(self) -> None:
+        """Answer from now on."""
+        self._server.start()
+
+    def stop(self) -> None:
+        """Answer what is under way, and keep what waits."""
+        self._server.stop()
+        self._keeping.close()
+
+
+def _sink(settings: IngestSettings, source: KafkaSettings | FilesSettings) -> Sink:
+    if settings.to == "files":
+        return FileSink(settings.folder, bytes_max=settings.file_bytes, files=settings.files)
+    if not isinstance(source, KafkaSettings):
+        raise UsageError("ingest.to: kafka needs a source of kind kafka")
+    return KafkaSink(source, settings.topic_prefix)

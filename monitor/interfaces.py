@@ -1,0 +1,58 @@
+"""The HTTP interfaces of a daemon: which parts there are, and what they look at.
+
+Owns the list of parts. Nothing of the web framework is imported where the interface is off.
+"""
+
+# ruff: noqa: PLC0415 - half a second, where it is on alone
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from monitor.clock import Clock
+from monitor.config import Config
+from monitor.events.settings import EventSettings
+from monitor.snapshot import Board
+
+if TYPE_CHECKING:
+    from monitor.web.application import Part
+    from monitor.web.office import Office
+    from monitor.web.server import WebServer
+
+
+def open_web(config: Config, board: Board, clock: Clock, counts: Counter[str]) -> WebServer | None:
+    """The server of all parts, not started; None where it is off.
+
+    Raises:
+        UsageError: the address cannot be listened on, or a token or the certificate cannot serve.
+        SecretError: a secret is not where the configuration says.
+    """
+    if not config.web.enabled:
+        return None
+    from monitor.web.office import Office
+    from monitor.web.server import WebServer
+
+    office = Office(board, config.store, config.events.phones.region, clock)
+    return WebServer(
+        config.web, _parts(office, config.events), clock, counts, at_the_end=office.close
+    )
+
+
+def described() -> dict[str, Any]:
+    """All parts as OpenAPI; the same as at ``/api/v1/openapi.json``."""
+    from monitor.web.application import VERSION, application
+
+    return application(_parts(None, None), version=VERSION).openapi()
+
+
+def _parts(office: Office | None, events: EventSettings | None) -> list[Part]:
+    """Every part; None: only to be described."""
+    from monitor.web import dnc_api, numbers_api, requested
+    from monitor.web.application import API, Part
+
+    return [
+        Part(numbers_api.router, f"{API}/numbers", {"office": office}),
+        Part(dnc_api.router, f"{API}/do-not-call", {"events": events}),
+        Part(requested.router, f"{API}/requests"),
+    ]

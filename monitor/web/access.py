@@ -1,0 +1,84 @@
+"""Who asks, and how often they may.
+
+Owns the comparison of tokens and the counting of requests; one thread, the server's, uses it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from monitor.units import Rate
+from monitor.web.settings import Role, WebSettings, revealed
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever showed a token; ``name`` is what the audit says."""
+
+    name: str
+    role: Role
+
+
+class Tokens:
+    """The tokens of a site; only their digests stay in memory.
+
+    Raises:
+        SecretError: a token is not where the configuration says.
+        UsageError: it cannot serve as one.
+    """
+
+    def __init__(self, settings: WebSettings) -> None:
+        self._known = tuple(
+            (_digest(text), Caller(name, Role[settings.tokens[name].role.upper()]))
+            for name, text in revealed(settings).items()
+        )
+
+    def caller(self, authorization: str) -> Caller | None:
+        """Who sent this header; takes as long for every token, right or wrong."""
+        scheme, _, shown = authorization.partition(" ")
+        digest = _digest(shown.strip())
+        found: Caller | None = None
+        for known, caller in self._known:  # all of them, also after a match
+            if hmac.compare_digest(known, digest):
+                found = caller
+        return found if scheme.lower() == "bearer" else None
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+
+
+class Allowance:
+    """A bucket of requests that fills evenly, ``rate.count`` in each ``rate.per_ms``."""
+
+    def __init__(self, rate: Rate) -> None:
+        self._rate = rate
+        self._left = float(rate.count)
+        self._at_s: float | None = None
+
+    def take(self, now_s: float) -> float:
+        """Seconds until the next one may come; 0.0 when this one may, and is counted."""
+        per_s = self._rate.count * 1000 / self._rate.per_ms
+        if self._at_s is not None:
+            self._left = min(self._rate.count, self._left + (now_s - self._at_s) * per_s)
+        self._at_s = now_s
+        if self._left >= 1:
+            self._left -= 1
+            return 0.0
+        return (1 - self._left) / per_s if per_s else self._rate.per_ms / 1000
+
+
+class Allowances:
+    """One for each token, and one for all strangers together."""
+
+    def __init__(self, names: Mapping[str, object], rate: Rate) -> None:
+        self._of = {name: Allowance(rate) for name in names}
+        self._strangers = Allowance(rate)
+
+    def take(self, caller: Caller | None, now_s: float) -> float:
+        """As :meth:`Allowance.take`."""
+        allowance = self._strangers if caller is None else self._of[caller.name]
+        return allowance.take(now_s)

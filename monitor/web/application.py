@@ -1,0 +1,157 @@
+"""The application: its parts, how faults are answered, and what a handler may ask of a caller.
+
+Owns what all interfaces share. An interface is a ``Part``: a router of its own module, and what its
+handlers look at, under ``request.app.state``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import structlog
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from monitor.errors import BackPressure, StoreError
+from monitor.web import problems
+from monitor.web.access import Caller
+from monitor.web.problems import ProblemError
+from monitor.web.settings import Role
+
+log = structlog.get_logger(__name__)
+
+API = "/api/v1"
+VERSION = "1"
+"""Where the versioned interface begins; what is there stays as it is until ``/api/v2``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One interface."""
+
+    router: APIRouter
+    prefix: str
+    """Such as ``/api/v1/numbers``."""
+    state: Mapping[str, Any] = field(default_factory=dict)
+    """Attributes of ``request.app.state``."""
+    checks_itself: bool = False
+    """Its callers show no token: its handlers check a signature."""
+
+
+def application(parts: Sequence[Part], *, version: str) -> FastAPI:
+    """All parts behind one door; who is let in is ``monitor.web.gate``."""
+    app = FastAPI(
+        title="callcentre-monitor",
+        version=version,
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,  # they load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
+    )
+    app.add_exception_handler(ProblemError, _problem)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(StoreError, _away)
+    app.add_exception_handler(BackPressure, _full)
+    app.add_exception_handler(Exception, _failed)  # and then it is raised, for the gate to log
+    app.include_router(_self, prefix=API)
+    for part in parts:
+        app.include_router(part.router, prefix=part.prefix)
+        for name, value in part.state.items():
+            setattr(app.state, name, value)
+    return app
+
+
+def caller_of(request: Request) -> Caller:
+    """Who asks, as the gate found out."""
+    found: Caller = request.scope["monitor.caller"]
+    return found
+
+
+def needs(role: Role) -> Callable[[Request], Caller]:
+    """A dependency: the caller, who must have at least this role.
+
+    It raises ``ProblemError`` 403 for others.
+    """
+
+    def checked(request: Request) -> Caller:
+        caller = caller_of(request)
+        if caller.role < role:
+            msg = f"the token may not do this: it needs the role {role.name.lower()}"
+            raise ProblemError(403, msg)
+        return caller
+
+    return checked
+
+
+Viewer = Annotated[Caller, Depends(needs(Role.VIEWER))]
+Operator = Annotated[Caller, Depends(needs(Role.OPERATOR))]
+Admin = Annotated[Caller, Depends(needs(Role.ADMIN))]
+
+_LATER = {"retry-after": "5"}
+_self = APIRouter(tags=["self"])
+
+
+@_self.get("/self", summary="Whose token this is, and what it may do")
+async def whoami(caller: Viewer) -> dict[str, str]:
+    """Name and role of the token that was shown."""
+    return {"name": caller.name, "role": caller.role.name.lower()}
+
+
+def _problem(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ProblemError)  # noqa: S101 - registered for it alone
+    content = problems.document(error.status, error.detail, error.errors)
+    return _answer(error.status, content, error.headers)
+
+
+def _http(_request: Request, error: Exception) -> JSONResponse:
+    """No such path, no such method: the framework's own words quote nothing."""
+    assert isinstance(error, HTTPException)  # noqa: S101
+    return _answer(error.status_code, problems.document(error.status_code), error.headers)
+
+
+def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    """Where it is wrong, and what would be right; never what was sent."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    errors = [
+        {
+            "at": ".".join(str(part) for part in fault["loc"])[:200],
+            "message": str(fault["msg"])[:200],
+        }
+        for fault in error.errors()[: problems.FAULTS_MAX]
+    ]
+    return _answer(422, problems.document(422, "see errors", errors), {})
+
+
+def _away(_request: Request, error: Exception) -> JSONResponse:
+    log.warning("web_store_refuses", detail=str(error))  # it names hosts and files
+    content = problems.document(503, "the store does not answer; the daemon's log says why")
+    return _answer(503, content, _LATER)
+
+
+def _full(_request: Request, _error: Exception) -> JSONResponse:
+    content = problems.document(503, "too many requests wait already: does the daemon work?")
+    return _answer(503, content, _LATER)
+
+
+def _failed(_request: Request, _error: Exception) -> Response:
+    return Response(problems.BROKEN, 500, media_type=problems.MEDIA_TYPE)
+
+
+def _answer(
+    status: int, content: Mapping[str, Any], headers: Mapping[str, str] | None
+) -> JSONResponse:
+    return JSONResponse(
+        content, status, headers=dict(headers or {}), media_type=problems.MEDIA_TYPE
+    )

@@ -1,0 +1,197 @@
+"""Customers nobody may call over HTTP: the same list and the same requests as by command line.
+
+Owns the routes. Customers are masked unless an admin asks for them in full; those that are asked
+about stand in bodies, never in an address, which others write down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from monitor.decisions import Listing, ListingAction, iso
+from monitor.dnc import asking, files
+from monitor.dnc.files import Form
+from monitor.events.settings import EventSettings
+from monitor.logs import mask_customer
+from monitor.web.access import Caller
+from monitor.web.application import Admin, Operator, Viewer
+from monitor.web.office import Office, office_of
+from monitor.web.problems import ProblemError
+from monitor.web.requested import EndingBody, Key, Outcome, Wait, leave, name_of
+from monitor.web.settings import Role
+
+Customers = Annotated[
+    list[Annotated[str, Field(max_length=asking.CHARS_MAX)]],
+    Field(min_length=1, max_length=asking.CUSTOMERS_MAX),
+]
+RESPONSES: dict[int | str, dict[str, Any]] = {202: {"model": Outcome}}
+
+
+class Asked(BaseModel):
+    """Customers, as telephone numbers in any spelling, or ids as in events."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    customers: Customers
+
+
+class AddBody(EndingBody):
+    """Customers, and why."""
+
+    customers: Customers
+
+
+class Entry(BaseModel):
+    """One customer on the list."""
+
+    customer: str
+    since: str
+    until: str | None
+    reason: str
+    source: str
+    by: str
+    why: str
+
+
+class Page(BaseModel):
+    """A part of the list."""
+
+    count: int = Field(description="On the list altogether")
+    entries: list[Entry]
+    next: str | None = Field(description="For `after`, when there is more; admins alone get it")
+
+
+class Checked(BaseModel):
+    """For each customer asked about, in order, whether they may not be called."""
+
+    listed: list[bool]
+
+
+router = APIRouter(tags=["do-not-call"])
+
+
+@router.get("", summary="Who is on the list")
+async def list_(
+    caller: Viewer,
+    request: Request,
+    reason: str | None = None,
+    after: str = "",
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    customers: Annotated[bool, Query(description="In full; for admins")] = False,  # noqa: FBT002
+) -> Page:
+    """By customer, masked unless an admin asks with `customers=true`."""
+    if (customers or after) and caller.role < Role.ADMIN:
+        raise ProblemError(403, "customers in full are for the role admin")
+    office = office_of(request)
+    now_ms = office.clock.now_ms()
+    found = await office.ask(
+        lambda store: store.listed.entries(now_ms, after=after, reason=reason, limit=limit)
+    )
+    count = await office.ask(lambda store: store.listed.count(now_ms))
+    more = len(found) == limit and caller.role >= Role.ADMIN
+    return Page(
+        count=count,
+        entries=[_shown(each, full=customers) for each in found],
+        next=found[-1].customer if more else None,
+    )
+
+
+@router.post("/check", summary="Whether customers are on the list")
+async def check(body: Asked, _caller: Viewer, request: Request) -> Checked:
+    """Our own list alone, and as of now."""
+    office = office_of(request)
+    names = [_names([each], request)[0] for each in body.customers]
+    now_ms = office.clock.now_ms()
+    found = await office.ask(lambda store: store.listed.among(names, now_ms))
+    return Checked(listed=[name in found for name in names])
+
+
+@router.post(
+    "/add", summary="Put customers on the list", response_model=Outcome, responses=RESPONSES
+)
+async def add(
+    body: AddBody, caller: Operator, request: Request, key: Key = None, wait: Wait = 0
+) -> Response:
+    """Those who are on it stay as they are, unless it would be for longer."""
+    return await _leave(request, caller, "add", body, key, wait)
+
+
+@router.post(
+    "/remove", summary="Take customers off the list", response_model=Outcome, responses=RESPONSES
+)
+async def remove(
+    body: AddBody, caller: Admin, request: Request, key: Key = None, wait: Wait = 0
+) -> Response:
+    """For admins: it takes protection away."""
+    if body.ttl is not None:
+        raise ProblemError(422, "taking off has no end of its own")
+    return await _leave(request, caller, "remove", body, key, wait)
+
+
+@router.get("/export", summary="The whole list for diallers, in full")
+async def export(_caller: Admin, request: Request, form: Form = "plain") -> StreamingResponse:
+    """One customer a line, or CSV with columns."""
+    office = office_of(request)
+    first = await _page(office, "")
+    media = "text/csv" if form == "csv" else "text/plain"
+    return StreamingResponse(_exported(office, first, form), media_type=f"{media}; charset=utf-8")
+
+
+async def _exported(office: Office, page: list[Listing], form: Form) -> AsyncIterator[str]:
+    yield files.head(form)
+    while page:
+        yield "".join(files.lines(page, form))
+        page = await _page(office, page[-1].customer)
+
+
+async def _page(office: Office, after: str) -> list[Listing]:
+    now_ms = office.clock.now_ms()
+    return await office.ask(lambda store: store.listed.entries(now_ms, after=after))
+
+
+async def _leave(
+    request: Request,
+    caller: Caller,
+    action: ListingAction,
+    body: AddBody,
+    key: str | None,
+    wait_s: float,
+) -> Response:
+    now_ms = office_of(request).clock.now_ms()
+    (asked,) = asking.requests(
+        action,
+        _names(body.customers, request),
+        ident=name_of(caller, key),
+        since_ms=now_ms,
+        until_ms=None if body.ttl is None else now_ms + body.ttl,
+        reason="person",
+        source="api",
+        who=caller.name,
+        why=body.why,
+    )
+    return await leave(request, asked, wait_s)
+
+
+def _names(written: list[str], request: Request) -> list[str]:
+    events: EventSettings = request.app.state.events
+    try:
+        return asking.customers(written, events)
+    except asking.UnusableError as error:
+        raise ProblemError(422, str(error)) from error
+
+
+def _shown(listing: Listing, *, full: bool) -> Entry:
+    return Entry(
+        customer=listing.customer if full else mask_customer(listing.customer),
+        since=iso(listing.since_ms),
+        until=None if listing.until_ms is None else iso(listing.until_ms),
+        reason=listing.reason,
+        source=listing.source,
+        by=listing.by,
+        why=listing.why,
+    )

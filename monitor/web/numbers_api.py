@@ -1,0 +1,178 @@
+"""Outbound numbers over HTTP: who is out of service, why, and the same orders as by command line.
+
+Owns the routes. What may be asked for is ``monitor.numbers.asking``: an action added there is a
+route here. Numbers are our own, so they are shown in full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from monitor.decisions import iso
+from monitor.numbers import asking
+from monitor.numbers.asking import ACTS, Act, Term
+from monitor.snapshot import NumberStanding
+from monitor.web.access import Caller
+from monitor.web.application import Viewer, caller_of, needs
+from monitor.web.office import Office, office_of
+from monitor.web.problems import ProblemError
+from monitor.web.requested import (
+    ApprovalBody,
+    Body,
+    EndingBody,
+    Key,
+    Outcome,
+    UndoBody,
+    Wait,
+    leave,
+    name_of,
+)
+from monitor.web.settings import Role
+
+NumberPath = Annotated[
+    str, Path(min_length=1, max_length=64, description="The outbound number, as E.164: +86…")
+]
+Limit = Annotated[int, Query(ge=1, le=1_000, description="At most so many, the newest")]
+
+
+class Number(BaseModel):
+    """How a number stands."""
+
+    number: str
+    state: str = Field(description="`active` is in service; the others: docs/numbers.md")
+    since: str | None = None
+    until: str | None = Field(None, description="Null: until told, or it is in service")
+    rule: str | None = Field(None, description="What put it there; empty when a person did")
+
+
+class Numbers(BaseModel):
+    """Numbers that are not simply active."""
+
+    counts: dict[str, int] = Field(description="Known numbers by state")
+    frozen: bool = Field(description="Whether suspensions by rules are frozen")
+    numbers: list[Number]
+    left_out: int = Field(description="Further ones, beyond exporter.rows_max")
+
+
+class History(BaseModel):
+    """Changes of numbers, the newest first."""
+
+    changes: list[dict[str, Any]]
+
+
+router = APIRouter(tags=["numbers"])
+
+
+@router.get("", summary="Numbers that are not simply active")
+async def list_(_caller: Viewer, request: Request, state: str | None = None) -> Numbers:
+    """As of the newest picture, about a second old."""
+    picture = office_of(request).picture()
+    resting = sum(n for name, n in picture.numbers.items() if name != "active")
+    return Numbers(
+        counts=dict(picture.numbers),
+        frozen=picture.frozen,
+        numbers=[_shown(each) for each in picture.standing if state in {None, each.state}],
+        left_out=max(0, resting - len(picture.standing)),
+    )
+
+
+@router.get("/history", summary="Changes of all numbers, freezes among them")
+async def all_history(_caller: Viewer, request: Request, limit: Limit = 50) -> History:
+    """Who or which rule did what, when and why."""
+    return await _history(office_of(request), None, limit)
+
+
+@router.get("/{number}", summary="How one number stands")
+async def show(number: NumberPath, _caller: Viewer, request: Request) -> Number:
+    """A number that nobody has taken out of service is active, whether it was ever seen or not."""
+    office = office_of(request)
+    wanted = asking.e164(number, office.region)
+    for standing in office.picture().standing:
+        if standing.number == wanted:
+            return _shown(standing)
+    return Number(number=wanted, state="active")
+
+
+@router.get("/{number}/history", summary="Changes of one number")
+async def history(
+    number: NumberPath, _caller: Viewer, request: Request, limit: Limit = 50
+) -> History:
+    """Who or which rule did what, when and why."""
+    office = office_of(request)
+    return await _history(office, asking.e164(number, office.region), limit)
+
+
+async def _history(office: Office, number: str | None, limit: int) -> History:
+    found = await office.ask(lambda store: store.history.changes(number=number, limit=limit))
+    return History(changes=[change.to_json() for change in found])
+
+
+def _shown(standing: NumberStanding) -> Number:
+    return Number(
+        number=standing.number,
+        state=standing.state,
+        since=iso(standing.since_ms),
+        until=None if standing.until_ms is None else iso(standing.until_ms),
+        rule=standing.rule,
+    )
+
+
+async def _leave(
+    request: Request, act: Act, number: str, body: Body, key: str | None, wait: float
+) -> Response:
+    caller: Caller = caller_of(request)
+    try:
+        action = asking.request(
+            act,
+            ident=name_of(caller, key),
+            number=number,
+            region=office_of(request).region,
+            who=caller.name,
+            why=body.why,
+            **body.terms(office_of(request).clock.now_ms()),
+        )
+    except ValueError as error:
+        raise ProblemError(422, str(error)) from error
+    return await leave(request, action, wait)
+
+
+Handler = Callable[..., Awaitable[Response]]
+_BODIES: dict[Term | None, type[Body]] = {
+    None: Body,
+    "ttl_ms": EndingBody,
+    "since_ms": UndoBody,
+    "ref": ApprovalBody,
+}
+
+
+def _handler(act: Act) -> Handler:
+    """The handler of one action; its parameters are what the framework reads."""
+
+    async def of_all(request: Request, body: Body, key: Key = None, wait: Wait = 0) -> Response:
+        return await _leave(request, act, "", body, key, wait)
+
+    async def of_one(
+        number: NumberPath, request: Request, body: Body, key: Key = None, wait: Wait = 0
+    ) -> Response:
+        return await _leave(request, act, number, body, key, wait)
+
+    handler: Handler = of_one if act.of_number else of_all
+    handler.__annotations__["body"] = _BODIES[act.term]
+    return handler
+
+
+for _act in ACTS.values():
+    router.add_api_route(
+        f"/{{number}}/{_act.name}" if _act.of_number else f"/{_act.name}",
+        _handler(_act),
+        methods=["POST"],
+        name=_act.name,
+        summary=_act.doc,
+        response_model=Outcome,
+        responses={202: {"model": Outcome}, 409: {"model": Outcome}},
+        dependencies=[Depends(needs(Role.OPERATOR if _act.of_number else Role.ADMIN))],
+    )
