@@ -23,7 +23,7 @@ from monitor.assembly import (
 )
 from monitor.clock import Clock, SystemClock
 from monitor.config import Config
-from monitor.decisions import Decision
+from monitor.decisions import Ack, Command, Decision, Found
 from monitor.delivery.build import open_channels
 from monitor.delivery.remarks import NoRemarks
 from monitor.delivery.routes import Router
@@ -53,6 +53,7 @@ from monitor.stats import Stats
 from monitor.store.checkpoint import CheckpointStore
 from monitor.store.checkpoints import open_checkpoints
 from monitor.store.store import Store
+from monitor.telephony.reconcile import Reconciling
 from monitor.windows.dedup import Dedup
 from monitor.windows.watermark import Watermarks
 
@@ -150,7 +151,11 @@ class Daemon:
         """The parts of one run, built in order; stopped and closed in the other."""
         config = site.config
         telephony = connect_telephony(config, self._clock)
-        router = Router(config.delivery, telephony=telephony.channel is not None)
+
+        def systems(command: Command) -> tuple[str, ...]:
+            return telephony.receivers(command, engine.judges.desk.book.dialled_for(command.number))
+
+        router = Router(config.delivery, telephony=bool(telephony.channels), systems=systems)
         recorder = StoreRecorder(
             store,
             router,
@@ -166,7 +171,7 @@ class Daemon:
             router=_RouterOfTheDay(recorder),
             episodes=store.episodes,
             clock=self._clock,
-            telephony=telephony.channel,
+            telephony=telephony.channels,
             topics=partial(connect_topic, config, self._clock),
             remarks=remarks if within_ms else NoRemarks(),
         )
@@ -187,6 +192,12 @@ class Daemon:
             engine.on_rows = remarks.offer
             remarks.start()
         recorder.awaited = lambda: engine.judges.desk.awaited
+        reconciling = Reconciling(
+            telephony.reconcilers,
+            lambda number: telephony.systems_of(engine.judges.desk.book.dialled_for(number)),
+            every_ms=config.numbers.reconcile_every,
+            clock=self._clock,
+        )
         beat = Beat(self._clock)
         parts = Parts(
             site=site,
@@ -203,8 +214,10 @@ class Daemon:
             recorder=recorder,
             telephony=telephony,
             beat=beat,
+            systems=systems,
             reloaded=self._reloaded,
         )
+        recorder.found = partial(_found, parts, reconciling)
         standing = Standing(parts)
         recorder.waiting = standing.waiting
         watchdog = Watchdog(
@@ -224,12 +237,22 @@ class Daemon:
                 "answers": telephony.acks.close,
             }
             close_all(closings, within_s=config.delivery.drain / 1000 + 0.75)
-            if telephony.channel is not None:
-                close_all({"telephony": telephony.channel.close}, within_s=0.3)
+            close_all(
+                {name: channel.close for name, channel in telephony.channels.items()}, within_s=0.3
+            )
 
     def _reloaded(self, site: Site) -> None:
         self.site = site
         self.reloaded(site)
+
+
+def _found(parts: Parts, reconciling: Reconciling) -> list[Ack | Found]:
+    """What came of asking telephony; nothing while what it was told is not known in full."""
+    engine = parts.engine
+    if parts.progress.rebuilding or engine.judged < engine.promised or engine.last is not None:
+        return []
+    reconciling.every_ms = parts.site.config.numbers.reconcile_every
+    return reconciling.poll(engine.judges.desk)
 
 
 def build_engine(

@@ -409,21 +409,20 @@ PersonAction = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Contradiction:
-    """Telephony was asked what it blocks, and it is other than the desk holds to be so."""
+class Found:
+    """What telephony does with a number, other than it was told: an input, as its answers are."""
 
-    id: str
-    asked_ms: int
-    """The last tick that was judged when it was asked: what changed since is not compared."""
-    missing: tuple[str, ...]
-    """Numbers that it should block and does not."""
-    extra: tuple[str, ...]
-    """Numbers that we had it block, that it still blocks and should not."""
-
-    @classmethod
-    def restored(cls, state: Mapping[str, Any]) -> Contradiction:
-        """From its fields as JSON gives them: lists."""
-        return cls(**{**state, "missing": tuple(state["missing"]), "extra": tuple(state["extra"])})
+    number: str
+    what: Literal["missing", "extra"]
+    """``missing``: it does not block what it should, or not to that end; ``extra``: it blocks,
+    for us, what it should not."""
+    changes: int
+    """Rows of the number's history when telephony was asked: with a further one this is void."""
+    until_ms: int | None
+    """When telephony lets go by itself, of what is ``extra``; None: when told."""
+    detail: str
+    at_ms: int
+    """Wall time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from monitor.decisions import (
     Ack,
     Alert,
     Command,
-    Contradiction,
     Decision,
+    Found,
     ListAction,
     Listing,
     ManualAction,
@@ -68,7 +68,7 @@ class Input:
     """Something that is not a record and can change a decision, with the tick it takes effect."""
 
     tick: int
-    what: Ack | ManualAction | Contradiction | ListAction
+    what: Ack | Found | ManualAction | ListAction
 
 
 @dataclass(slots=True)
@@ -286,7 +286,9 @@ class Engine:
         return not self.pace.live or (read >= self.pace.many_records and since_s < READS_ON_S)
 
     def attend(self) -> None:
-        """Take people's orders although no tick is due: event time stands still, or is unknown.
+        """Take orders of people, and mend what telephony does, although no tick is due.
+
+        Event time stands still then, or is unknown.
 
         An order makes a tick of its own, judged with what was read; what is still to come of it
         counts from that tick on, by a floor. So event time moves by at most one tick for each
@@ -531,14 +533,14 @@ class Engine:
             self._ticked(tick, started)
             return
         acks: list[Ack] = []
+        found: list[Found] = []
         manual: list[ManualAction] = []
-        found: list[Contradiction] = []
         while self._inputs and self._inputs[0].tick <= tick:
             match self._inputs.popleft().what:
                 case Ack() as ack:
                     acks.append(ack)
-                case Contradiction() as contradiction:
-                    found.append(contradiction)
+                case Found() as differs:
+                    found.append(differs)
                 case ManualAction() as action:
                     manual.append(action)
                 case ListAction():  # taken in with the rows, see _listings

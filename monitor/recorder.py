@@ -18,12 +18,12 @@ import msgspec
 import structlog
 
 from monitor.clock import Clock
-from monitor.decisions import Ack, Contradiction, Decision, ListAction, ManualAction
+from monitor.decisions import Ack, Decision, Found, ListAction, ManualAction
 from monitor.delivery.routes import Router
 from monitor.engine import Input, Outcome
 from monitor.errors import LeaseLost, StoreError
 from monitor.source.base import Partition
-from monitor.store.journal import Entry, FloorRow
+from monitor.store.journal import Entry, FloorRow, Kind
 from monitor.store.outbox import Delivery
 from monitor.store.store import Recording, Store
 from monitor.telephony.base import AckSource
@@ -76,6 +76,8 @@ class StoreRecorder:
         """The newest decisions, for the terminal."""
         self.awaited: Callable[[], AbstractSet[str]] = frozenset
         """Ids of the commands that the desk awaits an answer to."""
+        self.found: Callable[[], list[Ack | Found]] = list
+        """What came of asking telephony what it blocks."""
         self.failing = ""
         """Why the store refuses just now; empty while it does not."""
         self.waiting: Callable[[], None] = lambda: None
@@ -89,8 +91,8 @@ class StoreRecorder:
         self._own: queue.SimpleQueue[Ack] = queue.SimpleQueue()
         self._backlog: deque[Callable[[], Sequence[Decision]]] = deque()
         """What the store has not taken yet, oldest first; each gives the decisions new to it."""
-        self._polled: deque[Ack] = deque()
-        """Acknowledgements that are not in the journal yet."""
+        self._polled: deque[Ack | Found] = deque()
+        """Answers, and what telephony was found to do, that are not in the journal yet."""
         self._unsure: list[str] = []
         """The key of the one that may be, although the store said no."""
         self._retry_at_s = 0.0
@@ -150,10 +152,10 @@ class StoreRecorder:
         if not self.catch_up():
             return []
         found: list[Input] = []
-        self._polled += [*self._acks.poll(), *self._notes(), *self._silences()]
+        self._polled += [*self._acks.poll(), *self._notes(), *self._silences(), *self.found()]
         with self._noting_failure():
             while self._polled:
-                if self._journal_ack(self._polled[0], tick):
+                if self._journal(self._polled[0], tick):
                     found.append(Input(tick, self._polled[0]))
                 self._polled.popleft()
             claimed = self._store.requests.claim(tick)
@@ -164,13 +166,13 @@ class StoreRecorder:
             self._backlog.appendleft(self._withdraw)
         return found
 
-    def _journal_ack(self, ack: Ack, tick: int) -> bool:
+    def _journal(self, what: Ack | Found, tick: int) -> bool:
         """Journal an answer; False when it stands there already, and the engine has it."""
-        key = _key(ack)
+        kind, key = _key(what)
         if self._store.journal.holds(key):
             return False
         self._unsure = [key]
-        self._store.journal.append("ack", tick, asdict(ack), key=key)
+        self._store.journal.append(kind, tick, asdict(what), key=key)
         self._unsure = []
         return True
 
@@ -288,9 +290,11 @@ def _row(floor: Floor) -> FloorRow:
     return FloorRow(*floor.partition, floor.offset, floor.floor_ms)
 
 
-def _key(ack: Ack) -> str:
-    """By which the journal knows an answer that is read again after a restart."""
-    return f"ack:{ack.command_id}:{ack.status}:{ack.at_ms}"
+def _key(what: Ack | Found) -> tuple[Kind, str]:
+    """Kind and key by which the journal knows an answer that is read again after a restart."""
+    if isinstance(what, Found):
+        return "found", f"found:{what.number}:{what.what}:{what.at_ms}"
+    return "ack", f"ack:{what.command_id}:{what.status}:{what.at_ms}"
 
 
 class ReplayRecorder:
@@ -326,8 +330,8 @@ def journaled_inputs(entries: Iterable[Entry], *, tick_ms: int) -> list[Input]:
             inputs.append(Input(tick, msgspec.convert(entry.payload, ListAction)))
         elif entry.kind == "ack":
             inputs.append(Input(tick, Ack(**entry.payload)))
-        elif entry.kind == "contradiction":
-            inputs.append(Input(tick, Contradiction.restored(entry.payload)))
+        elif entry.kind == "found":
+            inputs.append(Input(tick, Found(**entry.payload)))
     return inputs
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, model_validator
+from pydantic_core import PydanticCustomError
 
 from monitor.errors import SecretError
 
@@ -60,3 +62,21 @@ class Secret(BaseModel):
         except (OSError, UnicodeDecodeError) as fault:
             msg = f"the secret in {self.file} cannot be read: {fault}"
             raise SecretError(msg) from fault
+
+
+def _checked_url(url: SecretStr) -> SecretStr:
+    # The text of the fault must not hold the address: its path is often a token.
+    try:
+        parts = urlsplit(url.get_secret_value())
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise PydanticCustomError(
+            "url", "{fault}", {"fault": "is not an address", "hint": "write https://host/path"}
+        )
+    return url
+
+
+Url = Annotated[SecretStr, AfterValidator(_checked_url)]
+"""An http(s) address; kept out of logs and errors, as paths and queries often hold tokens."""

@@ -15,7 +15,6 @@ from monitor.cli.output import console, counted, document, lines, plain_table, s
 from monitor.cli.stream import say
 from monitor.clock import SystemClock
 from monitor.decisions import iso
-from monitor.delivery.settings import TELEPHONY
 from monitor.errors import UsageError
 from monitor.site import Site
 from monitor.store.parked import ParkedDelivery
@@ -104,7 +103,7 @@ def requeue(
 
 def _receivers(site: Site) -> frozenset[str]:
     """Those that the daemon delivers to with this configuration."""
-    telephony = set() if site.config.telephony.kind == "none" else {TELEPHONY}
+    telephony = set(site.config.telephony.named())
     return frozenset(site.config.delivery.known_receivers()) | telephony
 
 

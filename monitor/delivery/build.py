@@ -5,7 +5,7 @@ Owns the one place where a receiver's type becomes a class.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from monitor.clock import Clock
 from monitor.decisions import Alert
@@ -17,7 +17,6 @@ from monitor.delivery.channels.webhook import WebhookChannel
 from monitor.delivery.remarks import Remarks
 from monitor.delivery.routes import Router
 from monitor.delivery.settings import (
-    TELEPHONY,
     AlertmanagerReceiver,
     DeliverySettings,
     KafkaReceiver,
@@ -34,14 +33,14 @@ def open_channels(
     router: Router,
     episodes: Episodes,
     clock: Clock,
-    telephony: Telephony | None,
+    telephony: Mapping[str, Telephony],
     topics: Callable[[KafkaReceiver], Telephony],
     remarks: Remarks | None = None,
 ) -> dict[str, Channel]:
     """One channel a receiver, by name; connections are made when first needed.
 
-    ``topics`` gives what writes to the topic of a receiver, ``remarks`` what people are told of an
-    alert besides.
+    ``telephony``: the systems by receiver. ``topics`` gives what writes to the topic of a receiver,
+    ``remarks`` what people are told of an alert besides.
 
     Raises:
         ConfigError: a secret is missing.
@@ -52,9 +51,7 @@ def open_channels(
         else _open(name, receiver, router, episodes, clock, remarks)
         for name, receiver in settings.known_receivers().items()
     }
-    if telephony is not None:
-        channels[TELEPHONY] = CommandsChannel(telephony)
-    return channels
+    return channels | {name: CommandsChannel(system) for name, system in telephony.items()}
 
 
 def _open(

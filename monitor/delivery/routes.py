@@ -6,7 +6,7 @@ carries it out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import UnionType
 
 from monitor.decisions import (
@@ -29,15 +29,21 @@ _TOLD = Alert | Command | Refusal
 class Router:
     """Routes of one configuration; immutable."""
 
-    def __init__(self, settings: DeliverySettings, *, telephony: bool) -> None:
-        """``telephony``: whether commands have a system to go to."""
+    def __init__(
+        self,
+        settings: DeliverySettings,
+        *,
+        telephony: bool,
+        systems: Callable[[Command], tuple[str, ...]] = lambda _command: (TELEPHONY,),
+    ) -> None:
+        """``telephony``: whether commands have a system to go to; ``systems``: which those are."""
         self._default = tuple(settings.default)
         self._commands = tuple(settings.commands)
         self._orders = tuple(settings.orders)
         self._do_not_call = tuple(settings.do_not_call)
         self._refusals = settings.refusals
         self._routes = {name: tuple(route.receivers) for name, route in settings.routes.items()}
-        self._telephony = (TELEPHONY,) if telephony else ()
+        self._systems = systems if telephony else lambda _command: ()
         self._waiting_max = settings.waiting_max
         # An Alertmanager is told again and again what fires, but of a refusal only once.
         self._folds: dict[str, type | UnionType] = {
@@ -75,7 +81,7 @@ class Router:
             case Alert():
                 return self._routes.get(decision.route, self._default)
             case Command():
-                return (*self._telephony, *self._commands)
+                return (*self._systems(decision), *self._commands)
             case Order():
                 return self._orders
             case Listing():

@@ -10,12 +10,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from monitor.errors import ConfigError, Problem
+from monitor.secret import Url
 from monitor.source.settings import KafkaConnection, TopicName
 from monitor.units import DurationMs, Rate
 
@@ -28,22 +27,6 @@ _MINUTE_MS = 60_000
 _HOUR_MS = 60 * _MINUTE_MS
 
 
-def _checked_url(url: SecretStr) -> SecretStr:
-    # The text of the fault must not hold the address: its path is often a token.
-    try:
-        parts = urlsplit(url.get_secret_value())
-        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        good = False
-    if not good:
-        raise PydanticCustomError(
-            "url", "{fault}", {"fault": "is not an address", "hint": "write https://host/path"}
-        )
-    return url
-
-
-Url = Annotated[SecretStr, AfterValidator(_checked_url)]
-"""An http(s) address; kept out of logs and errors, as paths and queries often hold tokens."""
 Positive = Annotated[DurationMs, Field(gt=0)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 

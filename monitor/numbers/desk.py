@@ -4,8 +4,9 @@ Owns the order of things within a tick. The states are ``lifecycle``, the guards
 the rules' wants ``wishes``, people ``people``, the memory ``ledger`` and ``record``. Everything is
 a function of the calls made to it: no clock, no chance, no order of a set.
 
-Within a tick: answers of telephony, people, cleared flags, time, and last the rules' wants by
-severity and scope. So whatever frees a place in a pool does so before the place is asked for.
+Within a tick: answers of telephony, what it was found to do, people, cleared flags, time, and last
+the rules' wants by severity and scope. So whatever frees a place in a pool does so before the place
+is asked for.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 from typing import Any, Final
 
-from monitor.decisions import Ack, Around, Cleared, Contradiction, ManualAction, OnTrial, Want
-from monitor.numbers import probation, reconcile, standing
+from monitor.decisions import Ack, Around, Cleared, Found, ManualAction, OnTrial, Want
+from monitor.numbers import probation, standing
 from monitor.numbers.admission import Admission
 from monitor.numbers.causes import standing as still_standing
 from monitor.numbers.guards import Verdict
@@ -25,6 +26,7 @@ from monitor.numbers.ledger import DeskStep, Ledger
 from monitor.numbers.lifecycle import IN_SERVICE, Event, State
 from monitor.numbers.people import People
 from monitor.numbers.pools import PoolBook
+from monitor.numbers.reconcile import Told, mend, told
 from monitor.numbers.record import Record, Timer
 from monitor.numbers.settings import NumbersSettings, PoolsSettings
 from monitor.numbers.sightings import Sightings
@@ -100,6 +102,15 @@ class NumberDesk:
         record = self._ledger.records.get(number)
         return State.ACTIVE if record is None else record.state
 
+    def told(self) -> dict[str, Told]:
+        """What telephony was told, by number out of service."""
+        return told(self._ledger)
+
+    def changes(self, number: str) -> int:
+        """Rows of the number's history so far."""
+        record = self._ledger.records.get(number)
+        return 0 if record is None else record.changes
+
     def counts(self) -> dict[str, int]:
         """Known numbers by state, every state named."""
         return standing.counts(self._ledger, self.book)
@@ -112,14 +123,6 @@ class NumberDesk:
     def incidents(self) -> tuple[Incident, ...]:
         """Why suspensions in whole pools stand still; what waits for a person is among them."""
         return self._admission.incidents.standing
-
-    def contradiction(self, blocked: AbstractSet[str], asked_ms: int) -> Contradiction | None:
-        """What telephony does other than the desk holds to be so; None: nothing.
-
-        To be journaled and handed to :meth:`step`; nothing changes by asking. ``blocked`` is what
-        it blocks because we had it do so, as asked when ``asked_ms`` was the last tick judged.
-        """
-        return reconcile.compared(self._ledger, blocked, asked_ms)
 
     def next_event_tick(self, after: int) -> int | None:
         """The earliest tick after ``after`` at which time alone changes something, or None."""
@@ -157,12 +160,12 @@ class NumberDesk:
         acks: Sequence[Ack],
         manual: Sequence[ManualAction],
         around: Around = _NOTHING,
-        found: Sequence[Contradiction] = (),
+        found: Sequence[Found] = (),
     ) -> DeskStep:
         """Decide at ``tick``, ms; ticks ascend, none of :meth:`next_event_tick` left out.
 
         ``wants`` are all wishes that stand at this tick, not the new ones alone. ``around`` is what
-        rules see beside. ``found``: what telephony was found to block, see :meth:`contradiction`.
+        rules see beside. ``found``: what telephony was found to do other than it was told.
         """
         self._sweep(tick)
         ledger = self._ledger
@@ -173,7 +176,7 @@ class NumberDesk:
         for ack in acks:
             self._answer(ack, tick)
         for each in found:
-            reconcile.mend(ledger, each, tick)
+            mend(ledger, each, tick)
         for action in manual:
             self._people.act(action, tick)
         for undone in cleared:

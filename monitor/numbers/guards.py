@@ -32,6 +32,7 @@ Guard = Literal[
     "pool_rate",
     "global_rate",
     "telephony_silent",
+    "telephony_differs",
     "suspend_rejected",
     "resume_rejected",
 ]

@@ -83,10 +83,10 @@ class Event(StrEnum):
     PERSON_RELEASES = "manual_release"
     UNDONE = "undone"
     """A person took back what rules did."""
-    CONTRADICTED = "contradicted"
-    """Asked what it blocks, telephony says otherwise."""
-    MENDED = "mended"
-    """It is told again to do what it had been told."""
+    COMMANDED_AGAIN = "commanded_again"
+    """Telephony was found not to do what it was told."""
+    LEFT_BLOCKED = "left_blocked"
+    """Telephony was found to block, for us, a number that is in service."""
 
 
 IN_SERVICE: Final = frozenset({State.ACTIVE, State.WANTED, State.PROBATION})
@@ -124,6 +124,13 @@ TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
     (State.SUSPENDED, Event.PERSON_RESUMES): State.RESUMING,
     (State.SUSPENDED, Event.RETRIED): State.RESUMING,
     (State.SUSPENDED, Event.LET_GO): State.ACTIVE,
+    # What telephony was found to do otherwise than it was told.
+    (State.SUSPENDING, Event.COMMANDED_AGAIN): State.SUSPENDING,
+    (State.SUSPENDED, Event.COMMANDED_AGAIN): State.LOST,
+    (State.RESUMING, Event.COMMANDED_AGAIN): State.RESUMING,
+    (State.ACTIVE, Event.LEFT_BLOCKED): State.RESUMING,
+    (State.WANTED, Event.LEFT_BLOCKED): State.RESUMING,
+    (State.PROBATION, Event.LEFT_BLOCKED): State.RESUMING,
     (State.RESUMING, Event.APPLIED): State.ACTIVE,
     (State.RESUMING, Event.REJECTED): State.SUSPENDED,
     (State.RESUMING, Event.LET_GO): State.ACTIVE,
@@ -141,20 +148,15 @@ TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
     (State.HELD, Event.APPLIED): State.HELD,
     (State.HELD, Event.REJECTED): State.HELD,
     (State.HELD, Event.RETRIED): State.HELD,
-    (State.HELD, Event.CONTRADICTED): State.HELD,
+    (State.HELD, Event.COMMANDED_AGAIN): State.HELD,
     (State.HELD, Event.PERSON_RELEASES): State.RESUMING,
     (State.RETIRED, Event.APPLIED): State.RETIRED,
     (State.RETIRED, Event.REJECTED): State.RETIRED,
     (State.RETIRED, Event.RETRIED): State.RETIRED,
-    (State.RETIRED, Event.CONTRADICTED): State.RETIRED,
+    (State.RETIRED, Event.COMMANDED_AGAIN): State.RETIRED,
     (State.RETIRED, Event.PERSON_RELEASES): State.RESUMING,
-    # Telephony blocks what is in service: it is told once more to let go.
-    (State.ACTIVE, Event.CONTRADICTED): State.LOST,
-    (State.WANTED, Event.CONTRADICTED): State.LOST,
-    (State.PROBATION, Event.CONTRADICTED): State.LOST,
-    (State.LOST, Event.MENDED): State.RESUMING,
-    # Telephony does not block what is out: it is told once more to.
-    (State.SUSPENDED, Event.CONTRADICTED): State.LOST,
+    # Telephony does not block what is out, and was told once more to.
+    (State.LOST, Event.COMMANDED_AGAIN): State.LOST,
     (State.LOST, Event.APPLIED): State.SUSPENDED,
     (State.LOST, Event.REJECTED): State.LOST,
     (State.LOST, Event.RETRIED): State.LOST,

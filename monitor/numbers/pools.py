@@ -86,6 +86,14 @@ class PoolBook:
         listed = self._listed.get(number)
         return tuple(sorted(self._seen.get(number))) if listed is None else listed
 
+    def dialled_for(self, number: str) -> tuple[str, ...]:
+        """The pools that dial with the number, did until it was retired, or may as it stands by.
+
+        Where it is suspended and resumed follows from these: it has to be the same place.
+        """
+        here = self.pools_of(number) or self._retired.left(number)
+        return here or tuple(p for p in sorted(self._settings.pools) if number in self._standby(p))
+
     def names(self) -> list[str]:
         """Pools that are configured or have members, in order."""
         return sorted({*self._settings.pools, *self._sizes})

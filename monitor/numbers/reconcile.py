@@ -1,73 +1,70 @@
-"""Telephony says what it blocks, and it is other than the desk holds to be so.
+"""What telephony blocks, against what it was told: the mending of the difference.
 
-Owns what is compared and how it is mended. What is on its way, and what changed since telephony was
-asked, is not compared: the answer to that is still to come.
+Owns what is expected of telephony for each number out of service, and what follows from a
+:class:`monitor.decisions.Found`. Asking telephony, and comparing, is ``monitor.telephony``'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
-from monitor.decisions import Contradiction, derive_id
+from monitor.decisions import Found
+from monitor.numbers.guards import Verdict
 from monitor.numbers.ledger import Ledger
-from monitor.numbers.lifecycle import IN_SERVICE, KEPT, Event, State
-from monitor.numbers.record import Record
+from monitor.numbers.lifecycle import IN_SERVICE, Event, State, can
 
-_BY = "telephony"
+_WHO = "telephony"
 
 
-def compared(ledger: Ledger, blocked: AbstractSet[str], asked_ms: int) -> Contradiction | None:
-    """What contradicts the desk; None: nothing does.
+class Told(NamedTuple):
+    """What telephony was told about a number that is out of service."""
 
-    Args:
-        ledger: as it is now.
-        blocked: what telephony blocks because we had it do so.
-        asked_ms: the last tick that was judged when it was asked.
+    state: State
+    command: str
+    """The command whose answer is awaited; empty: none."""
+    until_ms: int | None
+    """The end it was last told, and has not rejected."""
+    silent: bool
+    """The answer is overdue."""
+    changes: int
+
+
+def told(ledger: Ledger) -> dict[str, Told]:
+    """By number, of all that are out of service."""
+    records = ((number, ledger.records[number]) for number in sorted(ledger.held))
+    return {
+        number: Told(each.state, each.command, each.told_ms, each.said_silent, each.changes)
+        for number, each in records
+    }
+
+
+def mend(ledger: Ledger, found: Found, tick: int) -> None:
+    """Command again what is missing, let go of what is left over; people are told.
+
+    Nothing is done where something has happened to the number since telephony was asked.
     """
-    missing = sorted(
-        number
-        for number in ledger.held - blocked
-        if _should_be_blocked(ledger.records[number], asked_ms)
-    )
-    extra = sorted(n for n in blocked - ledger.held if _is_settled(ledger.records.get(n), asked_ms))
-    if not missing and not extra:
-        return None
-    name = derive_id("contradiction", asked_ms, *missing, "", *extra)
-    return Contradiction(name, asked_ms, tuple(missing), tuple(extra))
-
-
-def mend(ledger: Ledger, found: Contradiction, tick: int) -> None:
-    """Tell telephony again what it was told; each number leaves its row of history."""
-    for number in sorted(set(found.missing)):
-        record = ledger.records.get(number)
-        if record is None or not _should_be_blocked(record, found.asked_ms):
-            continue
-        if record.until_ms is None or record.until_ms > tick:
-            detail = "telephony does not block it; it is told again"
-            ledger.suspend(record, Event.CONTRADICTED, tick, _BY, detail=detail)
-    for number in sorted(set(found.extra)):
-        known = ledger.records.get(number)
-        if not _is_settled(known, found.asked_ms):
-            continue
-        if known is None or known.state in IN_SERVICE:
-            _let_go(ledger, ledger.record(number), tick)
-
-
-def _let_go(ledger: Ledger, record: Record, tick: int) -> None:
-    record.ordinal += 1  # an id of its own, whatever telephony has answered before
-    record.asked = 0
-    record.told_ms = None
-    ledger.move(record, Event.CONTRADICTED, tick, _BY, "telephony still blocks it")
-    ledger.resume(record, Event.MENDED, tick, _BY)
-
-
-def _should_be_blocked(record: Record, asked_ms: int) -> bool:
-    out = record.state in KEPT or (record.state is State.SUSPENDED and not record.owed)
-    return out and _is_settled(record, asked_ms)
-
-
-def _is_settled(record: Record | None, asked_ms: int) -> bool:
-    """Nothing is on its way, and nothing has changed since."""
-    if record is None:
-        return True
-    return not record.command and max(record.since_ms, record.issued_ms) <= asked_ms
+    known = ledger.records.get(found.number)
+    if found.changes != (0 if known is None else known.changes):
+        return
+    record = ledger.record(found.number)
+    if found.what == "missing" and record.owed:
+        # It rejected the resume, and has let go all the same.
+        ledger.move(record, Event.LET_GO, tick, _WHO, found.detail)
+        ledger.back(record, tick)
+        return
+    resuming = record.state is State.RESUMING
+    verdict = Verdict("telephony_differs", f"{record.state}: {found.detail}")
+    cause = record.episode or found.number
+    if found.what == "missing" and can(record.state, Event.COMMANDED_AGAIN) and not resuming:
+        ledger.refuse(record, verdict, tick, cause=cause)
+        ledger.suspend(record, Event.COMMANDED_AGAIN, tick, _WHO, detail=found.detail)
+    elif found.what == "extra" and (resuming or record.state in IN_SERVICE):
+        ledger.refuse(record, verdict, tick, cause=cause)
+        event = Event.COMMANDED_AGAIN
+        if record.state in IN_SERVICE:
+            # As after a suspension of its own: earlier resumes have had the ids that it would get.
+            event = Event.LEFT_BLOCKED
+            record.ordinal += 1
+            record.asked = 0
+        record.told_ms = found.until_ms
+        ledger.resume(record, event, tick, _WHO, found.detail)

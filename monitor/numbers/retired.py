@@ -25,6 +25,10 @@ class Retired:
         """How many were."""
         return len(self._places)
 
+    def left(self, number: str) -> tuple[str, ...]:
+        """The pools that the number has left."""
+        return tuple(sorted(self._places.get(number, ())))
+
     def lay_over(self, listed: MutableMapping[str, list[str]]) -> None:
         """Of the inventory (pools by number) take out who is gone, and put in who has come."""
         for number, places in self._places.items():

@@ -130,5 +130,7 @@ class NumbersSettings(BaseModel):
     """A number that is not listed leaves its pool after so long without traffic."""
     numbers_max: int = Field(default=200_000, ge=1, le=10_000_000)
     """Numbers known at once; a new one beyond it is counted and not suspended by rules."""
+    reconcile_every: DurationMs = Field(default=300_000, ge=1_000, le=86_400_000)
+    """How often telephony is asked what it blocks, where it can say; and at the start."""
     assume_applied: bool = False
     """Commands count as applied at once: for a telephony that does not acknowledge."""

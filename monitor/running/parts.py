@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from monitor.clock import Clock
+from monitor.decisions import Command
 from monitor.engine import Engine
 from monitor.indicators.compile import BEGINNING
 from monitor.recorder import StoreRecorder
@@ -63,6 +64,8 @@ class Parts:
     recorder: StoreRecorder
     telephony: Telephony
     beat: Beat
+    systems: Callable[[Command], tuple[str, ...]]
+    """Of telephony, those that a command goes to."""
     reloaded: Callable[[Site], None]
     """Told of each configuration that a reload has put in place."""
     progress: Progress = field(default_factory=Progress)

@@ -58,7 +58,9 @@ def _take_over(parts: Parts, site: Site) -> None:
     for rule, until in judges.rules.still_heard():
         log.warning("rule_gone_numbers_wait", rule=rule, until=until)
     widen_pending(engine)
-    parts.recorder.router = Router(config.delivery, telephony=telephony.channel is not None)
+    parts.recorder.router = Router(
+        config.delivery, telephony=bool(telephony.channels), systems=parts.systems
+    )
     parts.recorder.ack_timeout_ms = config.numbers.ack_timeout
     parts.site = site
     parts.reloaded(site)

@@ -33,7 +33,7 @@ Kind = Literal[
     "floor",
     "manual",
     "ack",
-    "contradiction",
+    "found",
     "reload",
     "refused",
     "organisation",

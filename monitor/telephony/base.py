@@ -9,7 +9,8 @@ before every later one, so that a death between sending and bookkeeping is survi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from monitor.decisions import Ack
@@ -115,4 +116,31 @@ class AckSource(Protocol):
 
     def close(self) -> None:
         """Release what is held; calling it twice is fine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """What a system blocks just now."""
+
+    ours: Mapping[str, int | None]
+    """Numbers that we had it block, with the time (ms) at which it lets go; None: when told."""
+    others: frozenset[str]
+    """Numbers that somebody else had it block."""
+    timed: bool = True
+    """Whether it knows when each is let go; otherwise the times mean nothing."""
+
+
+class Reconciler(Protocol):
+    """A system that can say what it blocks. It may be asked from any thread."""
+
+    def blocked(self, numbers: Iterable[str]) -> Blocked:
+        """What is blocked now.
+
+        Args:
+            numbers: those of interest, for a system that cannot list what it blocks.
+
+        Raises:
+            DeliveryError: it does not answer, so nothing is known.
+        """
         ...

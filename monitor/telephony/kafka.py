@@ -32,7 +32,7 @@ from monitor.source.settings import KafkaConnection
 from monitor.telephony.base import Outgoing
 from monitor.telephony.kafka_faults import delivery_error
 from monitor.telephony.kafka_look_back import ids_after
-from monitor.telephony.settings import TelephonySettings
+from monitor.telephony.settings import SystemSettings
 
 CLOSE_S = 0.25
 SEEN_MAX = 10_000
@@ -46,7 +46,7 @@ class KafkaCommandChannel:
 
     def __init__(
         self,
-        settings: TelephonySettings,
+        settings: SystemSettings,
         connection: KafkaConnection,
         clock: Clock | None = None,
     ) -> None:

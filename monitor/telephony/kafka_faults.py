@@ -16,7 +16,7 @@ from kafka.errors import (
 from monitor.errors import DeliveryError
 from monitor.source.kafka_rights import Operation, denied
 from monitor.source.settings import KafkaConnection
-from monitor.telephony.settings import TelephonySettings
+from monitor.telephony.settings import SystemSettings
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 def delivery_error(
     fault: Exception,
     connection: KafkaConnection,
-    settings: TelephonySettings,
+    settings: SystemSettings,
     tried: Operation = "Write",
 ) -> DeliveryError:
     """What the lane is to do about it; the reason is a bounded label."""

@@ -17,7 +17,7 @@ from monitor.source.base import Partition, Standing
 from monitor.source.kafka import KafkaSource
 from monitor.source.settings import KafkaConnection, KafkaSettings
 from monitor.telephony.kafka_faults import delivery_error
-from monitor.telephony.settings import TelephonySettings
+from monitor.telephony.settings import SystemSettings
 
 _SCAN_RECORDS = 5_000
 
@@ -30,7 +30,7 @@ class _Sent(msgspec.Struct):
 
 def ids_after(
     mark: str,
-    settings: TelephonySettings,
+    settings: SystemSettings,
     connection: KafkaConnection,
     clock: Clock,
     *,

@@ -5,23 +5,28 @@ Owns the one place where ``kind`` becomes a class, and the two systems that are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import structlog
 
 from monitor.clock import Clock
-from monitor.decisions import Ack
+from monitor.decisions import Ack, Command
 from monitor.errors import SourceError
+from monitor.secret import Secret
 from monitor.source.base import Partition
 from monitor.source.kafka import KafkaSource
 from monitor.source.settings import KafkaConnection, KafkaSettings
 from monitor.telephony.acks import AckReader
-from monitor.telephony.base import AckSource, CommandChannel, Outgoing
+from monitor.telephony.base import AckSource, CommandChannel, Outgoing, Reconciler
+from monitor.telephony.http import HttpTelephony
+from monitor.telephony.joined import Joined
 from monitor.telephony.kafka import KafkaCommandChannel
-from monitor.telephony.settings import TelephonySettings
+from monitor.telephony.kamailio import KamailioTelephony
+from monitor.telephony.settings import RECEIVER, SystemSettings, TelephonySettings
 from monitor.telephony.simulated import SimulatedTelephony, TelephonySimulator
+from monitor.telephony.vicidial import VicidialTelephony
 
 log = structlog.get_logger(__name__)
 
@@ -30,11 +35,36 @@ log = structlog.get_logger(__name__)
 class Telephony:
     """Where commands go and answers come from."""
 
-    channel: CommandChannel | None
-    """None: commands go nowhere."""
+    channels: Mapping[str, CommandChannel]
+    """By receiver; empty: commands go nowhere."""
     acks: AckSource
     answers: bool
     """False: nobody answers, and a command counts as applied once it is sent."""
+    reconcilers: Mapping[str, Reconciler] = field(default_factory=dict)
+    """By receiver, those that say what they block."""
+    systems_of: Callable[[Iterable[str]], tuple[str, ...]] = lambda _pools: (RECEIVER,)
+    """The receivers of a number's commands, by its pools."""
+
+    @property
+    def channel(self) -> CommandChannel | None:
+        """Of the only system, or of most numbers; None: commands go nowhere."""
+        return self.channels.get(RECEIVER)
+
+    def receivers(self, command: Command, pools: Iterable[str]) -> tuple[str, ...]:
+        """Where ``command`` goes; with several, its answer is that of all of them."""
+        names = self.systems_of(pools)
+        if len(names) > 1 and isinstance(self.acks, Joined):
+            self.acks.expect(command.id, names)
+        return names
+
+
+@dataclass(frozen=True, slots=True)
+class _System:
+    """One of them."""
+
+    channel: CommandChannel
+    acks: AckSource
+    reconciler: Reconciler | None = None
 
 
 def open_telephony(
@@ -49,20 +79,95 @@ def open_telephony(
 
     Raises:
         SourceError: ``kind: kafka`` and no connection anywhere.
+        SecretError: a secret is not where the settings say.
     """
-    if settings.kind == "none":
-        return Telephony(None, NoAcks(), answers=False)
-    if settings.kind == "log":
-        return Telephony(LogChannel(), NoAcks(), answers=False)
-    if settings.kind == "simulated":
-        simulator = TelephonySimulator(clock, answers_after_ms=settings.answers_after)
-        simulated = SimulatedTelephony(simulator)
-        return Telephony(simulated, simulated, answers=True)
+    systems = {name: _open(system, source, clock) for name, system in settings.named().items()}
+    sources = {name: system.acks for name, system in systems.items()}
+    alone = settings.kind != "several"
+    return Telephony(
+        channels={name: system.channel for name, system in systems.items()},
+        acks=next(iter(sources.values()), NoAcks()) if alone else Joined(sources),
+        answers=settings.kind not in ("log", "none"),
+        reconcilers={
+            name: system.reconciler for name, system in systems.items() if system.reconciler
+        },
+        systems_of=settings.systems_of,
+    )
+
+
+def _open(settings: SystemSettings, source: KafkaConnection | None, clock: Clock) -> _System:
+    match settings.kind:
+        case "kafka":
+            channel = KafkaCommandChannel(settings, _connection(settings, source), clock)
+            return _System(channel, _reader(settings, source, clock))
+        case "kamailio":
+            return _kamailio(settings, clock)
+        case "vicidial":
+            return _vicidial(settings, clock)
+        case "http":
+            return _http(settings, source, clock)
+        case "simulated":
+            simulator = TelephonySimulator(clock, answers_after_ms=settings.answers_after)
+            simulated = SimulatedTelephony(simulator)
+            return _System(simulated, simulated, simulated)
+        case _:
+            return _System(LogChannel(), NoAcks())
+
+
+def _kamailio(settings: SystemSettings, clock: Clock) -> _System:
+    system = KamailioTelephony(
+        _url(settings),
+        _revealed(settings.token),
+        table=settings.table,
+        mark=settings.mark,
+        timeout_ms=settings.send_timeout,
+        clock=clock,
+    )
+    return _System(system, system.acks, system)
+
+
+def _vicidial(settings: SystemSettings, clock: Clock) -> _System:
+    system = VicidialTelephony(
+        _url(settings),
+        settings.user or "",
+        _revealed(settings.password),
+        group=settings.cid_group or "",
+        areacode=settings.areacode,
+        timeout_ms=settings.send_timeout,
+        clock=clock,
+    )
+    return _System(system, system.acks, system)
+
+
+def _http(settings: SystemSettings, source: KafkaConnection | None, clock: Clock) -> _System:
+    secret = None if settings.secret is None else settings.secret.reveal()
+    system = HttpTelephony(_url(settings), secret, timeout_ms=settings.send_timeout, clock=clock)
+    if "acks" not in settings.model_fields_set:
+        return _System(system, system.acks)
+    topic = _reader(settings, source, clock)
+    return _System(system, Joined({"": topic, "reply": system.acks}))
+
+
+def _url(settings: SystemSettings) -> str:
+    return "" if settings.url is None else settings.url.get_secret_value()
+
+
+def _connection(settings: SystemSettings, source: KafkaConnection | None) -> KafkaConnection:
     connection = settings.connection or source
     if connection is None:
-        raise SourceError("telephony: kind kafka needs a connection when the source is not Kafka")
-    reader = AckReader(KafkaSource(KafkaSettings.of(connection, settings.acks), clock), clock)
-    return Telephony(KafkaCommandChannel(settings, connection, clock), reader, answers=True)
+        kind = settings.kind
+        msg = f"telephony: kind {kind} needs a connection when the source is not Kafka"
+        raise SourceError(msg)
+    return connection
+
+
+def _reader(settings: SystemSettings, source: KafkaConnection | None, clock: Clock) -> AckReader:
+    connection = _connection(settings, source)
+    return AckReader(KafkaSource(KafkaSettings.of(connection, settings.acks), clock), clock)
+
+
+def _revealed(secret: Secret | None) -> str:
+    return "" if secret is None else secret.reveal()
 
 
 class LogChannel:

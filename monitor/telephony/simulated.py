@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import structlog
@@ -22,13 +22,13 @@ from kafka.errors import KafkaError
 from monitor.clock import Clock
 from monitor.decisions import Ack, iso
 from monitor.errors import MonitorError
-from monitor.events.times import NotATimeError, read_time
 from monitor.source.base import Partition
 from monitor.source.kafka import KafkaSource
 from monitor.source.kafka_client import open_producer, translate
 from monitor.source.settings import KafkaConnection, KafkaSettings
-from monitor.telephony.base import Outgoing
+from monitor.telephony.base import Blocked, Outgoing
 from monitor.telephony.settings import TelephonySettings
+from monitor.telephony.wire import Read, read_command
 
 log = structlog.get_logger(__name__)
 
@@ -38,19 +38,10 @@ _ANSWER_MS = 10_000
 _PARTITION = Partition("simulated", 0)
 
 
-class _CommandRecord(msgspec.Struct):
-    """What a telephony system reads of a command."""
-
-    command_id: str
-    action: Literal["suspend", "resume"]
-    number: str
-    until: str | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class _Due:
     at_ms: int
-    command: _CommandRecord
+    command: Read
 
 
 class TelephonySimulator:
@@ -69,11 +60,8 @@ class TelephonySimulator:
 
     def take(self, command_json: bytes) -> bool:
         """Accept a command, to be carried out after the delay; false where it is none."""
-        try:
-            command = msgspec.json.decode(command_json, type=_CommandRecord)
-            if command.until is not None:
-                read_time(command.until)
-        except (msgspec.MsgspecError, UnicodeDecodeError, NotATimeError):
+        command = read_command(command_json)
+        if command is None:
             return False
         self._due.append(_Due(self._clock.now_ms() + self._answers_after_ms, command))
         return True
@@ -100,6 +88,10 @@ class TelephonySimulator:
         """Whether a call from ``number`` would pass."""
         return number not in self.blocked()
 
+    def forget(self) -> None:
+        """Restart: nothing is blocked any more."""
+        self._blocked.clear()
+
     def _carry_out(self, due: _Due) -> Ack:
         command = due.command
         known = self._answers.get(command.command_id)
@@ -112,8 +104,7 @@ class TelephonySimulator:
             if command.action == "resume":
                 self._blocked.pop(command.number, None)
             else:
-                until = None if command.until is None else read_time(command.until)
-                self._blocked[command.number] = until
+                self._blocked[command.number] = command.until_ms
         if len(self._answers) >= KNOWN_COMMANDS_MAX:
             del self._answers[next(iter(self._answers))]
         self._answers[command.command_id] = ack
@@ -121,7 +112,7 @@ class TelephonySimulator:
 
 
 class SimulatedTelephony:
-    """Command channel and source of answers in one, in this process."""
+    """Command channel, source of answers and reconciler in one, in this process."""
 
     def __init__(self, simulator: TelephonySimulator) -> None:
         self.simulator = simulator
@@ -147,6 +138,11 @@ class SimulatedTelephony:
     def already_sent(self, command_id: str, mark: str) -> bool:  # noqa: ARG002
         """Unknown, so false: a repeat does no harm."""
         return False
+
+    def blocked(self, numbers: Iterable[str]) -> Blocked:  # noqa: ARG002 - it lists them all
+        """What it blocks; all of it is ours."""
+        with self._lock:
+            return Blocked(self.simulator.blocked(), frozenset())
 
     def restore(self, positions: Mapping[Partition, int]) -> None:
         """Answers are not kept over a restart; only their count goes on."""

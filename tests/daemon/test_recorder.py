@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from monitor.clock import ManualClock
-from monitor.decisions import Ack, Decision, ManualAction
+from monitor.decisions import Ack, Decision, Found, ManualAction
 from monitor.delivery.routes import Router
 from monitor.delivery.settings import DeliverySettings
 from monitor.engine import Input, Outcome
@@ -462,6 +462,14 @@ def test_a_command_that_is_answered_and_asked_again_has_its_time_anew(bench: Ben
     assert bench.recorder.inputs(4 * TICK) == []
     bench.clock.advance(1)
     assert len(bench.recorder.inputs(5 * TICK)) == 1
+
+
+def test_what_telephony_was_found_to_do_is_journaled_once_and_read_again(bench: Bench) -> None:
+    found = Found(NUMBER, "missing", 3, NOW_MS, "telephony does not block it", NOW_MS)
+    bench.recorder.found = lambda: [found]
+    assert bench.recorder.inputs(TICK) == [Input(TICK, found)]
+    assert bench.recorder.inputs(2 * TICK) == []
+    assert journaled_inputs(bench.store.journal.read(), tick_ms=TICK) == [Input(TICK, found)]
 
 
 def test_a_command_that_was_not_sent_counts_as_done(bench: Bench) -> None:

@@ -60,7 +60,7 @@ class Daemon:
             router=self.router,
             episodes=self.store.episodes,
             clock=CLOCK,
-            telephony=None,
+            telephony={},
             topics=no_topic,
         )
         self.channel: Channel = channels["am"]

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.delivery.pacing import Pacer
-from monitor.delivery.retry import classify, pause_ms, retry_after_s
+from monitor.delivery.retry import pause_ms
+from monitor.posting import classify, retry_after_s
 from monitor.units import Rate
 
 SECRET = "https://example.org/sesame"

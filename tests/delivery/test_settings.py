@@ -174,7 +174,7 @@ def test_each_receiver_becomes_its_channel(store: Store, clock: ManualClock) -> 
     settings = DeliverySettings.model_validate(FULL)
     router = Router(settings, telephony=True)
 
-    def opened(telephony: Topic | None) -> dict[str, type]:
+    def opened(**telephony: Topic) -> dict[str, type]:
         channels = open_channels(
             settings,
             router=router,
@@ -193,5 +193,5 @@ def test_each_receiver_becomes_its_channel(store: Store, clock: ManualClock) -> 
         "am": AlertmanagerChannel,
         "crm": CommandsChannel,
     }
-    assert opened(None) == named
-    assert opened(Topic()) == {**named, "telephony": CommandsChannel}
+    assert opened() == named
+    assert opened(telephony=Topic()) == {**named, "telephony": CommandsChannel}

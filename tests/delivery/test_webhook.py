@@ -15,11 +15,12 @@ from structlog.testing import capture_logs
 from monitor.clock import ManualClock
 from monitor.decisions import Decision
 from monitor.delivery.attempts import Policy
-from monitor.delivery.channels.webhook import WebhookChannel, sign
+from monitor.delivery.channels.webhook import WebhookChannel
 from monitor.delivery.lane import Lane
 from monitor.delivery.pacing import Pacer
 from monitor.delivery.people import Digest, for_people
 from monitor.errors import DeliveryError
+from monitor.posting import sign
 from monitor.store.outbox import Delivery, PlannedDelivery
 from monitor.store.store import Recording, Store
 from tests.delivery.conftest import NOW_MS

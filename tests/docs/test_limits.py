@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
-from monitor.delivery.channels import alertmanager, http
+from monitor import posting
+from monitor.delivery.channels import alertmanager
 from monitor.dnc import asking
 from monitor.engine import Pace
 from monitor.events import do_not_call
@@ -24,7 +25,7 @@ from monitor.source import bookmarks, descriptors, files, followed
 from monitor.stats import TOPICS_MAX
 from monitor.store import holdings
 from monitor.strict_yaml import composer, nodes
-from monitor.telephony import acks, dead_letters, simulated
+from monitor.telephony import acks, dead_letters, direct, joined, kamailio, simulated, vicidial
 from monitor.windows import funnel
 from tests.docs import settings_page
 from tests.docs.markdown import ROOT
@@ -51,7 +52,7 @@ FIXED = {
     "shadow suspensions not said twice": wishes.SHADOWED_MAX,
     "outcomes while the store refuses": BACKLOG_MAX,
     "checkpoints": holdings.KEPT,
-    "bytes of a receiver's answer": http.ANSWER_BYTES_MAX,
+    "bytes of a receiver's answer": posting.ANSWER_BYTES_MAX,
     "records held for what alerts say in common": held.ROWS_MAX,
     "alerts a minute that say it": remarks.PER_MINUTE,
     "alerts in one post to Alertmanager": alertmanager.ALERTS_PER_POST,
@@ -63,6 +64,10 @@ FIXED = {
     "alerts and numbers in `/status`": status.ALERTS_MAX,
     "bytes of a YAML file": nodes.TEXT_BYTES_MAX,
     "values in it, aliases written out": composer.NODES_MAX,
+    "commands that an adapter remembers having answered": direct.KNOWN_COMMANDS_MAX,
+    "commands to several systems whose second answer is awaited": joined.EXPECTED_MAX,
+    "bytes of the table that Kamailio lists": kamailio.DUMP_BYTES_MAX,
+    "numbers that VICIdial is asked about at once": vicidial.ASKED_MAX,
     "commands that the simulated telephony remembers": simulated.KNOWN_COMMANDS_MAX,
     "bytes that the demonstration keeps on disk": demo.BYTES_MAX,
 }

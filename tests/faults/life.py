@@ -51,7 +51,7 @@ class Life:
         self.clock = clock
         self.store = world.open_store()
         answers = world.answers()
-        telephony = Telephony(world.command_channel(), answers, answers=True)
+        telephony = Telephony({"telephony": world.command_channel()}, answers, answers=True)
         stop, stats = threading.Event(), Stats()
         self.recorder = recorder = StoreRecorder(
             self.store,
@@ -93,6 +93,7 @@ class Life:
             recorder=recorder,
             telephony=telephony,
             beat=Beat(clock),
+            systems=lambda _command: ("telephony",),
             reloaded=lambda _site: None,
         )
         self.standing = Standing(self.parts)

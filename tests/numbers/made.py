@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from monitor.decisions import Ack, Cleared, Command, Evidence, Figures, ManualAction, Want
+from monitor.decisions import (
+    Ack,
+    Cleared,
+    Command,
+    Evidence,
+    Figures,
+    Found,
+    ManualAction,
+    Want,
+)
 from monitor.numbers.desk import NumberDesk
 from monitor.numbers.ledger import DeskStep
 from monitor.numbers.settings import NumbersSettings, PoolsSettings
@@ -79,10 +88,11 @@ class Table:
         cleared: Sequence[str | Cleared] = (),
         acks: Sequence[Ack] = (),
         manual: Sequence[ManualAction] = (),
+        found: Sequence[Found] = (),
     ) -> DeskStep:
         self.now += after
         undone = [each if isinstance(each, Cleared) else clear(each) for each in cleared]
-        return self.desk.step(self.now, wants, undone, acks, manual)
+        return self.desk.step(self.now, wants, undone, acks, manual, found=found)
 
     def until(self, until: int, wants: Sequence[Want] = ()) -> list[DeskStep]:
         """What every tick that the desk asks for decides, up to ``until`` inclusive."""

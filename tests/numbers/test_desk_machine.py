@@ -8,14 +8,14 @@ hold the invariants, checked here from the commands alone.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from monitor.decisions import Ack, Around, Cleared, Command, Contradiction, ManualAction, Want
+from monitor.decisions import Ack, Around, Cleared, Command, Found, ManualAction, Want
 from monitor.numbers.desk import NumberDesk
 from monitor.numbers.guards import limit
 from monitor.numbers.ledger import DeskStep
@@ -183,16 +183,24 @@ class Desk(RuleBasedStateMachine):
         since = self.now - ago * TICK_MS
         self._step(manual=[order("undo", id=str(self.orders), since_ms=since, pool=pool)])
 
-    @rule(blocked=st.sets(NUMBER, max_size=9), ago=st.integers(0, 3))
-    def telephony_says_otherwise(self, blocked: set[str], ago: int) -> None:
-        found = self.every.contradiction(blocked, self.now - ago * TICK_MS)
-        self._step(found=[] if found is None else [found] * 2)
-
     @precondition(lambda self: self.every.on_trial)
     @rule(data=st.data(), calls=st.integers(0, 9))
     def calls_since(self, data: st.DataObject, calls: int) -> None:
         number = data.draw(st.sampled_from(sorted(self.every.on_trial)))
         self._step(calls={number: calls})
+
+    @rule(
+        number=NUMBER.filter(lambda number: number != A[5]),
+        what=st.sampled_from(["missing", "extra"]),
+        until=st.sampled_from([None, MINUTE_MS]),
+        late=st.booleans(),
+    )
+    def telephony_differs(
+        self, number: str, what: Literal["missing", "extra"], until: int | None, *, late: bool
+    ) -> None:
+        changes = self.every.changes(number) - late
+        until_ms = None if until is None else self.now + until
+        self._step(found=[Found(number, what, changes, until_ms, "seen", self.now)])
 
     @rule(ticks=st.integers(1, 100))
     def quiet(self, ticks: int) -> None:
@@ -274,9 +282,9 @@ class Desk(RuleBasedStateMachine):
         cleared: list[Cleared] | None = None,
         acks: list[Ack] | None = None,
         manual: list[ManualAction] | None = None,
+        found: list[Found] | None = None,
         everyone: bool = False,
         calls: dict[str, int] | None = None,
-        found: list[Contradiction] | None = None,
     ) -> None:
         self.now += TICK_MS
         frozen = self.every.frozen and not manual

@@ -167,6 +167,17 @@ def test_released_it_has_its_place_again() -> None:
     assert command.replacement == "s0"
 
 
+def test_where_it_is_told_of_stays_the_same_whether_it_is_a_member_or_not() -> None:
+    table = Table(POOL)
+    book = table.desk.book
+    assert [book.dialled_for(number) for number in ("n0", "s0", "x")] == [("a",), ("a",), ()]
+    table.step(manual=[order("retire", "n0")])
+    assert [book.dialled_for(number) for number in ("n0", "s0", "x")] == [("a",), ("a",), ()]
+    table.desk.observe(START_MS, "x", "b")
+    table.step(manual=[order("retire", "x")])
+    assert book.dialled_for("x") == ("b",)
+
+
 def test_one_seen_in_traffic_alone_is_in_no_pool_however_often_it_is_seen() -> None:
     table = Table()
     table.desk.observe(START_MS, "1", "a")

@@ -117,6 +117,8 @@ def test_no_secret_leaves_a_daemon_in_trouble(tmp_path: Path, form: str) -> None
         )
         folder.write()
         seen = _troubled(folder, planted, token)
+    for kind in ("http", "kamailio", "vicidial"):
+        seen += _asked_directly(kind, planted, nobody, tmp_path / kind)
     everything = seen + _written(tmp_path, planted)
     _search(everything)
     assert b"delivery" in everything  # the search would find something
@@ -135,6 +137,34 @@ def test_no_secret_leaves_a_daemon_in_trouble(tmp_path: Path, form: str) -> None
     away.write()
     _search(_away(away, planted) + _written(other, planted))
     assert planted.places == secret_places(), "a setting that takes a secret is not planted here"
+
+
+def _asked_directly(kind: str, planted: Planted, nobody: int, root: Path) -> bytes:
+    """A daemon whose telephony is asked by HTTP, and is not there."""
+    root.mkdir()
+    url = f"http://user:{MARK}-user@127.0.0.1:{nobody}/{MARK}-path?key={MARK}-query"
+    telephony: dict[str, Any] = {"kind": kind, "url": planted.plain("telephony.url", url)}
+    name = {"http": "secret", "kamailio": "token", "vicidial": "password"}[kind]
+    telephony[name] = planted.secret(f"telephony.{name}", f"{MARK}-{name}")
+    if kind == "vicidial":
+        telephony |= {"user": "6666", "cid_group": "SPRING"}
+    folder = Folder(
+        root,
+        exporter={"port": free_port()},
+        telephony=telephony,
+        delivery={"backoff": {"base": "50ms", "max": "100ms"}, "drain": "0s"},
+        logs={"level": "debug"},
+    )
+    folder.write()
+    running = Process(folder).start(**planted.environ)
+    try:
+        eventually(lambda: running.get("/healthz"), "the exporter")
+        folder.flag(FLAGGED)
+        eventually(lambda: running.logged("delivery_failed"), "a command in trouble")
+        said = _fetch(running.url + "/metrics", {}) + _fetch(running.url + "/status", {})
+        return said + _commands(folder, planted)
+    finally:
+        running.end()
 
 
 def _web(planted: Planted, root: Path) -> dict[str, Any]:

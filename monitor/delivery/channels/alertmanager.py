@@ -20,10 +20,10 @@ import msgspec
 from monitor.clock import Clock
 from monitor.decisions import Alert, Level, Refusal, iso
 from monitor.delivery.channels.base import Channel
-from monitor.delivery.channels.http import client, post
 from monitor.delivery.people import CUSTOMER, masked
 from monitor.delivery.remarks import NoRemarks, Remark, Remarks
 from monitor.delivery.settings import AlertmanagerReceiver
+from monitor.posting import client, post
 from monitor.store.episodes import Episode
 from monitor.store.outbox import Delivery
 
@@ -71,7 +71,7 @@ class AlertmanagerChannel(Channel):
         """Post the present state of the alert's episode, or a refusal.
 
         Raises:
-            DeliveryError: see :func:`monitor.delivery.retry.classify`.
+            DeliveryError: see :func:`monitor.posting.classify`.
         """
         match delivery.decision:
             case Alert() as alert:
@@ -88,7 +88,7 @@ class AlertmanagerChannel(Channel):
         """Post what fires, and for a while what has ended.
 
         Raises:
-            DeliveryError: see :func:`monitor.delivery.retry.classify`.
+            DeliveryError: see :func:`monitor.posting.classify`.
         """
         since_ms = self._clock.now_ms() - self._lapse_ms
         found = [

@@ -8,8 +8,6 @@ of ``X-Monitor-Timestamp`` (seconds), refuses old timestamps, and drops repeats 
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from typing import Any, ClassVar
 
 import httpx
@@ -19,16 +17,10 @@ from pydantic import SecretStr
 from monitor.clock import Clock
 from monitor.decisions import Alert, Listing, Order
 from monitor.delivery.channels.base import Channel
-from monitor.delivery.channels.http import client, post
 from monitor.delivery.people import Digest, for_people
 from monitor.delivery.remarks import NoRemarks, Remarks
+from monitor.posting import client, post, signed
 from monitor.store.outbox import Delivery
-
-
-def sign(secret: str, timestamp_s: int, body: bytes) -> str:
-    """The value of ``X-Monitor-Signature``."""
-    signed = f"{timestamp_s}.".encode() + body
-    return "v1=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
 class WebhookChannel(Channel):
@@ -56,7 +48,7 @@ class WebhookChannel(Channel):
         """POST the decision.
 
         Raises:
-            DeliveryError: see :func:`monitor.delivery.retry.classify`.
+            DeliveryError: see :func:`monitor.posting.classify`.
         """
         decision = delivery.decision
         # An order is carried out, and a list kept: who does that has to know whom it is about.
@@ -73,7 +65,7 @@ class WebhookChannel(Channel):
         """POST the digest, as ``kind: digest``.
 
         Raises:
-            DeliveryError: see :func:`monitor.delivery.retry.classify`.
+            DeliveryError: see :func:`monitor.posting.classify`.
         """
         self._post(digest.id, digest.to_json())
 
@@ -83,13 +75,6 @@ class WebhookChannel(Channel):
 
     def _post(self, key: str, content: dict[str, Any]) -> None:
         body = msgspec.json.encode(content)
-        timestamp_s = self._clock.now_ms() // 1000
-        headers = {
-            "X-Monitor-Delivery": key,
-            "Idempotency-Key": key,
-            "X-Monitor-Timestamp": str(timestamp_s),
-        }
-        if self._secret is not None:
-            secret = self._secret.get_secret_value()
-            headers["X-Monitor-Signature"] = sign(secret, timestamp_s, body)
+        secret = None if self._secret is None else self._secret.get_secret_value()
+        headers = signed(key, secret, body, clock=self._clock)
         post(self._http, self._url.get_secret_value(), body, headers, clock=self._clock)

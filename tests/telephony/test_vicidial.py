@@ -1,0 +1,160 @@
+"""VICIdial's API, against a fake written from its documentation: no VICIdial ever ran here."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Iterator
+from urllib.parse import parse_qsl
+
+import pytest
+
+from monitor.clock import SystemClock
+from monitor.errors import DeliveryError
+from monitor.telephony.vicidial import VicidialTelephony
+from tests.telephony.contract import (
+    NUMBER,
+    OTHER,
+    CutContract,
+    CutLine,
+    TellingContract,
+    TellingLine,
+    command,
+)
+
+GROUP, USER, PASSWORD = "SPRING", "6666", "of the API"
+
+
+class FakeVicidial:
+    """``non_agent_api.php`` as NON-AGENT_API.txt tells of it; the rows of INFO are our reading."""
+
+    def __init__(self, refused: str) -> None:
+        self.active: dict[str, bool] = {}
+        self.down = False
+        self._refused = refused.lstrip("+")
+        fake = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                said = fake.answer(dict(parse_qsl(body))).encode()
+                self.send_response(502 if fake.down else 200)
+                self.send_header("Content-Length", str(len(said)))
+                self.end_headers()
+                self.wfile.write(said)
+
+            def log_message(self, *_arguments: object) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/vicidial/non_agent_api.php"
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}
+        )
+        self._thread.start()
+
+    def answer(self, asked: dict[str, str]) -> str:
+        """Text, whatever it is; errors too come with status 200."""
+        assert asked["source"]
+        if (asked["user"], asked["pass"]) != (USER, PASSWORD):
+            return "ERROR: Login incorrect, please try again\n"
+        function, cid = asked["function"], asked["outbound_cid"]
+        assert function == "update_cid_group_entry"
+        assert cid.isdigit() or cid == self._refused
+        about = f"{asked['user']}|{asked['cid_group_id']}|{asked['areacode']}|{cid}"
+        if asked["cid_group_id"] != GROUP:
+            return f"ERROR: {function} CID GROUP DOES NOT EXIST - {about}\n"
+        if cid == self._refused:
+            return f"ERROR: {function} NO MATCHING CID GROUP ENTRIES - {about}\n"
+        if asked["stage"] == "INFO":
+            flag = "Y" if self.active.get(cid, True) else "N"
+            return f"{GROUP}|862|{cid}|{flag}\n{GROUP}|863|{cid}|{flag}\n"
+        self.active[cid] = asked["active"] == "Y"
+        return f"SUCCESS: {function} CID GROUP ENTRY HAS BEEN UPDATED - {about}|2\n"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class VicidialLine(CutLine, TellingLine):
+    lets_go = False
+    refused = "+8629999"
+
+    def __init__(self) -> None:
+        self.fake = FakeVicidial(self.refused)
+        system = telephony(self.fake.url)
+        self.channel = self.reconciler = system
+        self.acks = system.acks
+
+    def may_call(self, number: str) -> bool:
+        return self.fake.active.get(number.lstrip("+"), True)
+
+    def cut(self) -> None:
+        self.fake.down = True
+
+    def mend(self) -> None:
+        self.fake.down = False
+
+    def forget(self) -> None:
+        self.fake.active.clear()
+
+
+class TestFakeVicidial(CutContract, TellingContract):
+    @pytest.fixture
+    def line(self) -> Iterator[VicidialLine]:
+        made = VicidialLine()
+        yield made
+        made.channel.close()
+        made.fake.close()
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeVicidial]:
+    made = FakeVicidial("")
+    yield made
+    made.close()
+
+
+def telephony(url: str, *, password: str = PASSWORD, group: str = GROUP) -> VicidialTelephony:
+    return VicidialTelephony(
+        url,
+        USER,
+        password,
+        group=group,
+        areacode="---ALL---",
+        timeout_ms=2_000,
+        clock=SystemClock(),
+    )
+
+
+def test_a_refused_login_is_tried_again_and_shows_no_password(fake: FakeVicidial) -> None:
+    system = telephony(fake.url, password="hunter2")
+    with pytest.raises(DeliveryError, match="refuses the login") as caught:
+        system.send(*command("c1"))
+    assert caught.value.retry
+    assert "hunter2" not in str(caught.value)
+    system.close()
+
+
+def test_a_group_that_is_not_there_rejects_with_its_words(fake: FakeVicidial) -> None:
+    system = telephony(fake.url, group="AUTUMN")
+    system.send(*command("c1"))
+    (ack,) = system.acks.poll()
+    assert ack.status == "rejected"
+    assert ack.detail.startswith("update_cid_group_entry CID GROUP DOES NOT EXIST")
+    system.close()
+
+
+def test_it_is_asked_only_about_the_numbers_of_interest(fake: FakeVicidial) -> None:
+    system = telephony(fake.url)
+    fake.active[OTHER.lstrip("+")] = False
+    system.send(*command("c1"))
+    found = system.blocked([NUMBER])
+    assert dict(found.ours) == {NUMBER: None}
+    assert not found.timed
+    system.close()
