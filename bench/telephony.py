@@ -9,6 +9,7 @@ Beside it, what Kamailio alone takes: from a command to a refused call.
 from __future__ import annotations
 
 import json
+import math
 import statistics
 import tempfile
 import threading
@@ -206,7 +207,7 @@ def _watch(kamailio: Kamailio, number: str, sent: float, times: dict[str, float]
 
 def _figures(times: Sequence[float]) -> list[str]:
     ordered = sorted(times)
-    worst = ordered[min(len(ordered) - 1, round(0.99 * len(ordered)))]
+    worst = ordered[math.ceil(0.99 * len(ordered)) - 1]
     middle = statistics.median(ordered)
     return [f"{len(ordered)}", *(f"{value:,.2f}" for value in (middle, worst, ordered[-1]))]
 

@@ -117,8 +117,8 @@ def test_no_secret_leaves_a_daemon_in_trouble(tmp_path: Path, form: str) -> None
         )
         folder.write()
         seen = _troubled(folder, planted, token)
-    for kind in ("http", "kamailio", "vicidial"):
-        seen += _asked_directly(kind, planted, nobody, tmp_path / kind)
+    for name, telephony in _systems(planted, nobody, tmp_path).items():
+        seen += _in_trouble(telephony, planted, tmp_path / name)
     everything = seen + _written(tmp_path, planted)
     _search(everything)
     assert b"delivery" in everything  # the search would find something
@@ -139,15 +139,36 @@ def test_no_secret_leaves_a_daemon_in_trouble(tmp_path: Path, form: str) -> None
     assert planted.places == secret_places(), "a setting that takes a secret is not planted here"
 
 
-def _asked_directly(kind: str, planted: Planted, nobody: int, root: Path) -> bytes:
-    """A daemon whose telephony is asked by HTTP, and is not there."""
-    root.mkdir()
+def _systems(planted: Planted, nobody: int, root: Path) -> dict[str, dict[str, Any]]:
+    """Telephony of each kind that is asked by HTTP, alone and together; nobody is there."""
+    kinds = ("http", "kamailio", "vicidial")
+    place = "telephony.systems.*"
+    one = {"kind": "kafka", "connection": kafka(planted, f"{place}.connection", nobody, root)}
+    together = {kind: _asked_directly(kind, planted, place, nobody) for kind in kinds}
+    several = {
+        "kind": "several",
+        "systems": {"topics": one, **together},
+        "pools": {"spring": "topics", "autumn": "http", "winter": "vicidial"},
+        "otherwise": "kamailio",
+    }
+    alone = {kind: _asked_directly(kind, planted, "telephony", nobody) for kind in kinds}
+    return {"several": several, **alone}
+
+
+def _asked_directly(kind: str, planted: Planted, place: str, nobody: int) -> dict[str, Any]:
     url = f"http://user:{MARK}-user@127.0.0.1:{nobody}/{MARK}-path?key={MARK}-query"
-    telephony: dict[str, Any] = {"kind": kind, "url": planted.plain("telephony.url", url)}
     name = {"http": "secret", "kamailio": "token", "vicidial": "password"}[kind]
-    telephony[name] = planted.secret(f"telephony.{name}", f"{MARK}-{name}")
-    if kind == "vicidial":
-        telephony |= {"user": "6666", "cid_group": "SPRING"}
+    return {
+        "kind": kind,
+        "url": planted.plain(f"{place}.url", url),
+        name: planted.secret(f"{place}.{name}", f"{MARK}-{name}-{place[-1]}"),
+        **({"user": "6666", "cid_group": "SPRING"} if kind == "vicidial" else {}),
+    }
+
+
+def _in_trouble(telephony: dict[str, Any], planted: Planted, root: Path) -> bytes:
+    """What a daemon says whose telephony is not there."""
+    root.mkdir()
     folder = Folder(
         root,
         exporter={"port": free_port()},
