@@ -52,7 +52,7 @@ def test_every_story_ends_as_told(name: str, index: int) -> None:
     (result,) = run_tests(
         Loaded(only, loaded.path, loaded.root), lambda story: run(site, story), SystemClock()
     )
-    assert result.passed, f"{result.name}: {'; '.join(result.failures)}"
+    assert result.passed, f"{result.name}: {result.failures}"
 
 
 def told_of(test: RuleTest, rule: str, state: str) -> bool:
