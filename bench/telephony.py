@@ -1,13 +1,15 @@
 """From the event that decides to the call that is refused: real broker, daemon, Kamailio, calls.
 
-``python -m bench.telephony``. Numbers go bad one after the other, at any moment of a tick: each has
-twenty calls that fail, and a rule that fires at the twentieth. From the moment it is handed to the
-broker, calls from the number are placed at Kamailio every few milliseconds until one is refused.
-Beside it, what Kamailio alone takes: from a command to a refused call.
+``python -m bench.telephony``. Numbers go bad one after the other, at any moment of a tick: each
+has twenty calls that fail, and a rule that fires at the twentieth. Forty calls a second of other
+numbers go on beside it: event time goes by them. From the moment the last is handed to the broker,
+calls from the number are placed at Kamailio every few milliseconds until one is refused. Beside it,
+what Kamailio alone takes: from a command to a refused call.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import statistics
@@ -156,7 +158,7 @@ def _through(
     producer = KafkaProducer(bootstrap_servers=kafka.bootstrap, linger_ms=0, acks=1)
     daemon = Daemon(folder, text)
     times: dict[str, float] = {}
-    with running(daemon):
+    with running(daemon), _centre(kafka, topic):
         until = time.monotonic() + WAIT_S
         while '"event": "started"' not in daemon.log():
             assert time.monotonic() < until, daemon.log()
@@ -176,6 +178,38 @@ def _through(
     producer.close()
     assert len(times) == numbers, f"{numbers - len(times)} were never refused"
     return list(times.values())
+
+
+@contextmanager
+def _centre(kafka: Cluster, topic: str) -> Iterator[None]:
+    """The other numbers of a small centre: forty calls a second on both partitions."""
+    over = threading.Event()
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap, linger_ms=0, acks=1)
+
+    def call() -> None:
+        for index in itertools.count():
+            number = f"+8621600{index % 40:05}"
+            event = {
+                "id": f"other-{index}",
+                "type": "call.ended",
+                "time": round(time.time() * 1_000),
+                "number": number,
+                "campaign": "autumn",
+                "customer": f"c{index}",
+                "outcome": "answered",
+            }
+            producer.send(topic, json.dumps(event).encode(), partition=index % 2)
+            if over.wait(0.025):
+                return
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        producer.close()
 
 
 def _fail(producer: KafkaProducer, topic: str, number: str) -> None:

@@ -57,7 +57,7 @@ rules:
     evidence: {method: raw, min_of: 4}
     no_data: hold
     notify: {route: supervisors}
-    action: {suspend: {ttl: 20s}}
+    action: {suspend: {ttl: 20s, probation: {calls: 10, max: 10m}}}
 """
 _CALL = """\
 <?xml version="1.0" encoding="UTF-8"?>
@@ -151,6 +151,8 @@ class Dialler:
                     "id": f"call-{next(self._ids)}",
                     "type": "call.ended",
                     "time": CLOCK.now_ms(),
+                    "started_at": CLOCK.now_ms(),
+                    "direction": "outbound",
                     "number": number,
                     "campaign": "spring",
                     "team": "t1",
@@ -217,7 +219,14 @@ def _suspended_and_back(dialler: Dialler, kamailio: Kamailio, daemon: Daemon) ->
     # Time is over, by Kamailio's clock or the daemon's word.
     wait("the call passes again", lambda: dialler.calls(BAD), TTL_S + 15)
     assert CLOCK.monotonic_s() - began_s > TTL_S / 2
-    wait("the daemon knows", lambda: reasons(daemon)[-1:] == ["applied"], 30)
+    wait("it is on probation", lambda: reasons(daemon)[-1:] == ["on_probation"], 30)
+    # Ten good calls that it starts from now on prove it, and it calls all the while.
+    dialler.ended(BAD, by="agent", count=9)
+    dialler.ended(GOOD, by="agent", count=1)
+    assert dialler.calls(BAD)
+    assert reasons(daemon)[-1] == "on_probation"
+    dialler.ended(BAD, by="agent", count=1)
+    wait("it is proven", lambda: reasons(daemon)[-1:] == ["proven"], 30)
     assert dialler.calls(BAD)
 
 
