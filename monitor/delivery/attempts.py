@@ -180,6 +180,8 @@ class Attempts:
         return Settled(delivery.seq, "sent")
 
     def _given_up(self, delivery: Delivery, error: DeliveryError) -> bool:
+        if error.retry and self._channel.acts and isinstance(delivery.decision, Command):
+            return False  # a number would call on, or never again; it is over at its own end
         return (
             not error.retry
             or delivery.attempts >= self._policy.max_attempts

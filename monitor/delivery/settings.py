@@ -134,7 +134,7 @@ class DeliverySettings(_Model):
     stale_after: Positive = 10 * _MINUTE_MS
     """Notifications older than this join a digest."""
     max_age: Positive = 24 * _HOUR_MS
-    """Deliveries that failed for so long are parked."""
+    """Deliveries that failed for so long are parked; commands to telephony never are."""
     max_attempts: Annotated[int, Field(gt=0)] = 200
     backoff: Backoff = Backoff()
     waiting_max: Annotated[int, Field(ge=100, le=10_000_000)] = 100_000

@@ -89,6 +89,7 @@ class Book:
         """Whoever was on it, without the names: most rows are of nobody who was."""
         self.refused = 0
         """Customers for whom there was no room."""
+        self._dropped_ms = -1
 
     def __len__(self) -> int:
         """Entries, those that are over and were not replaced among them."""
@@ -168,10 +169,21 @@ class Book:
         if entry is not None and stands and not _goes_further(wish, entry):
             return False
         if entry is None and len(self._entries) >= feeding.entries_max:
+            self._drop_ended(wish.at_ms)
+        if entry is None and len(self._entries) >= feeding.entries_max:
             self.refused += 1
             return False
         self._put(wish, entry.tick if entry is not None and stands else wish.at_ms)
         return True
+
+    def _drop_ended(self, tick: int) -> None:
+        """Make room: what is over says nothing any more. Once a tick, as it looks at all."""
+        if tick > self._dropped_ms:
+            self._dropped_ms = tick
+            ends = ((who, entry.until_ms) for who, entry in self._entries.items())
+            over = [who for who, until_ms in ends if until_ms is not None and until_ms <= tick]
+            for who in over:
+                del self._entries[who]
 
     def _put(self, change: Listing, tick: int) -> None:
         self._entries[change.customer] = Entry(

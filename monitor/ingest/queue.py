@@ -77,7 +77,11 @@ class KeepingQueue:
                 return batch, False
         return batch, True
 
-    def _keep(self, batch: list[_Waiting]) -> None:
+    def _keep(self, waiting: list[_Waiting]) -> None:
+        # Whoever has gone meanwhile hears nothing, and ends nothing.
+        batch = [each for each in waiting if each[1].set_running_or_notify_cancel()]
+        if not batch:
+            return
         try:
             self._sink.keep([record for record, _ in batch])
         except (OSError, MonitorError) as fault:

@@ -137,7 +137,9 @@ def answer(store: Store, ident: str) -> Answer | None:
         return Answer("waiting", "left for the daemon, which has not taken it yet")
     if isinstance(left.action, ListAction) and left.tick_ms <= (store.journal.judged_to_ms() or 0):
         changed, asked = store.listed.changed_by(ident), len(left.action.customers)
-        words = f"done: {changed} of {asked} changed, the others stood so already"
+        words = f"done: {changed} of {asked} changed"
+        if changed < asked:
+            words += "; the others stood so already, or there was no room (do_not_call.entries_max)"
         return Answer("done", words, None, left.tick_ms)
     return Answer("taken", "taken by the daemon, and not judged yet", None, left.tick_ms)
 

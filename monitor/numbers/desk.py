@@ -63,6 +63,7 @@ class NumberDesk:
         self._settings = settings
         self._tick_ms = tick_ms
         self._ledger = Ledger(settings)
+        self.book.is_out = lambda number: number in self._ledger.held
         self._admission = Admission(self.book, settings, normalise)
         self._people = People(self._ledger, self._admission, is_number)
         self._wishes = Wishes(self._ledger, self._admission)
@@ -235,6 +236,8 @@ class NumberDesk:
         elif ack.status == "silent":
             if not record.said_silent:
                 record.said_silent = True
+                if record.state is State.RESUMING and record.told_ms is None:
+                    self._ledger.pause(record, tick)
                 verdict = Verdict("telephony_silent", f"{record.state}: {ack.detail}")
                 self._ledger.refuse(record, verdict, tick, cause=record.command)
         else:

@@ -8,6 +8,7 @@ does not matter which of them comes first. The guards of single suspensions are 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, replace
@@ -165,7 +166,7 @@ class Incidents:
         if out:
             named = ", ".join(out[:NAMED_MAX]) + (", …" if len(out) > NAMED_MAX else "")
             since = iso(min(self._admitted[number] for number in out))
-            undo = f"monitor numbers undo --pool {pool.name} --since {since}"
+            undo = f"monitor numbers undo --pool {shlex.quote(pool.name)} --since {since}"
             detail += f". Suspended in it: {named}; to take that back: {undo}"
         self._set("brake", pool, tick, detail if count > most else "")
 

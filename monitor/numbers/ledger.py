@@ -191,9 +191,7 @@ class Ledger:
         self._answered(record)
         guard = Verdict("resume_rejected" if was is State.RESUMING else "suspend_rejected", detail)
         self.refuse(record, guard, tick, cause=record.episode or command)
-        record.rejections += 1
-        first, longest = self.settings.retry_pause, self.settings.retry_pause_max
-        record.retry_ms = tick + pause_ms(record.rejections, first, longest)
+        self.pause(record, tick)
         if was is State.RESUMING:
             record.owed = True
         elif record.state in KEPT or record.state is State.LOST:
@@ -205,6 +203,12 @@ class Ledger:
             record.causes = []
             record.trial = None
             record.until_ms = record.told_ms = record.kept_ms = None
+
+    def pause(self, record: Record, tick: int) -> None:
+        """Before telephony is asked again; the longer the more often it was in vain."""
+        record.rejections += 1
+        first, longest = self.settings.retry_pause, self.settings.retry_pause_max
+        record.retry_ms = tick + pause_ms(record.rejections, first, longest)
 
     def back(self, record: Record, tick: int) -> None:
         """The number is in service again: its terms are over, what it grew by stays."""

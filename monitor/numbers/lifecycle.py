@@ -9,7 +9,7 @@ Every state but ``active`` is left in bounded time:
 wanted         the breach is over, or a guard lets it through
 suspending     telephony answers, or its ttl, which runs from the command, is over
 suspended      the last of its causes is over or cleared, or a person resumes it
-resuming       telephony answers, or has let go by itself at ``until``
+resuming       telephony answers, or has let go by itself at ``until``; asked again without one
 probation      so many calls that it started since are good, or its time is over
 lost           telephony answers, the last of its causes is over, or a person says so
 =============  ==========================================================================
@@ -69,7 +69,7 @@ class Event(StrEnum):
     TTL_OVER = "ttl_over"
     CLEARED = "cleared"
     RETRIED = "retried"
-    """A rejected resume is asked for again."""
+    """A resume that was rejected, or never answered, is asked for again."""
     LET_GO = "let_go"
     """Telephony did not confirm what it was told, and has let go by itself at ``until``."""
     ON_PROBATION = "on_probation"
@@ -132,6 +132,7 @@ TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
     (State.WANTED, Event.LEFT_BLOCKED): State.RESUMING,
     (State.PROBATION, Event.LEFT_BLOCKED): State.RESUMING,
     (State.RESUMING, Event.APPLIED): State.ACTIVE,
+    (State.RESUMING, Event.RETRIED): State.RESUMING,
     (State.RESUMING, Event.REJECTED): State.SUSPENDED,
     (State.RESUMING, Event.LET_GO): State.ACTIVE,
     (State.RESUMING, Event.PERSON_RESUMES): State.RESUMING,

@@ -40,6 +40,8 @@ class PoolBook:
         """``normalise`` turns a number as people write it into the one that events carry."""
         self.overflowed = 0
         """Numbers left out because the book was full, since construction."""
+        self.is_out: Callable[[str], bool] = lambda _number: False
+        """Whether a number is out of service: it stays in the pool that it is out of."""
         self._as_in_events = normalise
         self._known_as: dict[str, str] = {}
         """What it makes of the numbers of the inventory: to work it out takes a while."""
@@ -111,7 +113,7 @@ class PoolBook:
             return False
         if campaign is not None:
             self._enter(pools, campaign, tick)
-            if campaign != UNASSIGNED:
+            if campaign != UNASSIGNED and not self.is_out(number):
                 self._leave(pools, UNASSIGNED)
         elif pools:
             # Still in traffic, and nothing says that it left its campaigns.
@@ -203,8 +205,15 @@ class PoolBook:
 
     def reinstate(self, number: str) -> None:
         """The number is in its pools again, and whoever took its place in none."""
+        left = self._retired.left(number)
         self._retired.reinstate(number)
         self.reconfigure(self._settings, numbers_max=self._numbers_max)
+        if number not in self._listed:
+            # As last seen: where it was suspended it is let go. Without traffic it lapses.
+            pools = self._seen.get(number)
+            for pool in left:
+                self._enter(pools, pool, 0)
+            self._seen.put(number, pools)
 
     def _normalise(self, number: str) -> str:
         found = self._known_as.get(number)

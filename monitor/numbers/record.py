@@ -124,15 +124,21 @@ class Record:
             if self.until_ms is not None:
                 due.append((self.until_ms, "ttl_over"))
         elif self.state is State.RESUMING:
-            if self.told_ms is not None:
-                # The margin covers telephony's own clock; by then it has let go or never held.
-                due.append((max(self.told_ms, self.issued_ms) + ack_timeout_ms, "let_go"))
+            due += self._comes_back(ack_timeout_ms)
         elif self.state not in IN_SERVICE:
             due += self._ends()
         elif self.trial is not None and self.trial.until_ms is not None:
             due.append((self.trial.until_ms, "probation"))
         # Of two that are due at once, the nearer end comes first.
         return min(due, key=lambda item: (item[0], _ORDER[item[1]]), default=None)
+
+    def _comes_back(self, ack_timeout_ms: int) -> list[tuple[int, Timer]]:
+        """Of a number that is being let go: what ends it when no answer comes."""
+        if self.told_ms is not None:
+            # The margin covers telephony's own clock; by then it has let go or never held.
+            return [(max(self.told_ms, self.issued_ms) + ack_timeout_ms, "let_go")]
+        # Nothing ends it by itself, and the answer may be lost: telephony is asked again.
+        return [(self.retry_ms, "retried")] if self.said_silent else []
 
     def _ends(self) -> list[tuple[int, Timer]]:
         """Of a number that is to be out: its end, and when telephony is to be told another."""

@@ -189,7 +189,8 @@ class FigureRule:
         if not self._seeks and not self.rows:
             return _NONE
         touched = [view.touched() for view in self._views]
-        if self.rows and self.detectors:  # what is too late for a window is evidence all the same
+        if self.rows and (self.detectors or self.fresh is not None):
+            # What is too late for a window is evidence all the same, and counts on probation.
             touched.append(self.view.fresh()[0])
         if self.fresh is not None and self.fresh.moved:
             touched.append(self.fresh.moved_ids(self._keys))

@@ -188,6 +188,9 @@ class Requests:
         """
         row = {"id": action.id, "created_ms": self._clock.now_ms(), "body": to_text(action)}
         with self._database.write() as connection:
+            known = connection.scalar(select(REQUESTS.c.id).where(REQUESTS.c.id == action.id))
+            if known is not None:
+                return
             if (connection.scalar(_WAITING) or 0) >= self.limit:
                 msg = f"{self.limit} manual actions are waiting already: is the daemon running?"
                 raise BackPressure(msg)

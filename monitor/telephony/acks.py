@@ -31,6 +31,8 @@ CLOSE_S = 2.0
 WAITING_MAX = 16
 """Batches read and not yet taken; past it reading waits."""
 _DETAIL_CHARS = 500
+_FAULT_CHARS = 200
+"""Of what is wrong with a record, in the log: it may quote what stands in it."""
 
 
 class _AckRecord(msgspec.Struct):
@@ -133,7 +135,7 @@ class AckReader:
             self._ignore("bad_time", str(fault))
             return None
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
-            self._ignore("malformed", str(fault))
+            self._ignore("malformed", str(fault)[:_FAULT_CHARS])
             return None
         detail = (record.detail or "")[:_DETAIL_CHARS]
         return Ack(record.command_id, record.status, detail, at_ms)

@@ -129,6 +129,12 @@ class Blocked:
     """Numbers that somebody else had it block."""
     timed: bool = True
     """Whether it knows when each is let go; otherwise the times mean nothing."""
+    asked: frozenset[str] | None = None
+    """The numbers it was asked about; None: it lists all."""
+
+    def tells_of(self, number: str) -> bool:
+        """Whether it was asked about ``number``; else that it is not named means nothing."""
+        return self.asked is None or number in self.asked
 
 
 class Reconciler(Protocol):

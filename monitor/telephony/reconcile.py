@@ -79,15 +79,21 @@ class Reconciling:
         return found
 
     def _begin(self, told: Mapping[str, Told]) -> None:
+        about: dict[str, list[str]] = {name: [] for name in self._systems}
+        for number in told:
+            for name in self._systems_of(number):
+                if name in about:
+                    about[name].append(number)
         threading.Thread(
-            target=self._ask, args=(told,), name="telephony-reconcile", daemon=True
+            target=self._ask, args=(told, about), name="telephony-reconcile", daemon=True
         ).start()
 
-    def _ask(self, told: Mapping[str, Told]) -> None:
+    def _ask(self, told: Mapping[str, Told], about: Mapping[str, list[str]]) -> None:
+        """``about``: the numbers of each system."""
         blocked: dict[str, Blocked] = {}
         for name, system in self._systems.items():
             try:
-                blocked[name] = system.blocked(told)
+                blocked[name] = system.blocked(about[name])
             except DeliveryError as fault:
                 log.warning("not_reconciled", system=name, detail=str(fault))
             except Exception:
@@ -112,7 +118,9 @@ class Reconciling:
     def _held(self, number: str, told: Told, look: _Look) -> Iterator[Ack | Found]:
         """Of a number that is out of service."""
         asked = {
-            name: look.blocked[name] for name in self._systems_of(number) if name in look.blocked
+            name: look.blocked[name]
+            for name in self._systems_of(number)
+            if name in look.blocked and look.blocked[name].tells_of(number)
         }
         if not asked:
             return

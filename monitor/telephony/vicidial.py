@@ -8,6 +8,7 @@ because the daemon says so, or, should it be gone for good, never.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from urllib.parse import urlencode
 
@@ -41,6 +42,7 @@ class VicidialTelephony(DirectTelephony):
         super().__init__(url, timeout_ms=timeout_ms, clock=clock)
         self._login = {"source": _SOURCE, "user": user, "pass": password}
         self._entry = {"cid_group_id": group, "areacode": areacode}
+        self._asked_last = ""
 
     def carry_out(self, command: Read, command_json: bytes) -> Reply | None:  # noqa: ARG002
         """Make the number's entries inactive, or active again."""
@@ -57,8 +59,18 @@ class VicidialTelephony(DirectTelephony):
         Raises:
             DeliveryError: VICIdial does not answer.
         """
-        inactive = {number: None for number in sorted(numbers)[:ASKED_MAX] if self._is_out(number)}
-        return Blocked(inactive, frozenset(), timed=False)
+        asked = self._turn_of(sorted(numbers))
+        inactive = {number: None for number in asked if self._is_out(number)}
+        return Blocked(inactive, frozenset(), timed=False, asked=frozenset(asked))
+
+    def _turn_of(self, numbers: list[str]) -> list[str]:
+        """Those to ask about now: of too many, every time the next ones."""
+        if len(numbers) <= ASKED_MAX:
+            return numbers
+        first = bisect_right(numbers, self._asked_last)
+        turn = (numbers[first:] + numbers[:first])[:ASKED_MAX]
+        self._asked_last = turn[-1]
+        return turn
 
     def _is_out(self, number: str) -> bool:
         cid = _cid(number)

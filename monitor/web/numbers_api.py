@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from monitor.decisions import iso
 from monitor.numbers import asking
 from monitor.numbers.asking import ACTS, Act, Term
-from monitor.snapshot import NumberStanding
+from monitor.snapshot import NumberStanding, Snapshot
 from monitor.web.access import Caller
 from monitor.web.application import Viewer, caller_of, needs
 from monitor.web.office import Office, office_of
@@ -71,12 +71,11 @@ router = APIRouter(tags=["numbers"])
 async def list_(_caller: Viewer, request: Request, state: str | None = None) -> Numbers:
     """As of the newest picture, about a second old."""
     picture = office_of(request).picture()
-    resting = sum(n for name, n in picture.numbers.items() if name != "active")
     return Numbers(
         counts=dict(picture.numbers),
         frozen=picture.frozen,
         numbers=[_shown(each) for each in picture.standing if state in {None, each.state}],
-        left_out=max(0, resting - len(picture.standing)),
+        left_out=max(0, _resting(picture) - len(picture.standing)),
     )
 
 
@@ -91,10 +90,20 @@ async def show(number: NumberPath, _caller: Viewer, request: Request) -> Number:
     """A number that nobody has taken out of service is active, whether it was ever seen or not."""
     office = office_of(request)
     wanted = asking.e164(number, office.region)
-    for standing in office.picture().standing:
+    picture = office.picture()
+    for standing in picture.standing:
         if standing.number == wanted:
             return _shown(standing)
-    return Number(number=wanted, state="active")
+    if _resting(picture) <= len(picture.standing):
+        return Number(number=wanted, state="active")
+    # The picture is cut at exporter.rows_max; the history is not.
+    last = await office.ask(lambda store: store.history.changes(number=wanted, limit=1))
+    if not last:
+        return Number(number=wanted, state="active")
+    (change,) = last
+    until = None if change.until_ms is None else iso(change.until_ms)
+    since = iso(change.at_ms)
+    return Number(number=wanted, state=change.after, since=since, until=until, rule=change.by)
 
 
 @router.get("/{number}/history", summary="Changes of one number")
@@ -109,6 +118,10 @@ async def history(
 async def _history(office: Office, number: str | None, limit: int) -> History:
     found = await office.ask(lambda store: store.history.changes(number=number, limit=limit))
     return History(changes=[change.to_json() for change in found])
+
+
+def _resting(picture: Snapshot) -> int:
+    return sum(count for state, count in picture.numbers.items() if state != "active")
 
 
 def _shown(standing: NumberStanding) -> Number:

@@ -153,3 +153,12 @@ def test_past_its_bound_nobody_comes_onto_it() -> None:
     asked = list_action("r", "c-1", "c-2", "c-3")
     assert len(take(book, None, (10, asked), feeding=small)[0]) == 2
     assert (len(book), book.refused) == (2, 1)
+
+
+def test_those_whose_time_is_over_make_room() -> None:
+    book, small = Book(), Feeding(entries_max=2)
+    ended = list_action("r", "c-1", until_ms=40)
+    take(book, None, (10, ended), (10, list_action("s", "c-2")), feeding=small)
+    assert take(book, None, (30, list_action("t", "c-3")), feeding=small)[0] == []
+    (new,) = take(book, None, (40, list_action("u", "c-3")), feeding=small)[0]
+    assert (new.customer, len(book), book.refused) == ("c-3", 2, 1)

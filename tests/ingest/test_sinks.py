@@ -115,6 +115,11 @@ def test_what_comes_meanwhile_shares_a_confirmation_and_too_much_is_refused() ->
     assert isinstance(keeping.put("a", b"x").exception(timeout=10), ZeroDivisionError)
     slow.fault = None
     assert keeping.put("a", b"y").exception(timeout=10) is None, "it goes on"
+    slow.go.clear()
+    gone = [keeping.put("a", b"1"), keeping.put("a", b"2")]
+    assert gone[1].cancel(), "who asked is not there any more"
+    slow.go.set()
+    assert keeping.put("a", b"z").exception(timeout=10) is None
     keeping.close()
     with pytest.raises(BackPressure):
         keeping.put("a", b"late")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,11 @@ import httpx
 import pytest
 
 from monitor.clock import ManualClock
-from monitor.decisions import ManualAction
+from monitor.decisions import ManualAction, NumberChange
 from monitor.numbers.asking import ACTS
 from monitor.snapshot import Board
 from monitor.store.settings import StoreSettings
-from monitor.store.store import Store
+from monitor.store.store import Recording, Store
 from monitor.web import numbers_api, requested
 from monitor.web.application import API, Part
 from monitor.web.office import Office
@@ -58,6 +59,31 @@ def test_those_out_of_service_are_listed(tmp_path: Path) -> None:
         first = picture.standing[0]
         assert served.ask(f"/api/v1/numbers/{first.number}").json()["state"] == first.state
         assert served.ask("/api/v1/numbers/+8621599999").json()["state"] == "active"
+
+
+def test_one_that_the_picture_has_no_room_for_is_told_by_its_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = replace(sample.snapshot(NOW), standing=())
+    monkeypatch.setattr(sample, "snapshot", lambda _now: picture)
+    row = NumberChange(
+        at_ms=NOW,
+        id="c1",
+        number=GOOD,
+        before="suspending",
+        after="suspended",
+        reason="applied",
+        by="telephony",
+        episode="",
+        command_id="",
+        until_ms=None,
+        detail="",
+    )
+    with Store.open(StoreSettings(path=tmp_path / "monitor.db"), ManualClock(NOW)) as store:
+        store.record(Recording(changes=[row]))
+    with office_at(tmp_path) as served:
+        assert served.ask("/api/v1/numbers").json()["left_out"] > 0
+        assert served.ask(f"/api/v1/numbers/{GOOD}").json()["state"] == "suspended"
 
 
 def test_a_request_waits_for_the_daemon(tmp_path: Path) -> None:

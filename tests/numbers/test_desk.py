@@ -521,3 +521,16 @@ def test_an_episode_wanted_again_and_again_is_closed_once() -> None:
     (record,) = whole(table.desk.snapshot())["ledger"]["records"]
     assert record["closes"] == ["episode-1"]
     assert table.step(acks=[applied(command)]).closed == [("episode-1", "suspended")]
+
+
+def test_a_resume_without_an_end_that_nobody_answers_is_asked_for_again() -> None:
+    table = Table()
+    table.suspended("1", ttl_ms=None)
+    (resume,) = table.step(cleared=[clear("1")]).commands
+    silent = Ack(resume.id, "silent", "no answer within 1m", table.now)
+    assert [each.guard for each in table.step(acks=[silent]).refusals] == ["telephony_silent"]
+    (again,) = [each for step in table.until(table.now + MINUTE_MS) for each in step.commands]
+    assert (again.action, again.reason) == ("resume", "retried")
+    assert again.id != resume.id
+    table.step(acks=[applied(again)])
+    assert table.desk.state("1") is State.ACTIVE

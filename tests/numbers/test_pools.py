@@ -176,3 +176,21 @@ def test_numbers_of_one_campaign_go_their_own_ways() -> None:
     pools.join("2", "b", 30)
     pools.join("3", "a", 30)
     assert pools.pools_of("3") == ("a",)
+
+
+def test_a_number_is_let_go_where_it_was_put_out() -> None:
+    """Systems of telephony follow from pools: a pool that is lost is a number blocked for ever."""
+    pools = book({"listed": {"numbers": ["2"]}})
+    pools.join("1", "spring", 5)
+    pools.retire("1", lambda _who: True)
+    assert (pools.pools_of("1"), pools.dialled_for("1")) == ((), ("spring",))
+    pools.reinstate("1")
+    assert pools.pools_of("1") == ("spring",)
+    assert pools.standing("spring", 0).size == 1
+    pools.retire("2", lambda _who: True)
+    pools.reinstate("2")
+    assert pools.pools_of("2") == ("listed",)
+    pools.is_out = lambda number: number == "3"
+    pools.join("3", None, 6)
+    pools.join("3", "spring", 7)
+    assert pools.pools_of("3") == ("spring", UNASSIGNED)

@@ -11,6 +11,7 @@ import pytest
 
 from monitor.clock import SystemClock
 from monitor.errors import DeliveryError
+from monitor.telephony import vicidial
 from monitor.telephony.vicidial import VicidialTelephony
 from tests.telephony.contract import (
     NUMBER,
@@ -157,4 +158,21 @@ def test_it_is_asked_only_about_the_numbers_of_interest(fake: FakeVicidial) -> N
     found = system.blocked([NUMBER])
     assert dict(found.ours) == {NUMBER: None}
     assert not found.timed
+    system.close()
+
+
+def test_of_too_many_numbers_others_are_asked_about_each_time(
+    fake: FakeVicidial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vicidial, "ASKED_MAX", 2)
+    system = telephony(fake.url)
+    numbers = [f"+86215000000{n}" for n in range(5)]
+    asked = [system.blocked(numbers) for _ in range(3)]
+    assert [sorted(each.asked or ()) for each in asked] == [
+        numbers[:2],
+        numbers[2:4],
+        [numbers[0], numbers[4]],
+    ]
+    assert asked[0].tells_of(numbers[0])
+    assert not asked[0].tells_of(numbers[2]), "that it is not named says nothing"
     system.close()
