@@ -62,7 +62,11 @@ COMMANDS = (
         "Lag, watermark, rules, numbers and deliveries waiting of the running daemon.",
     ),
     Entry("numbers", "monitor.cli.numbers", "Outbound numbers: list, act, history."),
-    Entry("dnc", "monitor.cli.dnc", "Customers nobody may call: list, add, import, export."),
+    Entry(
+        "dnc",
+        "monitor.cli.dnc",
+        "Customers nobody may call: list, add, remove, import, export, check.",
+    ),
     Entry("alerts", "monitor.cli.alerts", "Alerts: what fires, what fired."),
     Entry(
         "explain",
