@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
-from monitor.events.batch import DIMENSIONS
+from monitor.events.batch import SCOPES
 from monitor.rules.model import Rule
 from monitor.site import load_site
 from monitor.snapshot import (
@@ -69,7 +69,7 @@ def _standing(rule: Rule) -> RuleStanding:
         for name, level in rule.levels.items()
         if isinstance(level.bound, Threshold)
     )
-    assert set(rule.by) <= set(DIMENSIONS)
+    assert set(rule.by) <= set(SCOPES)
     return RuleStanding(
         rule.id,
         rule.indicator or "",

@@ -40,6 +40,7 @@ KEYS = {
     "campaign": ("campaign-7",),
     "number_type": ("400", "95", "mobile"),
     "customer_tag": ("new", "old"),
+    "company": ("all",),
 }
 
 
