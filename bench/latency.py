@@ -24,6 +24,7 @@ from typing import ClassVar
 import httpx
 
 from bench import stages
+from bench.failing import add_failing
 from bench.job import Job, event_lines, write_pack
 from bench.latency_tables import (
     OUT_OF_ORDER_MS,
@@ -45,25 +46,6 @@ MOST = 6_000_000
 """Events of one run, which are in memory before it begins."""
 FULL = 2_000_000
 """Events of the full topic that tells the top rate."""
-_INDICATOR = """\
-  - id: failing
-    kind: ratio
-    hits: {count: call.ended, where: sip_code == 603}
-    of: {count: call.ended}
-    by: [number]
-    windows: [30m]
-"""
-_RULE = """\
-  - id: number-failing
-    indicator: failing
-    by: number
-    levels: {crit: {above: 90%, clear: 50%}}
-    window: 30m
-    evidence: {method: raw, min_of: 20}
-    no_data: hold
-    notify: {route: supervisors}
-    action: {suspend: {ttl: 30m}}
-"""
 _CONFIG = """\
 version: 1
 source: {{kind: kafka, bootstrap: "{bootstrap}", topics: [{topic}]}}
@@ -227,9 +209,7 @@ def _daemon(kafka: Cluster, folder: Path, topic: str) -> Iterator[str]:
     if topic != "full":
         _topics(kafka, topic)
     pack = write_pack(folder / "pack")
-    for name, text in (("indicators.yaml", _INDICATOR), ("rules.yaml", _RULE)):
-        with (pack / name).open("a", encoding="utf-8") as file:
-            file.write(text)
+    add_failing(pack)
     port = free_ports(["exporter"])["exporter"]
     text = _CONFIG.format(bootstrap=kafka.bootstrap, folder=folder, topic=topic, port=port)
     url = f"http://127.0.0.1:{port}"

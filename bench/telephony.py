@@ -22,6 +22,7 @@ from pathlib import Path
 
 from kafka import KafkaProducer
 
+from bench.failing import CALLS, add_failing
 from bench.report import Report, arguments, tell
 from monitor.telephony.kamailio import KamailioTelephony
 from tests.broker.broker import Broker, Cluster
@@ -30,36 +31,12 @@ from tests.telephony import sip
 from tests.telephony.contract import command
 from tests.telephony.kamailio import TOKEN, Kamailio
 
-CALLS = 20
 EVERY_S = 0.47
 """Between two numbers that go bad; no part of a tick, so that all its moments are met."""
 PROBE_S = 0.02
 """Between two calls of a number that is waited for."""
 WAIT_S = 60.0
 COMMANDS = 2_000
-_INDICATORS = """\
-version: 1
-indicators:
-  - id: failing
-    kind: ratio
-    hits: {count: call.ended, where: sip_code == 603}
-    of: {count: call.ended}
-    by: [number]
-    windows: [30m]
-"""
-_RULES = """\
-version: 1
-rules:
-  - id: number-failing
-    indicator: failing
-    by: number
-    levels: {crit: {above: 90%, clear: 50%}}
-    window: 30m
-    evidence: {method: raw, min_of: 20}
-    no_data: hold
-    notify: {route: supervisors}
-    action: {suspend: {ttl: 30m}}
-"""
 _CONFIG = """\
 version: 1
 source: {{kind: kafka, bootstrap: "{bootstrap}", topics: [{topic}]}}
@@ -140,10 +117,7 @@ def _through(
     kafka: Cluster, kamailio: Kamailio, folder: Path, tick: str, numbers: int
 ) -> list[float]:
     """Of each number, from its last event to its first refused call, ms."""
-    pack = folder / "pack"
-    pack.mkdir(parents=True)
-    (pack / "indicators.yaml").write_text(_INDICATORS)
-    (pack / "rules.yaml").write_text(_RULES)
+    add_failing(folder / "pack")
     topic = f"calls-{tick}"
     kafka.create_topic(topic, 2, append_time=True)
     kafka.create_topic(f"{topic}-dead")

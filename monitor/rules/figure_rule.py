@@ -119,7 +119,7 @@ class FigureRule:
         """Judge one tick, after the evidence was fed; what comes back is in no particular order."""
         alerts = self._hold(tick, held)
         for moving in self._judge.moving:
-            moving.step(tick)
+            moving.step()
         looked_at = self._restless.union(self._alarms.ring(tick))
         self._restless.clear()
         changed = self._changed(tick)

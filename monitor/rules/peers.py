@@ -33,12 +33,10 @@ class Peers:
         """Of groups that the scope's own name tells."""
         self._place = np.full(0, _UNKNOWN, dtype=np.int64)
         """By id: the number of its group, or where its member stands with ``belonging``."""
-        self._tick: int | None = None
         self._made: dict[PeerQuantile, Float64] = {}
 
-    def step(self, tick: int) -> None:
-        """What was worked out was of an earlier tick."""
-        self._tick = tick
+    def step(self) -> None:
+        """Another tick: what was worked out was of an earlier one."""
         self._made.clear()
 
     def at(self, call: PeerQuantile, ids: Int64, least: int) -> Float64:

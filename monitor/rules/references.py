@@ -145,10 +145,10 @@ class Moving:
                 self._peers[call] = Peers(view, rule.by, call.dimension, belonging)
         self._versions = [each.version for each in self._belongings]
 
-    def step(self, tick: int) -> None:
-        """Go to ``tick``."""
+    def step(self) -> None:
+        """Go to the next tick, to which the references have gone."""
         for peers in self._peers.values():
-            peers.step(tick)
+            peers.step()
         versions = [each.version for each in self._belongings]
         self._regrouped, self._versions = versions != self._versions, versions
 

@@ -329,7 +329,7 @@ def test_quantiles_are_numpys(drawn: list[tuple[int, int, int]], share: str, lea
         {name: (min(each[1], each[2]), each[2]) for name, each in zip(names, drawn, strict=True)}
     )
     peers = Peers(of, ("agent",), "group", table)
-    peers.step(MONDAY)
+    peers.step()
     call = Relative.parse(f"peer_quantile(group, {share})").terms[0][1]
     assert isinstance(call, PeerQuantile)
     got = peers.at(call, ids(of, *names), least).tolist() if names else []
@@ -345,7 +345,7 @@ def test_a_scope_that_names_the_group_needs_no_table() -> None:
     of = FakeView(by=("group", "agent"), kind="ratio")
     of.set({f"g\x1f{place}": (place, 10) for place in range(6)} | {"h\x1f1": (1, 10)})
     peers = Peers(of, ("group", "agent"), "group", None)
-    peers.step(MONDAY)
+    peers.step()
     call = PeerQuantile("group", Fraction(1, 2))
     assert peers.at(call, ids(of, "g\x1f0"), 1).tolist() == [0.25]
     assert np.isnan(peers.at(call, ids(of, "h\x1f1"), 1)).all()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import http.server
 import json
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,41 +20,20 @@ from monitor.telephony.settings import TelephonySettings
 from monitor.telephony.simulated import TelephonySimulator
 from tests.delivery.doubles import Answer, http_server
 from tests.telephony.contract import NUMBER, CutContract, CutLine, command
+from tests.telephony.posted import PostEnd
 
 SECRET = "shared with the dialler"
 
 
-class Dialler:
+class Dialler(PostEnd):
     """What a customer writes: the other end of ``kind: http``, over the simulated system."""
 
     def __init__(self, refused: str) -> None:
         self.simulator = TelephonySimulator(SystemClock(), answers_after_ms=0, refuses=(refused,))
         self.down = False
-        dialler = self
+        super().__init__("/commands")
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                status, said = dialler.answer(dict(self.headers), body)
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(said)))
-                self.end_headers()
-                self.wfile.write(said)
-
-            def log_message(self, *_arguments: object) -> None:
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/commands"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}
-        )
-        self._thread.start()
-
-    def answer(self, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+    def reply(self, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
         """What docs/numbers.md asks of it."""
         if self.down:
             return 503, b""
@@ -68,11 +45,6 @@ class Dialler:
         (ack,) = self.simulator.answers()
         said = {"command_id": ack.command_id, "status": ack.status, "detail": ack.detail}
         return 200, json.dumps(said).encode()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 class HttpLine(CutLine):

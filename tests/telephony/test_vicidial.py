@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
-import threading
 from collections.abc import Iterator
 from urllib.parse import parse_qsl
 
@@ -22,40 +20,22 @@ from tests.telephony.contract import (
     TellingLine,
     command,
 )
+from tests.telephony.posted import PostEnd
 
 GROUP, USER, PASSWORD = "SPRING", "6666", "of the API"
 
 
-class FakeVicidial:
+class FakeVicidial(PostEnd):
     """``non_agent_api.php`` as NON-AGENT_API.txt tells of it; the rows of INFO are our reading."""
 
     def __init__(self, refused: str) -> None:
         self.active: dict[str, bool] = {}
         self.down = False
         self._refused = refused.lstrip("+")
-        fake = self
+        super().__init__("/vicidial/non_agent_api.php")
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                said = fake.answer(dict(parse_qsl(body))).encode()
-                self.send_response(502 if fake.down else 200)
-                self.send_header("Content-Length", str(len(said)))
-                self.end_headers()
-                self.wfile.write(said)
-
-            def log_message(self, *_arguments: object) -> None:
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/vicidial/non_agent_api.php"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}
-        )
-        self._thread.start()
+    def reply(self, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:  # noqa: ARG002
+        return 502 if self.down else 200, self.answer(dict(parse_qsl(body.decode()))).encode()
 
     def answer(self, asked: dict[str, str]) -> str:
         """Text, whatever it is; errors too come with status 200."""
@@ -75,11 +55,6 @@ class FakeVicidial:
             return f"{GROUP}|862|{cid}|{flag}\n{GROUP}|863|{cid}|{flag}\n"
         self.active[cid] = asked["active"] == "Y"
         return f"SUCCESS: {function} CID GROUP ENTRY HAS BEEN UPDATED - {about}|2\n"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 class VicidialLine(CutLine, TellingLine):
