@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.soak.report import OUTCOMES, table
-from tests.soak.verdict import ZERO, Verdict, out_of_order
+from tests.soak.verdict import ZERO, Verdict, decided, out_of_order
 
 WELL = Verdict(seconds=10, rate=100, seed=1, events=1_000, events_per_s=100, notices_repeated=3)
 WELL.repeats_allowed = 3
@@ -40,3 +40,9 @@ def test_an_order_is_wrong_for_one_key_only() -> None:
     assert out_of_order(["b1", "b2", "a1", "a2", "a3"], decided) == set()
     assert out_of_order(["a1", "a2", "a1", "a3"], decided) == set(), "a repeat is no new word"
     assert out_of_order(["a1", "a3", "a2", "b1"], decided) == {"a"}
+
+
+def test_a_notice_may_come_again_without_its_remark_and_with_nothing_else_changed() -> None:
+    first = b'{"id": "1", "value": 0.5, "common": {"bad": 7}}'
+    assert decided(first) == decided(b'{"value": 0.5, "id": "1"}')
+    assert decided(first) != decided(b'{"id": "1", "value": 0.6, "common": {"bad": 7}}')
