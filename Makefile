@@ -65,7 +65,7 @@ soak: $(VENV)/.test ## ten minutes of kills, bounces and cuts on Kafka and Postg
 
 lock: ## pin again (needs uv); names no registry
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --group build --extra postgres pyproject.toml -o requirements.lock
-	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --group build --group dev --extra postgres -c requirements.lock pyproject.toml -o requirements-dev.lock
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --group build --group dev --extra postgres --extra notify -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean: ## remove the environment and what the demo wrote
 	rm -rf $(VENV) var monitor/compiled/__pycache__ .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
