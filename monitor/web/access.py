@@ -11,15 +11,38 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from monitor.units import Rate
-from monitor.web.settings import Role, WebSettings, revealed
+from monitor.web.settings import Language, Person, Role, WebSettings, revealed
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever showed a token; ``name`` is what the audit says."""
+    """Whoever asks; ``name`` is what the audit says."""
 
     name: str
     role: Role
+    teams: frozenset[str] | None = None
+    """Whose alerts it acts on; None: those of all teams."""
+    language: Language = "en"
+    zone: str = "UTC"
+    """In which times are shown to it."""
+
+    def acts_on(self, team: str) -> bool:
+        """Whether it may act on alerts of ``team``; ``""``: of the company, or of no one team."""
+        if self.role < Role.SUPERVISOR:
+            return False
+        return self.teams is None or team in self.teams
+
+
+def caller_as(name: str, person: Person, settings: WebSettings) -> Caller:
+    """Who is configured under ``name``."""
+    role = Role[person.role.upper()]
+    return Caller(
+        name=name,
+        role=role,
+        teams=None if role >= Role.OPERATOR else frozenset(person.teams),
+        language=person.language or settings.language,
+        zone=person.zone or settings.zone,
+    )
 
 
 class Tokens:
@@ -32,7 +55,7 @@ class Tokens:
 
     def __init__(self, settings: WebSettings) -> None:
         self._known = tuple(
-            (_digest(text), Caller(name, Role[settings.tokens[name].role.upper()]))
+            (_digest(text), caller_as(name, settings.tokens[name], settings))
             for name, text in revealed(settings).items()
         )
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from enum import IntEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from monitor.errors import UsageError
 from monitor.exporter.settings import TOKEN_CHARS_MIN, is_loopback
@@ -19,17 +20,22 @@ from monitor.units import DurationMs, Rate, Size
 TOKEN_CHARS_MAX = 512
 TOKENS_MAX = 100
 
-RoleName = Literal["viewer", "operator", "admin"]
+RoleName = Literal["viewer", "supervisor", "operator", "admin"]
+Language = Literal["zh", "en"]
+TeamName = Annotated[str, Field(min_length=1, max_length=200)]
+TEAMS_MAX = 200
 
 
 class Role(IntEnum):
-    """What a token may do; each may what the one below may."""
+    """What a caller may do; each may what the one below may."""
 
     VIEWER = 1
     """Reads; customers are masked."""
-    OPERATOR = 2
-    """Acts on single numbers and customers."""
-    ADMIN = 3
+    SUPERVISOR = 2
+    """Acts on alerts of its own teams."""
+    OPERATOR = 3
+    """Acts on alerts of all teams, and on single numbers and customers."""
+    ADMIN = 4
     """Acts on all at once, takes back protection, and sees customers unmasked."""
 
 
@@ -37,12 +43,47 @@ class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-class WebToken(Secret):
-    """A bearer token, and what whoever shows it may do."""
+def _a_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError) as error:
+        msg = f"{name!r} is no time zone: write one such as Asia/Shanghai"
+        raise ValueError(msg) from error
+    return name
+
+
+Zone = Annotated[str, Field(max_length=64), AfterValidator(_a_zone)]
+
+
+class Person(BaseModel):
+    """What a caller may do, and how it is talked to; shared by tokens and users."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     role: RoleName = "viewer"
-    """``viewer`` reads, with customers masked; ``operator`` acts on single numbers and customers;
-    ``admin`` on all at once, and sees customers unmasked."""
+    """``viewer`` reads, with customers masked; ``supervisor`` acts on alerts of its ``teams``;
+    ``operator`` on those of all teams, and on single numbers and customers; ``admin`` on all at
+    once, and sees customers unmasked."""
+    teams: Annotated[tuple[TeamName, ...], Field(max_length=TEAMS_MAX)] = ()
+    """Whose alerts a ``supervisor`` acts on, as in events; no other role needs any."""
+    language: Language | None = None
+    """Of pages; left out: ``web.language``."""
+    zone: Zone | None = None
+    """Of the times shown, such as ``Asia/Shanghai``; left out: ``web.zone``."""
+
+    @model_validator(mode="after")
+    def _teams_of_supervisors(self) -> Self:
+        if self.role == "supervisor" and not self.teams:
+            msg = "a supervisor acts on alerts of its own teams: name them in teams"
+            raise ValueError(msg)
+        if self.teams and self.role in {"operator", "admin"}:
+            msg = f"the role {self.role} acts on all teams: leave teams out, or be a supervisor"
+            raise ValueError(msg)
+        return self
+
+
+class WebToken(Person, Secret):
+    """A bearer token, and what whoever shows it may do."""
 
 
 class WebTls(_Settings):
@@ -70,6 +111,10 @@ class WebSettings(_Settings):
         Field(max_length=TOKENS_MAX),
     ] = {}
     """Who may ask, by the name that the audit will show. Without any, nobody may."""
+    language: Language = "zh"
+    """Of pages, for whoever has not chosen one."""
+    zone: Zone = "Asia/Shanghai"
+    """Of the times shown, for whoever has not chosen one."""
     tls: WebTls | None = None
     """Encryption; none: plain HTTP."""
     plain: bool = False

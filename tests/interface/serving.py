@@ -15,12 +15,23 @@ from monitor.web.application import Part
 from monitor.web.server import WebServer
 from monitor.web.settings import WebSettings
 
-TOKENS = {role: f"token-of-{role}-0123456789" for role in ("viewer", "operator", "admin")}
+ROLES = ("viewer", "supervisor", "operator", "admin")
+TOKENS = {role: f"token-of-{role}-0123456789" for role in ROLES}
+TEAM = "north"
+"""The supervisor's."""
+
+
+def tokens() -> dict[str, dict[str, Any]]:
+    """One for each role, as the configuration holds them."""
+    made: dict[str, dict[str, Any]] = {
+        f"a-{role}": {"value": text, "role": role} for role, text in TOKENS.items()
+    }
+    made["a-supervisor"]["teams"] = [TEAM]
+    return made
 
 
 def settings(**more: Any) -> WebSettings:
-    tokens = {f"a-{role}": {"value": text, "role": role} for role, text in TOKENS.items()}
-    return WebSettings.model_validate({"enabled": True, "port": 0, "tokens": tokens, **more})
+    return WebSettings.model_validate({"enabled": True, "port": 0, "tokens": tokens(), **more})
 
 
 def bearer(role: str) -> dict[str, str]:
