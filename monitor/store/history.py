@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Table, and_, delete, exists, func, not_, or_, select
 
 from monitor.decisions import Alert, Command, Decision, NumberChange, Refusal
+from monitor.store.access_schema import AUDIT, SESSIONS
 from monitor.store.codec import decode, from_text
 from monitor.store.database import Database, in_chunks
 from monitor.store.schema import (
@@ -196,4 +197,6 @@ def _expired(
         ),
         (CHANGES, CHANGES.c.seq, CHANGES.c.at_ms < before_ms),
         (LISTINGS, LISTINGS.c.seq, LISTINGS.c.closed_ms < before_ms),
+        (AUDIT, AUDIT.c.seq, AUDIT.c.at_ms < before_ms),
+        (SESSIONS, SESSIONS.c.digest, SESSIONS.c.seen_ms < before_ms),
     ]

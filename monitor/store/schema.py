@@ -16,7 +16,6 @@ from sqlalchemy import (
     Connection,
     Index,
     Integer,
-    MetaData,
     Table,
     Text,
     insert,
@@ -26,19 +25,12 @@ from sqlalchemy import (
 )
 
 from monitor.errors import StoreError
+from monitor.store import access_schema
 from monitor.store.label import Label
+from monitor.store.metadata import METADATA, seq
 
-VERSION = 3
+VERSION = 4
 """Raise it with every change of a table, and add the step to ``MIGRATIONS``."""
-
-METADATA = MetaData()
-# SQLite counts rows only in a column of type INTEGER.
-_SEQ = BigInteger().with_variant(Integer(), "sqlite")
-
-
-def _seq() -> Column[int]:
-    return Column("seq", _SEQ, primary_key=True, autoincrement=True)
-
 
 META = Table(
     "meta",
@@ -50,7 +42,7 @@ META = Table(
 DECISIONS = Table(
     "decisions",
     METADATA,
-    _seq(),
+    seq(),
     Column("id", Label, nullable=False, unique=True),
     Column("at_ms", BigInteger, nullable=False),
     Column("kind", Label, nullable=False),
@@ -69,7 +61,7 @@ DECISIONS = Table(
 OUTBOX = Table(
     "outbox",
     METADATA,
-    _seq(),
+    seq(),
     Column("decision", Label, nullable=False),
     Column("receiver", Label, nullable=False),
     Column("kind", Label, nullable=False),
@@ -111,7 +103,7 @@ EPISODES = Table(
 JOURNAL = Table(
     "journal",
     METADATA,
-    _seq(),
+    seq(),
     Column("kind", Label, nullable=False),
     Column("tick_ms", BigInteger, nullable=False),
     Column("key", Label, unique=True),
@@ -133,7 +125,7 @@ FLOORS = Table(
 REQUESTS = Table(
     "requests",
     METADATA,
-    _seq(),
+    seq(),
     Column("id", Label, nullable=False, unique=True),
     Column("created_ms", BigInteger, nullable=False),
     Column("tick_ms", BigInteger),  # null until the engine took it
@@ -145,7 +137,7 @@ REQUESTS = Table(
 CHANGES = Table(
     "number_changes",
     METADATA,
-    _seq(),
+    seq(),
     Column("id", Label, nullable=False, unique=True),
     Column("at_ms", BigInteger, nullable=False),
     Column("number", Label, nullable=False),
@@ -158,7 +150,7 @@ CHANGES = Table(
 LISTINGS = Table(
     "do_not_call",
     METADATA,
-    _seq(),
+    seq(),
     Column("id", Label, nullable=False, unique=True),
     Column("tick_ms", BigInteger, nullable=False),
     Column("customer", Label, nullable=False),
@@ -189,7 +181,12 @@ def _do_not_call(connection: Connection) -> None:
     LISTINGS.create(connection, checkfirst=True)
 
 
-MIGRATIONS: Mapping[int, Migration] = MappingProxyType({1: _by_due, 2: _do_not_call})
+def _access(connection: Connection) -> None:
+    """Stores up to version 3 knew nobody by name, and nothing of what people did."""
+    access_schema.create(connection)
+
+
+MIGRATIONS: Mapping[int, Migration] = MappingProxyType({1: _by_due, 2: _do_not_call, 3: _access})
 """From version → the step to the next; a new store is created at ``VERSION`` at once."""
 
 

@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 
 from monitor.errors import BackPressure, StoreError
 from monitor.web import problems
-from monitor.web.access import Caller
+from monitor.web.access import Caller, Via
 from monitor.web.problems import ProblemError
 from monitor.web.settings import Language, Role, RoleName
 
@@ -41,6 +41,8 @@ class Part:
     """Attributes of ``request.app.state``."""
     checks_itself: bool = False
     """Its callers show no token: its handlers check a signature."""
+    open_to_all: bool = False
+    """Strangers may ask too; ``prefix`` begins every path that they may."""
 
 
 def application(parts: Sequence[Part], *, version: str) -> FastAPI:
@@ -113,6 +115,11 @@ class Self(BaseModel):
     teams: list[str] | None = Field(description="Whose alerts it acts on; null: all teams")
     language: Language = Field(description="Of pages")
     zone: str = Field(description="In which times are shown, such as Asia/Shanghai")
+    via: Via = Field(description="How it is known: a token, or who signed in and how")
+    csrf_token: str | None = Field(
+        description="What a page sends along as `X-CSRF-Token` with whatever changes something;"
+        " null: a token was shown, which needs none"
+    )
 
 
 @_self.get("/self", summary="Who asks, and what they may do")
@@ -124,6 +131,8 @@ async def whoami(caller: Viewer) -> Self:
         teams=None if caller.teams is None else sorted(caller.teams),
         language=caller.language,
         zone=caller.zone,
+        via=caller.via,
+        csrf_token=caller.csrf or None,
     )
 
 

@@ -12,6 +12,7 @@ import httpx
 
 from monitor.clock import Clock, SystemClock
 from monitor.web.application import Part
+from monitor.web.office import Office
 from monitor.web.server import WebServer
 from monitor.web.settings import WebSettings
 
@@ -39,9 +40,15 @@ def bearer(role: str) -> dict[str, str]:
 
 
 class Served:
-    def __init__(self, parts: tuple[Part, ...], made: WebSettings, clock: Clock) -> None:
+    def __init__(
+        self,
+        parts: tuple[Part, ...],
+        made: WebSettings,
+        clock: Clock,
+        office: Office | None = None,
+    ) -> None:
         self.counts: Counter[str] = Counter()
-        self.server = WebServer(made, parts, clock, self.counts)
+        self.server = WebServer(made, parts, clock, self.counts, office=office)
         scheme = "http" if made.tls is None else "https"
         self.client = httpx.Client(
             base_url=f"{scheme}://127.0.0.1:{self.server.port}",
@@ -60,8 +67,10 @@ class Served:
 
 
 @contextmanager
-def serving(*parts: Part, clock: Clock | None = None, **more: Any) -> Iterator[Served]:
-    served = Served(parts, settings(**more), SystemClock() if clock is None else clock)
+def serving(
+    *parts: Part, clock: Clock | None = None, office: Office | None = None, **more: Any
+) -> Iterator[Served]:
+    served = Served(parts, settings(**more), SystemClock() if clock is None else clock, office)
     served.server.start()
     try:
         yield served

@@ -79,7 +79,14 @@ def served() -> Iterator[Served]:
 def test_a_token_says_who_asks(served: Served) -> None:
     answer = served.ask("/api/v1/self", "operator")
     shared = {"language": "zh", "zone": "Asia/Shanghai"}
-    assert answer.json() == {"name": "a-operator", "role": "operator", "teams": None, **shared}
+    shown = {"via": "token", "csrf_token": None}
+    assert answer.json() == {
+        "name": "a-operator",
+        "role": "operator",
+        "teams": None,
+        **shared,
+        **shown,
+    }
     supervisor = served.ask("/api/v1/self", "supervisor").json()
     assert (supervisor["role"], supervisor["teams"]) == ("supervisor", ["north"])
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
