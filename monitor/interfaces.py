@@ -35,7 +35,12 @@ def open_web(config: Config, board: Board, clock: Clock, counts: Counter[str]) -
 
     office = Office(board, config.store, config.events.phones.region, clock)
     return WebServer(
-        config.web, _parts(office, config.events), clock, counts, at_the_end=office.close
+        config.web,
+        _parts(office, config.events),
+        clock,
+        counts,
+        office=office,
+        at_the_end=office.close,
     )
 
 
@@ -48,11 +53,12 @@ def described() -> dict[str, Any]:
 
 def _parts(office: Office | None, events: EventSettings | None) -> list[Part]:
     """Every part; None: only to be described."""
-    from monitor.web import dnc_api, numbers_api, requested
+    from monitor.web import audit_api, dnc_api, numbers_api, requested
     from monitor.web.application import API, Part
 
     return [
         Part(numbers_api.router, f"{API}/numbers", {"office": office}),
         Part(dnc_api.router, f"{API}/do-not-call", {"events": events}),
         Part(requested.router, f"{API}/requests"),
+        Part(audit_api.router, f"{API}/audit"),
     ]

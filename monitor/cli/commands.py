@@ -91,5 +91,15 @@ COMMANDS = (
         "monitor.cli.sample",
         "Random checks: which new customers of each agent a supervisor looks at, week by week.",
     ),
+    Entry(
+        "users",
+        "monitor.cli.users",
+        "People who sign in: add, list, passwd, role, remove, hash.",
+    ),
+    Entry(
+        "audit",
+        "monitor.cli.audit",
+        "Who did what over HTTP and on pages, from where, and how it ended; the newest first.",
+    ),
     Entry("schema", "monitor.cli.schema", "Print a JSON Schema (draft-07)."),
 )

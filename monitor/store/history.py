@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Table, and_, delete, exists, func, not_, or_, select
 
 from monitor.decisions import Alert, Command, Decision, NumberChange, Refusal
+from monitor.store.access_schema import AUDIT, SESSIONS
 from monitor.store.codec import decode, from_text
 from monitor.store.database import Database, in_chunks
 from monitor.store.schema import (
@@ -206,4 +207,6 @@ def _expired(
         (SILENCES, SILENCES.c.id, SILENCES.c.until_ms < before_ms),
         (ACTS, ACTS.c.seq, ACTS.c.at_ms < before_ms),
         (TELLINGS, TELLINGS.c.decision, and_(TELLINGS.c.at_ms < before_ms, not_(told))),
+        (AUDIT, AUDIT.c.seq, AUDIT.c.at_ms < before_ms),
+        (SESSIONS, SESSIONS.c.digest, SESSIONS.c.seen_ms < before_ms),
     ]

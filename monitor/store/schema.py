@@ -17,7 +17,6 @@ from sqlalchemy import (
     Connection,
     Index,
     Integer,
-    MetaData,
     Table,
     Text,
     bindparam,
@@ -29,19 +28,12 @@ from sqlalchemy import (
 )
 
 from monitor.errors import StoreError
+from monitor.store import access_schema
 from monitor.store.label import Label
+from monitor.store.metadata import METADATA, seq
 
 VERSION = 4
 """Raise it with every change of a table, and add the step to ``MIGRATIONS``."""
-
-METADATA = MetaData()
-# SQLite counts rows only in a column of type INTEGER.
-_SEQ = BigInteger().with_variant(Integer(), "sqlite")
-
-
-def _seq() -> Column[int]:
-    return Column("seq", _SEQ, primary_key=True, autoincrement=True)
-
 
 META = Table(
     "meta",
@@ -53,7 +45,7 @@ META = Table(
 DECISIONS = Table(
     "decisions",
     METADATA,
-    _seq(),
+    seq(),
     Column("id", Label, nullable=False, unique=True),
     Column("at_ms", BigInteger, nullable=False),
     Column("kind", Label, nullable=False),
@@ -72,7 +64,7 @@ DECISIONS = Table(
 OUTBOX = Table(
     "outbox",
     METADATA,
-    _seq(),
+    seq(),
     Column("decision", Label, nullable=False),
     Column("receiver", Label, nullable=False),
     Column("kind", Label, nullable=False),
@@ -142,7 +134,7 @@ SILENCES = Table(
 ACTS = Table(
     "acts",
     METADATA,
-    _seq(),
+    seq(),
     Column("id", Label, nullable=False, unique=True),
     Column("at_ms", BigInteger, nullable=False),
     Column("who", Label, nullable=False),
@@ -179,7 +171,7 @@ TELLINGS = Table(
 JOURNAL = Table(
     "journal",
     METADATA,
-    _seq(),
+    seq(),
     Column("kind", Label, nullable=False),
     Column("tick_ms", BigInteger, nullable=False),
     Column("key", Label, unique=True),
@@ -201,7 +193,7 @@ FLOORS = Table(
 REQUESTS = Table(
     "requests",
     METADATA,
-    _seq(),
+    seq(),
     Column("id", Label, nullable=False, unique=True),
     Column("created_ms", BigInteger, nullable=False),
     Column("tick_ms", BigInteger),  # null until the engine took it
@@ -213,7 +205,7 @@ REQUESTS = Table(
 CHANGES = Table(
     "number_changes",
     METADATA,
-    _seq(),
+    seq(),
     Column("id", Label, nullable=False, unique=True),
     Column("at_ms", BigInteger, nullable=False),
     Column("number", Label, nullable=False),
@@ -226,7 +218,7 @@ CHANGES = Table(
 LISTINGS = Table(
     "do_not_call",
     METADATA,
-    _seq(),
+    seq(),
     Column("id", Label, nullable=False, unique=True),
     Column("tick_ms", BigInteger, nullable=False),
     Column("customer", Label, nullable=False),
@@ -258,7 +250,7 @@ def _do_not_call(connection: Connection) -> None:
 
 
 def _people(connection: Connection) -> None:
-    """Stores up to version 3 knew nothing of what people do about alerts, nor whom they tell."""
+    """Stores up to version 3 knew nothing of what people do, nor whom alerts are told."""
     if "team" not in {column["name"] for column in inspect(connection).get_columns("episodes")}:
         label = EPISODES.c.team.type.compile(connection.dialect)
         add = f"ALTER TABLE episodes ADD COLUMN team {label} NOT NULL DEFAULT ''"
@@ -269,6 +261,7 @@ def _people(connection: Connection) -> None:
     for table in (HANDLINGS, SILENCES, ACTS, ROUTING, TELLINGS):
         table.create(connection, checkfirst=True)
     _note_teams(connection)
+    access_schema.create(connection)
 
 
 def _note_teams(connection: Connection) -> None:

@@ -21,6 +21,8 @@ from sqlalchemy import Connection
 from monitor.clock import Clock
 from monitor.decisions import Alert, Decision, Listing, NumberChange, Refusal
 from monitor.errors import LeaseLost, StoreError
+from monitor.store.accounts import Sessions, Users
+from monitor.store.audit import Audit
 from monitor.store.codec import encode, kind_of, number_of, to_text
 from monitor.store.connect import connect
 from monitor.store.database import Database, Fence, insert_if_absent
@@ -85,6 +87,9 @@ class Store:
         self.listed = Listed(database)
         self.handled = Handled(database, clock)
         self.silenced = Silenced(database, clock)
+        self.users = Users(database)
+        self.sessions = Sessions(database)
+        self.audit = Audit(database)
         self._database = database
         self._clock = clock
         self._lock: DaemonLock | None = None

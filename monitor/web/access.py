@@ -7,19 +7,59 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
 
 from monitor.units import Rate
-from monitor.web.settings import Role, WebSettings, revealed
+from monitor.web.settings import Language, Person, Role, WebSettings, revealed
+
+ALLOWANCES_MAX = 10_000
+
+
+Via = Literal["token", "password", "oidc"]
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever showed a token; ``name`` is what the audit says."""
+    """Whoever asks; ``name`` is what the audit says."""
 
     name: str
     role: Role
+    teams: frozenset[str] | None = None
+    """Whose alerts it acts on; None: those of all teams."""
+    language: Language = "en"
+    zone: str = "UTC"
+    """In which times are shown to it."""
+    via: Via = "token"
+    session: str = ""
+    """Digest of the session's id; empty: a token was shown."""
+    csrf: str = field(default="", repr=False)
+    """What a form must bring along (``csrf_token``, or the header ``X-CSRF-Token``)."""
+
+    def acts_on(self, team: str) -> bool:
+        """Whether it may act on alerts of ``team``; ``""``: of the company, or of no one team."""
+        if self.role < Role.SUPERVISOR:
+            return False
+        return self.teams is None or team in self.teams
+
+
+def rights(role: Role, teams: Iterable[str]) -> frozenset[str] | None:
+    """Whose alerts somebody of this role acts on; None: everybody's."""
+    return None if role >= Role.OPERATOR else frozenset(teams)
+
+
+def caller_as(name: str, person: Person, settings: WebSettings) -> Caller:
+    """Who is configured under ``name``."""
+    role = Role[person.role.upper()]
+    return Caller(
+        name=name,
+        role=role,
+        teams=rights(role, person.teams),
+        language=person.language or settings.language,
+        zone=person.zone or settings.zone,
+    )
 
 
 class Tokens:
@@ -32,7 +72,7 @@ class Tokens:
 
     def __init__(self, settings: WebSettings) -> None:
         self._known = tuple(
-            (_digest(text), Caller(name, Role[settings.tokens[name].role.upper()]))
+            (_digest(text), caller_as(name, settings.tokens[name], settings))
             for name, text in revealed(settings).items()
         )
 
@@ -72,13 +112,21 @@ class Allowance:
 
 
 class Allowances:
-    """One for each token, and one for all strangers together."""
+    """One for each caller, and one for the strangers of each address.
 
-    def __init__(self, names: Mapping[str, object], rate: Rate) -> None:
-        self._of = {name: Allowance(rate) for name in names}
-        self._strangers = Allowance(rate)
+    The least recent of too many is forgotten.
+    """
 
-    def take(self, caller: Caller | None, now_s: float) -> float:
+    def __init__(self, rate: Rate, *, most: int = ALLOWANCES_MAX) -> None:
+        self._rate = rate
+        self._most = most
+        self._of: OrderedDict[tuple[str, str], Allowance] = OrderedDict()
+
+    def take(self, caller: Caller | None, address: str, now_s: float) -> float:
         """As :meth:`Allowance.take`."""
-        allowance = self._strangers if caller is None else self._of[caller.name]
+        key = ("", address) if caller is None else (caller.via, caller.name)
+        allowance = self._of.pop(key, None) or Allowance(self._rate)
+        self._of[key] = allowance
+        if len(self._of) > self._most:
+            self._of.popitem(last=False)
         return allowance.take(now_s)

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from monitor.errors import BackPressure, StoreError
 from monitor.web import problems
-from monitor.web.access import Caller
+from monitor.web.access import Caller, Via
 from monitor.web.problems import ProblemError
-from monitor.web.settings import Role
+from monitor.web.settings import Language, Role, RoleName
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +41,8 @@ class Part:
     """Attributes of ``request.app.state``."""
     checks_itself: bool = False
     """Its callers show no token: its handlers check a signature."""
+    open_to_all: bool = False
+    """Strangers may ask too; ``prefix`` begins every path that they may."""
 
 
 def application(parts: Sequence[Part], *, version: str) -> FastAPI:
@@ -96,6 +99,7 @@ def needs(role: Role) -> Callable[[Request], Caller]:
 
 
 Viewer = Annotated[Caller, Depends(needs(Role.VIEWER))]
+Supervisor = Annotated[Caller, Depends(needs(Role.SUPERVISOR))]
 Operator = Annotated[Caller, Depends(needs(Role.OPERATOR))]
 Admin = Annotated[Caller, Depends(needs(Role.ADMIN))]
 
@@ -103,10 +107,33 @@ _LATER = {"retry-after": "5"}
 _self = APIRouter(tags=["self"])
 
 
-@_self.get("/self", summary="Whose token this is, and what it may do")
-async def whoami(caller: Viewer) -> dict[str, str]:
-    """Name and role of the token that was shown."""
-    return {"name": caller.name, "role": caller.role.name.lower()}
+class Self(BaseModel):
+    """Who asks."""
+
+    name: str = Field(description="As the audit shows it")
+    role: RoleName
+    teams: list[str] | None = Field(description="Whose alerts it acts on; null: all teams")
+    language: Language = Field(description="Of pages")
+    zone: str = Field(description="In which times are shown, such as Asia/Shanghai")
+    via: Via = Field(description="How it is known: a token, or who signed in and how")
+    csrf_token: str | None = Field(
+        description="What a page sends along as `X-CSRF-Token` with whatever changes something;"
+        " null: a token was shown, which needs none"
+    )
+
+
+@_self.get("/self", summary="Who asks, and what they may do")
+async def whoami(caller: Viewer) -> Self:
+    """Whose token was shown, or who signed in."""
+    return Self(
+        name=caller.name,
+        role=cast("RoleName", caller.role.name.lower()),
+        teams=None if caller.teams is None else sorted(caller.teams),
+        language=caller.language,
+        zone=caller.zone,
+        via=caller.via,
+        csrf_token=caller.csrf or None,
+    )
 
 
 def _problem(_request: Request, error: Exception) -> JSONResponse:

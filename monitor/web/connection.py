@@ -12,7 +12,7 @@ from typing import ClassVar, Final
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from monitor.web import problems
-from monitor.web.gate import HEADERS
+from monitor.web.headers import HEADERS
 from monitor.web.settings import WebSettings
 
 OVERDUE: Final = "overdue"

@@ -20,6 +20,7 @@ from monitor.events.settings import EventSettings
 from monitor.logs import mask_customer
 from monitor.web.access import Caller
 from monitor.web.application import Admin, Operator, Viewer
+from monitor.web.deeds import Note, note
 from monitor.web.office import Office, office_of
 from monitor.web.problems import ProblemError
 from monitor.web.requested import EndingBody, Key, Outcome, Wait, leave, name_of
@@ -87,6 +88,8 @@ async def list_(
     """By customer, masked unless an admin asks with `customers=true`."""
     if (customers or after) and caller.role < Role.ADMIN:
         raise ProblemError(403, "customers in full are for the role admin")
+    if customers:
+        note(request, Note("read customers in full"))
     office = office_of(request)
     now_ms = office.clock.now_ms()
     found = await office.ask(
@@ -136,6 +139,7 @@ async def remove(
 @router.get("/export", summary="The whole list for diallers, in full")
 async def export(_caller: Admin, request: Request, form: Form = "plain") -> StreamingResponse:
     """One customer a line, or CSV with columns."""
+    note(request, Note("export do-not-call"))
     office = office_of(request)
     first = await _page(office, "")
     media = "text/csv" if form == "csv" else "text/plain"

@@ -12,12 +12,26 @@ import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import structlog
 
 from monitor.clock import Clock
+from monitor.errors import StoreError
 from monitor.web import problems
-from monitor.web.access import Allowances, Tokens
+from monitor.web.access import Allowances, Caller, Tokens
+from monitor.web.deeds import Deeds
+from monitor.web.headers import Headers
+from monitor.web.origin import (
+    SAFE_METHODS,
+    address_of,
+    brings,
+    from_elsewhere,
+    header,
+    local_path,
+    site_of,
+)
+from monitor.web.sessions import Sessions
 from monitor.web.settings import WebSettings
 
 log = structlog.get_logger(__name__)
@@ -27,13 +41,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Asgi = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
-HEADERS: Final = {
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-    "content-security-policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
-    "referrer-policy": "no-referrer",
-}
-_HSTS: Final = {"strict-transport-security": "max-age=31536000"}
+SIGN_IN: Final = "/signin"
 
 
 class Gate:
@@ -46,7 +54,10 @@ class Gate:
         clock: Clock,
         counts: Counter[str],
         *,
+        sessions: Sessions,
+        deeds: Deeds,
         checked_inside: Iterable[str] = (),
+        open_to_all: Iterable[str] = (),
     ) -> None:
         """Guard ``inner``.
 
@@ -55,7 +66,10 @@ class Gate:
             settings: bounds and tokens, which are read now.
             clock: of the rates.
             counts: answers, by status; this thread counts them.
+            sessions: of browsers.
+            deeds: where actions are written down.
             checked_inside: path prefixes, such as ``/ingest``, whose callers show no token.
+            open_to_all: path prefixes, such as ``/signin``, that strangers may ask too.
 
         Raises:
             SecretError: a token is not where the configuration says.
@@ -65,40 +79,38 @@ class Gate:
         self._settings = settings
         self._clock = clock
         self._counts = counts
+        self._sessions = sessions
+        self._deeds = deeds
         self._inside = tuple(f"{prefix.rstrip('/')}/" for prefix in checked_inside)
+        self._open = tuple(open_to_all)
         self._tokens = Tokens(settings)
-        self._allowances = Allowances(settings.tokens, settings.rate)
-        more = {} if settings.tls is None else _HSTS
-        self._headers = [(name.encode(), text.encode()) for name, text in (HEADERS | more).items()]
+        self._allowances = Allowances(settings.rate)
+        self._headers = Headers(encrypted=settings.secure)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        answer = _Answer(send, self._headers)
+        answer = _Answer(scope, send, self._headers, self._deeds)
+        scope["monitor.address"] = address_of(scope, self._settings.proxies)
         try:
             await self._answer(scope, receive, answer)
-        except Exception:
-            log.exception("web_request_failed", method=scope["method"])
+        except Exception as error:
+            if not isinstance(error, StoreError):
+                log.exception("web_request_failed", method=scope["method"])
             if not answer.status:
-                await answer.problem(500, problems.BROKEN)
+                away = isinstance(error, StoreError)
+                await answer.problem(*((503, problems.AWAY) if away else (500, problems.BROKEN)))
         self._counts[str(answer.status)] += 1
 
     async def _answer(
         self, scope: MutableMapping[str, Any], receive: Receive, answer: _Answer
     ) -> None:
-        if not str(scope["path"]).startswith(self._inside):
-            caller = self._tokens.caller(_header(scope, b"authorization"))
-            wait_s = self._allowances.take(caller, self._clock.monotonic_s())
-            if wait_s:
-                retry = {"retry-after": str(math.ceil(wait_s))}
-                await answer.problem(429, problems.TOO_MANY, retry)
-                return
-            if caller is None:
-                known = {"www-authenticate": 'Bearer realm="monitor"'}
-                await answer.problem(401, problems.UNAUTHORIZED, known)
-                return
-            scope["monitor.caller"] = caller
+        path = str(scope["path"])
+        inside, is_open = path.startswith(self._inside), path.startswith(self._open)
+        caller = None if inside else await self._caller(scope)
+        if not inside and not await self._admitted(scope, caller, answer):
+            return
         limit = self._settings.body_max
         try:
             async with asyncio.timeout(self._settings.timeout / 2000):
@@ -109,15 +121,62 @@ class Gate:
         if body is None:
             await answer.problem(413, problems.TOO_LARGE, {"connection": "close"})
             return
+        if caller is not None and not is_open and self._forged(scope, caller, body):
+            await answer.problem(403, problems.FORGED)
+            return
         await self._inner(scope, _Replayed(body, receive).receive, answer.send)
+
+    async def _caller(self, scope: MutableMapping[str, Any]) -> Caller | None:
+        """Whose token or session it shows; a token counts before a session."""
+        shown = header(scope, b"authorization")
+        caller = self._tokens.caller(shown)
+        if caller is None and not shown:
+            caller = await self._sessions.caller(header(scope, b"cookie"))
+        scope["monitor.caller"] = caller
+        return caller
+
+    async def _admitted(
+        self, scope: MutableMapping[str, Any], caller: Caller | None, answer: _Answer
+    ) -> bool:
+        """Whether it may go on; otherwise it is answered."""
+        site = site_of(scope["monitor.address"])
+        wait_s = self._allowances.take(caller, site, self._clock.monotonic_s())
+        if wait_s:
+            retry = {"retry-after": str(math.ceil(wait_s))}
+            await answer.problem(429, problems.TOO_MANY, retry)
+            return False
+        if caller is not None or str(scope["path"]).startswith(self._open):
+            return True
+        if _a_page_is_wanted(scope):
+            asked = scope["path"] + (
+                f"?{scope['query_string'].decode()}" if scope["query_string"] else ""
+            )
+            there = f"{SIGN_IN}?{urlencode({'next': local_path(asked, '/')})}"
+            await answer.problem(303, b"", {"location": there})
+            return False
+        known = {"www-authenticate": 'Bearer realm="monitor"'}
+        await answer.problem(401, problems.UNAUTHORIZED, known)
+        return False
+
+    def _forged(self, scope: MutableMapping[str, Any], caller: Caller, body: bytes) -> bool:
+        """Whether another site's page may have sent it with a session's cookie."""
+        if not caller.session or scope["method"] in SAFE_METHODS:
+            return False
+        return from_elsewhere(scope, self._settings.public_url) or not brings(
+            scope, body, caller.csrf
+        )
 
 
 class _Answer:
     """The way back: adds what every answer bears, and knows its status."""
 
-    def __init__(self, send: Send, headers: list[tuple[bytes, bytes]]) -> None:
+    def __init__(
+        self, scope: MutableMapping[str, Any], send: Send, headers: Headers, deeds: Deeds
+    ) -> None:
+        self._scope = scope
         self._send = send
         self._headers = headers
+        self._deeds = deeds
         self.status = 0
         """0 until it has begun."""
 
@@ -125,7 +184,9 @@ class _Answer:
         """One message of ASGI."""
         if message["type"] == "http.response.start":
             self.status = int(message["status"])
-            message = {**message, "headers": [*message.get("headers", ()), *self._headers]}
+            await self._deeds.note(self._scope, self.status)  # before anybody hears of it
+            headers = self._headers.added(self._scope, message.get("headers", ()))
+            message = {**message, "headers": headers}
         await self._send(message)
 
     async def problem(
@@ -153,15 +214,15 @@ class _Replayed:
         return {"type": "http.request", "body": body, "more_body": False}
 
 
-def _header(scope: MutableMapping[str, Any], name: bytes) -> str:
-    """The one header of that name; none, or several, are none."""
-    found = [value for key, value in scope["headers"] if key == name]
-    return found[0].decode("latin-1") if len(found) == 1 else ""
+def _a_page_is_wanted(scope: MutableMapping[str, Any]) -> bool:
+    """Whether a person's browser asks, and not a program."""
+    apart = str(scope["path"]).startswith("/api/") or header(scope, b"authorization")
+    return scope["method"] == "GET" and not apart and "text/html" in header(scope, b"accept")
 
 
 async def _whole(scope: MutableMapping[str, Any], receive: Receive, limit: int) -> bytes | None:
     """The body; None when it is longer than ``limit``, of which then no more is read."""
-    said = _header(scope, b"content-length")
+    said = header(scope, b"content-length")
     if said.isdigit() and int(said) > limit:
         return None
     parts: list[bytes] = []

@@ -55,7 +55,11 @@ def body(status: int, detail: str = "") -> bytes:
 
 
 # One text each, whatever was sent: an answer tells a stranger nothing by its length.
-UNAUTHORIZED: Final = body(401, "show a bearer token of web.tokens")
+UNAUTHORIZED: Final = body(401, "show a bearer token of web.tokens, or sign in")
+FORGED: Final = body(
+    403, "a page of ours must send this, with the header X-CSRF-Token or the field csrf_token"
+)
+AWAY: Final = body(503, "the store does not answer; the daemon's log says why")
 TOO_MANY: Final = body(429, "so many requests are more than web.rate; come back later")
 TOO_LARGE: Final = body(413, "the body is larger than web.body_max")
 TOO_SLOW: Final = body(408, "the body did not arrive in time")

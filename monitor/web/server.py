@@ -14,15 +14,23 @@ import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import structlog
 import uvicorn
 
 from monitor.clock import Clock
 from monitor.errors import UsageError
+from monitor.web import signin
+from monitor.web.accounts import Accounts
 from monitor.web.application import VERSION, Part, application
 from monitor.web.connection import bounded
-from monitor.web.gate import Gate
+from monitor.web.deeds import Deeds
+from monitor.web.gate import SIGN_IN, Gate
+from monitor.web.office import Office
+from monitor.web.oidc import Oidc
+from monitor.web.pages import Pages
+from monitor.web.sessions import Sessions
 from monitor.web.settings import WebSettings, WebTls
 
 log = structlog.get_logger(__name__)
@@ -47,17 +55,34 @@ class WebServer:
         clock: Clock,
         counts: Counter[str],
         *,
+        office: Office | None = None,
+        templates: Sequence[Path] = (),
         at_the_end: Callable[[], None] = lambda: None,
     ) -> None:
-        """``counts``: of answers, by status; kept by this server's thread."""
+        """Prepare, and listen.
+
+        Args:
+            settings: where, and who is let in.
+            parts: what is served.
+            clock: of rates, sessions and the audit.
+            counts: of answers, by status; kept by this server's thread.
+            office: the store, for sessions and the audit; None: there are none.
+            templates: directories of pages that come before ours.
+            at_the_end: called when it has stopped.
+        """
         self._at_the_end = at_the_end
-        app = application(parts, version=VERSION)
+        sessions = Sessions(settings, Accounts(settings), office, clock)
+        if office is not None:
+            parts = [*parts, *_signing_in(settings, sessions, office, clock, templates)]
         gate = Gate(
-            app,
+            application(parts, version=VERSION),
             settings,
             clock,
             counts,
+            sessions=sessions,
+            deeds=Deeds(office, clock),
             checked_inside=[part.prefix for part in parts if part.checks_itself],
+            open_to_all=[part.prefix for part in parts if part.open_to_all],
         )
         config = uvicorn.Config(
             gate,
@@ -106,6 +131,24 @@ class WebServer:
             asyncio.run(self._server.serve([self._socket]))
         except Exception:
             log.exception("web_server_failed")
+
+
+def _signing_in(
+    settings: WebSettings,
+    sessions: Sessions,
+    office: Office,
+    clock: Clock,
+    templates: Sequence[Path],
+) -> list[Part]:
+    oidc = None
+    if settings.oidc is not None and settings.public_url is not None:
+        oidc = Oidc(settings.oidc, settings.public_url, clock)
+    pages = Pages(settings.language, templates)
+    desk = signin.Desk(settings, sessions, pages, oidc)
+    return [
+        Part(signin.router, SIGN_IN, {"signin": desk, "office": office}, open_to_all=True),
+        Part(signin.leaving, "/signout"),
+    ]
 
 
 def _listen(settings: WebSettings) -> socket.socket:

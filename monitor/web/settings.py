@@ -5,44 +5,63 @@ Owns the models alone; this module is read by every command, so it imports no we
 
 from __future__ import annotations
 
-from enum import IntEnum
+import re
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from monitor.errors import UsageError
 from monitor.exporter.settings import TOKEN_CHARS_MIN, is_loopback
 from monitor.secret import Secret
 from monitor.units import DurationMs, Rate, Size
+from monitor.web.person import (
+    Language,
+    OidcSettings,
+    Person,
+    Role,
+    RoleName,
+    SessionSettings,
+    WebToken,
+    WebUser,
+    Zone,
+)
+
+__all__ = [
+    "Language",
+    "Person",
+    "Role",
+    "RoleName",
+    "WebSettings",
+    "WebTls",
+    "revealed",
+]
 
 TOKEN_CHARS_MAX = 512
 TOKENS_MAX = 100
-
-RoleName = Literal["viewer", "operator", "admin"]
-
-
-class Role(IntEnum):
-    """What a token may do; each may what the one below may."""
-
-    VIEWER = 1
-    """Reads; customers are masked."""
-    OPERATOR = 2
-    """Acts on single numbers and customers."""
-    ADMIN = 3
-    """Acts on all at once, takes back protection, and sees customers unmasked."""
+USERS_MAX = 1_000
 
 
 class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-class WebToken(Secret):
-    """A bearer token, and what whoever shows it may do."""
+NAME_PATTERN = re.compile(r"[A-Za-z0-9._@-]{1,64}")
+"""A user or a token."""
+_Name = Annotated[str, Field(pattern=f"^{NAME_PATTERN.pattern}$")]
 
-    role: RoleName = "viewer"
-    """``viewer`` reads, with customers masked; ``operator`` acts on single numbers and customers;
-    ``admin`` on all at once, and sees customers unmasked."""
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
+        msg = "write https://host, as people reach it"
+        raise ValueError(msg)
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        msg = "the host alone, without a path: pages are at its root"
+        raise ValueError(msg)
+    return f"{parts.scheme}://{parts.netloc}".lower()
 
 
 class WebTls(_Settings):
@@ -57,7 +76,7 @@ class WebTls(_Settings):
 
 
 class WebSettings(_Settings):
-    """The HTTP interface to numbers and do-not-call; off unless asked for."""
+    """The HTTP interface and the pages; off unless asked for."""
 
     enabled: bool = False
     """Whether the daemon listens at all."""
@@ -65,11 +84,23 @@ class WebSettings(_Settings):
     """Beyond loopback only with ``tls``, or ``plain``."""
     port: int = Field(9109, ge=0, le=65535)
     """0: any free port, which the log tells."""
-    tokens: Annotated[
-        dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")], WebToken],
-        Field(max_length=TOKENS_MAX),
-    ] = {}
-    """Who may ask, by the name that the audit will show. Without any, nobody may."""
+    public_url: Annotated[str, Field(max_length=300), AfterValidator(_origin)] | None = None
+    """Where people reach it, such as ``https://monitor.example.com``, when something stands before
+    it; cookies are for ``https`` alone then, and forms are taken from there alone."""
+    proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], Field(max_length=20)] = ()
+    """Addresses whose ``X-Forwarded-For`` is believed, such as ``10.0.0.5/32``."""
+    tokens: Annotated[dict[_Name, WebToken], Field(max_length=TOKENS_MAX)] = {}
+    """Programs that may ask, by the name that the audit will show."""
+    users: Annotated[dict[_Name, WebUser], Field(max_length=USERS_MAX)] = {}
+    """People who sign in, by the name that the audit will show; further ones: ``monitor users``."""
+    session: SessionSettings = SessionSettings()
+    """How long whoever signed in stays so."""
+    oidc: OidcSettings | None = None
+    """An identity provider that signs people in; it needs ``public_url``."""
+    language: Language = "zh"
+    """Of pages, for whoever has not chosen one."""
+    zone: Zone = "Asia/Shanghai"
+    """Of the times shown, for whoever has not chosen one."""
     tls: WebTls | None = None
     """Encryption; none: plain HTTP."""
     plain: bool = False
@@ -92,7 +123,19 @@ class WebSettings(_Settings):
                 "or plain: true where something before it encrypts"
             )
             raise ValueError(msg)
+        twice = next((name for name in self.users if name in self.tokens), None)
+        if twice is not None:
+            msg = f"{twice} is in tokens and in users; the audit could not say which it was"
+            raise ValueError(msg)
+        if self.oidc is not None and self.public_url is None:
+            msg = "oidc needs public_url: the provider sends people back there"
+            raise ValueError(msg)
         return self
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach it encrypted."""
+        return self.tls is not None or (self.public_url or "").startswith("https:")
 
 
 def revealed(settings: WebSettings) -> dict[str, str]:

@@ -12,15 +12,27 @@ import httpx
 
 from monitor.clock import Clock, SystemClock
 from monitor.web.application import Part
+from monitor.web.office import Office
 from monitor.web.server import WebServer
 from monitor.web.settings import WebSettings
 
-TOKENS = {role: f"token-of-{role}-0123456789" for role in ("viewer", "operator", "admin")}
+ROLES = ("viewer", "supervisor", "operator", "admin")
+TOKENS = {role: f"token-of-{role}-0123456789" for role in ROLES}
+TEAM = "north"
+"""The supervisor's."""
+
+
+def tokens() -> dict[str, dict[str, Any]]:
+    """One for each role, as the configuration holds them."""
+    made: dict[str, dict[str, Any]] = {
+        f"a-{role}": {"value": text, "role": role} for role, text in TOKENS.items()
+    }
+    made["a-supervisor"]["teams"] = [TEAM]
+    return made
 
 
 def settings(**more: Any) -> WebSettings:
-    tokens = {f"a-{role}": {"value": text, "role": role} for role, text in TOKENS.items()}
-    return WebSettings.model_validate({"enabled": True, "port": 0, "tokens": tokens, **more})
+    return WebSettings.model_validate({"enabled": True, "port": 0, "tokens": tokens(), **more})
 
 
 def bearer(role: str) -> dict[str, str]:
@@ -28,9 +40,15 @@ def bearer(role: str) -> dict[str, str]:
 
 
 class Served:
-    def __init__(self, parts: tuple[Part, ...], made: WebSettings, clock: Clock) -> None:
+    def __init__(
+        self,
+        parts: tuple[Part, ...],
+        made: WebSettings,
+        clock: Clock,
+        office: Office | None = None,
+    ) -> None:
         self.counts: Counter[str] = Counter()
-        self.server = WebServer(made, parts, clock, self.counts)
+        self.server = WebServer(made, parts, clock, self.counts, office=office)
         scheme = "http" if made.tls is None else "https"
         self.client = httpx.Client(
             base_url=f"{scheme}://127.0.0.1:{self.server.port}",
@@ -49,8 +67,10 @@ class Served:
 
 
 @contextmanager
-def serving(*parts: Part, clock: Clock | None = None, **more: Any) -> Iterator[Served]:
-    served = Served(parts, settings(**more), SystemClock() if clock is None else clock)
+def serving(
+    *parts: Part, clock: Clock | None = None, office: Office | None = None, **more: Any
+) -> Iterator[Served]:
+    served = Served(parts, settings(**more), SystemClock() if clock is None else clock, office)
     served.server.start()
     try:
         yield served

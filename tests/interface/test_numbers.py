@@ -23,10 +23,9 @@ from monitor.web.office import Office
 from tests.daemon.folder import GOOD, Folder
 from tests.daemon.running import Threaded, eventually, threaded
 from tests.exporter import sample
-from tests.interface.serving import TOKENS, Served, bearer, serving
+from tests.interface.serving import Served, bearer, serving, tokens
 
 NOW = 1_763_776_800_000
-TOKENS_OF = {f"a-{role}": {"value": text, "role": role} for role, text in TOKENS.items()}
 
 
 @contextmanager
@@ -174,7 +173,7 @@ def test_every_action_is_a_path(tmp_path: Path) -> None:
 
 @contextmanager
 def running(tmp_path: Path) -> Iterator[tuple[Folder, Threaded, httpx.Client]]:
-    web = {"enabled": True, "port": 0, "tokens": TOKENS_OF}
+    web = {"enabled": True, "port": 0, "tokens": tokens()}
     folder = Folder(tmp_path, web=web)
     with threaded(folder) as daemon:
         folder.call(GOOD)

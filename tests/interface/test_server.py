@@ -78,7 +78,17 @@ def served() -> Iterator[Served]:
 
 def test_a_token_says_who_asks(served: Served) -> None:
     answer = served.ask("/api/v1/self", "operator")
-    assert answer.json() == {"name": "a-operator", "role": "operator"}
+    shared = {"language": "zh", "zone": "Asia/Shanghai"}
+    shown = {"via": "token", "csrf_token": None}
+    assert answer.json() == {
+        "name": "a-operator",
+        "role": "operator",
+        "teams": None,
+        **shared,
+        **shown,
+    }
+    supervisor = served.ask("/api/v1/self", "supervisor").json()
+    assert (supervisor["role"], supervisor["teams"]) == ("supervisor", ["north"])
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
 
 
@@ -102,7 +112,12 @@ def test_strangers_are_answered_alike(served: Served) -> None:
 
 @pytest.mark.parametrize(
     ("role", "operator", "admin"),
-    [("viewer", 403, 403), ("operator", 200, 403), ("admin", 200, 200)],
+    [
+        ("viewer", 403, 403),
+        ("supervisor", 403, 403),
+        ("operator", 200, 403),
+        ("admin", 200, 200),
+    ],
 )
 def test_a_role_may_what_the_ones_below_may(
     served: Served, role: str, operator: int, admin: int

@@ -194,6 +194,21 @@ def _web(planted: Planted, root: Path) -> dict[str, Any]:
         "enabled": True,
         "port": free_port(),
         "tokens": {"ops": planted.secret("web.tokens", f"{MARK}-bearer-0123456789")},
+        "users": {
+            "lin": {
+                "role": "viewer",
+                "password_hash": planted.secret(
+                    "web.users.*.password_hash", f"$argon2id$v=19$m=8,t=1,p=1$c2FsdA${MARK}hash"
+                ),
+            }
+        },
+        "public_url": "https://monitor.example",
+        "oidc": {
+            "issuer": f"http://127.0.0.1:{free_port()}",
+            "client_id": "monitor",
+            "client_secret": planted.secret("web.oidc.client_secret", f"{MARK}-client"),
+            "roles": [{"group": "agents", "role": "viewer"}],
+        },
         "tls": {
             "cert_file": pair["cert_file"],
             "key_file": pair["key_file"],
