@@ -590,9 +590,10 @@ class Engine:
                 case Listing():
                     self.stats.listings[decision.action, decision.reason] += 1
         for change in outcome.changes:
-            if change.reason in {"applied", "rejected"}:
+            if change.reason in {"applied", "rejected", "rejected_by_one"}:
                 action = "resume" if change.before == "resuming" else "suspend"
-                self.stats.commands[action, change.reason] += 1
+                result = "applied" if change.reason == "applied" else "rejected"
+                self.stats.commands[action, result] += 1
 
     # --- state ----------------------------------------------------------------------------------
 

@@ -232,7 +232,7 @@ class NumberDesk:
             return
         record = self._ledger.records[number]
         if ack.status == "applied":
-            self._ledger.applied(record, tick, "telephony")
+            self._ledger.answered(record, ack, tick)
         elif ack.status == "silent":
             if not record.said_silent:
                 record.said_silent = True
@@ -241,7 +241,7 @@ class NumberDesk:
                 verdict = Verdict("telephony_silent", f"{record.state}: {ack.detail}")
                 self._ledger.refuse(record, verdict, tick, cause=record.command)
         else:
-            self._ledger.rejected(record, tick, ack.detail)
+            self._ledger.rejected(record, tick, ack.detail, by_one=len(ack.systems) > 1)
 
     def _clear(self, cleared: Cleared, tick: int) -> None:
         """The cause that was undone is over; the number comes back when it was the last one."""

@@ -164,7 +164,8 @@ class Wishes:
         cause = self._cause(want, found, tick)
         record.trial = probation.also_for(record.trial, want)
         record.settle(joined(standing(record.causes, tick), cause))
-        if record.short and not record.command and record.retry_ms <= tick:
+        again = record.short or bool(record.parted)
+        if again and not record.command and record.retry_ms <= tick:
             ledger.suspend(
                 record,
                 Event.PROLONGED,

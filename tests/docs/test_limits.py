@@ -65,7 +65,7 @@ FIXED = {
     "bytes of a YAML file": nodes.TEXT_BYTES_MAX,
     "values in it, aliases written out": composer.NODES_MAX,
     "commands that an adapter remembers having answered": direct.KNOWN_COMMANDS_MAX,
-    "commands to several systems whose second answer is awaited": joined.EXPECTED_MAX,
+    "commands of which is remembered whom they went to": joined.KNOWN_MAX,
     "bytes of the table that Kamailio lists": kamailio.DUMP_BYTES_MAX,
     "numbers that VICIdial is asked about at once": vicidial.ASKED_MAX,
     "commands that the simulated telephony remembers": simulated.KNOWN_COMMANDS_MAX,
