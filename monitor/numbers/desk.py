@@ -32,7 +32,7 @@ from monitor.numbers.settings import NumbersSettings, PoolsSettings
 from monitor.numbers.sightings import Sightings
 from monitor.numbers.summary import summed
 from monitor.numbers.wishes import Wishes, asking
-from monitor.snapshot import NumberStanding
+from monitor.snapshot import IncidentStanding, NumberStanding
 
 SWEEP_MS: Final = 3_600_000
 """Numbers are noted as seen by the hour, and forgotten at the hour."""
@@ -124,6 +124,10 @@ class NumberDesk:
     def incidents(self) -> tuple[Incident, ...]:
         """Why suspensions in whole pools stand still; what waits for a person is among them."""
         return self._admission.incidents.standing
+
+    def held_up(self) -> list[IncidentStanding]:
+        """Pools in which suspensions stand still, and why, in order of their names."""
+        return standing.held_up(self._ledger, self.book, self.incidents)
 
     def next_event_tick(self, after: int) -> int | None:
         """The earliest tick after ``after`` at which time alone changes something, or None."""
