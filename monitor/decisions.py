@@ -96,6 +96,8 @@ class Alert:
     """Text by language tag."""
     route: str = ""
     shadow: bool = False
+    inhibited_by: str = ""
+    """The refusal that speaks of the number's whole pool: who gets it is not sent this one."""
 
     def to_json(self) -> dict[str, Any]:
         """The line that ``replay --format json`` prints and receivers get."""
@@ -123,6 +125,7 @@ class Alert:
             "message": dict(self.message),
             "route": self.route,
             "shadow": self.shadow,
+            **({"inhibited_by": self.inhibited_by} if self.inhibited_by else {}),
         }
 
 

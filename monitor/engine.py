@@ -552,10 +552,10 @@ class Engine:
         judged = judges.rules.step(tick, judges.desk.held, judges.desk.on_trial)
         wants = self.doubt.shadowed(judged.wants)
         decided = judges.desk.step(tick, wants, judged.cleared, acks, manual, judged.around, found)
-        ended = [judges.rules.close(episode, tick, why) for episode, why in decided.closed]
+        closed = [judges.rules.close(episode, tick, why) for episode, why in decided.closed]
+        ended = [alert for alert in closed if alert is not None]
         outcome.decisions += doubts
-        outcome.decisions += judged.alerts
-        outcome.decisions += [alert for alert in ended if alert is not None]
+        outcome.decisions += judges.desk.inhibit([*judged.alerts, *ended], wants)
         outcome.decisions += self.doubt.shadowed_orders(judged.orders, judged.alerts)
         outcome.decisions += decided.commands
         outcome.decisions += decided.refusals

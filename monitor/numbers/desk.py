@@ -16,12 +16,13 @@ from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 from typing import Any, Final
 
-from monitor.decisions import Ack, Around, Cleared, Found, ManualAction, OnTrial, Want
+from monitor.decisions import Ack, Alert, Around, Cleared, Found, ManualAction, OnTrial, Want
 from monitor.numbers import probation, standing
 from monitor.numbers.admission import Admission
 from monitor.numbers.causes import standing as still_standing
 from monitor.numbers.guards import Verdict
 from monitor.numbers.incidents import Incident
+from monitor.numbers.inhibition import Inhibition
 from monitor.numbers.ledger import DeskStep, Ledger
 from monitor.numbers.lifecycle import IN_SERVICE, Event, State
 from monitor.numbers.people import People
@@ -67,6 +68,7 @@ class NumberDesk:
         self._admission = Admission(self.book, settings, normalise)
         self._people = People(self._ledger, self._admission, is_number)
         self._wishes = Wishes(self._ledger, self._admission)
+        self._inhibition = Inhibition(self._admission.incidents, self.book.pools_of)
         self._swept_ms = 0
         self._due_ms: int | None = None
         """The earliest timer; kept so that quiet ticks cost nothing."""
@@ -194,6 +196,13 @@ class NumberDesk:
             self._find_due(tick)
         return out
 
+    def inhibit(self, alerts: Sequence[Alert], wants: Sequence[Want]) -> list[Alert]:
+        """``alerts`` of the step just made; those that the page of a whole pool stands for say so.
+
+        ``wants``: as :meth:`step` was given.
+        """
+        return self._inhibition.apply(alerts, wants) if alerts else []
+
     def reconfigure(self, pools: PoolsSettings, settings: NumbersSettings) -> None:
         """Take new settings and pools; states, terms and commands in flight stay."""
         self.book.reconfigure(pools, numbers_max=settings.numbers_max)
@@ -213,6 +222,7 @@ class NumberDesk:
             "shadow_waits": self._wishes.shadow_waits,
             "blamed": list(self._wishes.blamed),
             "unknown_acks": self.unknown_acks,
+            "inhibited": self._inhibition.snapshot(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -225,6 +235,7 @@ class NumberDesk:
         self._wishes.shadow_waits = state["shadow_waits"]
         self._wishes.blamed = dict.fromkeys(state.get("blamed", ()))  # older programs had none
         self.unknown_acks = state["unknown_acks"]
+        self._inhibition.restore(state.get("inhibited", {}))  # older programs had none
         self._due_ms = state["due_ms"]
 
     # -- the phases of a step ---------------------------------------------------------------
