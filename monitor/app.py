@@ -55,6 +55,7 @@ from monitor.store.checkpoint import CheckpointStore
 from monitor.store.checkpoints import open_checkpoints
 from monitor.store.store import Store
 from monitor.telephony.reconcile import Reconciling
+from monitor.telephony.settings import is_system
 from monitor.windows.dedup import Dedup
 from monitor.windows.watermark import Watermarks
 
@@ -183,8 +184,14 @@ class Daemon:
             clock=self._clock,
             stats=self.stats,
             stale=recorder.stale,
+            gone=partial(_gone, recorder),
+            formerly=config.telephony.formerly(),
         )
         recorder.wake = worker.wake
+        recorder.whole = telephony.asked.whole
+        telephony.asked.look_up = lambda command: telephony.went_to(
+            store.outbox.receivers_of(command)
+        )
         self.recorder = recorder
         engine = build_engine(
             site, recorder, self._clock, self.stats, answers=telephony.answers, stop=over
@@ -255,6 +262,12 @@ def _found(parts: Parts, reconciling: Reconciling) -> list[Ack | Found]:
         return []
     reconciling.every_ms = parts.site.config.numbers.reconcile_every
     return reconciling.poll(engine.judges.desk)
+
+
+def _gone(recorder: StoreRecorder, decision: str, receiver: str) -> None:
+    """What no system will answer any more; of other receivers nobody waits for an answer."""
+    if is_system(receiver):
+        recorder.gone(decision, receiver)
 
 
 def build_engine(

@@ -17,7 +17,7 @@ from monitor.explain import held, remarks
 from monitor.exporter import status
 from monitor.exporter.catalogue import CATALOGUE
 from monitor.mapping import mapper
-from monitor.numbers import pools, record, wishes
+from monitor.numbers import inhibition, pools, record, wishes
 from monitor.recorder import BACKLOG_MAX
 from monitor.rules import belonging, event_rule, fresh, fresh_figures, past, waits, wave
 from monitor.simulate import demo
@@ -65,7 +65,8 @@ FIXED = {
     "bytes of a YAML file": nodes.TEXT_BYTES_MAX,
     "values in it, aliases written out": composer.NODES_MAX,
     "commands that an adapter remembers having answered": direct.KNOWN_COMMANDS_MAX,
-    "commands to several systems whose second answer is awaited": joined.EXPECTED_MAX,
+    "commands of which is remembered whom they went to": joined.KNOWN_MAX,
+    "episodes that a page of a whole pool stands for": inhibition.EPISODES_MAX,
     "bytes of the table that Kamailio lists": kamailio.DUMP_BYTES_MAX,
     "numbers that VICIdial is asked about at once": vicidial.ASKED_MAX,
     "commands that the simulated telephony remembers": simulated.KNOWN_COMMANDS_MAX,
