@@ -22,11 +22,12 @@ from monitor.web.application import caller_of
 from monitor.web.deeds import Note, note
 from monitor.web.lockout import OF_ADDRESS_FREE, OF_NAME_FREE, Lockout
 from monitor.web.office import office_of
-from monitor.web.oidc import Oidc, OidcError, Unknown
+from monitor.web.oidc import Oidc, Unknown
 from monitor.web.origin import brings, form_of, from_elsewhere, local_path, site_of
 from monitor.web.pages import HERE, TEXTS, Pages
 from monitor.web.passwords import Passwords
 from monitor.web.person import Language
+from monitor.web.provider import OidcError
 from monitor.web.sessions import Sessions, cookie_of, csrf_of, digest_of, new_id
 from monitor.web.settings import WebSettings
 
