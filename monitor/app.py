@@ -36,6 +36,7 @@ from monitor.explain.remarks import FreshRemarks
 from monitor.exporter.server import ExporterServer
 from monitor.indicators.compile import BEGINNING
 from monitor.interfaces import open_web
+from monitor.people.teams import Teams
 from monitor.recorder import StoreRecorder
 from monitor.running import loop
 from monitor.running.beside import ThreadBeside
@@ -220,6 +221,7 @@ class Daemon:
         recorder.found = partial(_found, parts, reconciling)
         standing = Standing(parts)
         recorder.waiting = standing.waiting
+        recorder.teams = Teams(lambda: standing.agents, lambda: engine.places).of_all
         watchdog = Watchdog(
             self.board, self._clock, beat, lanes=worker.lanes, directories=directories(config)
         )

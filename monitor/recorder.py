@@ -10,7 +10,7 @@ import contextlib
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict
 
@@ -18,7 +18,7 @@ import msgspec
 import structlog
 
 from monitor.clock import Clock
-from monitor.decisions import Ack, Decision, Found, ListAction, ManualAction
+from monitor.decisions import Ack, Alert, Decision, Found, ListAction, ManualAction
 from monitor.delivery.routes import Router
 from monitor.engine import Input, Outcome
 from monitor.errors import LeaseLost, StoreError
@@ -78,6 +78,8 @@ class StoreRecorder:
         """Ids of the commands that the desk awaits an answer to."""
         self.found: Callable[[], list[Ack | Found]] = list
         """What came of asking telephony what it blocks."""
+        self.teams: Callable[[Sequence[Alert]], Mapping[str, str]] = lambda _alerts: {}
+        """The teams that alerts are about, by episode."""
         self.failing = ""
         """Why the store refuses just now; empty while it does not."""
         self.waiting: Callable[[], None] = lambda: None
@@ -121,6 +123,7 @@ class StoreRecorder:
             floors=[_row(floor) for floor in outcome.floors],
             needless=[_row(floor) for floor in outcome.needless],
             judged_to_ms=None if outcome.judged == NEVER else outcome.judged,
+            teams=self.teams([d for d in outcome.decisions if isinstance(d, Alert)]),
         )
         self._keep(lambda: self._store.record(recording))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -21,9 +22,11 @@ from monitor.errors import StoreError, UsageError
 from monitor.explain.chance import NAMED_AT, Common
 from monitor.explain.explain import Explanation, explain
 from monitor.explain.gather import gather, replayed
+from monitor.explain.parts import parts_of, rule_of
 from monitor.explain.question import ask
 from monitor.recorder import journaled_end, journaled_floors, journaled_refusals
 from monitor.replay import Past
+from monitor.rules.model import Rule
 from monitor.site import Site
 from monitor.source.base import Source
 from monitor.source.bounded import BoundedSource
@@ -33,6 +36,8 @@ from monitor.store.store import Store
 
 _ID = re.compile(r"[0-9a-f]{4,32}")
 _SHOWN_MAX = 5
+_PARTS_READ = 10_000
+"""Alerts of each part of a rule on rules."""
 _SEEN = ("type", "customer", "agent", "number")
 """Columns of a record; what else it says comes behind."""
 
@@ -80,18 +85,29 @@ def explain_alert(
     logs.configure(level="error")
     site = site_of(config)
     found, past = _find(site, alert, files)
-    question = ask(site, found)
-    told = explain(
-        question,
-        gather(site, question, _source(site, files), past),
-        records=records,
-        whole_customers=show_customers,
-    )
-    if as_json:
-        say(json.dumps(told.to_json(), ensure_ascii=False))
+    rule = rule_of(site, found)
+    parts = parts_of(found, rule, _known(site, rule, files)) if rule and rule.parts else []
+
+    def explained(each: Alert) -> Explanation:
+        question = ask(site, each)
+        rows = gather(site, question, _source(site, files), past)
+        return explain(question, rows, records=records, whole_customers=show_customers)
+
+    if not parts:
+        told = [explained(found)]
+        shown = told[0].to_json()
     else:
-        _tell(told)
-    raise typer.Exit(0 if told.sides.bad.height else 1)
+        told = [explained(each) for each in parts if not _is_on_others(site, each)]
+        shown = {"alert": found.id, "rule": found.rule, "parts": [each.to_json() for each in told]}
+    if as_json:
+        say(json.dumps(shown, ensure_ascii=False))
+    else:
+        if parts:
+            at = stamp(found.at_ms, now_ms=SystemClock().now_ms())
+            lines().print(f"{at} ", sentence(found), " rests on:")
+        for each in told:
+            _tell(each)
+    raise typer.Exit(0 if any(each.sides.bad.height for each in told) else 1)
 
 
 app = single(
@@ -118,6 +134,22 @@ def _find(site: Site, name: str, files: list[str] | None) -> tuple[Alert, Past]:
     if not alerts and files:
         alerts = replayed(site, _source(site, files), lambda each: _is_named(each, name))
     return _one(alerts, name, "the store" if not files else "the store or the replay"), past
+
+
+def _known(site: Site, rule: Rule, files: list[str] | None) -> Callable[[str], list[Alert]]:
+    """Alerts by rule, where the parts of ``rule`` are looked for: as :func:`_find` looks."""
+    if files:
+        parts = set(rule.parts)
+        told = replayed(site, _source(site, files), lambda each: each.rule in parts)
+        return lambda name: [each for each in told if each.rule == name]
+    with store_of(site) as store:
+        found = {name: store.history.alerts(rule=name, limit=_PARTS_READ) for name in rule.parts}
+    return found.__getitem__
+
+
+def _is_on_others(site: Site, alert: Alert) -> bool:
+    rule = rule_of(site, alert)
+    return rule is not None and bool(rule.parts)
 
 
 def _past(store: Store, tick_ms: int) -> Past:
@@ -165,11 +197,14 @@ def _tell(told: Explanation) -> None:
     out = lines()
     out.print(f"{stamp(told.alert.at_ms, now_ms=now_ms)} ", sentence(told.alert))
     bad, rest = told.sides.bad.height, told.sides.rest.height
+    read = f"read back from {stamp(told.lo_ms, now_ms=now_ms)} on"
+    if told.silent:
+        out.print(f"{read}: {counted(bad, 'record')} of this scope before it fell silent")
+        _tell_held(told, now_ms)
+        _tell_records(told, now_ms)
+        return
     others = f"of {bad + rest:,}" if told.sides.nested else f"against {rest:,}"
-    out.print(
-        f"read back from {stamp(told.lo_ms, now_ms=now_ms)} on: {counted(bad, 'bad record')}"
-        f" {others}"
-    )
+    out.print(f"{read}: {counted(bad, 'bad record')} {others}")
     _tell_held(told, now_ms)
     if not bad:
         return

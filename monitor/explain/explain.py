@@ -18,7 +18,8 @@ import polars as pl
 from monitor.decisions import Alert, iso
 from monitor.explain.chance import NAMED_AT, Common, Comparison, compare
 from monitor.explain.gather import Gathered
-from monitor.explain.question import Question, Sides, divide
+from monitor.explain.question import Question, Sides
+from monitor.explain.sides import divide
 from monitor.logs import mask
 
 DIMENSIONS = (
@@ -46,6 +47,8 @@ class Explanation:
     """The bad rows, the newest first, as plain values."""
     complete: bool | None
     """The log still says what the alert said; None: rows alone cannot tell."""
+    silent: bool
+    """It is about what did not come: the records are what was heard before."""
     begins_ms: int | None
     """Time of the earliest record in the log, where that is after the window's begin."""
 
@@ -107,7 +110,8 @@ def explain(
             _records(sides.bad.tail(records).reverse(), gathered, whole_customers=whole_customers)
         ),
         complete=_complete(question, sides),
-        begins_ms=begins if begins is not None and begins >= question.lo_ms else None,
+        silent=question.rule.absent is not None,
+        begins_ms=begins if begins is not None and begins >= question.since_ms else None,
     )
 
 
@@ -143,6 +147,7 @@ def _records(
         partition = gathered.partitions[row.pop("src")]
         found = {name: value for name, value in row.items() if value is not None}
         offset, time = found.pop("offset"), found.pop("time")
+        found.pop("tick", None)
         if "customer" in found and not whole_customers:
             found["customer"] = customer(found["customer"])
         place = {"topic": partition.topic, "partition": partition.number, "offset": offset}

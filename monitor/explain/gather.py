@@ -25,7 +25,7 @@ from monitor.site import Site
 from monitor.source.base import Partition, Source
 from monitor.windows.limits import WindowLimits
 
-_ALWAYS = ("type", "time", "src", "offset", *DIMENSIONS)
+_ALWAYS = ("type", "time", "tick", "src", "offset", *DIMENSIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class _Gathering(IndicatorSet):
         self.earliest_ms = earliest if self.earliest_ms is None else min(earliest, self.earliest_ms)
         kept = released.filter(
             pl.col("type").is_in(sorted(self.types)),
-            pl.col("time") >= question.lo_ms,
+            pl.col("time") >= question.since_ms,
             pl.col("tick") <= question.alert.at_ms,
         )
         if not question.everybody:
@@ -90,7 +90,7 @@ def gather(site: Site, question: Question, source: Source, past: Past) -> Gather
     )
     # Copies of a record, and the call that feedback belongs to, may be as much older; what is
     # known of a customer from earlier is as old as the log.
-    since = None if derived else question.lo_ms - 2 * config.time.lateness
+    since = None if derived else question.since_ms - 2 * config.time.lateness
     source.start({}, since)
     try:
         _run(engine, question.alert.at_ms)
@@ -141,7 +141,8 @@ def replayed(site: Site, source: Source, wanted: Callable[[Alert], bool]) -> lis
 
 
 def _nothing(question: Question) -> pl.DataFrame:
-    schema = {"type": pl.String, "time": pl.Int64, "src": pl.UInt32, "offset": pl.Int64}
+    numbers = {"time": pl.Int64, "tick": pl.Int64, "src": pl.UInt32, "offset": pl.Int64}
+    schema = {"type": pl.String} | numbers
     names = [*DIMENSIONS, *sorted(question.fields)]
     return pl.DataFrame(schema=schema | {name: _dtype(name) for name in names})
 

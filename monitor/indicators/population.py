@@ -12,13 +12,11 @@ from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
-import polars as pl
 
-from monitor.events.catalogue import FIELDS, Kind
+from monitor.events.catalogue import FIELDS
 from monitor.indicators.frame import Frame
 from monitor.indicators.loaded import Groups
 from monitor.indicators.population_plan import Population
-from monitor.indicators.predicate import passes
 from monitor.keys import OVERFLOW, KeyTable
 from monitor.windows.arrays import Bool, Int64, column
 from monitor.windows.limits import WindowLimits
@@ -26,7 +24,6 @@ from monitor.windows.roll import Float64, Roll, RollPlan, Told
 from monitor.windows.standing import StandingSums
 
 By = tuple[str, ...]
-_NUMERIC = {Kind.SECONDS, Kind.NUMBER, Kind.INT}
 
 
 class KeyedScope(Protocol):
@@ -164,31 +161,7 @@ class PopulationState:
 
     def _chooses(self, held: Float64) -> tuple[Bool, Bool]:
         """Which entities, by their last values, are looked at, and which are hits."""
-        every = np.ones(held.shape[1], dtype=np.bool_)
-        if not self.plan.values:
-            return every, every
-        values = pl.DataFrame(
-            [self._series(name, held[place]) for place, name in enumerate(self.plan.values)]
-        )
-        found = []
-        for condition in (self.plan.among, self.plan.share):
-            mask = every
-            if condition is not None:
-                mask = values.with_columns(passes(condition).alias(" "))[" "].to_numpy()
-            found.append(mask)
-        among, share = found
-        return among, among & share
-
-    def _series(self, name: str, held: Float64) -> pl.Series:
-        """Last values of a field as polars has them in events."""
-        kind = FIELDS[name].kind
-        if FIELDS[name].is_text:
-            texts = [None if np.isnan(v) else self._texts.name(int(v)) for v in held.tolist()]
-            return pl.Series(name, texts, dtype=pl.String)
-        series = pl.Series(name, held).fill_nan(None)
-        if kind in _NUMERIC:
-            return series
-        return series.cast(pl.Int64 if kind is Kind.TIME else pl.Boolean)
+        return self.plan.chosen(held, self._texts.name)
 
     # --- keys and state ---------------------------------------------------------------------------
 

@@ -5,17 +5,24 @@ Owns the translation, no data.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from monitor.decisions import derive_id
+from monitor.events.catalogue import FIELDS, Kind
 from monitor.indicators.expression import fields_of, parse_where
 from monitor.indicators.formula import Rows, rows_of
 from monitor.indicators.frame import Frame
 from monitor.indicators.model import Indicator
+from monitor.indicators.predicate import passes
 from monitor.indicators.tree import Node
 from monitor.windows.arrays import Bool, Int64
+from monitor.windows.roll import Float64
+
+_NUMERIC = {Kind.SECONDS, Kind.NUMBER, Kind.INT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,40 @@ class Population:
         if leaves is None:
             return chosen, np.zeros(len(chosen), dtype=np.bool_)
         return chosen, leaves[chosen]
+
+    def chosen(self, held: Float64, text: Callable[[int], str]) -> tuple[Bool, Bool]:
+        """Which entities, by their last values, are looked at, and which of them are hits.
+
+        Args:
+            held: shape (``values`` or more, entities), NaN for none.
+            text: what a number in a field of text stands for.
+        """
+        every = np.ones(held.shape[1], dtype=np.bool_)
+        if not self.values:
+            return every, every
+        values = pl.DataFrame(
+            [_series(name, held[place], text) for place, name in enumerate(self.values)]
+        )
+        found = []
+        for condition in (self.among, self.share):
+            mask = every
+            if condition is not None:
+                mask = values.with_columns(passes(condition).alias(" "))[" "].to_numpy()
+            found.append(mask)
+        among, share = found
+        return among, among & share
+
+
+def _series(name: str, held: Float64, text: Callable[[int], str]) -> pl.Series:
+    """Last values of a field as polars has them in events."""
+    kind = FIELDS[name].kind
+    if FIELDS[name].is_text:
+        texts = [None if np.isnan(each) else text(int(each)) for each in held.tolist()]
+        return pl.Series(name, texts, dtype=pl.String)
+    series = pl.Series(name, held).fill_nan(None)
+    if kind in _NUMERIC:
+        return series
+    return series.cast(pl.Int64 if kind is Kind.TIME else pl.Boolean)
 
 
 def population(indicator: Indicator) -> Population:

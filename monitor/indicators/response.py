@@ -23,9 +23,8 @@ from monitor.indicators.scope import ScopeState
 from monitor.indicators.view import View
 from monitor.windows.arrays import Bool, Int64, column, unique_of
 from monitor.windows.limits import WindowLimits
-from monitor.windows.spec import default_pane_ms
 from monitor.windows.standing import StandingSums
-from monitor.windows.waits import Answers, Said, Waits, WaitsPlan
+from monitor.windows.waits import Answers, Said, Waits
 
 
 class ResponseState:
@@ -39,23 +38,13 @@ class ResponseState:
         self.sums = {by: StandingSums() for by in self.scopes}
         """Of ripe questions, by what the clock showed when they were asked."""
         self._clock = plan.clock
-        exact = plan.within_ms is not None  # nothing grows from step to step
-        step_ms = tick_ms if exact else default_pane_ms(plan.open_after_ms, tick_ms)
-        outside = plan.hours is not None and plan.hours.outside
-        self._left_out = plan.hours.made() if plan.hours is not None and outside else None
-        """Hours whose questions are not looked at."""
-        self.table = Waits(
-            WaitsPlan(
-                scopes=len(self.scopes),
-                open_after_ms=plan.open_after_ms,
-                max_age_ms=plan.max_age_ms,
-                step_ms=step_ms,
-                tick_ms=tick_ms,
-                lateness_ms=limits.lateness_ms,
-                talks_max=limits.entities_max,
-            ),
-            self._clock,
+        waits = plan.waits_plan(
+            scopes=len(self.scopes),
+            tick_ms=tick_ms,
+            lateness_ms=limits.lateness_ms,
+            talks_max=limits.entities_max,
         )
+        self.table = Waits(waits, self._clock)
         self.limit = limits.entities_max
         self._loads: deque[tuple[Groups, list[str]]] = deque()
         self._now = self._before = 0
@@ -82,8 +71,7 @@ class ResponseState:
             return
         names, talks = frame.coded(self.plan.per)
         times, asks = frame.times[chosen], frame.mask(self.plan.asks)[chosen]
-        if self._left_out is not None:
-            asks = asks & ~self._left_out.inside(times)
+        asks = asks & self.plan.looked_at(times)
         found = {
             "talk": talks[chosen],
             "time": times,

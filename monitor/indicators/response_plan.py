@@ -17,6 +17,8 @@ from monitor.indicators.model import Indicator
 from monitor.indicators.now_model import WorkHours
 from monitor.windows.arrays import Bool, Int64
 from monitor.windows.hours import AllHours, Hours, WorkingHours, working_hours
+from monitor.windows.spec import default_pane_ms
+from monitor.windows.waits import WaitsPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,27 @@ class Response:
         """The clock that waits are measured on."""
         return AllHours() if self.hours is None or self.hours.outside else self.hours.made()
 
+    def looked_at(self, times: Int64) -> Bool:
+        """Which questions are, by when they were asked."""
+        if self.hours is None or not self.hours.outside:
+            return np.ones(len(times), dtype=np.bool_)
+        return ~self.hours.made().inside(times)
+
+    def waits_plan(
+        self, *, scopes: int, tick_ms: int, lateness_ms: int, talks_max: int
+    ) -> WaitsPlan:
+        """What is asked of the table of open questions."""
+        exact = self.within_ms is not None  # nothing grows from step to step
+        return WaitsPlan(
+            scopes=scopes,
+            open_after_ms=self.open_after_ms,
+            max_age_ms=self.max_age_ms,
+            step_ms=tick_ms if exact else default_pane_ms(self.open_after_ms, tick_ms),
+            tick_ms=tick_ms,
+            lateness_ms=lateness_ms,
+            talks_max=talks_max,
+        )
+
     def rows(self, frame: Frame) -> tuple[Int64, Bool]:
         """Which rows of a load are looked at; all of them may name a key."""
         asks, replies = frame.mask(self.asks), frame.mask(self.replies)
@@ -101,10 +124,21 @@ def response(indicator: Indicator) -> Formula:
     Raises:
         ExpressionError: a condition is not in the language.
     """
+    plan = response_plan(indicator)
+    hits = plan.counter("waits" if plan.within_ms is None else "soon")
+    return Formula(hits, plan.counter("answers"), countable=False)
+
+
+def response_plan(indicator: Indicator) -> Response:
+    """What ``indicator``, of this kind, measures.
+
+    Raises:
+        ExpressionError: a condition is not in the language.
+    """
     asks, replies = indicator.from_, indicator.to
     assert asks is not None and replies is not None  # noqa: S101, PT018 - the model demands them
     within = indicator.within
-    plan = Response(
+    return Response(
         per=indicator.per or "",
         asks=rows_of(asks),
         replies=rows_of(replies),
@@ -113,8 +147,6 @@ def response(indicator: Indicator) -> Formula:
         within_ms=within,
         max_age_ms=indicator.max_age or 0,
     )
-    hits = plan.counter("waits" if within is None else "soon")
-    return Formula(hits, plan.counter("answers"), countable=False)
 
 
 def _hours(hours: WorkHours) -> HoursPlan:

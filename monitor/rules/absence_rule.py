@@ -29,7 +29,7 @@ from monitor.windows.pending import aligned_after
 
 _Row = tuple[str, int, list[str]]
 """What the event says (``hold``, ``over``, ``came``), its time in ms, and the values of ``by``."""
-_HOLD, _OVER, _CAME = "hold", "over", "came"
+HOLD, OVER, _CAME = "hold", "over", "came"
 
 
 class AbsenceRule(FiringRule):
@@ -50,7 +50,7 @@ class AbsenceRule(FiringRule):
         self._in_force = True
         self._held: frozenset[str] = frozenset()
         """Numbers out of service at the last tick, for rules by number."""
-        self._says = _sayings(self._while)
+        self._says = sayings(self._while)
         self._comes = among(self._absent.count, self._absent.where)
 
     @property
@@ -135,10 +135,10 @@ class AbsenceRule(FiringRule):
 
     def _hear(self, tick: int, says: str, time: int, key: Key) -> list[Alert]:
         text = scope_text(tuple(zip(self.rule.by, key, strict=True)))
-        if says == _HOLD:
+        if says == HOLD:
             self._waits.hold(key, time)
             return []
-        if says == _OVER:
+        if says == OVER:
             over = self._waits.over(key, time)
             return self.firing.end(tick, text, "cleared") if over else []
         self._waits.came(key, time)
@@ -252,8 +252,8 @@ def _key(row: Row) -> Key:
     return tuple(value for _, value in row.scope)
 
 
-def _sayings(while_: While) -> pl.Expr:
+def sayings(while_: While) -> pl.Expr:
     """What each row says of `while`: ``hold``, ``over``, or null where it says nothing."""
-    held = pl.when(among(while_.on, while_.where)).then(pl.lit(_HOLD))
+    held = pl.when(among(while_.on, while_.where)).then(pl.lit(HOLD))
     over = pl.col("type").is_in([*while_.on, *(while_.until or ())])
-    return held.when(over).then(pl.lit(_OVER)).otherwise(pl.lit(None, dtype=pl.String))
+    return held.when(over).then(pl.lit(OVER)).otherwise(pl.lit(None, dtype=pl.String))

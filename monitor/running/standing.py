@@ -6,7 +6,7 @@ Owns readiness and publishing. What people are shown is ``monitor.publish``.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import structlog
@@ -43,6 +43,11 @@ class Standing:
         """A configuration is in place."""
         self._around.config_hash = site.hash
         self._around.agents = _places(site)
+
+    @property
+    def agents(self) -> Mapping[str, tuple[str, str]]:
+        """Group and team by agent, as the configuration has them."""
+        return self._around.agents
 
     def checkpointed(self, saved: Saved) -> None:
         """A checkpoint is durable."""

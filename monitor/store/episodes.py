@@ -6,8 +6,9 @@ follows from the alerts alone, in their order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, and_, or_, select
@@ -69,10 +70,17 @@ class Episodes:
         return [_episode(row) for row in rows]
 
 
-def follow(connection: Connection, alerts: Sequence[Alert], *, now_ms: int) -> None:
+def follow(
+    connection: Connection,
+    alerts: Sequence[Alert],
+    *,
+    now_ms: int,
+    teams: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Bring the table up to new alerts, given in the order they were decided.
 
-    An alert older than its episode's latest changes nothing.
+    An alert older than its episode's latest changes nothing. ``teams``: by episode, where it is
+    known and the alert's scope does not say it.
     """
     if not alerts:
         return
@@ -85,7 +93,9 @@ def follow(connection: Connection, alerts: Sequence[Alert], *, now_ms: int) -> N
     for alert in alerts:
         known = rows.get(alert.episode)
         if known is None or alert.at_ms >= known["at_ms"]:
-            rows[alert.episode] = changed[alert.episode] = _after(known, alert, now_ms)
+            rows[alert.episode] = changed[alert.episode] = _after(
+                known, alert, now_ms, teams.get(alert.episode, "")
+            )
     upsert(connection, EPISODES, list(changed.values()))
 
 
@@ -115,7 +125,7 @@ def _episode(row: RowMapping) -> Episode:
     )
 
 
-def _after(known: dict[str, Any] | None, alert: Alert, now_ms: int) -> dict[str, Any]:
+def _after(known: dict[str, Any] | None, alert: Alert, now_ms: int, team: str) -> dict[str, Any]:
     row: dict[str, Any] = {
         "episode": alert.episode,
         "rule": alert.rule,
@@ -129,6 +139,7 @@ def _after(known: dict[str, Any] | None, alert: Alert, now_ms: int) -> dict[str,
         "at_ms": alert.at_ms,
         "recorded_ms": now_ms,
         "shadow": alert.shadow,
+        "team": dict(alert.scope).get("team") or team or (known["team"] if known else ""),
     }
     if known is None:
         return row

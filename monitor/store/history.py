@@ -15,14 +15,18 @@ from monitor.store.access_schema import AUDIT, SESSIONS
 from monitor.store.codec import decode, from_text
 from monitor.store.database import Database, in_chunks
 from monitor.store.schema import (
+    ACTS,
     CHANGES,
     DECISIONS,
     EPISODES,
     FLOORS,
+    HANDLINGS,
     JOURNAL,
     LISTINGS,
     OUTBOX,
     REQUESTS,
+    SILENCES,
+    TELLINGS,
 )
 
 
@@ -171,6 +175,8 @@ def _expired(
     )
     delivered = not_(exists().where(OUTBOX.c.decision == DECISIONS.c.id))
     shown = exists().where(EPISODES.c.decision == DECISIONS.c.id)
+    listed = exists().where(EPISODES.c.episode == HANDLINGS.c.episode)
+    told = exists().where(DECISIONS.c.id == TELLINGS.c.decision)
     old_decision = and_(
         DECISIONS.c.at_ms < before_ms,
         delivered,
@@ -197,6 +203,10 @@ def _expired(
         ),
         (CHANGES, CHANGES.c.seq, CHANGES.c.at_ms < before_ms),
         (LISTINGS, LISTINGS.c.seq, LISTINGS.c.closed_ms < before_ms),
+        (HANDLINGS, HANDLINGS.c.episode, and_(HANDLINGS.c.updated_ms < before_ms, not_(listed))),
+        (SILENCES, SILENCES.c.id, SILENCES.c.until_ms < before_ms),
+        (ACTS, ACTS.c.seq, ACTS.c.at_ms < before_ms),
+        (TELLINGS, TELLINGS.c.decision, and_(TELLINGS.c.at_ms < before_ms, not_(told))),
         (AUDIT, AUDIT.c.seq, AUDIT.c.at_ms < before_ms),
         (SESSIONS, SESSIONS.c.digest, SESSIONS.c.seen_ms < before_ms),
     ]

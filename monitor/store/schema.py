@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+import msgspec
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -18,7 +19,9 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
+    bindparam,
     insert,
+    inspect,
     select,
     text,
     update,
@@ -97,7 +100,72 @@ EPISODES = Table(
     Column("recorded_ms", BigInteger, nullable=False),
     Column("level_recorded_ms", BigInteger, nullable=False),
     Column("shadow", Boolean, nullable=False),
+    Column("team", Label, nullable=False),  # empty: of none, or nobody knows
     Index("episodes_by_state", "state", "recorded_ms"),
+    Index("episodes_by_begin", "since_ms", "episode"),
+)
+
+HANDLINGS = Table(
+    "handlings",
+    METADATA,
+    Column("episode", Label, primary_key=True),
+    Column("acknowledged_by", Label),  # null: nobody
+    Column("acknowledged_ms", BigInteger),
+    Column("acknowledged_level", Label),  # a severer one is not acknowledged
+    Column("note", Text, nullable=False),
+    Column("assigned_to", Label),  # null: nobody
+    Column("updated_ms", BigInteger, nullable=False),
+    Index("handlings_by_age", "updated_ms"),
+)
+
+SILENCES = Table(
+    "silences",
+    METADATA,
+    Column("id", Label, primary_key=True),
+    Column("matchers", Text, nullable=False),
+    Column("begun_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger, nullable=False),  # brought forward when people end it
+    Column("by", Label, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("ended_by", Label),
+    Index("silences_by_end", "until_ms"),
+)
+
+ACTS = Table(
+    "acts",
+    METADATA,
+    seq(),
+    Column("id", Label, nullable=False, unique=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("who", Label, nullable=False),
+    Column("what", Label, nullable=False),
+    Column("about", Label, nullable=False),  # an episode, or a silence
+    Column("body", Text, nullable=False),
+    Index("acts_by_about", "about", "seq"),
+    Index("acts_by_age", "at_ms"),
+    sqlite_autoincrement=True,
+)
+
+ROUTING = Table(
+    "routing",
+    METADATA,
+    Column("kind", Label, primary_key=True),
+    Column("name", Label, primary_key=True),
+    Column("body", Text, nullable=False),
+)
+
+TELLINGS = Table(
+    "tellings",
+    METADATA,
+    Column("decision", Label, primary_key=True),
+    Column("route", Label, primary_key=True),
+    Column("episode", Label, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("state", Label, nullable=False),
+    Column("cause", Label, nullable=False),
+    Column("notice", Label, nullable=False),  # what told of it, as the outbox names it
+    Index("tellings_by_episode", "episode", "at_ms"),
+    Index("tellings_by_age", "at_ms"),
 )
 
 JOURNAL = Table(
@@ -181,12 +249,37 @@ def _do_not_call(connection: Connection) -> None:
     LISTINGS.create(connection, checkfirst=True)
 
 
-def _access(connection: Connection) -> None:
-    """Stores up to version 3 knew nobody by name, and nothing of what people did."""
+def _people(connection: Connection) -> None:
+    """Stores up to version 3 knew nothing of what people do about alerts, nor whom they tell."""
+    if "team" not in {column["name"] for column in inspect(connection).get_columns("episodes")}:
+        label = EPISODES.c.team.type.compile(connection.dialect)
+        add = f"ALTER TABLE episodes ADD COLUMN team {label} NOT NULL DEFAULT ''"
+        connection.execute(text(add))
+    for index in EPISODES.indexes:
+        if index.name == "episodes_by_begin":
+            index.create(connection, checkfirst=True)
+    for table in (HANDLINGS, SILENCES, ACTS, ROUTING, TELLINGS):
+        table.create(connection, checkfirst=True)
+    _note_teams(connection)
     access_schema.create(connection)
 
 
-MIGRATIONS: Mapping[int, Migration] = MappingProxyType({1: _by_due, 2: _do_not_call, 3: _access})
+def _note_teams(connection: Connection) -> None:
+    """The teams of alerts about a team; of others nobody kept them."""
+    joined = EPISODES.join(DECISIONS, DECISIONS.c.id == EPISODES.c.decision)
+    rows = connection.execute(select(EPISODES.c.episode, DECISIONS.c.body).select_from(joined))
+    teams = [
+        {"of": row.episode, "is": dict(scope)["team"]}
+        for row in rows.all()
+        for scope in [msgspec.json.decode(row.body)["scope"]]
+        if "team" in dict(scope)
+    ]
+    if teams:
+        change = update(EPISODES).where(EPISODES.c.episode == bindparam("of"))
+        connection.execute(change.values(team=bindparam("is")), teams)
+
+
+MIGRATIONS: Mapping[int, Migration] = MappingProxyType({1: _by_due, 2: _do_not_call, 3: _people})
 """From version → the step to the next; a new store is created at ``VERSION`` at once."""
 
 

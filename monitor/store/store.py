@@ -11,9 +11,9 @@ in PostgreSQL ``Store.open(settings, clock, token=…)`` with the token of the l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from sqlalchemy import Connection
@@ -27,6 +27,7 @@ from monitor.store.codec import encode, kind_of, number_of, to_text
 from monitor.store.connect import connect
 from monitor.store.database import Database, Fence, insert_if_absent
 from monitor.store.episodes import Episodes, follow
+from monitor.store.handled import Handled
 from monitor.store.history import History
 from monitor.store.journal import (
     FloorRow,
@@ -45,6 +46,7 @@ from monitor.store.lock import DaemonLock, refuse_half_restored
 from monitor.store.outbox import Outbox, PlannedDelivery, enqueue
 from monitor.store.schema import CHANGES, DECISIONS, prepare
 from monitor.store.settings import StoreSettings
+from monitor.store.silenced import Silenced
 
 _MIGRATION_MS = 3_600_000
 """How long one step of a migration may take: an index over years of history is slow."""
@@ -66,6 +68,8 @@ class Recording:
     journal: Sequence[NewEntry] = ()
     judged_to_ms: int | None = None
     """The last tick judged; None leaves the one known."""
+    teams: Mapping[str, str] = field(default_factory=dict)
+    """By episode, the team that its alert is about where the scope does not say it."""
 
 
 class Store:
@@ -81,6 +85,8 @@ class Store:
         self.history = History(database)
         self.kept = Kept(database)
         self.listed = Listed(database)
+        self.handled = Handled(database, clock)
+        self.silenced = Silenced(database, clock)
         self.users = Users(database)
         self.sessions = Sessions(database)
         self.audit = Audit(database)
@@ -144,7 +150,8 @@ class Store:
             known = {decision.id: (kind_of(decision), decision.at_ms) for decision in new}
             enqueue(connection, recording.deliveries, known, self.outbox.room, now_ms=now_ms)
             list_all(connection, [d for d in new if isinstance(d, Listing)])
-            follow(connection, [d for d in new if isinstance(d, Alert)], now_ms=now_ms)
+            alerts = [d for d in new if isinstance(d, Alert)]
+            follow(connection, alerts, now_ms=now_ms, teams=recording.teams)
             changes = [
                 {"id": row.id, "at_ms": row.at_ms, "number": row.number, "body": to_text(row)}
                 for row in recording.changes

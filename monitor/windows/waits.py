@@ -143,6 +143,10 @@ class Waits:
         ripe[ripe] = self._hours.after(asked[ripe], self.plan.open_after_ms) <= looked
         return ripe
 
+    def talk(self, place: int) -> str:
+        """The conversation that has this place."""
+        return self._talks.name(place)
+
     def asked(self, ids: Int64) -> Int64:
         """When the open question of each was asked."""
         found: Int64 = self._times[0, ids]

@@ -21,13 +21,13 @@ def test_there_and_back(left: Left, archive: Path) -> None:
     left.record(alert(60_000))
     done = monitor("backup", archive)
     assert (done.status, done.err) == (0, "")
-    assert done.out == f"{archive}: 0.0 MB, schema version 3, 0 checkpoints\n"
+    assert done.out == f"{archive}: 0.0 MB, schema version 4, 0 checkpoints\n"
     left.record(alert(90_000))
     done = monitor("restore", archive)
     assert (done.status, done.err) == (0, "")
     first, second = done.out.splitlines()
     assert first.startswith(f"{left.settings.path}: as of ")
-    assert first.endswith(", schema version 3, 0 checkpoints")
+    assert first.endswith(", schema version 4, 0 checkpoints")
     assert second == f"what was there before: {left.settings.path}.replaced"
     with left.open() as store:
         assert store.history.alerts() == [alert(60_000)]
@@ -37,7 +37,7 @@ def test_as_json(left: Left, archive: Path) -> None:
     archive.parent.mkdir()
     made = monitor("backup", archive, "--json").json
     assert monitor("restore", archive, "--json").json == made
-    assert (made["format"], made["schema_version"]) == (2, 3)
+    assert (made["format"], made["schema_version"]) == (2, 4)
     (database,) = made["files"]
     assert database["name"] == "store.db"
     assert len(database["sha256"]) == 64

@@ -15,7 +15,7 @@ from monitor.store.settings import StoreSettings
 from monitor.store.store import Recording, Store
 from tests.cli.conftest import Left
 from tests.cli.program import monitor
-from tests.daemon.folder import NUMBER, Folder, now_ms
+from tests.daemon.folder import NUMBER, RULES, Folder, now_ms
 from tests.daemon.running import eventually, threaded
 from tests.store.made import alert
 
@@ -131,6 +131,69 @@ def stored(folder: Folder, *alerts: Alert) -> None:
     settings = StoreSettings(path=folder.store, checkpoints=folder.root / "checkpoints")
     with Store.open(settings, SystemClock()) as store:
         store.record(Recording(alerts))
+
+
+MORE: list[dict[str, Any]] = [
+    {
+        "id": "idle", "absent": {"count": "call.ended"}, "for": "10m", "by": "agent",
+        "while": "state != 'offline'", "levels": {"warn": {}}, "no_data": "resolve",
+        "notify": {"route": "people"},
+    },
+    {
+        "id": "both", "all_of": ["hangup", "team"], "by": "number", "levels": {"crit": {}},
+        "notify": {"route": "people"},
+    },
+]  # fmt: skip
+
+
+def replayed(folder: Folder, path: Path) -> dict[str, dict[str, Any]]:
+    """The first alert of each rule."""
+    folder.write(rules=RULES | {"rules": [*RULES["rules"], *MORE]})
+    done = monitor("replay", "--from", path, "--format", "json")
+    assert done.status == 0, done.err
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    alerts = [line for line in lines if line["kind"] == "alert"]
+    return {line["rule"]: line for line in reversed(alerts)}
+
+
+@pytest.fixture
+def story(folder: Folder) -> Path:
+    """An agent who makes calls, then none for an hour while another one goes on; a bad number."""
+    start = 1_795_309_200_000
+    path = folder.root / "story.jsonl"
+    events: list[dict[str, Any]] = [
+        {"type": "agent.state", "time": start + n * 1_000, "agent": f"agent-{n}", "state": "ready"}
+        for n in range(2)
+    ]
+    for n in range(60):
+        call = {"type": "call.ended", "time": start + 60_000 * n, "agent": f"agent-{n > 3:d}"}
+        many = 20 if n == 30 else 1
+        more = {"number": NUMBER.format(2), "team": "team-1", "hangup_by": "customer"}
+        events += [call | more | {"customer": CUSTOMER} for _ in range(many)]
+    path.write_text(
+        "".join(json.dumps({"id": f"e{n}"} | each) + "\n" for n, each in enumerate(events))
+    )
+    return path
+
+
+def test_silence_shows_what_was_heard_before(folder: Folder, story: Path) -> None:
+    idle = replayed(folder, story)["idle"]
+    told = explain(idle["id"], "--from", story)
+    assert (told["complete"], told["hits"], told["rest"]) == (True, 600.0, 0)
+    assert [each["type"] for each in told["records"]] == ["call.ended"] * 4 + ["agent.state"]
+    done = monitor("explain", idle["id"], "--from", story)
+    assert "5 records of this scope before it fell silent" in done.out
+    assert "named" not in done.out
+
+
+def test_a_rule_on_others_shows_what_they_saw(folder: Folder, story: Path) -> None:
+    alerts = replayed(folder, story)
+    told = explain(alerts["both"]["id"], "--from", story)
+    assert {each["rule"] for each in told["parts"]} == {"hangup", "team"}
+    assert all(each["complete"] for each in told["parts"])
+    done = monitor("explain", alerts["both"]["id"], "--from", story)
+    assert "rests on:" in done.out
+    assert "bad records of" in done.out
 
 
 def test_what_is_refused_says_why(folder: Folder) -> None:

@@ -27,9 +27,15 @@ Event = dict[str, Any]
 
 def site(folder: Path, indicator: dict[str, Any], rule: dict[str, Any]) -> Site:
     """A pack with one indicator and one rule, with the defaults of everything else."""
+    return with_rules(folder, indicator, {"r": rule})
+
+
+def with_rules(folder: Path, indicator: dict[str, Any], rules: dict[str, dict[str, Any]]) -> Site:
+    """A pack with one indicator and several rules, by their ids."""
+    told = [{"id": name, "notify": {"route": "r"}, **rule} for name, rule in rules.items()]
     written = {
         "indicators": {"version": 1, "indicators": [indicator]},
-        "rules": {"version": 1, "rules": [{"id": "r", "notify": {"route": "r"}, **rule}]},
+        "rules": {"version": 1, "rules": told},
     }
     for name, document in written.items():
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(document, sort_keys=False))

@@ -16,7 +16,7 @@ from monitor.explain.gather import gather, replayed
 from monitor.explain.question import ask
 from monitor.replay import Past
 from monitor.source.bounded import BoundedSource
-from tests.explain.made import T0, Event, explained, site, source
+from tests.explain.made import T0, Event, explained, site, source, with_rules
 
 AGENTS = [f"a{n}" for n in range(6)]
 ANSWERED = "outcome == 'answered'"
@@ -317,13 +317,10 @@ def test_what_cannot_be_explained_says_why(tmp_path: Path) -> None:
         ask(made, replace(alert, rule="gone"))
     with pytest.raises(UsageError, match="i has no window 5m any more"):
         ask(made, replace(alert, figures=replace(alert.figures, window="5m")))
-    absent = {
-        "absent": {"count": "call.ended"}, "for": "30m", "while": "state != 'offline'",
-        "by": "agent", "levels": {"warn": {}}, "no_data": "resolve",
-    }  # fmt: skip
-    other = site(tmp_path, HANGUPS, absent)
-    with pytest.raises(UsageError, match="r looks at no indicator and no event"):
-        ask(other, alert)
+    part = rule(levels={"warn": {"above": "20%"}})
+    whole = {"any_of": ["p", "q"], "by": "campaign", "levels": {"warn": {}}}
+    with pytest.raises(UsageError, match="rule r is about other rules: explain theirs"):
+        ask(with_rules(tmp_path, HANGUPS, {"p": part, "q": part, "r": whole}), alert)
 
 
 @pytest.mark.parametrize(
@@ -332,3 +329,40 @@ def test_what_cannot_be_explained_says_why(tmp_path: Path) -> None:
 )
 def test_customers_are_masked(name: str, shown: str) -> None:
     assert customer(name) == shown
+
+
+# --- entities, questions, silence, other rules ----------------------------------------------------
+
+DEALS = {
+    "id": "i", "kind": "population", "entity": "customer", "by": ["agent"],
+    "from": ["customer.level"], "max_age": "2h",
+}  # fmt: skip
+
+
+def stages(count: int = 90) -> list[Event]:
+    """Customers of six agents who reach a stage; a2's stand where they are, the others move on."""
+    first: list[Event] = [
+        {"at": n, "type": "customer.level", "customer": f"c{n:03}",
+         "agent": "a9", "team": "t", "level": 2,
+         "customer_tag": "old" if n % 3 else "new"}
+        for n in range(count)
+    ]  # fmt: skip
+    moved = [each | {"at": 900 + n, "level": 3} for n, each in enumerate(first) if n % 3]
+    return [*first, *moved]
+
+
+def test_a_population_names_who_stands_still(tmp_path: Path) -> None:
+    stalled = DEALS | {"state": "level", "unchanged_for": "40m", "share": "level == 2"}
+    tested = rule(by="agent", window="now", levels={"warn": {"above": "30%"}})
+    tested["evidence"] = {"method": "raw", "min_of": 20}
+    later: list[Event] = [
+        {"at": 60.0 * n, "type": "call.ended", "agent": "x", "number": "+862150000001",
+         "outcome": "no_answer"}
+        for n in range(1, 180)
+    ]  # fmt: skip
+    told = explained(site(tmp_path, stalled, tested), in_order(*stages(), *later))
+    assert told.complete
+    assert told.sides.of == 90
+    assert ("customer_tag", "new") in names(told)
+    assert {each["level"] for each in told.records} == {2}
+    assert told.sides.bad["customer"].n_unique() == told.alert.figures.hits > 27

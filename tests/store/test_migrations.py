@@ -1,8 +1,8 @@
 """Stores of older versions are brought to the present one, with all that is in them.
 
 ``tests/fixtures/store`` holds stores that older programs wrote: ``v1-first.db`` the first one,
-``v1.db`` the last of version 1, ``v2.db`` the last of version 2. When the version is raised, a
-store of the version before joins them (``WRITTEN`` says what is in each).
+``v1.db``, ``v2.db`` and ``v3.db`` the last of their versions. When the version is raised, a store
+of the version before joins them (``WRITTEN`` says what is in each).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from monitor.decisions import Decision
 from monitor.errors import StoreError
 from monitor.store import store as opening
 from monitor.store.connect import connect
+from monitor.store.handled import Wanted
 from monitor.store.journal import FloorRow
 from monitor.store.postgres import WRITER_LOCK, PostgresDatabase
 from monitor.store.schema import MIGRATIONS, VERSION, prepare, stored_version
@@ -63,7 +64,7 @@ def shape(settings: StoreSettings) -> dict[str, object]:
 
 def test_there_is_a_step_from_every_version() -> None:
     assert list(MIGRATIONS) == list(range(1, VERSION))
-    assert {"v1-first.db", "v1.db", "v2.db"} <= set(OLD)
+    assert {"v1-first.db", "v1.db", "v2.db", "v3.db"} <= set(OLD)
 
 
 def test_an_old_store_has_the_shape_of_a_new_one(
@@ -103,6 +104,12 @@ def test_all_that_an_old_store_holds_is_still_there(old: StoreSettings, clock: M
             ("log", "retry"): 1,
             ("log", "sending"): 1,
             ("telephony", "queued"): 2,
+        }
+        assert {
+            r.alert.episode: r.team for r in store.handled.inbox(Wanted(), before=None, limit=9)
+        } == {
+            alert().episode: "",
+            begun.episode: "t",
         }
         # And it goes on from there.
         assert store.record(Recording(decisions)) == []
