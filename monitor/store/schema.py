@@ -250,7 +250,7 @@ def _do_not_call(connection: Connection) -> None:
 
 
 def _people(connection: Connection) -> None:
-    """Stores up to version 3 knew nothing of what people do about alerts, nor whom they tell."""
+    """Stores up to version 3 knew nothing of what people do, nor whom alerts are told."""
     if "team" not in {column["name"] for column in inspect(connection).get_columns("episodes")}:
         label = EPISODES.c.team.type.compile(connection.dialect)
         add = f"ALTER TABLE episodes ADD COLUMN team {label} NOT NULL DEFAULT ''"
