@@ -114,21 +114,9 @@ def completed(document: dict[str, Any], routes: Sequence[Declared]) -> dict[str,
 
 
 def _complete(operation: dict[str, Any], role: Role | None, schemas: Mapping[str, Any]) -> None:
-    answers: dict[str, Any] = operation["responses"]
-    takes = bool(operation.get("parameters") or "requestBody" in operation)
-    problems = dict(_ALWAYS)
-    if role is not None:
-        needed = "what was asked for" if role == Role.VIEWER else "it"
-        least = "another role" if role == Role.VIEWER else f"the role {role.name.lower()}"
-        problems["403"] = f"{needed} needs {least}, or another site's page sent it".capitalize()
-    if "requestBody" in operation:
-        problems |= _WITH_BODY
-    if takes:
-        problems["422"] = _WRONG
-    if any(each["in"] == "path" for each in operation.get("parameters", ())):
-        problems.setdefault("404", "There is none of that name")
     if role is not None:
         operation["x-role"] = role.name.lower()
+    answers: dict[str, Any] = operation["responses"]
     answers.pop("422", None)
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for status, answer in answers.items():
@@ -138,9 +126,26 @@ def _complete(operation: dict[str, Any], role: Role | None, schemas: Mapping[str
             answer["description"] = _what(answer, schemas) or operation["summary"]
         for parts in answer.get("content", {}).values():
             parts.setdefault("schema", {}).pop("title", None)
-    for status, words in problems.items():
+    for status, words in _problems(operation, role).items():
         answers.setdefault(status, {"description": words, "content": content})
     operation["responses"] = dict(sorted(answers.items()))
+
+
+def _problems(operation: Mapping[str, Any], role: Role | None) -> dict[str, str]:
+    """What may be the matter, by status."""
+    parameters = operation.get("parameters", ())
+    problems = dict(_ALWAYS)
+    if role is not None:
+        needed = "what was asked for" if role == Role.VIEWER else "it"
+        least = "another role" if role == Role.VIEWER else f"the role {role.name.lower()}"
+        problems["403"] = f"{needed} needs {least}, or another site's page sent it".capitalize()
+    if "requestBody" in operation:
+        problems |= _WITH_BODY
+    if parameters or "requestBody" in operation:
+        problems["422"] = _WRONG
+    if any(each["in"] == "path" for each in parameters):
+        problems["404"] = "There is none of that name"
+    return problems
 
 
 def _what(answer: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
