@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from monitor.errors import BackPressure, StoreError
-from monitor.logs import mask
+from monitor.logs import mask_words
 from monitor.web import problems
 from monitor.web.access import Caller, Via
 from monitor.web.described import Declared, completed, declared
@@ -122,7 +122,7 @@ def needs(role: Role) -> Callable[[Request], Caller]:
 
 def words_for(caller: Caller, text: str) -> str:
     """What people wrote, without what may be a customer's number unless the caller may see it."""
-    return text if caller.role >= Role.ADMIN else mask(text)
+    return text if caller.role >= Role.ADMIN else mask_words(text)
 
 
 async def still_in(request: Request) -> bool:
