@@ -17,6 +17,8 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 _PHONE = re.compile(r"\+?\d{8,15}")
+_WRITTEN = re.compile(r"(?<![\w.-])(?!\d{4}-\d\d-\d\d)\+?\(?\d(?:[ ()./-]{0,2}\d){9,14}(?![\w-])")
+"""A telephone number as people write it; ids in hexadecimal are none."""
 _MASKED = frozenset({"detail", "error", "exception"})
 """What may quote a record: text that is made elsewhere."""
 
@@ -40,6 +42,11 @@ class _Unfailing(TextIOBase):
 def mask(text: str) -> str:
     """``+8613912345678`` → ``+8613…78``: enough to recognise, too little to dial."""
     return _PHONE.sub(lambda found: f"{found[0][:5]}…{found[0][-2:]}", text)
+
+
+def mask_words(text: str) -> str:
+    """What a person wrote, where numbers stand in groups of digits too; dates stay."""
+    return _WRITTEN.sub(lambda found: f"{found[0][:4]}…{found[0][-2:]}", mask(text))
 
 
 def mask_customer(value: str) -> str:

@@ -6,7 +6,8 @@ handlers look at, under ``request.app.state``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Annotated, Any, cast
 
@@ -18,8 +19,10 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from monitor.errors import BackPressure, StoreError
+from monitor.logs import mask_words
 from monitor.web import problems
 from monitor.web.access import Caller, Via
+from monitor.web.described import Declared, completed, declared
 from monitor.web.problems import ProblemError
 from monitor.web.settings import Language, Role, RoleName
 
@@ -73,7 +76,24 @@ def application(parts: Sequence[Part], *, version: str) -> FastAPI:
         app.include_router(part.router, prefix=part.prefix)
         for name, value in part.state.items():
             setattr(app.state, name, value)
+    framework = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if not described:
+            described.update(completed(deepcopy(framework()), routes_of(parts)))
+        return described
+
+    described: dict[str, Any] = {}
+    app.openapi = openapi  # type: ignore[method-assign]  # the framework's own way to extend it
     return app
+
+
+def routes_of(parts: Sequence[Part]) -> list[Declared]:
+    """Everything that is served, with the role that it needs."""
+    found = [Declared("GET", f"{API}/openapi.json", None), *declared(API, _self.routes)]
+    for part in parts:
+        found += declared(part.prefix, part.router.routes)
+    return found
 
 
 def caller_of(request: Request) -> Caller:
@@ -89,13 +109,26 @@ def needs(role: Role) -> Callable[[Request], Caller]:
     """
 
     def checked(request: Request) -> Caller:
+
         caller = caller_of(request)
         if caller.role < role:
             msg = f"the token may not do this: it needs the role {role.name.lower()}"
             raise ProblemError(403, msg)
         return caller
 
+    checked.role = role  # type: ignore[attr-defined]  # for whoever describes the routes
     return checked
+
+
+def words_for(caller: Caller, text: str) -> str:
+    """What people wrote, without what may be a customer's number unless the caller may see it."""
+    return text if caller.role >= Role.ADMIN else mask_words(text)
+
+
+async def still_in(request: Request) -> bool:
+    """Whether the caller may still ask; for answers that go on after a session may be over."""
+    again: Callable[[], Awaitable[bool]] = request.scope["monitor.again"]
+    return await again()
 
 
 Viewer = Annotated[Caller, Depends(needs(Role.VIEWER))]
@@ -111,7 +144,7 @@ class Self(BaseModel):
     """Who asks."""
 
     name: str = Field(description="As the audit shows it")
-    role: RoleName
+    role: RoleName = Field(description="What they may do; each what the ones before it may")
     teams: list[str] | None = Field(description="Whose alerts it acts on; null: all teams")
     language: Language = Field(description="Of pages")
     zone: str = Field(description="In which times are shown, such as Asia/Shanghai")

@@ -7,10 +7,10 @@ about stand in bodies, never in an address, which others write down.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import PlainTextResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from monitor.decisions import Listing, ListingAction, iso
@@ -19,18 +19,17 @@ from monitor.dnc.files import Form
 from monitor.events.settings import EventSettings
 from monitor.logs import mask_customer
 from monitor.web.access import Caller
-from monitor.web.application import Admin, Operator, Viewer
+from monitor.web.application import Admin, Operator, Viewer, words_for
 from monitor.web.deeds import Note, note
 from monitor.web.office import Office, office_of
 from monitor.web.problems import ProblemError
-from monitor.web.requested import EndingBody, Key, Outcome, Wait, leave, name_of
+from monitor.web.requested import RESPONSES, EndingBody, Key, Outcome, Wait, leave, name_of
 from monitor.web.settings import Role
 
 Customers = Annotated[
     list[Annotated[str, Field(max_length=asking.CHARS_MAX)]],
     Field(min_length=1, max_length=asking.CUSTOMERS_MAX),
 ]
-RESPONSES: dict[int | str, dict[str, Any]] = {202: {"model": Outcome}}
 
 
 class Asked(BaseModel):
@@ -38,39 +37,39 @@ class Asked(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    customers: Customers
+    customers: Customers = Field(description="Up to 200")
 
 
 class AddBody(EndingBody):
     """Customers, and why."""
 
-    customers: Customers
+    customers: Customers = Field(description="As telephone numbers in any spelling, or ids; to 200")
 
 
 class Entry(BaseModel):
     """One customer on the list."""
 
-    customer: str
-    since: str
-    until: str | None
-    reason: str
-    source: str
-    by: str
-    why: str
+    customer: str = Field(description="Masked, unless an admin asks for it in full")
+    since: str = Field(description="On the list from then on")
+    until: str | None = Field(description="Off it by itself then; null: never")
+    reason: str = Field(description="`opted_out`, `unsolicited`, `refused`, `person` or `import`")
+    source: str = Field(description="The kind of event; `cli` or `api`")
+    by: str = Field(description="A person, a token, or the event")
+    why: str = Field(description="In words; telephone numbers are masked below admin")
 
 
 class Page(BaseModel):
     """A part of the list."""
 
     count: int = Field(description="On the list altogether")
-    entries: list[Entry]
+    entries: list[Entry] = Field(description="By customer")
     next: str | None = Field(description="For `after`, when there is more; admins alone get it")
 
 
 class Checked(BaseModel):
     """For each customer asked about, in order, whether they may not be called."""
 
-    listed: list[bool]
+    listed: list[bool] = Field(description="In the order in which they were asked about")
 
 
 router = APIRouter(tags=["do-not-call"])
@@ -80,9 +79,13 @@ router = APIRouter(tags=["do-not-call"])
 async def list_(
     caller: Viewer,
     request: Request,
-    reason: str | None = None,
-    after: str = "",
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    reason: Annotated[
+        str | None, Query(max_length=50, description="Only those for this reason")
+    ] = None,
+    after: Annotated[
+        str, Query(max_length=500, description="Beyond this customer: `next`; for admins")
+    ] = "",
+    limit: Annotated[int, Query(ge=1, le=1_000, description="At most so many")] = 100,
     customers: Annotated[bool, Query(description="In full; for admins")] = False,  # noqa: FBT002
 ) -> Page:
     """By customer, masked unless an admin asks with `customers=true`."""
@@ -99,7 +102,7 @@ async def list_(
     more = len(found) == limit and caller.role >= Role.ADMIN
     return Page(
         count=count,
-        entries=[_shown(each, full=customers) for each in found],
+        entries=[_shown(each, caller, full=customers) for each in found],
         next=found[-1].customer if more else None,
     )
 
@@ -136,8 +139,17 @@ async def remove(
     return await _leave(request, caller, "remove", body, key, wait)
 
 
-@router.get("/export", summary="The whole list for diallers, in full")
-async def export(_caller: Admin, request: Request, form: Form = "plain") -> StreamingResponse:
+@router.get(
+    "/export",
+    summary="The whole list for diallers, in full",
+    response_class=PlainTextResponse,
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
+async def export(
+    _caller: Admin,
+    request: Request,
+    form: Annotated[Form, Query(description="One customer a line, or with columns")] = "plain",
+) -> StreamingResponse:
     """One customer a line, or CSV with columns."""
     note(request, Note("export do-not-call"))
     office = office_of(request)
@@ -189,7 +201,7 @@ def _names(written: list[str], request: Request) -> list[str]:
         raise ProblemError(422, str(error)) from error
 
 
-def _shown(listing: Listing, *, full: bool) -> Entry:
+def _shown(listing: Listing, caller: Caller, *, full: bool) -> Entry:
     return Entry(
         customer=listing.customer if full else mask_customer(listing.customer),
         since=iso(listing.since_ms),
@@ -197,5 +209,5 @@ def _shown(listing: Listing, *, full: bool) -> Entry:
         reason=listing.reason,
         source=listing.source,
         by=listing.by,
-        why=listing.why,
+        why=words_for(caller, listing.why),
     )

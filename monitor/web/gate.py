@@ -128,11 +128,19 @@ class Gate:
 
     async def _caller(self, scope: MutableMapping[str, Any]) -> Caller | None:
         """Whose token or session it shows; a token counts before a session."""
-        shown = header(scope, b"authorization")
-        caller = self._tokens.caller(shown)
-        if caller is None and not shown:
-            caller = await self._sessions.caller(header(scope, b"cookie"))
-        scope["monitor.caller"] = caller
+
+        async def found() -> Caller | None:
+            shown = header(scope, b"authorization")
+            caller = self._tokens.caller(shown)
+            if caller is None and not shown:
+                caller = await self._sessions.caller(header(scope, b"cookie"))
+            return caller
+
+        async def again() -> bool:
+            return await found() == caller
+
+        caller = await found()
+        scope["monitor.caller"], scope["monitor.again"] = caller, again
         return caller
 
     async def _admitted(

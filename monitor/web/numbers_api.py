@@ -7,7 +7,7 @@ route here. Numbers are our own, so they are shown in full.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, Field
@@ -21,8 +21,10 @@ from monitor.web.application import Viewer, caller_of, needs
 from monitor.web.office import Office, office_of
 from monitor.web.problems import ProblemError
 from monitor.web.requested import (
+    RESPONSES,
     ApprovalBody,
     Body,
+    Change,
     EndingBody,
     Key,
     Outcome,
@@ -42,9 +44,9 @@ Limit = Annotated[int, Query(ge=1, le=1_000, description="At most so many, the n
 class Number(BaseModel):
     """How a number stands."""
 
-    number: str
+    number: str = Field(description="As E.164")
     state: str = Field(description="`active` is in service; the others: docs/numbers.md")
-    since: str | None = None
+    since: str | None = Field(None, description="Null: it was never anything else")
     until: str | None = Field(None, description="Null: until told, or it is in service")
     rule: str | None = Field(None, description="What put it there; empty when a person did")
 
@@ -54,7 +56,7 @@ class Numbers(BaseModel):
 
     counts: dict[str, int] = Field(description="Known numbers by state")
     frozen: bool = Field(description="Whether suspensions by rules are frozen")
-    numbers: list[Number]
+    numbers: list[Number] = Field(description="By number")
     left_out: int = Field(description="Further ones, beyond exporter.rows_max")
 
 
@@ -85,14 +87,20 @@ class Incidents(BaseModel):
 class History(BaseModel):
     """Changes of numbers, the newest first."""
 
-    changes: list[dict[str, Any]]
+    changes: list[Change] = Field(description="The newest first")
 
 
 router = APIRouter(tags=["numbers"])
 
 
 @router.get("", summary="Numbers that are not simply active")
-async def list_(_caller: Viewer, request: Request, state: str | None = None) -> Numbers:
+async def list_(
+    _caller: Viewer,
+    request: Request,
+    state: Annotated[
+        str | None, Query(max_length=50, description="Only those in this state")
+    ] = None,
+) -> Numbers:
     """As of the newest picture, about a second old."""
     picture = office_of(request).picture()
     return Numbers(
@@ -126,9 +134,9 @@ async def incidents(_caller: Viewer, request: Request, pool: str | None = None) 
 
 
 @router.get("/history", summary="Changes of all numbers, freezes among them")
-async def all_history(_caller: Viewer, request: Request, limit: Limit = 50) -> History:
+async def all_history(caller: Viewer, request: Request, limit: Limit = 50) -> History:
     """Who or which rule did what, when and why."""
-    return await _history(office_of(request), None, limit)
+    return await _history(office_of(request), None, limit, caller)
 
 
 @router.get("/{number}", summary="How one number stands")
@@ -154,16 +162,16 @@ async def show(number: NumberPath, _caller: Viewer, request: Request) -> Number:
 
 @router.get("/{number}/history", summary="Changes of one number")
 async def history(
-    number: NumberPath, _caller: Viewer, request: Request, limit: Limit = 50
+    number: NumberPath, caller: Viewer, request: Request, limit: Limit = 50
 ) -> History:
     """Who or which rule did what, when and why."""
     office = office_of(request)
-    return await _history(office, asking.e164(number, office.region), limit)
+    return await _history(office, asking.e164(number, office.region), limit, caller)
 
 
-async def _history(office: Office, number: str | None, limit: int) -> History:
+async def _history(office: Office, number: str | None, limit: int, caller: Caller) -> History:
     found = await office.ask(lambda store: store.history.changes(number=number, limit=limit))
-    return History(changes=[change.to_json() for change in found])
+    return History(changes=[Change.of(change, caller) for change in found])
 
 
 def _resting(picture: Snapshot) -> int:
@@ -224,6 +232,10 @@ def _handler(act: Act) -> Handler:
     return handler
 
 
+_EXPLAINED = (
+    "A request, as those of `monitor numbers` are: left in the store, taken by the daemon at its"
+    " next tick, carried out under the same guards and audit."
+)
 for _act in ACTS.values():
     router.add_api_route(
         f"/{{number}}/{_act.name}" if _act.of_number else f"/{_act.name}",
@@ -232,6 +244,7 @@ for _act in ACTS.values():
         name=_act.name,
         summary=_act.doc,
         response_model=Outcome,
-        responses={202: {"model": Outcome}, 409: {"model": Outcome}},
+        description=_EXPLAINED,
+        responses=RESPONSES,
         dependencies=[Depends(needs(Role.OPERATOR if _act.of_number else Role.ADMIN))],
     )

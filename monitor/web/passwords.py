@@ -33,7 +33,11 @@ class Passwords:
     """Hashes and compares; any thread may use it."""
 
     def __init__(self) -> None:
-        self._hasher = PasswordHasher(**PARAMETERS)
+        self._hasher = PasswordHasher(
+            time_cost=PARAMETERS["time_cost"],
+            memory_cost=PARAMETERS["memory_cost"],
+            parallelism=PARAMETERS["parallelism"],
+        )
         self._nobodys = ""
         self._lock = threading.Lock()
 

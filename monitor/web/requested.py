@@ -9,20 +9,20 @@ from __future__ import annotations
 import asyncio
 import uuid
 from dataclasses import replace
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal, Self
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from monitor.decisions import ListAction, ManualAction, derive_id, iso
+from monitor.decisions import ListAction, ManualAction, NumberChange, derive_id, iso
 from monitor.numbers import asking
 from monitor.numbers.asking import Answer
 from monitor.store.journal import Asked
 from monitor.store.store import Store
 from monitor.units import DurationMs
 from monitor.web.access import Caller
-from monitor.web.application import API, Viewer
+from monitor.web.application import API, Viewer, caller_of, words_for
 from monitor.web.office import Office, office_of
 from monitor.web.problems import ProblemError
 
@@ -93,23 +93,59 @@ class ApprovalBody(Body):
         return {"ref": self.name.strip()}
 
 
+class Change(BaseModel):
+    """One row of a number's history: what changed, who or which rule did it, and why."""
+
+    at: str = Field(description="When, as of the tick that it took effect at")
+    kind: Literal["number"] = Field("number", description="Always `number`")
+    id: str = Field(description="Of the row")
+    number: str = Field(description="Empty for what concerns all numbers, such as a freeze")
+    before: str = Field(description="State before; docs/numbers.md has all of them")
+    after: str = Field(description="State after; the same where only terms changed")
+    reason: str = Field(description="The event of the number's life, or such as `refused`")
+    by: str = Field(description="A rule, a person or token, `telephony` or `time`")
+    episode: str = Field(description="Of the alert behind it; empty when there is none")
+    command_id: str = Field(description="Of the command to telephony; empty when there is none")
+    until: str | None = Field(description="When it is over by itself; null: it is not")
+    detail: str = Field(description="In words; telephone numbers are masked below admin")
+
+    @classmethod
+    def of(cls, change: NumberChange, caller: Caller) -> Self:
+        """The row as this caller may see it."""
+        told = change.to_json()
+        return cls(**told | {"detail": words_for(caller, change.detail)})
+
+
 class Outcome(BaseModel):
     """What has become of a request."""
 
     request: str = Field(description="Its id: GET /api/v1/requests/{id} tells how it goes on")
-    status: asking.Status
-    words: str
-    change: dict[str, Any] | None = Field(None, description="The row of history that answers it")
+    status: asking.Status = Field(
+        description="`waiting` for the daemon, `taken` by it and not judged, `done` or `refused`"
+    )
+    words: str = Field(description="The same in a sentence")
+    change: Change | None = Field(None, description="The row of history that answers it")
     tick: str | None = Field(None, description="The tick that it takes effect at")
 
 
 router = APIRouter(tags=["requests"])
 
 
-@router.get("/{ident}", summary="What has become of a request", response_model=Outcome)
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    202: {"model": Outcome, "description": "Not done yet: ask `Location` how it goes on"},
+    409: {"model": Outcome, "description": "Refused; `words` says why"},
+}
+
+
+@router.get(
+    "/{ident}",
+    summary="What has become of a request",
+    response_model=Outcome,
+    responses=RESPONSES,
+)
 async def look(
-    ident: Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")],
-    _caller: Viewer,
+    ident: Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="As the answer to it says")],
+    caller: Viewer,
     request: Request,
     wait: Wait = 0,
 ) -> Response:
@@ -117,7 +153,7 @@ async def look(
     answer = await _await(office_of(request), ident, wait)
     if answer is None:
         raise ProblemError(404, "nothing is known of this request")
-    return _told(ident, answer)
+    return _told(ident, answer, caller)
 
 
 def name_of(caller: Caller, key: str | None) -> str:
@@ -144,7 +180,8 @@ async def leave(request: Request, action: Asked, wait_s: float) -> Response:
     if left is not None and not _same(left, action):
         raise ProblemError(409, "this Idempotency-Key was used for another request")
     answer = await _await(office, action.id, wait_s)
-    return _told(action.id, answer or Answer("waiting", "left for the daemon"))
+    told = answer or Answer("waiting", "left for the daemon")
+    return _told(action.id, told, caller_of(request))
 
 
 def _same(left: Asked, action: Asked) -> bool:
@@ -165,13 +202,13 @@ async def _await(office: Office, ident: str, wait_s: float) -> Answer | None:
         await asyncio.sleep(_POLL_S)
 
 
-def _told(ident: str, answer: Answer) -> Response:
+def _told(ident: str, answer: Answer, caller: Caller) -> Response:
     """200 when it is settled, done or refused; 202 until then."""
     outcome = Outcome(
         request=ident,
         status=answer.status,
-        words=answer.words,
-        change=None if answer.change is None else answer.change.to_json(),
+        words=words_for(caller, answer.words),
+        change=None if answer.change is None else Change.of(answer.change, caller),
         tick=None if answer.tick_ms is None else iso(answer.tick_ms),
     )
     status = {"done": 200, "refused": 409}.get(answer.status, 202)

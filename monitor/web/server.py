@@ -23,7 +23,7 @@ from monitor.clock import Clock
 from monitor.errors import UsageError
 from monitor.web import signin
 from monitor.web.accounts import Accounts
-from monitor.web.application import VERSION, Part, application
+from monitor.web.application import VERSION, Part, application, routes_of
 from monitor.web.connection import bounded
 from monitor.web.deeds import Deeds
 from monitor.web.gate import SIGN_IN, Gate
@@ -74,6 +74,8 @@ class WebServer:
         sessions = Sessions(settings, Accounts(settings), office, clock)
         if office is not None:
             parts = [*parts, *_signing_in(settings, sessions, office, clock, templates)]
+        self.routes = routes_of(parts)
+        """What is served, and to whom."""
         gate = Gate(
             application(parts, version=VERSION),
             settings,

@@ -18,15 +18,16 @@ from starlette.concurrency import run_in_threadpool
 from monitor.store.accounts import User
 from monitor.web import passwords
 from monitor.web.accounts import Account
-from monitor.web.application import caller_of
+from monitor.web.application import Viewer
 from monitor.web.deeds import Note, note
 from monitor.web.lockout import OF_ADDRESS_FREE, OF_NAME_FREE, Lockout
 from monitor.web.office import office_of
-from monitor.web.oidc import Oidc, OidcError, Unknown
+from monitor.web.oidc import Oidc, Unknown
 from monitor.web.origin import brings, form_of, from_elsewhere, local_path, site_of
 from monitor.web.pages import HERE, TEXTS, Pages
 from monitor.web.passwords import Passwords
 from monitor.web.person import Language
+from monitor.web.provider import OidcError
 from monitor.web.sessions import Sessions, cookie_of, csrf_of, digest_of, new_id
 from monitor.web.settings import WebSettings
 
@@ -171,10 +172,9 @@ async def _signed_in(request: Request, made: Any, account: Account | None, there
 
 
 @leaving.post("")
-async def sign_out(request: Request) -> Response:
+async def sign_out(caller: Viewer, request: Request) -> Response:
     """This browser, or with ``everywhere`` all of one's own."""
     desk = _desk(request)
-    caller = caller_of(request)
     everywhere = form_of(request.scope, await request.body()).get("everywhere", "") == "1"
     if caller.session:
         office = office_of(request)
