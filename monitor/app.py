@@ -25,6 +25,8 @@ from monitor.clock import Clock, SystemClock
 from monitor.config import Config
 from monitor.decisions import Ack, Command, Decision, Found
 from monitor.delivery.build import open_channels
+from monitor.delivery.messages.messages import Sources
+from monitor.delivery.messages.templates import Templates
 from monitor.delivery.remarks import NoRemarks
 from monitor.delivery.routes import Router
 from monitor.delivery.worker import DeliveryWorker
@@ -32,6 +34,7 @@ from monitor.engine import Engine, Pace
 from monitor.events.ahead import ReadAhead
 from monitor.events.customers import Customers
 from monitor.events.enrich import Owners
+from monitor.explain.background import SiteBackground
 from monitor.explain.remarks import FreshRemarks
 from monitor.exporter.server import ExporterServer
 from monitor.indicators.compile import BEGINNING
@@ -175,7 +178,12 @@ class Daemon:
             clock=self._clock,
             telephony=telephony.channels,
             topics=partial(connect_topic, config, self._clock),
-            remarks=remarks if within_ms else NoRemarks(),
+            sources=Sources(
+                templates=Templates(config.delivery.templates),
+                remarks=remarks if within_ms else NoRemarks(),
+                background=SiteBackground(lambda: self.site, store.history),
+                console=config.web.public_url,
+            ),
         )
         worker = DeliveryWorker(
             config.delivery,
@@ -197,6 +205,7 @@ class Daemon:
             site, recorder, self._clock, self.stats, answers=telephony.answers, stop=over
         )
         if within_ms:
+            remarks.places = engine.watermarks.partitions
             engine.on_rows = remarks.offer
             remarks.start()
         recorder.awaited = lambda: engine.judges.desk.awaited

@@ -169,7 +169,7 @@ class DeliveryWorker:
                 backoff_base_ms=settings.backoff.base,
                 backoff_max_ms=settings.backoff.max,
             ),
-            pacer=Pacer(made.rate if isinstance(made, WebhookReceiver) else None),
+            pacer=channel.pacer or Pacer(made.rate if isinstance(made, WebhookReceiver) else None),
             draw=draw,
             count=count,
             stale=self._stale,

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import pytest
 
 from monitor import posting
-from monitor.delivery.channels import alertmanager
+from monitor.delivery.channels import alertmanager, progress
+from monitor.delivery.messages import facts, split, templates
 from monitor.dnc import asking
 from monitor.engine import Pace
 from monitor.events import do_not_call
@@ -56,6 +57,10 @@ FIXED = {
     "records held for what alerts say in common": held.ROWS_MAX,
     "alerts a minute that say it": remarks.PER_MINUTE,
     "alerts in one post to Alertmanager": alertmanager.ALERTS_PER_POST,
+    "characters of a message": templates.CHARS_MAX,
+    "parts of a message": split.PARTS_MAX,
+    "kinds of notifications in the message of a digest": facts.DIGEST_LINES_MAX,
+    "deliveries in pieces under way": progress.REMEMBERED_MAX,
     "customers on the lists of `do_not_call.files`": do_not_call.ENTRIES_MAX,
     "customers in one request": asking.CUSTOMERS_MAX,
     "batches of answers of telephony": acks.WAITING_MAX,
