@@ -46,6 +46,12 @@ COMMANDS = (
         "What the rules decide on recorded events: the same engine, nothing is sent.",
     ),
     Entry(
+        "backtest",
+        "monitor.cli.backtest",
+        "What a rule set would have done on recorded events: alerts, numbers out of service,"
+        " pages.",
+    ),
+    Entry(
         "map",
         "monitor.cli.map",
         "Other systems' records as our events, by a mapping; with --check, whether mappings are"
