@@ -52,6 +52,11 @@ COMMANDS = (
         " pages.",
     ),
     Entry(
+        "advise",
+        "monitor.cli.advise",
+        "What a rule's history says: its volume, thresholds for so many alerts, how sure it is.",
+    ),
+    Entry(
         "map",
         "monitor.cli.map",
         "Other systems' records as our events, by a mapping; with --check, whether mappings are"
@@ -78,6 +83,11 @@ COMMANDS = (
         "explain",
         "monitor.cli.explain",
         "What the hits behind an alert have in common, tested against chance, and the records.",
+    ),
+    Entry(
+        "shadow",
+        "monitor.cli.shadow",
+        "What rules in shadow would have done, next to what happened after.",
     ),
     Entry(
         "deliveries", "monitor.cli.deliveries", "Deliveries that were given up: list, try again."

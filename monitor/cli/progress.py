@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from monitor.clock import Clock
+from monitor.clock import Clock, SystemClock
 from monitor.decisions import iso
+from monitor.engine import Engine
 from monitor.source.base import Source
 from monitor.windows.watermark import NEVER
 
@@ -21,6 +22,18 @@ _EVERY_S = 0.1
 
 Tell = Callable[[int, int], None]
 """Told of the last tick judged and of the events so far."""
+
+
+def run_with_bar(engine: Engine, source: Source, what: str = "replaying") -> None:
+    """Run an engine to the end of a source that has been started."""
+    events = [0]
+    with reading(what, source, SystemClock()) as tell:
+
+        def move(read: int) -> None:
+            events[0] += read
+            tell(engine.judged, events[0])
+
+        engine.run_to_end(move)
 
 
 @contextmanager

@@ -9,14 +9,13 @@ from typing import Annotated, Any, Literal
 
 import typer
 from rich.cells import cell_len
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from monitor import logs
 from monitor.cli.declare import single, some_duration
 from monitor.cli.live import sentence
 from monitor.cli.options import ConfigOption, config_path
 from monitor.cli.output import lines, span, stamp, stamp_of
+from monitor.cli.progress import run_with_bar
 from monitor.cli.recorded import (
     FilesOption,
     JournalOption,
@@ -30,7 +29,7 @@ from monitor.cli.recorded import (
     to_ms,
 )
 from monitor.clock import SystemClock
-from monitor.decisions import Decision, iso
+from monitor.decisions import Decision
 from monitor.engine import AT_ONCE, Engine
 from monitor.errors import UsageError
 from monitor.events.ahead import ReadAhead
@@ -38,7 +37,6 @@ from monitor.logs import mask
 from monitor.replay import indicator_lines, replay_engine
 from monitor.running.heap import keep_freed
 from monitor.site import Site, load_site
-from monitor.source.base import Source
 from monitor.units import format_duration
 from monitor.windows.watermark import NEVER
 
@@ -110,7 +108,7 @@ def replay(
     started_s = clock.monotonic_s()
     source.start({}, None if since is None else to_ms(since))
     try:
-        _work(engine, source)
+        run_with_bar(engine, source)
     finally:
         source.close()
     if indicators and engine.judged != reported[0]:
@@ -118,36 +116,6 @@ def replay(
     _summary(engine, clock.monotonic_s() - started_s)
     if indicators or indicators_every is not None:
         _say_unseen(engine, seen)
-
-
-def _work(engine: Engine, source: Source) -> None:
-    """Run to the end, with a bar on a terminal."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        engine.run_to_end()
-        return
-    columns = (
-        TextColumn("replaying"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %  {task.fields[at]}"),
-        TimeRemainingColumn(),
-    )
-    # What is printed stands above the bar on a screen; a file or pipe gets it as ever.
-    above = sys.stdout.isatty()
-    with Progress(*columns, console=console, transient=True, redirect_stdout=above) as progress:
-        task = progress.add_task("replay", total=None, at="")
-
-        def tell(_read: int) -> None:
-            standings = source.standings().values()
-            at = "" if engine.judged == NEVER else iso(engine.judged)
-            progress.update(
-                task,
-                total=sum(standing.end for standing in standings),
-                completed=sum(standing.position for standing in standings),
-                at=at,
-            )
-
-        engine.run_to_end(tell)
 
 
 def _json_printer(what: Decision | dict[str, Any]) -> None:
