@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC
+from typing import Any
 
 from monitor.backtest.build import build
 from monitor.backtest.labels import Case
 from monitor.backtest.report import Read, Report
 from monitor.backtest.tally import Tally
-from monitor.decisions import Alert, Command, Decision, Evidence, Figures, Level, Refusal
+from monitor.decisions import Alert, Command, Evidence, Figures, Level, Refusal
 from monitor.delivery.routes import Router
 from monitor.delivery.settings import DeliverySettings, Route
 from monitor.site import load_site
@@ -76,7 +77,7 @@ def refusal(when: str, number: str) -> Refusal:
 
 
 def tallied(
-    decisions: Sequence[Decision], *, since: str | None = None, until: str | None = None
+    decisions: Sequence[Any], *, since: str | None = None, until: str | None = None
 ) -> Tally:
     tally = Tally(
         Router(ROUTES, telephony=False),
@@ -90,7 +91,7 @@ def tallied(
 
 
 def reported(
-    decisions: Sequence[Decision],
+    decisions: Sequence[Any],
     *,
     since: str = "0s",
     until: str = "2d",
