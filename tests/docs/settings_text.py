@@ -39,7 +39,7 @@ source: {kind: kafka, bootstrap: "kafka-1:9092,kafka-2:9092"}
 packs: [telemarketing]
 telephony: {kind: kafka}
 pools:
-  defaults: {max_fraction: 10%, min_left: 3}
+  defaults: {max_fraction: 10%, min_left: 3, brake_above: 20%, brake_window: 2h}
 delivery:
   receivers:
     people: {type: alertmanager, url: "http://alertmanager:9093"}
