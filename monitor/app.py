@@ -25,6 +25,8 @@ from monitor.clock import Clock, SystemClock
 from monitor.config import Config
 from monitor.decisions import Ack, Command, Decision, Found
 from monitor.delivery.build import open_channels
+from monitor.delivery.messages.messages import Sources
+from monitor.delivery.messages.templates import Templates
 from monitor.delivery.remarks import NoRemarks
 from monitor.delivery.routes import Router
 from monitor.delivery.worker import DeliveryWorker
@@ -32,6 +34,7 @@ from monitor.engine import Engine, Pace
 from monitor.events.ahead import ReadAhead
 from monitor.events.customers import Customers
 from monitor.events.enrich import Owners
+from monitor.explain.background import SiteBackground
 from monitor.explain.remarks import FreshRemarks
 from monitor.exporter.server import ExporterServer
 from monitor.indicators.compile import BEGINNING
@@ -55,6 +58,7 @@ from monitor.store.checkpoint import CheckpointStore
 from monitor.store.checkpoints import open_checkpoints
 from monitor.store.store import Store
 from monitor.telephony.reconcile import Reconciling
+from monitor.telephony.settings import is_system
 from monitor.windows.dedup import Dedup
 from monitor.windows.watermark import Watermarks
 
@@ -174,7 +178,12 @@ class Daemon:
             clock=self._clock,
             telephony=telephony.channels,
             topics=partial(connect_topic, config, self._clock),
-            remarks=remarks if within_ms else NoRemarks(),
+            sources=Sources(
+                templates=Templates(config.delivery.templates),
+                remarks=remarks if within_ms else NoRemarks(),
+                background=SiteBackground(lambda: self.site, store.history),
+                console=config.web.public_url,
+            ),
         )
         worker = DeliveryWorker(
             config.delivery,
@@ -183,13 +192,20 @@ class Daemon:
             clock=self._clock,
             stats=self.stats,
             stale=recorder.stale,
+            gone=partial(_gone, recorder),
+            formerly=config.telephony.formerly(),
         )
         recorder.wake = worker.wake
+        recorder.whole = telephony.asked.whole
+        telephony.asked.look_up = lambda command: telephony.went_to(
+            store.outbox.receivers_of(command)
+        )
         self.recorder = recorder
         engine = build_engine(
             site, recorder, self._clock, self.stats, answers=telephony.answers, stop=over
         )
         if within_ms:
+            remarks.places = engine.watermarks.partitions
             engine.on_rows = remarks.offer
             remarks.start()
         recorder.awaited = lambda: engine.judges.desk.awaited
@@ -255,6 +271,12 @@ def _found(parts: Parts, reconciling: Reconciling) -> list[Ack | Found]:
         return []
     reconciling.every_ms = parts.site.config.numbers.reconcile_every
     return reconciling.poll(engine.judges.desk)
+
+
+def _gone(recorder: StoreRecorder, decision: str, receiver: str) -> None:
+    """What no system will answer any more; of other receivers nobody waits for an answer."""
+    if is_system(receiver):
+        recorder.gone(decision, receiver)
 
 
 def build_engine(

@@ -96,6 +96,8 @@ class Alert:
     """Text by language tag."""
     route: str = ""
     shadow: bool = False
+    inhibited_by: str = ""
+    """The refusal that speaks of the number's whole pool: who gets it is not sent this one."""
 
     def to_json(self) -> dict[str, Any]:
         """The line that ``replay --format json`` prints and receivers get."""
@@ -123,6 +125,7 @@ class Alert:
             "message": dict(self.message),
             "route": self.route,
             "shadow": self.shadow,
+            **({"inhibited_by": self.inhibited_by} if self.inhibited_by else {}),
         }
 
 
@@ -143,6 +146,9 @@ class Command:
     evidence: Evidence | None
     replacement: str | None = None
     shadow: bool = False
+    system: str = ""
+    """It is for this system alone, to which the number does not belong any more; empty: for those
+    that it belongs to."""
 
     def to_json(self) -> dict[str, Any]:
         """The line that ``replay --format json`` prints."""
@@ -401,6 +407,10 @@ class Ack:
     like the others, since event time says nothing of it while the daemon catches up."""
     detail: str
     at_ms: int
+    system: str = ""
+    """Which of ``systems`` says so; empty where one answers for all."""
+    systems: tuple[str, ...] = ()
+    """The systems that the command went to, where there are several."""
 
 
 PersonAction = Literal[
@@ -423,6 +433,8 @@ class Found:
     detail: str
     at_ms: int
     """Wall time."""
+    system: str = ""
+    """Where, of what is ``extra`` at a system that the number does not belong to any more."""
 
 
 @dataclass(frozen=True, slots=True)

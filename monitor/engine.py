@@ -552,10 +552,10 @@ class Engine:
         judged = judges.rules.step(tick, judges.desk.held, judges.desk.on_trial)
         wants = self.doubt.shadowed(judged.wants)
         decided = judges.desk.step(tick, wants, judged.cleared, acks, manual, judged.around, found)
-        ended = [judges.rules.close(episode, tick, why) for episode, why in decided.closed]
+        closed = [judges.rules.close(episode, tick, why) for episode, why in decided.closed]
+        ended = [alert for alert in closed if alert is not None]
         outcome.decisions += doubts
-        outcome.decisions += judged.alerts
-        outcome.decisions += [alert for alert in ended if alert is not None]
+        outcome.decisions += judges.desk.inhibit([*judged.alerts, *ended], wants)
         outcome.decisions += self.doubt.shadowed_orders(judged.orders, judged.alerts)
         outcome.decisions += decided.commands
         outcome.decisions += decided.refusals
@@ -590,9 +590,10 @@ class Engine:
                 case Listing():
                     self.stats.listings[decision.action, decision.reason] += 1
         for change in outcome.changes:
-            if change.reason in {"applied", "rejected"}:
+            if change.reason in {"applied", "rejected", "rejected_by_one"}:
                 action = "resume" if change.before == "resuming" else "suspend"
-                self.stats.commands[action, change.reason] += 1
+                result = "applied" if change.reason == "applied" else "rejected"
+                self.stats.commands[action, result] += 1
 
     # --- state ----------------------------------------------------------------------------------
 

@@ -107,6 +107,7 @@ def picture(
         alerts=rules.alerts,
         numbers=judges.desk.counts(),
         standing=tuple(judges.desk.standing()[: settings.rows_max]),
+        incidents=tuple(judges.desk.held_up()[: settings.rows_max]),
         frozen=judges.desk.frozen,
         partitions=tuple(_partitions(engine)),
         queues=(pending, *around.queues),

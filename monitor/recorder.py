@@ -43,6 +43,7 @@ is not left alone for minutes, while bad numbers go on calling."""
 BACKLOG_MAX = 10_000
 """Outcomes that wait for the store in memory; with so many the engine waits, too."""
 _STALE = "stale: not sent"
+_GONE = "it was not sent: the configuration has its telephony system no more"
 TOLD = -1
 """In place of a time: its silence has been told."""
 
@@ -76,6 +77,8 @@ class StoreRecorder:
         """The newest decisions, for the terminal."""
         self.awaited: Callable[[], AbstractSet[str]] = frozenset
         """Ids of the commands that the desk awaits an answer to."""
+        self.whole: Callable[[Ack], Ack] = lambda ack: ack
+        """An answer with all who have to give one; it may raise StoreError."""
         self.found: Callable[[], list[Ack | Found]] = list
         """What came of asking telephony what it blocks."""
         self.teams: Callable[[Sequence[Alert]], Mapping[str, str]] = lambda _alerts: {}
@@ -158,8 +161,10 @@ class StoreRecorder:
         self._polled += [*self._acks.poll(), *self._notes(), *self._silences(), *self.found()]
         with self._noting_failure():
             while self._polled:
-                if self._journal(self._polled[0], tick):
-                    found.append(Input(tick, self._polled[0]))
+                what = self._polled[0]
+                what = self.whole(what) if isinstance(what, Ack) else what
+                if self._journal(what, tick):
+                    found.append(Input(tick, what))
                 self._polled.popleft()
             claimed = self._store.requests.claim(tick)
             found += [Input(claim.tick_ms, claim.action) for claim in claimed]
@@ -232,6 +237,10 @@ class StoreRecorder:
         now_ms = self._clock.now_ms()
         self._own.put(Ack(delivery.decision.id, "applied", _STALE, now_ms))
 
+    def gone(self, command_id: str, receiver: str) -> None:
+        """A command waited for a system that there is no more: nobody else will answer it."""
+        self._own.put(Ack(command_id, "rejected", _GONE, self._clock.now_ms(), receiver))
+
     def _notes(self) -> Iterator[Ack]:
         with contextlib.suppress(queue.Empty):
             while True:
@@ -240,23 +249,22 @@ class StoreRecorder:
     def _silences(self) -> list[Ack]:
         """Commands that telephony has left unanswered for too long, each once.
 
-        One that was not sent any more is done: the note of it is in memory, and a crash loses it.
+        One that was not sent any more is done, or never will be: the note of it is in memory, and
+        a crash loses it.
         """
         now_ms, awaited = self._clock.now_ms(), self.awaited()
         since = {name: self._waiting_since.get(name, now_ms) for name in awaited}
         limit = self.ack_timeout_ms
         over = sorted(n for n, began in since.items() if began != TOLD and now_ms - began >= limit)
         self._waiting_since = since | dict.fromkeys(over, TOLD)
-        unsent: set[str] = set()
+        said: dict[str, Ack] = {}
         with contextlib.suppress(StoreError):  # silent, then: the note may come yet
-            unsent = self._store.outbox.stale(over)
+            outbox = self._store.outbox
+            said = {name: Ack(name, "applied", _STALE, now_ms) for name in outbox.stale(over)}
+            for name, receiver in outbox.homeless(over).items():
+                said[name] = Ack(name, "rejected", _GONE, now_ms, receiver)
         detail = f"no answer within {format_duration(limit)}"
-        return [
-            Ack(name, "applied", _STALE, now_ms)
-            if name in unsent
-            else Ack(name, "silent", detail, now_ms)
-            for name in over
-        ]
+        return [said.get(name, Ack(name, "silent", detail, now_ms)) for name in over]
 
     def _keep(self, work: Callable[[], Sequence[Decision]]) -> None:
         self._backlog.append(work)
@@ -296,8 +304,12 @@ def _row(floor: Floor) -> FloorRow:
 def _key(what: Ack | Found) -> tuple[Kind, str]:
     """Kind and key by which the journal knows an answer that is read again after a restart."""
     if isinstance(what, Found):
-        return "found", f"found:{what.number}:{what.what}:{what.at_ms}"
-    return "ack", f"ack:{what.command_id}:{what.status}:{what.at_ms}"
+        return "found", _joined(f"found:{what.number}:{what.what}:{what.at_ms}", what.system)
+    return "ack", _joined(f"ack:{what.command_id}:{what.status}:{what.at_ms}", what.system)
+
+
+def _joined(key: str, system: str) -> str:
+    return f"{key}:{system}" if system else key
 
 
 class ReplayRecorder:
@@ -332,7 +344,7 @@ def journaled_inputs(entries: Iterable[Entry], *, tick_ms: int) -> list[Input]:
         elif entry.kind == "list":
             inputs.append(Input(tick, msgspec.convert(entry.payload, ListAction)))
         elif entry.kind == "ack":
-            inputs.append(Input(tick, Ack(**entry.payload)))
+            inputs.append(Input(tick, msgspec.convert(entry.payload, Ack)))
         elif entry.kind == "found":
             inputs.append(Input(tick, Found(**entry.payload)))
     return inputs

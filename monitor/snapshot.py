@@ -132,6 +132,25 @@ class NumberStanding:
 
 
 @dataclass(frozen=True, slots=True)
+class IncidentStanding:
+    """Why suspensions in a pool stand still, or a person is asked about them."""
+
+    kind: str
+    """``campaign``, ``brake``, ``approval``; ``max_fraction`` or ``min_left``: as many are out as
+    may be, and more wait."""
+    pool: str
+    since_ms: int
+    detail: str
+    waiting: int
+    """Numbers of the pool that rules want out and that make calls."""
+    ref: str = ""
+    """Of an approval: the name it is given by."""
+    until_ms: int | None = None
+    """Of an approval: until then it may be given, and once given, until then it holds."""
+    approved_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PartitionStanding:
     """Where reading stands in one partition."""
 
@@ -234,6 +253,8 @@ class Snapshot:
     """All known numbers, by state."""
     standing: tuple[NumberStanding, ...] = ()
     """The numbers that are not active, longest first."""
+    incidents: tuple[IncidentStanding, ...] = ()
+    """Pools in which suspensions stand still, by name."""
     frozen: bool = False
     """The kill switch is on: nothing is suspended."""
     partitions: tuple[PartitionStanding, ...] = ()

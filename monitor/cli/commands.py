@@ -46,6 +46,17 @@ COMMANDS = (
         "What the rules decide on recorded events: the same engine, nothing is sent.",
     ),
     Entry(
+        "backtest",
+        "monitor.cli.backtest",
+        "What a rule set would have done on recorded events: alerts, numbers out of service,"
+        " pages.",
+    ),
+    Entry(
+        "advise",
+        "monitor.cli.advise",
+        "What a rule's history says: its volume, thresholds for so many alerts, how sure it is.",
+    ),
+    Entry(
         "map",
         "monitor.cli.map",
         "Other systems' records as our events, by a mapping; with --check, whether mappings are"
@@ -72,6 +83,11 @@ COMMANDS = (
         "explain",
         "monitor.cli.explain",
         "What the hits behind an alert have in common, tested against chance, and the records.",
+    ),
+    Entry(
+        "shadow",
+        "monitor.cli.shadow",
+        "What rules in shadow would have done, next to what happened after.",
     ),
     Entry(
         "deliveries", "monitor.cli.deliveries", "Deliveries that were given up: list, try again."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -34,9 +35,14 @@ def ingest(config: ConfigOption = None) -> None:
 
     signal.signal(signal.SIGINT, told)
     signal.signal(signal.SIGTERM, told)
-    receiver = Ingest(site.config.ingest, site.config.source, SystemClock())
+    receiver = Ingest(site.config.ingest, site.config.source, SystemClock(), os.environ)
     receiver.start()
-    log.info("ingest_ready", port=receiver.port, receivers=sorted(site.config.ingest.receivers))
+    log.info(
+        "ingest_ready",
+        port=receiver.port,
+        receivers=sorted(site.config.ingest.receivers),
+        exporter_port=receiver.exporter_port,
+    )
     try:
         stop.wait()
     finally:

@@ -6,6 +6,7 @@ Owns these options, their check, and the source they mean, not started.
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,12 +14,48 @@ import typer
 from monitor.assembly import open_source
 from monitor.clock import SystemClock
 from monitor.errors import UsageError
+from monitor.recorder import (
+    journaled_end,
+    journaled_floors,
+    journaled_inputs,
+    journaled_refusals,
+)
+from monitor.replay import Past
 from monitor.site import Site
 from monitor.source.base import Source
 from monitor.source.bounded import BoundedSource
 from monitor.source.files import FileSource
 from monitor.source.settings import FilesSettings, KafkaSettings
+from monitor.store.store import Store
 
+_CONFIGURED = Path("store")
+
+FilesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--from",
+        metavar="F.jsonl",
+        help="Recorded events; repeat for several. A pattern in quotes is fine: 'day-*.jsonl'.",
+    ),
+]
+RulesOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--rules",
+        metavar="FOLDER",
+        help="Pack instead of the configured ones; repeat for several.",
+        exists=True,
+        file_okay=False,
+    ),
+]
+JournalOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--journal",
+        metavar="FILE",
+        help="Store of a live run: its journal is replayed too. `store`: the configured one.",
+    ),
+]
 KafkaOption = Annotated[bool, typer.Option("--kafka", help="Read the configured topics instead.")]
 SinceOption = Annotated[
     datetime | None,
@@ -53,6 +90,20 @@ def recorded_source(
     return BoundedSource(inner, None if until is None else to_ms(until))
 
 
+def log_source(
+    site: Site, files: list[str] | None, *, kafka: bool, until: datetime | None
+) -> Source:
+    """The same; where neither is given, the configured source, as far as it goes now.
+
+    Raises:
+        UsageError: both are given, or the configuration has no Kafka.
+    """
+    settings = site.config.source
+    if not files and not kafka and not isinstance(settings, KafkaSettings):
+        return FileSource(settings.model_copy(update={"follow": False}), SystemClock())
+    return recorded_source(site, files, kafka=kafka or not files, until=until)
+
+
 def check_span(files: list[str] | None, since: datetime | None, until: datetime | None) -> None:
     """Whether ``--since`` and ``--until`` go with the rest.
 
@@ -68,3 +119,29 @@ def check_span(files: list[str] | None, since: datetime | None, until: datetime 
 def to_ms(moment: datetime) -> int:
     """Ms since 1970 UTC; a time that names no zone is local."""
     return int(moment.timestamp() * 1000)
+
+
+def journaled(site: Site, path: Path) -> Past:
+    """What the journal of a live run adds to the records.
+
+    Raises:
+        UsageError: that store has judged nothing.
+        StoreError: it cannot be read.
+    """
+    tick_ms = site.config.time.tick
+    settings = site.config.store
+    if path != _CONFIGURED:
+        settings = settings.model_copy(update={"path": path, "url": None})
+    with Store.open(settings, SystemClock(), daemon=False) as store:
+        entries = store.journal.read()
+        judged_to = store.journal.judged_to_ms()
+        floors = store.journal.floors()
+    if judged_to is None:
+        msg = f"--journal {path}: that store has judged nothing yet"
+        raise UsageError(msg)
+    return Past(
+        inputs=tuple(journaled_inputs(entries, tick_ms=tick_ms)),
+        floors=tuple(journaled_floors(floors)),
+        refused=tuple(journaled_refusals(entries)),
+        judged_to=journaled_end(judged_to, tick_ms=tick_ms),
+    )

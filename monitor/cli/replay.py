@@ -5,80 +5,49 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 from rich.cells import cell_len
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from monitor import logs
 from monitor.cli.declare import single, some_duration
 from monitor.cli.live import sentence
 from monitor.cli.options import ConfigOption, config_path
 from monitor.cli.output import lines, span, stamp, stamp_of
+from monitor.cli.progress import run_with_bar
 from monitor.cli.recorded import (
+    FilesOption,
+    JournalOption,
     KafkaOption,
+    RulesOption,
     SinceOption,
     UntilOption,
     check_span,
+    journaled,
     recorded_source,
     to_ms,
 )
 from monitor.clock import SystemClock
-from monitor.decisions import Decision, iso
+from monitor.decisions import Decision
 from monitor.engine import AT_ONCE, Engine
 from monitor.errors import UsageError
 from monitor.events.ahead import ReadAhead
 from monitor.logs import mask
-from monitor.recorder import (
-    journaled_end,
-    journaled_floors,
-    journaled_inputs,
-    journaled_refusals,
-)
-from monitor.replay import Past, indicator_lines, replay_engine
+from monitor.replay import indicator_lines, replay_engine
 from monitor.running.heap import keep_freed
 from monitor.site import Site, load_site
-from monitor.source.base import Source
-from monitor.store.store import Store
 from monitor.units import format_duration
 from monitor.windows.watermark import NEVER
 
-_CONFIGURED = Path("store")
-
 
 def replay(
-    files: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--from",
-            metavar="F.jsonl",
-            help="Recorded events; repeat for several. A pattern in quotes is fine: 'day-*.jsonl'.",
-        ),
-    ] = None,
+    files: FilesOption = None,
     kafka: KafkaOption = False,
     since: SinceOption = None,
     until: UntilOption = None,
-    rules: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--rules",
-            metavar="FOLDER",
-            help="Pack instead of the configured ones; repeat for several.",
-            exists=True,
-            file_okay=False,
-        ),
-    ] = None,
-    journal: Annotated[
-        Path | None,
-        typer.Option(
-            "--journal",
-            metavar="FILE",
-            help="Store of a live run: its journal is replayed too. `store`: the configured one.",
-        ),
-    ] = None,
+    rules: RulesOption = None,
+    journal: JournalOption = None,
     indicators: Annotated[
         bool, typer.Option("--indicators", help="A line for each indicator, scope and window too.")
     ] = False,
@@ -119,7 +88,7 @@ def replay(
     source = ReadAhead(recorded_source(site, files, kafka=kafka, until=until), clock)
     as_json = output == "json" or (output is None and not sys.stdout.isatty())
     printer = _json_printer if as_json else _table_printer()
-    past = None if journal is None else _past(site, journal)
+    past = None if journal is None else journaled(site, journal)
     engine = replay_engine(
         site, source, printer, past=past, report_every_ms=indicators_every, at_once=AT_ONCE
     )
@@ -139,7 +108,7 @@ def replay(
     started_s = clock.monotonic_s()
     source.start({}, None if since is None else to_ms(since))
     try:
-        _work(engine, source)
+        run_with_bar(engine, source)
     finally:
         source.close()
     if indicators and engine.judged != reported[0]:
@@ -147,56 +116,6 @@ def replay(
     _summary(engine, clock.monotonic_s() - started_s)
     if indicators or indicators_every is not None:
         _say_unseen(engine, seen)
-
-
-def _past(site: Site, path: Path) -> Past:
-    tick_ms = site.config.time.tick
-    settings = site.config.store
-    if path != _CONFIGURED:
-        settings = settings.model_copy(update={"path": path, "url": None})
-    with Store.open(settings, SystemClock(), daemon=False) as store:
-        entries = store.journal.read()
-        judged_to = store.journal.judged_to_ms()
-        floors = store.journal.floors()
-    if judged_to is None:
-        msg = f"--journal {path}: that store has judged nothing yet"
-        raise UsageError(msg)
-    return Past(
-        inputs=tuple(journaled_inputs(entries, tick_ms=tick_ms)),
-        floors=tuple(journaled_floors(floors)),
-        refused=tuple(journaled_refusals(entries)),
-        judged_to=journaled_end(judged_to, tick_ms=tick_ms),
-    )
-
-
-def _work(engine: Engine, source: Source) -> None:
-    """Run to the end, with a bar on a terminal."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        engine.run_to_end()
-        return
-    columns = (
-        TextColumn("replaying"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %  {task.fields[at]}"),
-        TimeRemainingColumn(),
-    )
-    # What is printed stands above the bar on a screen; a file or pipe gets it as ever.
-    above = sys.stdout.isatty()
-    with Progress(*columns, console=console, transient=True, redirect_stdout=above) as progress:
-        task = progress.add_task("replay", total=None, at="")
-
-        def tell(_read: int) -> None:
-            standings = source.standings().values()
-            at = "" if engine.judged == NEVER else iso(engine.judged)
-            progress.update(
-                task,
-                total=sum(standing.end for standing in standings),
-                completed=sum(standing.position for standing in standings),
-                at=at,
-            )
-
-        engine.run_to_end(tell)
 
 
 def _json_printer(what: Decision | dict[str, Any]) -> None:

@@ -96,6 +96,11 @@ def _show(document: dict[str, Any]) -> None:
     table.add_row("configuration", document.get("config") or "–")
     if document.get("frozen"):
         table.add_row("suspensions", Text("frozen", "bold red"))
+    for incident in document.get("incidents", []):
+        waits = f"{counted(incident['waiting'], 'number')} waiting"
+        table.add_row(
+            f"pool {incident['pool']}", f"{incident['kind']}, {waits}: {incident['detail']}"
+        )
     for queue in document.get("queues", []):
         oldest = "" if queue["oldest_s"] is None else f", oldest {span(queue['oldest_s'])}"
         table.add_row(queue["queue"], f"{queue['length']:,} of {queue['limit']:,}{oldest}")

@@ -13,14 +13,17 @@ from monitor.delivery.channels.alertmanager import AlertmanagerChannel
 from monitor.delivery.channels.base import Channel
 from monitor.delivery.channels.commands import CommandsChannel, Telephony
 from monitor.delivery.channels.log import LogChannel
+from monitor.delivery.channels.people import open_for_people
 from monitor.delivery.channels.webhook import WebhookChannel
-from monitor.delivery.remarks import Remarks
+from monitor.delivery.messages.messages import Sources
+from monitor.delivery.receivers import PeopleReceiver
 from monitor.delivery.routes import Router
 from monitor.delivery.settings import (
     AlertmanagerReceiver,
     DeliverySettings,
     KafkaReceiver,
     LogReceiver,
+    Receiver,
     WebhookReceiver,
     read_secret,
 )
@@ -35,20 +38,20 @@ def open_channels(
     clock: Clock,
     telephony: Mapping[str, Telephony],
     topics: Callable[[KafkaReceiver], Telephony],
-    remarks: Remarks | None = None,
+    sources: Sources | None = None,
 ) -> dict[str, Channel]:
     """One channel a receiver, by name; connections are made when first needed.
 
     ``telephony``: the systems by receiver. ``topics`` gives what writes to the topic of a receiver,
-    ``remarks`` what people are told of an alert besides.
+    ``sources`` what people are told of an alert besides.
 
     Raises:
         ConfigError: a secret is missing.
+        SecretError: likewise.
     """
+    sources = sources or Sources()
     channels: dict[str, Channel] = {
-        name: CommandsChannel(topics(receiver))
-        if isinstance(receiver, KafkaReceiver)
-        else _open(name, receiver, router, episodes, clock, remarks)
+        name: _open(name, receiver, router, episodes, clock, topics, sources)
         for name, receiver in settings.known_receivers().items()
     }
     return channels | {name: CommandsChannel(system) for name, system in telephony.items()}
@@ -56,13 +59,19 @@ def open_channels(
 
 def _open(
     name: str,
-    receiver: LogReceiver | WebhookReceiver | AlertmanagerReceiver,
+    receiver: Receiver,
     router: Router,
     episodes: Episodes,
     clock: Clock,
-    remarks: Remarks | None,
+    topics: Callable[[KafkaReceiver], Telephony],
+    sources: Sources,
 ) -> Channel:
+    remarks = sources.remarks
     match receiver:
+        case KafkaReceiver():
+            return CommandsChannel(topics(receiver))
+        case PeopleReceiver():
+            return open_for_people(name, receiver, sources, clock)
         case LogReceiver():
             return LogChannel(language=receiver.language, remarks=remarks)
         case WebhookReceiver():

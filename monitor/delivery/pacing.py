@@ -11,33 +11,34 @@ from monitor.units import Rate
 
 
 class Pacer:
-    """At most ``rate.count`` requests in any ``rate.per_ms``; one thread uses it."""
+    """At most ``rate.count`` requests in any ``rate.per_ms``, of each rate; one thread uses it."""
 
-    def __init__(self, rate: Rate | None) -> None:
-        self._rate = rate
-        self._sent_s: deque[float] = deque()
+    def __init__(self, *rates: Rate | None) -> None:
+        """None is no limit."""
+        self._rates = [(rate, deque[float]()) for rate in rates if rate is not None]
 
     def room(self, now_s: float) -> int | None:
         """How many requests may go now; None: as many as one likes."""
-        if self._rate is None:
-            return None
-        self._forget(now_s, self._rate)
-        return max(0, self._rate.count - len(self._sent_s))
+        left = []
+        for rate, sent_s in self._rates:
+            while sent_s and sent_s[0] + rate.per_ms / 1000 <= now_s:
+                sent_s.popleft()
+            left.append(max(0, rate.count - len(sent_s)))
+        return min(left, default=None)
 
     def wait_ms(self, now_s: float) -> int:
         """Milliseconds until there is room for one; 0 when there is."""
-        if self._rate is None or self.room(now_s) != 0:
+        if self.room(now_s) != 0:
             return 0
-        if not self._sent_s:  # a rate of none at all
-            return self._rate.per_ms
-        over_s = self._sent_s[0] + self._rate.per_ms / 1000
-        return max(1, round((over_s - now_s) * 1000))
+        waits = [
+            # Of a rate of none at all nothing is ever over.
+            rate.per_ms if not sent_s else (sent_s[0] + rate.per_ms / 1000 - now_s) * 1000
+            for rate, sent_s in self._rates
+            if len(sent_s) >= rate.count
+        ]
+        return max(1, *(round(wait) for wait in waits))
 
     def took(self, now_s: float) -> None:
         """Count one request, whatever came of it."""
-        if self._rate is not None:
-            self._sent_s.append(now_s)
-
-    def _forget(self, now_s: float, rate: Rate) -> None:
-        while self._sent_s and self._sent_s[0] + rate.per_ms / 1000 <= now_s:
-            self._sent_s.popleft()
+        for _, sent_s in self._rates:
+            sent_s.append(now_s)

@@ -41,6 +41,11 @@ class Remark:
     """They are an even sample of what came."""
     named: tuple[Shared, ...]
     """Empty: nothing but chance is needed."""
+    records: tuple[str, ...] = ()
+    """Where some of the bad ones stand, the newest first: ``calls/3@1200``. Only in messages."""
+    trend: tuple[float | None, ...] = ()
+    """The share of bad ones, or their count, in equal parts of the time looked at; None where there
+    was nothing. Only in messages."""
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""

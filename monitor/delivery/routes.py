@@ -79,7 +79,7 @@ class Router:
             case Alert(shadow=True) | Command(shadow=True) | Order(shadow=True):
                 return (LOG,)
             case Alert():
-                return self._routes.get(decision.route, self._default)
+                return self._told(decision)
             case Command():
                 return (*self._systems(decision), *self._commands)
             case Order():
@@ -88,6 +88,14 @@ class Router:
                 return self._do_not_call
             case Refusal():
                 return self._routes.get(decision.route or self._refusals, self._default)
+
+    def _told(self, alert: Alert) -> tuple[str, ...]:
+        """Of an alert; where a page stands for it, all who are not sent that, and the log."""
+        told = self._routes.get(alert.route, self._default)
+        if not alert.inhibited_by:
+            return told
+        page = self._routes.get(alert.route or self._refusals, self._default)
+        return (LOG, *(name for name in told if name not in page))
 
 
 def order_key(decision: Decision) -> str:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from monitor.delivery.receivers import DingTalkReceiver, FeishuReceiver, WeComReceiver
 from monitor.errors import ConfigError, Problem
 from monitor.secret import Url
 from monitor.source.settings import KafkaConnection, TopicName
@@ -90,7 +91,13 @@ class KafkaReceiver(_Model):
 
 
 Receiver = Annotated[
-    LogReceiver | WebhookReceiver | AlertmanagerReceiver | KafkaReceiver,
+    LogReceiver
+    | WebhookReceiver
+    | AlertmanagerReceiver
+    | KafkaReceiver
+    | DingTalkReceiver
+    | WeComReceiver
+    | FeishuReceiver,
     Field(discriminator="type"),
 ]
 
@@ -143,6 +150,8 @@ class DeliverySettings(_Model):
     explain: Annotated[DurationMs, Field(le=10_000)] = 1_000
     """How long an alert waits, at most, for what its bad records have in common (`common`);
     `0s`: it goes without."""
+    templates: Path | None = None
+    """Folder of the site's own message templates; of those it has not, the shipped ones hold."""
     drain: DurationMs = 1_500
     """How long stopping may take to send what is due."""
 

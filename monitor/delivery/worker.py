@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import random
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import structlog
 
@@ -20,7 +22,7 @@ from monitor.delivery.pacing import Pacer
 from monitor.delivery.settings import DeliverySettings, WebhookReceiver
 from monitor.errors import DeliveryError
 from monitor.stats import Stats
-from monitor.store.outbox import Delivery, Outbox
+from monitor.store.outbox import NO_SUCH_RECEIVER, Delivery, Outbox
 
 log = structlog.get_logger(__name__)
 
@@ -40,13 +42,18 @@ class DeliveryWorker:
         stats: Stats,
         draw: Callable[[], float] = random.random,
         stale: Callable[[Delivery], None] = lambda _delivery: None,
+        gone: Callable[[str, str], None] = lambda _decision, _receiver: None,
+        formerly: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """``channels`` by receiver; ``draw`` gives the jitter, uniform in [0, 1).
 
         ``stale`` is told, from a delivery thread, of each command that was not sent because its
-        time was over.
+        time was over; ``gone``, at the start, of each decision whose receiver is gone.
+        ``formerly``: receivers of today by the names they had.
         """
         self._stale = stale
+        self._gone = gone
+        self._formerly = formerly
         self._settings = settings
         self._outbox = outbox
         self._clock = clock
@@ -66,10 +73,13 @@ class DeliveryWorker:
         Raises:
             StoreError: the outbox cannot be read.
         """
-        for receiver, count in self._outbox.abandon([lane.receiver for lane in self.lanes]).items():
-            log.error(
-                "deliveries_parked", receiver=receiver, reason="no_such_receiver", count=count
-            )
+        for receiver, count in self._outbox.reroute(self._formerly).items():
+            log.info("deliveries_rerouted", was=receiver, now=self._formerly[receiver], count=count)
+        parked = self._outbox.abandon([lane.receiver for lane in self.lanes])
+        for receiver, decision in parked:
+            self._gone(decision, receiver)
+        for receiver, count in sorted(Counter(receiver for receiver, _ in parked).items()):
+            log.error("deliveries_parked", receiver=receiver, reason=NO_SUCH_RECEIVER, count=count)
         for lane, bell in zip(self.lanes, self._bells, strict=True):
             thread = threading.Thread(
                 target=self._run,
@@ -159,7 +169,7 @@ class DeliveryWorker:
                 backoff_base_ms=settings.backoff.base,
                 backoff_max_ms=settings.backoff.max,
             ),
-            pacer=Pacer(made.rate if isinstance(made, WebhookReceiver) else None),
+            pacer=channel.pacer or Pacer(made.rate if isinstance(made, WebhookReceiver) else None),
             draw=draw,
             count=count,
             stale=self._stale,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Final
@@ -26,8 +26,9 @@ from monitor.explain.chance import Common
 from monitor.explain.explain import explain
 from monitor.explain.gather import Gathered
 from monitor.explain.held import Held
-from monitor.explain.question import ask
+from monitor.explain.question import Question, Sides, ask
 from monitor.site import Site
+from monitor.source.base import Partition
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +39,9 @@ PER_MINUTE: Final = 30
 KEPT_MAX: Final = 1_000
 LEAST: Final = 5
 """Fewer bad records have nothing in common that could be told from chance."""
+RECORDS: Final = 5
+"""Of the bad ones, whose places are told."""
+TREND_PARTS: Final = 12
 _LOOKS_S: Final = 2.0
 
 
@@ -59,6 +63,8 @@ class FreshRemarks:
         self._clock = clock
         self._within_ms = within_ms
         self._held = held or Held()
+        self.places: Callable[[], Sequence[Partition]] = tuple
+        """The partitions that rows come from, by their ``src``."""
         self._loads: deque[pl.DataFrame] = deque(maxlen=LOADS_MAX)
         self._turn = threading.Condition()
         self._jobs: OrderedDict[str, _Job] = OrderedDict()
@@ -139,7 +145,7 @@ class FreshRemarks:
             while self._loads:
                 self._held.add(self._loads.popleft())
             for job in jobs:
-                job.remark = remark(site, job.alert, self._held)
+                job.remark = remark(site, job.alert, self._held, self.places)
                 job.over.set()
         except Exception:
             # Nobody shall miss an alert for want of a remark.
@@ -149,8 +155,13 @@ class FreshRemarks:
                 job.over.set()
 
 
-def remark(site: Site, alert: Alert, held: Held) -> Remark | None:
-    """What the bad ones among the rows held have in common; None where there is nothing to say."""
+def remark(
+    site: Site, alert: Alert, held: Held, places: Callable[[], Sequence[Partition]] = tuple
+) -> Remark | None:
+    """What the bad ones among the rows held have in common; None where there is nothing to say.
+
+    ``places``: the partitions that rows come from, by their ``src``.
+    """
     try:
         question = ask(site, alert)
     except UsageError:
@@ -169,6 +180,43 @@ def remark(site: Site, alert: Alert, held: Held) -> Remark | None:
         since_ms=times[0],
         sampled=sample.every > 1,
         named=tuple(_shared(each) for each in told.comparison.named),
+        records=_positions(bad.tail(RECORDS), places),
+        trend=_trend(question, told.sides),
+    )
+
+
+def _positions(newest: pl.DataFrame, places: Callable[[], Sequence[Partition]]) -> tuple[str, ...]:
+    """``calls/3@1200``, the newest first; nothing where partitions are not known."""
+    try:
+        known = places()
+        return tuple(
+            f"{known[src].topic}/{known[src].number}@{offset}"
+            for src, offset in reversed(newest.select("src", "offset").rows())
+        )
+    except (IndexError, RuntimeError):  # a partition came just now, on the engine's thread
+        return ()
+
+
+def _trend(question: Question, sides: Sides) -> tuple[float | None, ...]:
+    """In equal parts of the time looked at: the share of bad rows, or how many there were.
+
+    A share needs rows of the same scope to be one of; against everybody's there are only counts.
+    """
+    hi_ms = question.alert.at_ms
+    lo_ms = max(question.lo_ms, int(sides.bad["time"][0]))
+    if not question.everybody:
+        lo_ms = max(question.lo_ms, min(lo_ms, int(sides.rest["time"][0])))
+    length = max(1, -(-(hi_ms - lo_ms) // TREND_PARTS))
+    bad, rest = [0] * TREND_PARTS, [0] * TREND_PARTS
+    for counts, rows in ((bad, sides.bad), (rest, sides.rest)):
+        for time in rows["time"].to_list():
+            if lo_ms <= time <= hi_ms:
+                counts[min(TREND_PARTS - 1, (time - lo_ms) // length)] += 1
+    if question.everybody:
+        return tuple(float(count) for count in bad)
+    return tuple(
+        hits / (hits + others) if hits + others else None
+        for hits, others in zip(bad, rest, strict=True)
     )
 
 

@@ -342,4 +342,41 @@ HTTP_REFUSED = _counter(
 CATALOGUE: tuple[MetricSpec, ...] = tuple(
     value for value in list(globals().values()) if isinstance(value, MetricSpec)
 )
-"""Every metric, in the order above."""
+"""Every metric of the daemon, in the order above."""
+
+INGEST_KEPT = _counter(
+    "monitor_ingest_records_total",
+    "Webhooks that were kept: durable, and answered 200.",
+    "receiver",
+)
+INGEST_REFUSED = _counter(
+    "monitor_ingest_refused_total",
+    "Webhooks that were not kept, by reason; of a receiver that there is not, without its name.",
+    "receiver",
+    "reason",
+)
+INGEST_REQUESTS = _counter(
+    "monitor_ingest_requests_total",
+    "Requests, by status of the answer; overdue: cut off without one.",
+    "status",
+)
+INGEST_WAITING = _gauge("monitor_ingest_waiting_records", "Records that wait to be kept.")
+INGEST_WAITING_MAX = _gauge(
+    "monitor_ingest_waiting_records_max", "With so many waiting the next is told to come back."
+)
+INGEST_SINK_ERRORS = _counter(
+    "monitor_ingest_sink_errors_total", "Batches of records that disk or broker did not take."
+)
+INGEST_LAST_KEPT = _gauge(
+    "monitor_ingest_last_kept_timestamp_seconds", "When the last record was kept; 0: none yet."
+)
+INGEST_UNREADY = _gauge(
+    "monitor_ingest_unready", "1 while /readyz says no, by reason; absent otherwise.", "reason"
+)
+
+INGEST: tuple[MetricSpec, ...] = tuple(
+    value
+    for value in list(globals().values())
+    if isinstance(value, MetricSpec) and value not in CATALOGUE
+)
+"""Those of ``monitor ingest``, a process of its own."""

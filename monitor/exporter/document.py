@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from monitor.exporter.catalogue import CATALOGUE, LABEL_DIMENSIONS, MetricSpec
+from monitor.exporter.catalogue import CATALOGUE, INGEST, LABEL_DIMENSIONS, MetricSpec
 
 _HEAD = """# Metrics
 
@@ -78,6 +78,12 @@ def render() -> str:
             "## The daemon",
             "",
             *_table(daemon),
+            "",
+            "## The receiver of webhooks",
+            "",
+            "`monitor ingest` is a process of its own, with `/metrics` at `ingest.exporter`.",
+            "",
+            *_table(list(INGEST)),
             "",
         ]
     )

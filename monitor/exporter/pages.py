@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import hmac
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any
@@ -22,7 +22,7 @@ from monitor.exporter import status
 from monitor.exporter.collector import SnapshotCollector, stalled, unready
 from monitor.exporter.exposition import Exposition
 from monitor.exporter.settings import ExporterSettings, is_loopback
-from monitor.snapshot import Board
+from monitor.snapshot import Board, Unready
 
 TEXT = "text/plain; charset=utf-8"
 METRICS_TEXT = exposition.CONTENT_TYPE_PLAIN_0_0_4
@@ -54,29 +54,16 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Pages:
-    """Answers requests from the newest snapshot of a board."""
+Page = Callable[[Message], Answer]
 
-    def __init__(
-        self,
-        board: Board,
-        collector: SnapshotCollector,
-        settings: ExporterSettings,
-        clock: Clock,
-        token: str | None,
-    ) -> None:
-        self._board = board
-        self._exposition = Exposition(board, collector, settings)
-        self._stalled_after_ms = settings.stalled_after
-        self._clock = clock
+
+class Pages:
+    """Answers requests, whatever is shown; who may see it is asked here."""
+
+    def __init__(self, token: str | None, pages: Mapping[str, Page]) -> None:
+        """``pages`` by path; ``token``: what has to be shown, if any."""
         self._token = token
-        self._pages: dict[str, Callable[[Message], Answer]] = {
-            "/": lambda _: _answer(200, _INDEX, "text/html; charset=utf-8"),
-            "/metrics": self._metrics,
-            "/healthz": lambda _: self._healthz(),
-            "/readyz": lambda _: self._readyz(),
-            "/status": lambda _: self._status(),
-        }
+        self._pages = dict(pages)
 
     def get(self, target: str, headers: Message) -> Answer:
         """The answer to ``GET target``."""
@@ -109,31 +96,69 @@ class Pages:
         same = hmac.compare_digest(shown.strip().encode("utf-8", "replace"), self._token.encode())
         return scheme.lower() == "bearer" and same
 
-    def _metrics(self, headers: Message) -> Answer:
-        wants_open = prefers_openmetrics(_all(headers, "Accept"))
-        body = self._exposition.text(openmetrics_format=wants_open)
-        answer_type = METRICS_OPEN if wants_open else METRICS_TEXT
-        vary = {"Vary": "Accept, Accept-Encoding"}
-        if len(body) >= GZIP_BYTES_MIN and accepts_gzip(_all(headers, "Accept-Encoding")):
-            packed = gzip.compress(body, _GZIP_LEVEL, mtime=0)
-            return _answer(200, packed, answer_type, **vary, **{"Content-Encoding": "gzip"})
-        return _answer(200, body, answer_type, **vary)
+
+class DaemonPages(Pages):
+    """Answers requests from the newest snapshot of a board."""
+
+    def __init__(
+        self,
+        board: Board,
+        collector: SnapshotCollector,
+        settings: ExporterSettings,
+        clock: Clock,
+        token: str | None,
+    ) -> None:
+        self._board = board
+        self._exposition = Exposition(board, collector, settings)
+        self._stalled_after_ms = settings.stalled_after
+        self._clock = clock
+        pages: dict[str, Page] = {
+            "/": lambda _: _answer(200, _INDEX, "text/html; charset=utf-8"),
+            "/metrics": lambda headers: metrics(headers, self._text),
+            "/healthz": lambda _: self._healthz(),
+            "/readyz": lambda _: self._readyz(),
+            "/status": lambda _: self._status(),
+        }
+        super().__init__(token, pages)
+
+    def _text(self, openmetrics_format: bool) -> bytes:  # noqa: FBT001 - one of two formats
+        return self._exposition.text(openmetrics_format=openmetrics_format)
 
     def _healthz(self) -> Answer:
-        if stalled(self._board.latest, self._clock.now_ms(), self._stalled_after_ms):
-            return _answer(503, b"stalled\n", TEXT)
-        return _answer(200, b"ok\n", TEXT)
+        return healthz(
+            stalled=stalled(self._board.latest, self._clock.now_ms(), self._stalled_after_ms)
+        )
 
     def _readyz(self) -> Answer:
-        now_ms = self._clock.now_ms()
-        reasons = unready(self._board, now_ms, self._stalled_after_ms)
-        shown = [{"reason": entry.reason, "detail": entry.detail} for entry in reasons]
-        return _json(503 if reasons else 200, {"ready": not reasons, "unready": shown})
+        return readyz(unready(self._board, self._clock.now_ms(), self._stalled_after_ms))
 
     def _status(self) -> Answer:
         snapshot, now_ms = self._board.latest, self._clock.now_ms()
         reasons = unready(self._board, now_ms, self._stalled_after_ms)
         return _json(200, status.document(snapshot, now_ms, reasons))
+
+
+def metrics(headers: Message, text: Callable[[bool], bytes]) -> Answer:
+    """``/metrics`` in the format that is asked for: ``text`` is told whether it is OpenMetrics."""
+    wants_open = prefers_openmetrics(_all(headers, "Accept"))
+    body = text(wants_open)
+    answer_type = METRICS_OPEN if wants_open else METRICS_TEXT
+    vary = {"Vary": "Accept, Accept-Encoding"}
+    if len(body) >= GZIP_BYTES_MIN and accepts_gzip(_all(headers, "Accept-Encoding")):
+        packed = gzip.compress(body, _GZIP_LEVEL, mtime=0)
+        return _answer(200, packed, answer_type, **vary, **{"Content-Encoding": "gzip"})
+    return _answer(200, body, answer_type, **vary)
+
+
+def healthz(*, stalled: bool) -> Answer:
+    """``/healthz``: is it alive."""
+    return _answer(503, b"stalled\n", TEXT) if stalled else _answer(200, b"ok\n", TEXT)
+
+
+def readyz(reasons: Sequence[Unready]) -> Answer:
+    """``/readyz``: is it doing its job, and if not, why."""
+    shown = [{"reason": entry.reason, "detail": entry.detail} for entry in reasons]
+    return _json(503 if reasons else 200, {"ready": not reasons, "unready": shown})
 
 
 def _is_local(headers: Message) -> bool:

@@ -12,6 +12,7 @@ import socket
 import socketserver
 import sys
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -21,7 +22,7 @@ import structlog
 from monitor.clock import Clock
 from monitor.errors import UsageError
 from monitor.exporter.collector import SnapshotCollector
-from monitor.exporter.pages import Answer, Pages
+from monitor.exporter.pages import Answer, DaemonPages, Pages
 from monitor.exporter.settings import ExporterSettings, read_token
 from monitor.snapshot import Board
 
@@ -33,22 +34,20 @@ _BUSY = (
 )
 
 
-class ExporterServer:
-    """Serves the newest snapshot of a board.
+class PageServer:
+    """Serves pages.
 
     Raises:
-        UsageError: the address cannot be listened on, or the token is not there.
+        UsageError: the address cannot be listened on.
     """
 
     def __init__(
-        self, board: Board, settings: ExporterSettings, clock: Clock, environ: Mapping[str, str]
+        self, pages: Pages, refused: Counter[str], settings: ExporterSettings, clock: Clock
     ) -> None:
-        token = read_token(settings, environ)
-        self.collector = SnapshotCollector(board, settings, clock)
-        pages = Pages(board, self.collector, settings, clock, token)
+        """``refused``: requests that were not answered are counted there, by reason."""
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
         try:
-            self._http = _Server(family, pages, self.collector, settings, clock)
+            self._http = _Server(family, pages, refused, settings, clock)
         except OSError as error:
             msg = f"exporter: cannot listen on {settings.host}:{settings.port}: {error.strerror}"
             raise UsageError(msg) from error
@@ -81,6 +80,22 @@ class ExporterServer:
         self._http.server_close()
 
 
+class ExporterServer(PageServer):
+    """Serves the newest snapshot of a board.
+
+    Raises:
+        UsageError: the address cannot be listened on, or the token is not there.
+    """
+
+    def __init__(
+        self, board: Board, settings: ExporterSettings, clock: Clock, environ: Mapping[str, str]
+    ) -> None:
+        token = read_token(settings, environ)
+        self.collector = SnapshotCollector(board, settings, clock)
+        pages = DaemonPages(board, self.collector, settings, clock, token)
+        super().__init__(pages, self.collector.refused, settings, clock)
+
+
 class _Server(socketserver.ThreadingMixIn, HTTPServer):
     """One thread a request, at most ``threads`` of them, none beyond its deadline."""
 
@@ -93,7 +108,7 @@ class _Server(socketserver.ThreadingMixIn, HTTPServer):
         self,
         family: socket.AddressFamily,
         pages: Pages,
-        collector: SnapshotCollector,
+        refused: Counter[str],
         settings: ExporterSettings,
         clock: Clock,
     ) -> None:
@@ -101,7 +116,7 @@ class _Server(socketserver.ThreadingMixIn, HTTPServer):
         self.pages = pages
         self._clock = clock
         self.timeout_s = settings.timeout / 1000
-        self._refused = collector.refused
+        self._refused = refused
         self._slots = threading.BoundedSemaphore(settings.threads)
         self._lock = threading.Lock()
         self.deadlines: dict[socket.socket, float] = {}

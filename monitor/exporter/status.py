@@ -12,7 +12,13 @@ from monitor.decisions import Scope, iso
 from monitor.events.batch import PRIVATE_DIMENSIONS
 from monitor.exporter.daemon import most_behind
 from monitor.logs import mask_customer
-from monitor.snapshot import AlertStanding, PartitionStanding, Snapshot, Unready
+from monitor.snapshot import (
+    AlertStanding,
+    IncidentStanding,
+    PartitionStanding,
+    Snapshot,
+    Unready,
+)
 
 ALERTS_MAX = 200
 STANDING_MAX = 200
@@ -66,6 +72,8 @@ def document(snapshot: Snapshot | None, now_ms: int, unready: list[Unready]) -> 
             }
             for number in snapshot.standing[:STANDING_MAX]
         ],
+        "incidents_open": len(snapshot.incidents),
+        "incidents": [_incident(each) for each in snapshot.incidents[:STANDING_MAX]],
         "queues": [
             {
                 "queue": queue.name,
@@ -118,6 +126,19 @@ def _partition(standing: PartitionStanding, now_ms: int) -> dict[str, Any]:
         "lag": standing.lag,
         "watermark_delay_s": _age(now_ms, standing.watermark_ms),
         "idle": standing.idle,
+    }
+
+
+def _incident(incident: IncidentStanding) -> dict[str, Any]:
+    return {
+        "kind": incident.kind,
+        "pool": incident.pool,
+        "since": iso(incident.since_ms),
+        "waiting": incident.waiting,
+        "detail": incident.detail,
+        "ref": incident.ref,
+        "until": _iso(incident.until_ms),
+        "approved_by": incident.approved_by,
     }
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from monitor.clock import Clock
 from monitor.errors import UsageError
+from monitor.exporter.server import PageServer
+from monitor.ingest.figures import Figures, Queue, serve
 from monitor.ingest.queue import KeepingQueue
 from monitor.ingest.routes import Receivers
 from monitor.ingest.settings import IngestSettings
@@ -18,7 +22,11 @@ class Ingest:
     """One running receiver."""
 
     def __init__(
-        self, settings: IngestSettings, source: KafkaSettings | FilesSettings, clock: Clock
+        self,
+        settings: IngestSettings,
+        source: KafkaSettings | FilesSettings,
+        clock: Clock,
+        environ: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Listen; requests are answered from :meth:`start` on.
 
@@ -31,23 +39,41 @@ class Ingest:
             raise UsageError("ingest.receivers: there are none, so there is nothing to receive")
         self.counts: Counter[str] = Counter()
         """Answers, by status."""
-        self._keeping = KeepingQueue(_sink(settings, source), settings.waiting)
+        self._exporter: PageServer | None = None
+        self._keeping = KeepingQueue(_sink(settings, source), settings.waiting, clock)
         try:
             parts = [Receivers(settings, self._keeping, clock).part()]
+            if settings.exporter.enabled:
+                self._exporter = serve(
+                    self._figures(settings, clock), settings.exporter, clock, environ
+                )
             self._server = WebServer(settings.web(), parts, clock, self.counts)
         except BaseException:
+            if self._exporter is not None:
+                self._exporter.stop()
             self._keeping.close()
             raise
         self.port = self._server.port
+        self.exporter_port = None if self._exporter is None else self._exporter.port
+        """Where figures and health are; None: nowhere."""
 
     def start(self) -> None:
         """Answer from now on."""
         self._server.start()
+        if self._exporter is not None:
+            self._exporter.start()
 
     def stop(self) -> None:
         """Answer what is under way, and keep what waits."""
         self._server.stop()
         self._keeping.close()
+        if self._exporter is not None:
+            self._exporter.stop()
+
+    def _figures(self, settings: IngestSettings, clock: Clock) -> Figures:
+        keeping = self._keeping
+        queue = Queue(keeping.__len__, settings.waiting)
+        return Figures(keeping.counts, self.counts, queue, list(settings.receivers), clock)
 
 
 def _sink(settings: IngestSettings, source: KafkaSettings | FilesSettings) -> Sink:

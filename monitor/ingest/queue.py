@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future
 
 import structlog
 
+from monitor.clock import Clock
 from monitor.errors import BackPressure, MonitorError
+from monitor.ingest.figures import Counts
 from monitor.ingest.sinks import Kept, Sink
 
 log = structlog.get_logger(__name__)
@@ -26,13 +29,19 @@ _Waiting = tuple[Kept, "Future[None]"]
 class KeepingQueue:
     """Takes records from any thread, and says when each is kept."""
 
-    def __init__(self, sink: Sink, waiting: int) -> None:
+    def __init__(self, sink: Sink, waiting: int, clock: Clock) -> None:
         """``waiting``: at most so many."""
-        self._sink = sink
+        self.counts = Counts()
+        """What was kept, and what was not; this thread's part of it."""
+        self._sink, self._clock = sink, clock
         self._waiting: queue.Queue[_Waiting | None] = queue.Queue(waiting)
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="ingest", daemon=True)
         self._thread.start()
+
+    def __len__(self) -> int:
+        """Records that wait."""
+        return self._waiting.qsize()
 
     def put(self, name: str, record: bytes) -> Future[None]:
         """Done once the record is durable; it raises what the sink raised.
@@ -82,16 +91,25 @@ class KeepingQueue:
         batch = [each for each in waiting if each[1].set_running_or_notify_cancel()]
         if not batch:
             return
+        self.counts.busy_since_s = self._clock.monotonic_s()
         try:
             self._sink.keep([record for record, _ in batch])
         except (OSError, MonitorError) as fault:
             log.warning("webhooks_not_kept", count=len(batch), detail=str(fault))
-            for _, done in batch:
-                done.set_exception(fault)
+            self._failed(batch, fault)
         except Exception as fault:
             log.exception("webhooks_not_kept", count=len(batch))
-            for _, done in batch:
-                done.set_exception(fault)
+            self._failed(batch, fault)
         else:
+            counts = self.counts
+            counts.kept.update(name for (name, _), _ in batch)
+            counts.failing, counts.last_kept_ms = "", self._clock.now_ms()
             for _, done in batch:
                 done.set_result(None)
+        self.counts.busy_since_s = None
+
+    def _failed(self, batch: Sequence[_Waiting], fault: Exception) -> None:
+        self.counts.sink_errors += 1
+        self.counts.failing = str(fault) or type(fault).__name__
+        for _, done in batch:
+            done.set_exception(fault)

@@ -7,9 +7,10 @@ connections and time are ``monitor.web``'s.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -20,6 +21,7 @@ from fastapi.responses import PlainTextResponse, Response
 
 from monitor.clock import Clock
 from monitor.errors import BackPressure, MonitorError
+from monitor.ingest.figures import UNKNOWN
 from monitor.ingest.queue import KeepingQueue
 from monitor.ingest.settings import IngestSettings
 from monitor.ingest.signature import FORM, Post, Verifier, WhatsApp, verifier
@@ -53,6 +55,7 @@ class Receivers:
             UsageError: one is too short.
         """
         self._keeping, self._clock = keeping, clock
+        self._refused = keeping.counts.refused
         self._known: Mapping[str, _Known] = {
             name: _Known(verifier(receiver, f"ingest.receivers.{name}"), Allowance(settings.rate))
             for name, receiver in settings.receivers.items()
@@ -72,19 +75,25 @@ class Receivers:
     async def receive(self, name: str, request: Request) -> Response:
         """Keep a webhook, then answer: 200 once it is durable."""
         known = self._of(name)
-        post = await _post(request)
-        if not known.verifier.is_signed(post):
-            raise ProblemError(401, "the signature is not the sender's")
+        with self._counting(name, "malformed"):
+            post = await _post(request)
+        with self._counting(name, "signature"):
+            if not known.verifier.is_signed(post):
+                raise ProblemError(401, "the signature is not the sender's")
         wait_s = known.allowance.take(self._clock.monotonic_s())
-        if wait_s:
-            retry = {"retry-after": str(math.ceil(wait_s))}
-            raise ProblemError(429, "more than ingest.rate; come back later", headers=retry)
-        record = _record(post, self._clock.now_ms())
+        with self._counting(name, "rate"):
+            if wait_s:
+                retry = {"retry-after": str(math.ceil(wait_s))}
+                raise ProblemError(429, "more than ingest.rate; come back later", headers=retry)
+        with self._counting(name, "malformed"):
+            record = _record(post, self._clock.now_ms())
         try:
             await asyncio.wrap_future(self._keeping.put(name, record))
         except BackPressure:
+            self._refused[name, "full"] += 1
             raise
         except (OSError, MonitorError):
+            self._refused[name, "not_kept"] += 1
             detail = "it could not be kept; the receiver's log says why"
             raise ProblemError(503, detail, headers=_LATER) from None
         return Response(status_code=200)
@@ -102,9 +111,19 @@ class Receivers:
             raise ProblemError(400, "no challenge")
         return PlainTextResponse(challenge)
 
+    @contextlib.contextmanager
+    def _counting(self, name: str, reason: str) -> Iterator[None]:
+        """What is refused within is refused for ``reason``."""
+        try:
+            yield
+        except ProblemError:
+            self._refused[name, reason] += 1
+            raise
+
     def _of(self, name: str) -> _Known:
         known = self._known.get(name)
         if known is None:
+            self._refused[UNKNOWN] += 1
             raise ProblemError(404, "no receiver of that name")
         return known
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from monitor.exporter.settings import is_loopback
+from monitor.exporter.settings import ExporterSettings, is_loopback
 from monitor.secret import Secret
 from monitor.units import DurationMs, Rate, Size
 from monitor.web.settings import WebSettings, WebTls
@@ -65,6 +65,36 @@ Receiver = Annotated[WhatsAppReceiver | TwilioReceiver | HmacReceiver, Field(dis
 ReceiverName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 
 
+class IngestExporter(_Settings):
+    """Figures and health of ``monitor ingest``, at an address of their own."""
+
+    enabled: bool = True
+    """Serve ``/metrics``, ``/healthz``, ``/readyz``."""
+    host: str = Field("127.0.0.1", min_length=1, max_length=253)
+    """Beyond loopback only together with a token."""
+    port: int = Field(9111, ge=0, le=65535)
+    """0: any free port, which the log tells."""
+    token_env: str | None = Field(None, min_length=1, max_length=100)
+    """Name of the environment variable that holds the bearer token."""
+    token_file: Path | None = None
+    """File that holds the bearer token."""
+
+    @model_validator(mode="after")
+    def _guarded(self) -> Self:
+        self.exporter()
+        return self
+
+    def exporter(self) -> ExporterSettings:
+        """As those of the daemon's.
+
+        Raises:
+            ValueError: it is open to others without a token.
+        """
+        return ExporterSettings(
+            host=self.host, port=self.port, token_env=self.token_env, token_file=self.token_file
+        )
+
+
 class IngestSettings(_Settings):
     """Webhooks, received by ``monitor ingest``: a process of its own, beside the daemon."""
 
@@ -98,6 +128,8 @@ class IngestSettings(_Settings):
     """Open at once; one more is told to come back."""
     waiting: int = Field(1_000, ge=1, le=100_000)
     """Records that wait to be kept; one more is told to come back."""
+    exporter: IngestExporter = IngestExporter()
+    """Figures and health."""
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:

@@ -67,9 +67,9 @@ class Admission:
 
     def retire(self, number: str, held: Container[str]) -> str | None:
         """Give the number up; who takes its place. ``held`` are those out of service."""
-        found = self._book.retire(number, lambda who: who not in held)
-        self._out = None
-        return found
+        if self._out is not None:
+            self._out.subtract(self._book.pools_of(number))  # who takes its place is not out
+        return self._book.retire(number, lambda who: who not in held)
 
     def reinstate(self, number: str) -> None:
         """The number is in its pools again."""

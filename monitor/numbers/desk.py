@@ -16,12 +16,13 @@ from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 from typing import Any, Final
 
-from monitor.decisions import Ack, Around, Cleared, Found, ManualAction, OnTrial, Want
+from monitor.decisions import Ack, Alert, Around, Cleared, Found, ManualAction, OnTrial, Want
 from monitor.numbers import probation, standing
 from monitor.numbers.admission import Admission
 from monitor.numbers.causes import standing as still_standing
 from monitor.numbers.guards import Verdict
 from monitor.numbers.incidents import Incident
+from monitor.numbers.inhibition import Inhibition
 from monitor.numbers.ledger import DeskStep, Ledger
 from monitor.numbers.lifecycle import IN_SERVICE, Event, State
 from monitor.numbers.people import People
@@ -32,7 +33,7 @@ from monitor.numbers.settings import NumbersSettings, PoolsSettings
 from monitor.numbers.sightings import Sightings
 from monitor.numbers.summary import summed
 from monitor.numbers.wishes import Wishes, asking
-from monitor.snapshot import NumberStanding
+from monitor.snapshot import IncidentStanding, NumberStanding
 
 SWEEP_MS: Final = 3_600_000
 """Numbers are noted as seen by the hour, and forgotten at the hour."""
@@ -67,6 +68,7 @@ class NumberDesk:
         self._admission = Admission(self.book, settings, normalise)
         self._people = People(self._ledger, self._admission, is_number)
         self._wishes = Wishes(self._ledger, self._admission)
+        self._inhibition = Inhibition(self._admission.incidents, self.book.pools_of)
         self._swept_ms = 0
         self._due_ms: int | None = None
         """The earliest timer; kept so that quiet ticks cost nothing."""
@@ -124,6 +126,10 @@ class NumberDesk:
     def incidents(self) -> tuple[Incident, ...]:
         """Why suspensions in whole pools stand still; what waits for a person is among them."""
         return self._admission.incidents.standing
+
+    def held_up(self) -> list[IncidentStanding]:
+        """Pools in which suspensions stand still, and why, in order of their names."""
+        return standing.held_up(self._ledger, self.book, self.incidents)
 
     def next_event_tick(self, after: int) -> int | None:
         """The earliest tick after ``after`` at which time alone changes something, or None."""
@@ -190,6 +196,13 @@ class NumberDesk:
             self._find_due(tick)
         return out
 
+    def inhibit(self, alerts: Sequence[Alert], wants: Sequence[Want]) -> list[Alert]:
+        """``alerts`` of the step just made; those that the page of a whole pool stands for say so.
+
+        ``wants``: as :meth:`step` was given.
+        """
+        return self._inhibition.apply(alerts, wants) if alerts else []
+
     def reconfigure(self, pools: PoolsSettings, settings: NumbersSettings) -> None:
         """Take new settings and pools; states, terms and commands in flight stay."""
         self.book.reconfigure(pools, numbers_max=settings.numbers_max)
@@ -209,6 +222,7 @@ class NumberDesk:
             "shadow_waits": self._wishes.shadow_waits,
             "blamed": list(self._wishes.blamed),
             "unknown_acks": self.unknown_acks,
+            "inhibited": self._inhibition.snapshot(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -221,6 +235,7 @@ class NumberDesk:
         self._wishes.shadow_waits = state["shadow_waits"]
         self._wishes.blamed = dict.fromkeys(state.get("blamed", ()))  # older programs had none
         self.unknown_acks = state["unknown_acks"]
+        self._inhibition.restore(state.get("inhibited", {}))  # older programs had none
         self._due_ms = state["due_ms"]
 
     # -- the phases of a step ---------------------------------------------------------------
@@ -232,7 +247,7 @@ class NumberDesk:
             return
         record = self._ledger.records[number]
         if ack.status == "applied":
-            self._ledger.applied(record, tick, "telephony")
+            self._ledger.answered(record, ack, tick)
         elif ack.status == "silent":
             if not record.said_silent:
                 record.said_silent = True
@@ -241,7 +256,7 @@ class NumberDesk:
                 verdict = Verdict("telephony_silent", f"{record.state}: {ack.detail}")
                 self._ledger.refuse(record, verdict, tick, cause=record.command)
         else:
-            self._ledger.rejected(record, tick, ack.detail)
+            self._ledger.rejected(record, tick, ack.detail, by_one=len(ack.systems) > 1)
 
     def _clear(self, cleared: Cleared, tick: int) -> None:
         """The cause that was undone is over; the number comes back when it was the last one."""

@@ -42,6 +42,13 @@ class Incident:
     until_ms: int | None = None
     """Of an approval: until then it may be given, and once given, until then it holds."""
     approved_by: str = ""
+    route: str = ""
+    """Where people have heard of it."""
+
+    @property
+    def page(self) -> str:
+        """Id of the refusal that tells of it."""
+        return derive_id("incident", self.kind, self.pool, self.since_ms)
 
 
 class Incidents:
@@ -98,13 +105,26 @@ class Incidents:
                     return Verdict(kind, found.detail, pool, incident=True)
         return None
 
-    def tell(self, verdict: Verdict) -> Incident | None:
+    def page_of(self, pools: Iterable[str], route: str) -> str:
+        """The page that speaks of all numbers of one of ``pools``, told by ``route``; or empty."""
+        for pool in pools:
+            for kind in _OF_ALL:
+                found = self._open.get((kind, pool))
+                if found is not None and found.told and found.route == route:
+                    return found.page
+        return ""
+
+    def is_open(self, page: str) -> bool:
+        """Whether what a page told of goes on."""
+        return any(each.page == page for each in self._open.values())
+
+    def tell(self, verdict: Verdict, route: str) -> Incident | None:
         """The incident behind ``verdict``, the first time that it is in anybody's way."""
         key: tuple[Any, str] = (verdict.guard, verdict.pool)
         found = self._open[key]
         if found.told:
             return None
-        self._open[key] = replace(found, told=True)
+        self._open[key] = found = replace(found, told=True, route=route)
         return found
 
     def took(self, number: str, tick: int) -> None:
@@ -217,6 +237,8 @@ class Incidents:
 
 
 _ORDER: Final[tuple[Kind, ...]] = ("campaign", "brake", "approval")
+_OF_ALL: Final[tuple[Kind, ...]] = ("campaign", "brake")
+"""It is not single numbers; where a person is asked to decide, what about has to be seen."""
 
 
 def _by_pool(

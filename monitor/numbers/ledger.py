@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from monitor.decisions import (
+    Ack,
     Action,
     Command,
     Evidence,
@@ -139,6 +140,7 @@ class Ledger:
         record.ordinal += 1
         record.asked = 0
         record.owed = record.again = False
+        record.parted = ""
         record.told_ms = record.until_ms
         self._send(record, derive_id(record.number, record.ordinal, "suspend"), tick)
         self.move(record, event, tick, by, detail, request)
@@ -171,12 +173,20 @@ class Ledger:
         """Numbers that are not simply active."""
         return self.held | self.wanted | self.proving
 
+    def answered(self, record: Record, ack: Ack, tick: int) -> None:
+        """A system has done what it was told; of several the last one counts for all."""
+        if len(ack.systems) > 1 and ack.system:
+            record.answered = sorted({*record.answered, ack.system})
+            if not set(ack.systems) <= set(record.answered):
+                return
+        self.applied(record, tick, "telephony")
+
     def applied(self, record: Record, tick: int, by: str) -> None:
         """The command in flight took effect."""
         self.move(record, Event.APPLIED, tick, by)
         self._answered(record)
-        record.rejections = 0
         if record.state not in IN_SERVICE:
+            record.rejections = 0
             record.kept_ms = record.told_ms
             if not record.short:  # else what came meanwhile is not in force yet
                 self.close(record.closes)
@@ -184,11 +194,19 @@ class Ledger:
         else:
             self.back(record, tick)
 
-    def rejected(self, record: Record, tick: int, detail: str) -> None:
-        """The command in flight was refused by telephony: people are told, it is tried again."""
+    def rejected(self, record: Record, tick: int, detail: str, *, by_one: bool = False) -> None:
+        """The command in flight was refused by telephony: people are told, it is tried again.
+
+        ``by_one``: of several systems, so that others may have done it.
+        """
         was, command = record.state, record.command
+        if by_one and was is State.SUSPENDING:
+            self._take_back(record, tick, detail)
+            return
         self.move(record, Event.REJECTED, tick, "telephony", detail)
         self._answered(record)
+        if by_one and was is State.RESUMING:
+            record.parted = record.parted or "resume"
         guard = Verdict("resume_rejected" if was is State.RESUMING else "suspend_rejected", detail)
         self.refuse(record, guard, tick, cause=record.episode or command)
         self.pause(record, tick)
@@ -204,6 +222,15 @@ class Ledger:
             record.trial = None
             record.until_ms = record.told_ms = record.kept_ms = None
 
+    def _take_back(self, record: Record, tick: int, detail: str) -> None:
+        """A suspension that one of several systems rejected must not stand at the others."""
+        cause = record.episode or record.command
+        self.refuse(record, Verdict("suspend_rejected", detail), tick, cause=cause)
+        self.pause(record, tick)
+        record.next_level, record.trial, record.closes = None, None, []
+        record.parted = "suspend"
+        self.resume(record, Event.REJECTED_BY_ONE, tick, "telephony", detail)
+
     def pause(self, record: Record, tick: int) -> None:
         """Before telephony is asked again; the longer the more often it was in vain."""
         record.rejections += 1
@@ -212,18 +239,43 @@ class Ledger:
 
     def back(self, record: Record, tick: int) -> None:
         """The number is in service again: its terms are over, what it grew by stays."""
+        taken_back, record.parted = record.parted == "suspend", ""
         if record.next_level is not None:
             record.level, record.next_level = record.next_level, None
         self._answered(record)
-        record.clean_since_ms = tick
         record.until_ms = record.told_ms = record.kept_ms = None
         record.causes = []
         record.rule = record.episode = record.route = ""
-        record.closes, record.refused = [], []
+        record.closes = []
         record.owed = record.again = False
+        if taken_back:
+            return  # it was never wholly out: what people heard of it and the pause stand
+        record.clean_since_ms = tick
+        record.refused = []
         record.retry_ms = record.rejections = 0
         if record.trial is not None:
             probation.begin(self, record, record.trial, tick)
+
+    def let_go_at(self, record: Record, system: str, name: str, tick: int) -> None:
+        """Command the end of a suspension where the number does not belong; nobody waits for it.
+
+        ``name``: what keeps the command's id apart from others.
+        """
+        self.out.commands.append(
+            Command(
+                at_ms=tick,
+                id=derive_id(record.number, "elsewhere", system, name),
+                action="resume",
+                number=record.number,
+                until_ms=None,
+                reason=Event.LEFT_BLOCKED.value,
+                rule="",
+                episode="",
+                figures=None,
+                evidence=None,
+                system=system,
+            )
+        )
 
     def close(self, episodes: list[str]) -> None:
         """End episodes, each once in a step."""
@@ -282,6 +334,7 @@ class Ledger:
     def _send(self, record: Record, command_id: str, tick: int) -> None:
         self.awaited.pop(record.command, None)
         record.command, record.issued_ms, record.said_silent = command_id, tick, False
+        record.answered = []
         self.awaited[command_id] = record.number
 
     def _command(

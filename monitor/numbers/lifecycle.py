@@ -66,6 +66,8 @@ class Event(StrEnum):
     PERSON_RESUMES = "manual_resume"
     APPLIED = "applied"
     REJECTED = "rejected"
+    REJECTED_BY_ONE = "rejected_by_one"
+    """Of several systems one would not block it: the others are told to let go again."""
     TTL_OVER = "ttl_over"
     CLEARED = "cleared"
     RETRIED = "retried"
@@ -103,6 +105,7 @@ TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
     (State.WANTED, Event.PERSON_SUSPENDS): State.SUSPENDING,
     (State.SUSPENDING, Event.APPLIED): State.SUSPENDED,
     (State.SUSPENDING, Event.REJECTED): State.ACTIVE,
+    (State.SUSPENDING, Event.REJECTED_BY_ONE): State.RESUMING,
     (State.SUSPENDING, Event.TTL_OVER): State.RESUMING,
     (State.SUSPENDING, Event.CLEARED): State.RESUMING,
     (State.SUSPENDING, Event.PERSON_RESUMES): State.RESUMING,

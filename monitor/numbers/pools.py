@@ -57,14 +57,20 @@ class PoolBook:
         self._numbers_max = numbers_max
         written = {n for pool in settings.pools.values() for n in (*pool.numbers, *pool.standby)}
         self._known_as = {n: e for n, e in self._known_as.items() if n in written}
-        listed: dict[str, list[str]] = {}
+        self._standby_of = {
+            pool: tuple(dict.fromkeys(map(self._normalise, settings.pools[pool].standby)))
+            for pool in sorted(settings.pools)
+        }
+        self._stands_by: dict[str, tuple[str, ...]] = {}
+        for pool, standby in self._standby_of.items():
+            for number in standby:
+                self._stands_by[number] = (*self._stands_by.get(number, ()), pool)
+        self._inventory: dict[str, tuple[str, ...]] = {}
         for pool in sorted(settings.pools):
-            for number in settings.pools[pool].numbers:
-                pools = listed.setdefault(self._normalise(number), [])
-                if pool not in pools:
-                    pools.append(pool)
-        self._retired.lay_over(listed)
-        self._listed = {number: tuple(pools) for number, pools in listed.items()}
+            for number in dict.fromkeys(map(self._normalise, settings.pools[pool].numbers)):
+                self._inventory[number] = (*self._inventory.get(number, ()), pool)
+        self._listed = dict(self._inventory)
+        self._retired.lay_over(self._listed)
         self._drop_listed()
 
     def __contains__(self, number: object) -> bool:
@@ -94,7 +100,7 @@ class PoolBook:
         Where it is suspended and resumed follows from these: it has to be the same place.
         """
         here = self.pools_of(number) or self._retired.left(number)
-        return here or tuple(p for p in sorted(self._settings.pools) if number in self._standby(p))
+        return here or self._stands_by.get(number, ())
 
     def names(self) -> list[str]:
         """Pools that are configured or have members, in order."""
@@ -194,20 +200,19 @@ class PoolBook:
         ``fit``: whether one that is in no pool may: it is not out of service.
         """
         pools = self.pools_of(number)
-        found = self._retired.retire(
-            number, pools, self._standby, lambda who: who not in self._listed and fit(who)
+        stand_ins = self._retired.retire(
+            number,
+            pools,
+            lambda pool: self._standby_of.get(pool, ()),
+            lambda who: who not in self._listed and fit(who),
         )
-        key = self._seen.find(number)
-        if key is not None:
-            self._seen.drop([key])
-        self.reconfigure(self._settings, numbers_max=self._numbers_max)
-        return found
+        self._list_again(number, *stand_ins)
+        return next(iter(stand_ins), None)
 
     def reinstate(self, number: str) -> None:
         """The number is in its pools again, and whoever took its place in none."""
         left = self._retired.left(number)
-        self._retired.reinstate(number)
-        self.reconfigure(self._settings, numbers_max=self._numbers_max)
+        self._list_again(number, *self._retired.reinstate(number))
         if number not in self._listed:
             # As last seen: where it was suspended it is let go. Without traffic it lapses.
             pools = self._seen.get(number)
@@ -221,9 +226,20 @@ class PoolBook:
             found = self._known_as[number] = self._as_in_events(number)
         return found
 
-    def _standby(self, pool: str) -> list[str]:
-        own = self._settings.pools.get(pool)
-        return [] if own is None else [self._normalise(number) for number in own.standby]
+    def _list_again(self, *numbers: str) -> None:
+        """These were given up, stand in, or do no more; all others are where they were."""
+        for number in numbers:
+            for pool in self._listed.pop(number, ()):
+                self._shrink(pool)
+            pools = self._retired.pools_of(number, self._inventory.get(number, ()))
+            if pools:
+                self._listed[number] = pools
+                self._sizes.update(pools)
+            key = self._seen.find(number)
+            if key is not None and (pools or number in self._retired):
+                for pool in self._seen.get(number):
+                    self._shrink(pool)
+                self._seen.drop([key])
 
     def lapse(self, cutoff: int, keep: Container[str]) -> None:
         """Forget memberships last seen before ``cutoff``, of numbers that are not in ``keep``.
@@ -286,9 +302,12 @@ class PoolBook:
 
     def _leave(self, pools: dict[str, int], pool: str) -> None:
         if pools.pop(pool, None) is not None:
-            self._sizes[pool] -= 1
-            if not self._sizes[pool]:
-                del self._sizes[pool]
+            self._shrink(pool)
+
+    def _shrink(self, pool: str) -> None:
+        self._sizes[pool] -= 1
+        if not self._sizes[pool]:
+            del self._sizes[pool]
 
     def _count(self) -> None:
         self._sizes = Counter(pool for pools in self._listed.values() for pool in pools)

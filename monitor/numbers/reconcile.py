@@ -12,6 +12,7 @@ from monitor.decisions import Found
 from monitor.numbers.guards import Verdict
 from monitor.numbers.ledger import Ledger
 from monitor.numbers.lifecycle import IN_SERVICE, Event, State, can
+from monitor.numbers.record import Record
 
 _WHO = "telephony"
 
@@ -27,15 +28,13 @@ class Told(NamedTuple):
     silent: bool
     """The answer is overdue."""
     changes: int
+    owed: bool = False
+    """It rejected a resume that is to be asked for again."""
 
 
 def told(ledger: Ledger) -> dict[str, Told]:
     """By number, of all that are out of service."""
-    records = ((number, ledger.records[number]) for number in sorted(ledger.held))
-    return {
-        number: Told(each.state, each.command, each.told_ms, each.said_silent, each.changes)
-        for number, each in records
-    }
+    return {number: _told(ledger.records[number]) for number in sorted(ledger.held)}
 
 
 def mend(ledger: Ledger, found: Found, tick: int) -> None:
@@ -47,6 +46,12 @@ def mend(ledger: Ledger, found: Found, tick: int) -> None:
     if found.changes != (0 if known is None else known.changes):
         return
     record = ledger.record(found.number)
+    if found.system:
+        verdict = Verdict("telephony_differs", f"{record.state}: {found.detail}")
+        ledger.refuse(record, verdict, tick, cause=f"at {found.system}")
+        ledger.let_go_at(record, found.system, str(found.at_ms), tick)
+        ledger.note(record, record.state, Event.LEFT_BLOCKED.value, tick, _WHO, found.detail)
+        return
     if found.what == "missing" and record.owed:
         # It rejected the resume, and has let go all the same.
         ledger.move(record, Event.LET_GO, tick, _WHO, found.detail)
@@ -68,3 +73,14 @@ def mend(ledger: Ledger, found: Found, tick: int) -> None:
             record.asked = 0
         record.told_ms = found.until_ms
         ledger.resume(record, event, tick, _WHO, found.detail)
+
+
+def _told(record: Record) -> Told:
+    return Told(
+        record.state,
+        record.command,
+        record.told_ms,
+        record.said_silent,
+        record.changes,
+        record.owed,
+    )

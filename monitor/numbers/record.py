@@ -17,6 +17,7 @@ from monitor.numbers.probation import Trial
 from monitor.numbers.terms import healed_level
 
 Timer = Literal["let_go", "ttl_over", "retried", "terms", "probation"]
+Parted = Literal["", "suspend", "resume"]
 
 REMEMBERED_MAX = 16
 """Refusals of one number that are not said twice, beyond those of whoever asks now."""
@@ -74,6 +75,10 @@ class Record:
     """Who has taken its place: it is retired."""
     spared_ms: int = 0
     """Until then rules leave it alone: a person has undone what they did."""
+    answered: list[str] = field(default_factory=list)
+    """Of the systems that the command in flight went to, those that have applied it."""
+    parted: Parted = ""
+    """What several systems were told last, one has rejected, and others may have done."""
 
     def picture(self) -> tuple[Any, ...]:
         """All fields, for :func:`plain_records`; lists among them are replaced, never changed."""
@@ -86,6 +91,7 @@ class Record:
         lists = {"closes": list(state["closes"]), "refused": list(state["refused"])}
         causes = [Cause(**cause) for cause in state["causes"]]
         made = {"state": State(state["state"]), "causes": causes}
+        lists["answered"] = list(state.get("answered", ()))  # older programs knew of none
         trial = Trial.restored(state.get("trial"))  # older programs knew of none
         return cls(**(state | lists | made | {"trial": trial}))
 

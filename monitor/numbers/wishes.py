@@ -93,11 +93,9 @@ class Wishes:
 
     def _tell(self, verdict: Verdict, want: Want, tick: int) -> None:
         """Of a pool as a whole people hear once, whoever it is that waits."""
-        incident = self._admission.incidents.tell(verdict)
-        if incident is None:
-            return
-        name = derive_id("incident", incident.kind, incident.pool, incident.since_ms)
-        self._refuse(name, verdict, want, tick)
+        incident = self._admission.incidents.tell(verdict, want.route)
+        if incident is not None:
+            self._refuse(incident.page, verdict, want, tick)
 
     def _name_agent(self, want: Want, tick: int) -> None:
         """The number is spared; people hear once of the agent, whatever the number of numbers."""
@@ -164,7 +162,8 @@ class Wishes:
         cause = self._cause(want, found, tick)
         record.trial = probation.also_for(record.trial, want)
         record.settle(joined(standing(record.causes, tick), cause))
-        if record.short and not record.command and record.retry_ms <= tick:
+        again = record.short or bool(record.parted)
+        if again and not record.command and record.retry_ms <= tick:
             ledger.suspend(
                 record,
                 Event.PROLONGED,

@@ -20,7 +20,10 @@ class Gathering:
     """The evidence of the rules given, which differ in their bounds alone."""
 
     def __init__(self, rules: Sequence[FigureRule]) -> None:
-        """All judge one indicator by one scope, in the same term, and each has a detector."""
+        """All judge one indicator by one scope, in the same term, and each has a detector.
+
+        One that looks at numbers on probation is alone.
+        """
         self.by = rules[0].rule.by
         self._rules = [rule for rule in rules for _ in rule.detectors]
         self._bank = Bank([each for rule in rules for each in rule.detectors])
@@ -42,9 +45,9 @@ class Gathering:
         if not self._rules[0].term.holds(tick):
             return
         ids, hits, of = self._view.fresh()
-        for rule in self._rules:
-            if rule.fresh:  # of numbers on probation only what is fresh is evidence
-                ids, hits, of = rule.fresh.news(self._view.keys, ids, hits, of)
+        fresh = self._rules[0].fresh
+        if fresh:  # of numbers on probation only what is fresh is evidence
+            ids, hits, of = fresh.news(self._view.keys, ids, hits, of)
         here = self._numbers.in_service(ids)
         self._bank.feed(tick, ids[here], hits[here], of[here])
         self.hot = [self._rules[column] for column in self._bank.over.nonzero()[0].tolist()]
@@ -55,9 +58,14 @@ class Gathering:
 
 
 def gatherings(rules: Iterable[FigureRule]) -> list[Gathering]:
-    """Of rules that judge by evidence: one for each indicator, scope and term."""
-    groups: dict[tuple[str | None, tuple[str, ...], Term], list[FigureRule]] = {}
+    """Of rules that judge by evidence: one for each indicator, scope and term.
+
+    A rule with a probation has one of its own: what it leaves out is evidence for the others.
+    """
+    groups: dict[tuple[str | None, tuple[str, ...], Term, str], list[FigureRule]] = {}
     for rule in rules:
         if rule.detectors:
-            groups.setdefault((rule.rule.indicator, rule.rule.by, rule.term), []).append(rule)
+            alone = "" if rule.fresh is None else rule.rule.id
+            key = rule.rule.indicator, rule.rule.by, rule.term, alone
+            groups.setdefault(key, []).append(rule)
     return [Gathering(group) for group in groups.values()]

@@ -47,6 +47,8 @@ from monitor.store.parked import Parked
 from monitor.store.schema import DECISIONS, OUTBOX
 
 Ending = Literal["sent", "retry", "parked", "stale"]
+NO_SUCH_RECEIVER = "no_such_receiver"
+"""Why a delivery is parked whose receiver is gone from the settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,20 +182,60 @@ class Outbox:
         with self._database.read() as connection:
             return set(connection.scalars(select(OUTBOX.c.decision).where(where)))
 
-    def abandon(self, known: Sequence[str]) -> dict[str, int]:
-        """Park what waits for receivers that are gone from the settings; how many, by name."""
+    def receivers_of(self, decision: str) -> list[str]:
+        """Whom a decision goes to, or went, in order of their names."""
+        where = OUTBOX.c.decision == decision
+        with self._database.read() as connection:
+            found = connection.scalars(select(OUTBOX.c.receiver).where(where))
+            return sorted(found)
+
+    def homeless(self, decisions: Sequence[str]) -> dict[str, str]:
+        """Those of these decisions that were parked as their receiver is gone; which one."""
+        if not decisions:
+            return {}
+        where = and_(
+            OUTBOX.c.state == "parked",
+            OUTBOX.c.last_error == NO_SUCH_RECEIVER,
+            OUTBOX.c.decision.in_(list(decisions)),
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(select(OUTBOX.c.decision, OUTBOX.c.receiver).where(where))
+            return {row[0]: row[1] for row in rows}
+
+    def reroute(self, formerly: Mapping[str, str]) -> dict[str, int]:
+        """What went to a receiver by a former name goes by the one it has today; how many waited.
+
+        What was sent too, or a word that was overtaken would not be known to be.
+        """
+        waited: dict[str, int] = {}
+        with self._database.write() as connection:
+            for old, new in formerly.items():
+                other = OUTBOX.alias("other")
+                twice = exists().where(
+                    other.c.decision == OUTBOX.c.decision, other.c.receiver == new
+                )
+                where = and_(OUTBOX.c.open.in_([True, False]), OUTBOX.c.receiver == old, ~twice)
+                waits = and_(where, OUTBOX.c.open == true())
+                count = connection.scalar(select(func.count()).select_from(OUTBOX).where(waits))
+                connection.execute(update(OUTBOX).where(where).values(receiver=new))
+                if count:
+                    waited[old] = count
+        return waited
+
+    def abandon(self, known: Sequence[str]) -> list[tuple[str, str]]:
+        """Park what waits for receivers that are gone from the settings: receiver and decision."""
         where = and_(OUTBOX.c.open == true(), OUTBOX.c.receiver.not_in(list(known)))
-        counts = select(OUTBOX.c.receiver, func.count()).where(where).group_by(OUTBOX.c.receiver)
+        those = select(OUTBOX.c.receiver, OUTBOX.c.decision).where(where).order_by(OUTBOX.c.seq)
         values = {
             "state": "parked",
             "open": False,
-            "last_error": "no_such_receiver",
+            "last_error": NO_SUCH_RECEIVER,
             "updated_ms": self._clock.now_ms(),
         }
         with self._database.write() as connection:
-            found = {row[0]: row[1] for row in connection.execute(counts)}
+            found = [(row[0], row[1]) for row in connection.execute(those)]
             connection.execute(update(OUTBOX).where(where).values(values))
-        return dict(sorted(found.items()))
+        return found
 
     def counts(self) -> dict[tuple[str, str], int]:
         """Deliveries by (receiver, state), all but the sent ones, which are history."""

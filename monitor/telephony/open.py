@@ -21,10 +21,10 @@ from monitor.source.settings import KafkaConnection, KafkaSettings
 from monitor.telephony.acks import AckReader
 from monitor.telephony.base import AckSource, CommandChannel, Outgoing, Reconciler
 from monitor.telephony.http import HttpTelephony
-from monitor.telephony.joined import Joined
+from monitor.telephony.joined import Asked, Joined
 from monitor.telephony.kafka import KafkaCommandChannel
 from monitor.telephony.kamailio import KamailioTelephony
-from monitor.telephony.settings import RECEIVER, SystemSettings, TelephonySettings
+from monitor.telephony.settings import RECEIVER, SystemSettings, TelephonySettings, is_system
 from monitor.telephony.simulated import SimulatedTelephony, TelephonySimulator
 from monitor.telephony.vicidial import VicidialTelephony
 
@@ -44,18 +44,26 @@ class Telephony:
     """By receiver, those that say what they block."""
     systems_of: Callable[[Iterable[str]], tuple[str, ...]] = lambda _pools: (RECEIVER,)
     """The receivers of a number's commands, by its pools."""
+    asked: Asked = field(default_factory=Asked)
+    """Which of them a command went to."""
 
     @property
     def channel(self) -> CommandChannel | None:
-        """Of the only system, or of most numbers; None: commands go nowhere."""
+        """Of the only system; None: there are several, or commands go nowhere."""
         return self.channels.get(RECEIVER)
 
     def receivers(self, command: Command, pools: Iterable[str]) -> tuple[str, ...]:
         """Where ``command`` goes; with several, its answer is that of all of them."""
-        names = self.systems_of(pools)
-        if len(names) > 1 and isinstance(self.acks, Joined):
-            self.acks.expect(command.id, names)
+        if command.system:
+            names = tuple(name for name in (command.system,) if name in self.channels)
+        else:
+            names = self.systems_of(pools)
+        self.asked.note(command.id, names)
         return names
+
+    def went_to(self, receivers: Iterable[str]) -> tuple[str, ...]:
+        """Of the receivers of a command, those that are systems of telephony; some may be gone."""
+        return tuple(name for name in receivers if is_system(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +94,20 @@ def open_telephony(
     alone = settings.kind != "several"
     return Telephony(
         channels={name: system.channel for name, system in systems.items()},
-        acks=next(iter(sources.values()), NoAcks()) if alone else Joined(sources),
+        acks=next(iter(sources.values()), NoAcks())
+        if alone
+        else Joined(sources, named=True, formerly=_positions(settings.formerly())),
         answers=settings.kind not in ("log", "none"),
         reconcilers={
             name: system.reconciler for name, system in systems.items() if system.reconciler
         },
         systems_of=settings.systems_of,
     )
+
+
+def _positions(formerly: Mapping[str, str]) -> dict[str, str]:
+    """As ``formerly``, by the names that positions have: those of one system alone have none."""
+    return {name: now for was, now in formerly.items() for name in ("", was)}
 
 
 def _open(settings: SystemSettings, source: KafkaConnection | None, clock: Clock) -> _System:

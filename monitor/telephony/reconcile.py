@@ -109,9 +109,14 @@ class Reconciling:
         for name, blocked in look.blocked.items():
             for number, until_ms in blocked.ours.items():
                 ending = until_ms is not None and until_ms <= look.at_ms + ENDING_MS
-                if not (ending or number in look.told or number in now):
-                    detail = f"{name} blocks it {_till(until_ms)}, and it is in service"
-                    changes = desk.changes(number)
+                if ending or now.get(number) != look.told.get(number):
+                    continue
+                changes, blocks = desk.changes(number), f"{name} blocks it {_till(until_ms)}"
+                if name not in self._systems_of(number):
+                    detail = f"{blocks}, and it does not belong there any more"
+                    yield Found(number, "extra", changes, until_ms, detail, look.at_ms, name)
+                elif number not in now:
+                    detail = f"{blocks}, and it is in service"
                     yield Found(number, "extra", changes, until_ms, detail, look.at_ms)
             self._report_others(name, blocked.others)
 
@@ -131,20 +136,30 @@ class Reconciling:
             return  # it ends by itself, or has, by the clock of the wall
         said = [_wrong(name, number, told, blocked) for name, blocked in asked.items()]
         wrong = [text for text in said if text]
+        if told.owed and len(wrong) < len(said):
+            return  # where it is let go it was to be, and where it is not it is asked for again
         if not wrong and told.command:
-            yield Ack(told.command, "applied", _SEEN, look.at_ms)
+            yield from self._done(number, told.command, look, asked)
         elif wrong and (told.silent or not told.command):
             detail = "; ".join(wrong)
             yield Found(number, "missing", told.changes, told.until_ms, detail, look.at_ms)
 
-    @staticmethod
+    def _done(self, number: str, command: str, look: _Look, asked: Iterable[str]) -> Iterator[Ack]:
+        """What was told to several is done once all of them have done it, asked or not."""
+        systems = tuple(self._systems_of(number))
+        if len(systems) == 1:
+            yield Ack(command, "applied", _SEEN, look.at_ms)
+            return
+        for name in asked:
+            yield Ack(command, "applied", _SEEN, look.at_ms, name, systems)
+
     def _let_go(
-        number: str, told: Told, look: _Look, asked: Mapping[str, Blocked]
+        self, number: str, told: Told, look: _Look, asked: Mapping[str, Blocked]
     ) -> Iterator[Ack | Found]:
         """Of one that is to come back."""
         still = [name for name, blocked in asked.items() if number in blocked.ours]
         if not still and told.command:
-            yield Ack(told.command, "applied", _SEEN, look.at_ms)
+            yield from self._done(number, told.command, look, asked)
         elif still and told.silent:
             until_ms = asked[still[0]].ours[number]
             detail = f"{', '.join(still)} blocks it {_till(until_ms)}, and did not answer"

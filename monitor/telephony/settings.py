@@ -140,19 +140,34 @@ class TelephonySettings(SystemSettings):
         return self
 
     def named(self) -> dict[str, SystemSettings]:
-        """By the receiver that delivers to it; that of ``otherwise`` is as if it were alone."""
+        """By the receiver that delivers to it."""
         if self.kind != "several":
             return {} if self.kind == "none" else {RECEIVER: self}
         return {self.receiver(name): system for name, system in sorted(self.systems.items())}
 
     def receiver(self, system: str) -> str:
-        """What the deliveries to a system go by."""
-        return RECEIVER if system == self.otherwise else f"{RECEIVER}.{system}"
+        """What the deliveries to a system go by: its own name, whichever numbers it has."""
+        return f"{RECEIVER}.{system}"
+
+    def formerly(self) -> dict[str, str]:
+        """What waits for a receiver that is none any more, and the one that it is for.
+
+        Where there was one system, it is now that of ``otherwise``.
+        """
+        if self.kind != "several" or self.otherwise is None:
+            return {}
+        return {RECEIVER: self.receiver(self.otherwise)}
 
     def systems_of(self, pools: Iterable[str]) -> tuple[str, ...]:
         """The receivers of a number's commands by its pools; more than one of those, each once."""
         named = self.named()
         if self.kind != "several":
             return tuple(named)
-        found = {self.receiver(self.pools.get(pool, self.otherwise or "")) for pool in pools}
-        return tuple(sorted(found)) or (RECEIVER,)
+        otherwise = self.otherwise or ""
+        found = {self.receiver(self.pools.get(pool, otherwise)) for pool in pools}
+        return tuple(sorted(found)) or (self.receiver(otherwise),)
+
+
+def is_system(receiver: str) -> bool:
+    """Whether deliveries by this name go, or went, to telephony."""
+    return receiver == RECEIVER or receiver.startswith(f"{RECEIVER}.")

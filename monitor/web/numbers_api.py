@@ -60,6 +60,30 @@ class Numbers(BaseModel):
     left_out: int = Field(description="Further ones, beyond exporter.rows_max")
 
 
+class Incident(BaseModel):
+    """Why suspensions in a pool stand still."""
+
+    kind: str = Field(
+        description="`campaign`, `brake`, `approval`; `max_fraction` or `min_left`: as many are "
+        "out as may be, and more wait"
+    )
+    pool: str
+    since: str
+    waiting: int = Field(description="Numbers of the pool that rules want out")
+    detail: str
+    ref: str = Field(description="Of an approval: what `approve` is given by; else empty")
+    until: str | None = Field(
+        description="Of an approval: until then it may be given; once given, it holds until then"
+    )
+    approved_by: str
+
+
+class Incidents(BaseModel):
+    """Pools in which suspensions stand still, by name."""
+
+    incidents: list[Incident]
+
+
 class History(BaseModel):
     """Changes of numbers, the newest first."""
 
@@ -84,6 +108,28 @@ async def list_(
         frozen=picture.frozen,
         numbers=[_shown(each) for each in picture.standing if state in {None, each.state}],
         left_out=max(0, _resting(picture) - len(picture.standing)),
+    )
+
+
+@router.get("/incidents", summary="Pools in which suspensions stand still, and why")
+async def incidents(_caller: Viewer, request: Request, pool: str | None = None) -> Incidents:
+    """Waves that the brake holds, approvals asked for, pools at their floor; a second old."""
+    found = office_of(request).picture().incidents
+    return Incidents(
+        incidents=[
+            Incident(
+                kind=each.kind,
+                pool=each.pool,
+                since=iso(each.since_ms),
+                waiting=each.waiting,
+                detail=each.detail,
+                ref=each.ref,
+                until=None if each.until_ms is None else iso(each.until_ms),
+                approved_by=each.approved_by,
+            )
+            for each in found
+            if pool in {None, each.pool}
+        ]
     )
 
 

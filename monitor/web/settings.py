@@ -86,7 +86,8 @@ class WebSettings(_Settings):
     """0: any free port, which the log tells."""
     public_url: Annotated[str, Field(max_length=300), AfterValidator(_origin)] | None = None
     """Where people reach it, such as ``https://monitor.example.com``, when something stands before
-    it; cookies are for ``https`` alone then, and forms are taken from there alone."""
+    it; cookies are for ``https`` alone then, and forms are taken from there alone. Messages hold
+    links that begin with it, and none without."""
     proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], Field(max_length=20)] = ()
     """Addresses whose ``X-Forwarded-For`` is believed, such as ``10.0.0.5/32``."""
     tokens: Annotated[dict[_Name, WebToken], Field(max_length=TOKENS_MAX)] = {}

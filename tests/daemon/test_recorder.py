@@ -483,6 +483,49 @@ def test_a_command_that_was_not_sent_counts_as_done(bench: Bench) -> None:
     assert bench.recorder.inputs(2 * TICK) == []
 
 
+def test_a_command_that_no_system_will_get_is_answered_and_so_it_is_after_a_crash(
+    bench: Bench,
+) -> None:
+    made = command()
+    bench.store.record(Recording([made], [PlannedDelivery(made.id, "telephony.moon", "k")]))
+    bench.awaited = {made.id}
+    bench.store.outbox.abandon(["log"])
+    bench.recorder.gone(made.id, "telephony.moon")
+    (taken,) = bench.recorder.inputs(TICK)
+    assert isinstance(taken.what, Ack)
+    assert (taken.what.status, taken.what.system) == ("rejected", "telephony.moon")
+    bench.clock.advance(60_000)  # the note was in memory; what is silent is looked up
+    (again,) = bench.recorder.inputs(2 * TICK)
+    assert isinstance(again.what, Ack)
+    assert (again.what.status, again.what.detail) == ("rejected", taken.what.detail)
+
+
+def test_answers_of_two_at_the_same_moment_are_two_and_come_back_as_they_were(
+    bench: Bench,
+) -> None:
+    both = ("a", "b")
+    bench.recorder.whole = lambda ack: replace(ack, systems=both)
+    bench.answers.waiting.extend(Ack("c1", "applied", "", 1, name) for name in both)
+    taken = bench.recorder.inputs(TICK)
+    assert [each.what for each in taken] == [Ack("c1", "applied", "", 1, n, both) for n in both]
+    again = journaled_inputs(bench.store.journal.read(0), tick_ms=TICK)
+    systems = [list(each.what.systems) for each in again if isinstance(each.what, Ack)]
+    assert systems == [["a", "b"], ["a", "b"]]
+
+
+def test_an_answer_waits_while_it_cannot_be_said_who_else_has_to_give_one(bench: Bench) -> None:
+    def refuses(_ack: Ack) -> Ack:
+        raise StoreError("the disk is away")
+
+    bench.recorder.whole = refuses
+    bench.answers.waiting.append(Ack("c1", "applied", "", 1, "a"))
+    assert bench.recorder.inputs(TICK) == []
+    assert bench.recorder.unjournaled == 1
+    bench.recorder.whole = lambda ack: ack
+    bench.clock.advance(60_000)
+    assert len(bench.recorder.inputs(2 * TICK)) == 1
+
+
 def test_a_note_that_a_crash_lost_is_found_before_silence_is_told(bench: Bench) -> None:
     plan = [PlannedDelivery(command().id, "telephony", NUMBER)]
     bench.store.record(Recording([command()], plan))

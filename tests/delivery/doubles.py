@@ -53,12 +53,15 @@ class Answer:
 
 @dataclass
 class Server:
-    """A running server; answers are used up in order, then 200."""
+    """A running server; answers are used up in order, then ``respond`` says what."""
 
     url: str
     requests: list[Request] = field(default_factory=list)
     answers: deque[Answer] = field(default_factory=deque)
     closing: threading.Event = field(default_factory=threading.Event)
+    respond: Callable[[str, bytes], Answer] = lambda _path, _body: Answer()
+    """Path and body; one request at a time."""
+    turn: threading.Lock = field(default_factory=threading.Lock)
 
 
 @contextmanager
@@ -70,7 +73,9 @@ def http_server() -> Iterator[Server]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            answer = server.answers.popleft() if server.answers else Answer()
+            with server.turn:
+                scripted = server.answers.popleft() if server.answers else None
+                answer = scripted or server.respond(self.path, body)
             request = Request(self.path, dict(self.headers), body, answer.status)
             server.requests.append(request)
             server.closing.wait(answer.delay_s)

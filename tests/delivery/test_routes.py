@@ -108,3 +108,19 @@ def test_changes_of_the_list_go_where_it_is_kept_and_each_customer_in_order() ->
     assert plans[0].order_key == plans[2].order_key != plans[4].order_key
     assert added.customer not in plans[0].order_key
     assert Router(DeliverySettings(), telephony=True).plan(added) == []
+
+
+def test_what_a_page_stands_for_goes_to_the_log_and_to_whoever_does_not_get_that() -> None:
+    settings = DeliverySettings.model_validate(
+        {
+            "receivers": {name: {"type": "webhook", "url": "http://x"} for name in ("a", "b")},
+            "default": ["log", "a", "b"],
+            "routes": {"night": {"receivers": ["b"]}, "office": {"receivers": ["a"]}},
+            "refusals": "office",
+        }
+    )
+    router = Router(settings, telephony=False)
+    assert router.receivers(alert(route="night", inhibited_by="p")) == ("log",)
+    # Without a route the page goes to those of refusals, and the alert to the default.
+    assert set(router.receivers(alert(route="", inhibited_by="p"))) == {"log", "b"}
+    assert router.receivers(alert(route="night")) == ("b",)

@@ -127,6 +127,30 @@ def test_deliveries_of_receivers_that_are_gone_are_parked_at_the_start(store: St
     assert store.outbox.counts() == {("gone", "parked"): 3}
 
 
+def test_at_the_start_whoever_waits_for_an_answer_is_told_what_nobody_will_get(
+    store: Store,
+) -> None:
+    ids = queue(store, decisions(2), "gone")
+    again = queue(store, [command(CLOCK.now_ms())], "was")
+    told: list[tuple[str, str]] = []
+    here = Scripted()
+    worker = DeliveryWorker(
+        settings(),
+        {"here": here},
+        outbox=store.outbox,
+        clock=CLOCK,
+        stats=Stats(),
+        gone=lambda decision, receiver: told.append((decision, receiver)),
+        formerly={"was": "here"},
+    )
+    with capture_logs() as logs:
+        worker.start()
+    wait_for(lambda: here.sent == again, "not delivered under its new name")
+    worker.stop()
+    assert told == [(name, "gone") for name in ids]
+    assert [line["event"] for line in logs[:2]] == ["deliveries_rerouted", "deliveries_parked"]
+
+
 def test_a_stale_suspension_is_counted_as_a_command_of_telephony_only(store: Store) -> None:
     topic, told = Topic(), Scripted()
     stats = Stats()

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from monitor.config import _RESTART_ONLY, _ROUTING, Config
+from monitor.delivery.receivers import DingTalkReceiver, FeishuReceiver, WeComReceiver
 from monitor.delivery.settings import (
     AlertmanagerReceiver,
     KafkaReceiver,
@@ -98,6 +99,9 @@ _RECEIVERS: Mapping[str, type[BaseModel]] = {
     "webhook": WebhookReceiver,
     "alertmanager": AlertmanagerReceiver,
     "kafka": KafkaReceiver,
+    "dingtalk": DingTalkReceiver,
+    "wecom": WeComReceiver,
+    "feishu": FeishuReceiver,
 }
 
 

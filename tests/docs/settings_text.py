@@ -118,8 +118,12 @@ delivery:
   receivers:
     hook: {type: webhook, url: https://example.com/alerts, secret_env: HOOK_SECRET, rate: 20/1m}
     people: {type: alertmanager, url: http://alertmanager:9093}
+    floor: {type: dingtalk, token: {env: DINGTALK_TOKEN}, secret: {env: DINGTALK_SECRET}}
+    leads: {type: wecom, key: {file: /run/secrets/wecom-key}, zone: Asia/Shanghai}
+    abroad: {type: feishu, token: {env: LARK_TOKEN}, language: en,
+             url: https://open.larksuite.com/open-apis/bot/v2/hook}
   routes:
-    supervisors: {receivers: [people, hook]}
+    supervisors: {receivers: [people, hook, floor]}
     operations: {receivers: [people, log]}
     coaches: {receivers: [log]}
 """,
@@ -159,6 +163,9 @@ UNSAID = {
     "DeliverySettings.routes": "By the names that rules use.",
     "DeliverySettings.max_attempts": "Deliveries tried so often are parked.",
     "LogReceiver.type": "",
+    "DingTalkReceiver.type": "",
+    "WeComReceiver.type": "",
+    "FeishuReceiver.type": "",
     "WebhookReceiver.type": "",
     "WebhookReceiver.url": "Where decisions are posted.",
     "WebhookReceiver.timeout": "How long one request may take.",

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import pytest
 
 from monitor import posting
-from monitor.delivery.channels import alertmanager
+from monitor.delivery.channels import alertmanager, progress
+from monitor.delivery.messages import facts, split, templates
 from monitor.dnc import asking
 from monitor.engine import Pace
 from monitor.events import do_not_call
@@ -17,7 +18,7 @@ from monitor.explain import held, remarks
 from monitor.exporter import status
 from monitor.exporter.catalogue import CATALOGUE
 from monitor.mapping import mapper
-from monitor.numbers import pools, record, wishes
+from monitor.numbers import inhibition, pools, record, wishes
 from monitor.recorder import BACKLOG_MAX
 from monitor.rules import belonging, event_rule, fresh, fresh_figures, past, waits, wave
 from monitor.simulate import demo
@@ -57,6 +58,10 @@ FIXED = {
     "records held for what alerts say in common": held.ROWS_MAX,
     "alerts a minute that say it": remarks.PER_MINUTE,
     "alerts in one post to Alertmanager": alertmanager.ALERTS_PER_POST,
+    "characters of a message": templates.CHARS_MAX,
+    "parts of a message": split.PARTS_MAX,
+    "kinds of notifications in the message of a digest": facts.DIGEST_LINES_MAX,
+    "deliveries in pieces under way": progress.REMEMBERED_MAX,
     "customers on the lists of `do_not_call.files`": do_not_call.ENTRIES_MAX,
     "customers in one request": asking.CUSTOMERS_MAX,
     "batches of answers of telephony": acks.WAITING_MAX,
@@ -66,7 +71,8 @@ FIXED = {
     "bytes of a YAML file": nodes.TEXT_BYTES_MAX,
     "values in it, aliases written out": composer.NODES_MAX,
     "commands that an adapter remembers having answered": direct.KNOWN_COMMANDS_MAX,
-    "commands to several systems whose second answer is awaited": joined.EXPECTED_MAX,
+    "commands of which is remembered whom they went to": joined.KNOWN_MAX,
+    "episodes that a page of a whole pool stands for": inhibition.EPISODES_MAX,
     "bytes of the table that Kamailio lists": kamailio.DUMP_BYTES_MAX,
     "numbers that VICIdial is asked about at once": vicidial.ASKED_MAX,
     "commands that the simulated telephony remembers": simulated.KNOWN_COMMANDS_MAX,

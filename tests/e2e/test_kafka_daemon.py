@@ -38,6 +38,7 @@ from tests.e2e.daemons import (
 )
 from tests.e2e.live import PACK
 from tests.events import hostile
+from tests.store.made import list_action
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.untraced]
 
@@ -127,6 +128,53 @@ override:
         assert first["evidence"]["hits"] / first["evidence"]["of"] == 1.0
         assert first["command_id"] != second["command_id"]
     producer.close()
+
+
+def test_the_do_not_call_topic_has_each_change_once_and_the_last_word_on_everyone(
+    kafka: Cluster, tmp_path: Path
+) -> None:
+    """Events and a person change the list; the daemon is killed between, and reads them again."""
+    prefix, asked, told = topics(kafka, 1), "+8613912345678", "+8613912345679"
+    kafka.create_topic(prefix + "dnc", configs={"cleanup.policy": "compact"})
+    more = f"""\
+time: {{tick: 1s, out_of_order: 500ms, idle_after: 500ms}}
+do_not_call: {{from_events: [opted_out]}}
+delivery:
+  receivers: {{dnc: {{type: kafka, topic: {prefix}dnc}}}}
+  do_not_call: [dnc]
+"""
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap)
+
+    def happens(name: str, kind: str) -> None:
+        event = {"id": name, "type": kind, "time": CLOCK.now_ms(), "customer": asked}
+        producer.send(prefix + "sms", json.dumps(event).encode()).get(30)
+
+    def updates(count: int) -> list[Any]:
+        found = records(kafka.bootstrap, prefix + "dnc")
+        return found if len(found) >= count else []
+
+    daemon = Daemon(tmp_path, config(tmp_path, prefix, kafka.bootstrap, more))
+    with running(daemon):
+        happens("s1", "sms.opted_out")
+        wait("the customer is on the topic", lambda: updates(1))
+        daemon.kill()
+        daemon.start()
+        with daemon.store() as store:
+            store.requests.put(list_action("m1", told, reason="person"))
+        wait("what a person asked for is there too", lambda: updates(2))
+        happens("s2", "sms.consented")
+        found = wait("the customer has consented", lambda: updates(3))
+        assert daemon.stop() == 0
+    producer.close()
+    bodies = [json.loads(record.value) for record in found]
+    assert [(body["action"], body["customer"], body["reason"]) for body in bodies] == [
+        ("add", asked, "opted_out"),
+        ("add", told, "person"),
+        ("remove", asked, "consented"),
+    ]
+    assert [record.key.decode() for record in found] == [asked, told, asked]
+    assert len({body["update_id"] for body in bodies}) == 3
+    assert len(records(kafka.bootstrap, prefix + "dnc")) == 3, "after the restart none again"
 
 
 @pytest.mark.parametrize("away", ["silent", "gone"])

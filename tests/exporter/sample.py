@@ -15,6 +15,7 @@ from monitor.snapshot import (
     AlertStanding,
     CheckpointStanding,
     DiskRoom,
+    IncidentStanding,
     IndicatorFigures,
     IndicatorInfo,
     KeyCount,
@@ -206,6 +207,18 @@ def snapshot(now_ms: int) -> Snapshot:
                 NUMBERS[3], "suspended", now_ms - 600_000, now_ms + 1_200_000, "number-hangup"
             ),
             NumberStanding(NUMBERS[7], "wanted", now_ms - 60_000, None, "number-hangup"),
+        ),
+        incidents=(
+            IncidentStanding(
+                "approval",
+                "spring",
+                now_ms - 60_000,
+                "3 numbers wait",
+                3,
+                ref="0a1b2c3d",
+                until_ms=now_ms + 60_000,
+            ),
+            IncidentStanding("min_left", "winter", now_ms - 30_000, "2 of 3 would be left", 1),
         ),
         partitions=tuple(
             PartitionStanding(

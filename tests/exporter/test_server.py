@@ -197,6 +197,18 @@ def test_status_tells_the_whole_daemon_without_customers(served: Served) -> None
     assert shown["numbers"] == {"active": 38, "wanted": 1, "suspended": 1}
     assert shown["standing"][0]["until"] == "2025-11-22T02:20:00Z"
     assert shown["standing"][1]["until"] is None
+    assert shown["incidents_open"] == 2
+    assert shown["incidents"][0] == {
+        "kind": "approval",
+        "pool": "spring",
+        "since": "2025-11-22T01:59:00Z",
+        "waiting": 3,
+        "detail": "3 numbers wait",
+        "ref": "0a1b2c3d",
+        "until": "2025-11-22T02:01:00Z",
+        "approved_by": "",
+    }
+    assert shown["incidents"][1]["until"] is None
     assert shown["checkpoint"] == {
         "saved": "2025-11-22T01:59:30Z",
         "age_s": 30.0,

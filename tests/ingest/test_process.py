@@ -26,7 +26,8 @@ def test_it_receives_until_it_is_told_to_stop(tmp_path: Path) -> None:
         "secret": {"env": "APP_SECRET"},
         "verify_token": {"env": "VERIFY"},
     }
-    config = {"version": 1, "ingest": {"receivers": {"whatsapp": receiver}, "port": 0},
+    mine = {"receivers": {"whatsapp": receiver}, "port": 0, "exporter": {"port": 0}}
+    config = {"version": 1, "ingest": mine,
               "logs": {"level": "debug"}}  # fmt: skip
     (tmp_path / "config.yaml").write_text(json.dumps(config))
     err = tmp_path / "err.txt"
@@ -54,6 +55,9 @@ def test_it_receives_until_it_is_told_to_stop(tmp_path: Path) -> None:
             answer = httpx.get(url, params=asked)
             assert answer.status_code == status
             said.append(repr(answer.headers) + answer.text)
+        figures = httpx.get(f"http://127.0.0.1:{ready['exporter_port']}/metrics").text
+        assert 'monitor_ingest_records_total{receiver="whatsapp"} 1.0' in figures
+        said.append(figures)
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0, err.read_text()
     finally:

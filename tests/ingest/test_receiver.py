@@ -41,7 +41,13 @@ FIXTURES = ROOT / "tests" / "fixtures" / "mappings"
 class Served:
     def __init__(self, folder: Path, **more: Any) -> None:
         settings = IngestSettings.model_validate(
-            {"receivers": RECEIVERS, "folder": folder, "port": 0, **more}
+            {
+                "receivers": RECEIVERS,
+                "folder": folder,
+                "port": 0,
+                "exporter": {"port": 0},
+                **more,
+            }
         )
         source = FilesSettings(kind="files", paths=("none",))
         self.ingest = Ingest(settings, source, SystemClock())

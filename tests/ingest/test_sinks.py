@@ -12,6 +12,7 @@ from unittest import mock
 
 import pytest
 
+from monitor.clock import SystemClock
 from monitor.errors import BackPressure, UsageError
 from monitor.ingest.queue import KeepingQueue
 from monitor.ingest.sinks import FileSink, Kept
@@ -99,7 +100,7 @@ class Slow:
 
 def test_what_comes_meanwhile_shares_a_confirmation_and_too_much_is_refused() -> None:
     slow = Slow()
-    keeping = KeepingQueue(slow, waiting=4)
+    keeping = KeepingQueue(slow, 4, SystemClock())
     first = keeping.put("a", b"0")
     while keeping._waiting.qsize():
         pass

@@ -49,6 +49,18 @@ def suspend(served: Served, number: str = GOOD, **more: Any) -> httpx.Response:
     return served.ask(path, more.pop("role", "operator"), "POST", json=body, **more)
 
 
+def test_pools_that_stand_still_are_listed_with_what_waits(tmp_path: Path) -> None:
+    with office_at(tmp_path) as served:
+        found = served.ask("/api/v1/numbers/incidents").json()["incidents"]
+        assert [(each["kind"], each["pool"], each["waiting"]) for each in found] == [
+            ("approval", "spring", 3),
+            ("min_left", "winter", 1),
+        ]
+        assert (found[0]["ref"], found[0]["until"]) == ("0a1b2c3d", "2025-11-22T02:01:00Z")
+        (winter,) = served.ask("/api/v1/numbers/incidents?pool=winter").json()["incidents"]
+        assert (winter["ref"], winter["until"]) == ("", None)
+
+
 def test_those_out_of_service_are_listed(tmp_path: Path) -> None:
     picture = sample.snapshot(NOW)
     with office_at(tmp_path) as served:

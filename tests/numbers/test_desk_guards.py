@@ -310,3 +310,12 @@ def test_a_wanted_number_waits_at_no_cost() -> None:
     table.step([want("n001")])
     assert table.desk.next_event_tick(table.now) is None
     assert table.step([want("n001")], after=MINUTE_MS).changes == []
+
+
+def test_who_is_retired_counts_neither_for_nor_against_a_pool_at_the_same_step() -> None:
+    table = Table({"spring": {"numbers": numbers(20), "standby": ["s1"], "max_fraction": "10%"}})
+    table.suspended("n000")
+    orders = [order("retire", number, id=number) for number in ("n000", "n001", "n002")]
+    step = table.step([want(number) for number in numbers(10)[3:]], manual=orders)
+    # Of eighteen that are left, the stand-in among them, one may be out; n000 is no member now.
+    assert [c.number for c in step.commands if c.reason == "admitted"] == ["n003"]

@@ -14,7 +14,7 @@ from monitor.numbers.ledger import DeskStep
 from monitor.numbers.lifecycle import State
 from monitor.numbers.requests import answer_id, in_words, was_refused
 from monitor.site import load_site
-from tests.numbers.made import HOUR_MS, MINUTE_MS, Table, applied, numbers, order, want
+from tests.numbers.made import HOUR_MS, MINUTE_MS, TICK_MS, Table, applied, numbers, order, want
 from tests.whole import whole
 
 
@@ -276,3 +276,30 @@ def test_older_checkpoints_knew_of_none_of_it() -> None:
     other = braked()
     other.desk.restore({**state, "admission": kept})
     assert other.desk.held == {"n000"}
+
+
+# -- for people --------------------------------------------------------------------------------
+
+
+def test_what_stands_still_is_named_with_how_many_wait() -> None:
+    table = braked(brake_above="100%", approval=2)
+    table.step(wants(0, 1, 2))
+    (asked,) = table.desk.held_up()
+    assert (asked.kind, asked.pool, asked.waiting) == ("approval", "a", 3)
+    assert asked.until_ms is not None
+    table.step(wants(0, 1, 2), manual=[order("approve", ref=asked.ref)])
+    (given,) = table.desk.held_up()
+    assert (given.approved_by, given.waiting) == ("mei", 0)
+
+
+def test_a_pool_at_its_floor_is_named_until_nobody_waits() -> None:
+    for guards, kind in (({"max_fraction": "10%"}, "max_fraction"), ({"min_left": 18}, "min_left")):
+        table = Table({"a": {"numbers": numbers(20), "max_fraction": "100%", **guards}})
+        table.step(wants(0, 1))
+        assert table.desk.held_up() == [], "nobody waits"
+        begun = table.now + TICK_MS
+        table.step(wants(0, 1, 2))
+        (floor,) = table.desk.held_up()
+        assert (floor.kind, floor.pool, floor.waiting, floor.since_ms) == (kind, "a", 1, begun)
+        table.step(wants(0, 1))
+        assert table.desk.held_up() == []

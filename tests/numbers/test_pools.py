@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from fractions import Fraction
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from monitor.numbers.pools import CAMPAIGNS_PER_NUMBER_MAX, UNASSIGNED, PoolBook
 from monitor.numbers.settings import PoolsSettings
+from tests.numbers.made import numbers
 from tests.whole import whole
 
 
@@ -194,3 +196,52 @@ def test_a_number_is_let_go_where_it_was_put_out() -> None:
     pools.join("3", None, 6)
     pools.join("3", "spring", 7)
     assert pools.pools_of("3") == ("spring", UNASSIGNED)
+
+
+def test_retiring_one_by_one_comes_to_what_reading_the_inventory_again_does() -> None:
+    settings = {
+        "spring": {"numbers": numbers(6), "standby": ["s1", "s2", "s3"]},
+        "autumn": {"numbers": ["n003", "n004", "m1"], "standby": ["s2", "s4", "s1"]},
+    }
+    chance = random.Random(7)
+    pools, retired = book(settings), list[str]()
+    for number in ("t1", "t2", "s4"):
+        pools.join(number, chance.choice(["spring", "winter"]), 5)
+    for _ in range(300):
+        known = [*pools]
+        if not known or (retired and chance.random() < 0.5):
+            pools.reinstate(retired.pop(chance.randrange(len(retired))))
+        else:
+            number = chance.choice(known)
+            out = chance.choice(["s1", "s3", ""])
+            pools.retire(number, lambda who, out=out: who != out)  # type: ignore[misc]
+            retired.append(number)
+        again = book(settings)
+        again.restore(pools.snapshot())
+        assert list(pools) == list(again)
+        assert {n: pools.pools_of(n) for n in pools} == {n: again.pools_of(n) for n in again}
+        assert pools.names() == again.names()
+        for name in pools.names():
+            assert pools.standing(name, 0) == again.standing(name, 0)
+
+
+def test_a_whole_campaign_is_retired_in_a_time_that_grows_with_its_size() -> None:
+    def passes(count: int) -> int:
+        """Comparisons of the fit of standby numbers: what grew with the square of the size."""
+        asked = 0
+
+        def fit(_who: str) -> bool:
+            nonlocal asked
+            asked += 1
+            return True
+
+        own, others = numbers(count), numbers(count, "s")
+        pools = book({"spring": {"numbers": own, "standby": others}})
+        pools.reconfigure = None  # type: ignore[assignment, method-assign]  # nothing is read again
+        assert [pools.retire(number, fit) for number in own] == others
+        for number in reversed(own):
+            pools.reinstate(number)
+        assert list(pools) == sorted(own)
+        return asked
+
+    assert passes(2_000) == 2 * passes(1_000)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from monitor.decisions import Around, OnTrial
+from monitor.decisions import Alert, Around, OnTrial
 from monitor.numbers.lifecycle import State
 from monitor.sealed import plain
 from tests.numbers.made import MINUTE_MS, Table, applied, order, rejected, want
@@ -298,3 +298,21 @@ def test_after_a_reload_sums_of_another_figure_are_not_taken_over(tmp_path: Path
     fresh.restore(state | {"rules": other})
     (taken,) = fresh.snapshot()["rules"].values()
     assert (taken["since"], taken["pairs"]) == (kept["since"], [])
+
+
+def test_another_rule_on_the_same_figure_is_not_spared_what_began_before(tmp_path: Path) -> None:
+    """They gather their evidence together; only who has a probation looks at what is fresh."""
+    evidence = {"method": "sequential", "false_alarms": "1 per 30 scope-days"}
+    suspend = {"ttl": "10m", "probation": {"calls": 30, "max": "40m"}}
+    mine = rule(evidence=evidence, action={"suspend": suspend})
+    watch = rule("watch", evidence=evidence, action=None)
+    made = Scene(site_of(tmp_path, [mine, watch], numbers={"assume_applied": True}))
+    made.events = scene(tmp_path).events
+    _, again = out_and_back(made)
+    for index in range(60):
+        at = again + 2 * MINUTE + index * SECOND
+        made.call(at, NUMBER, bad=True, started_at=T0 + again - 5 * SECOND)
+    made.run()
+    assert len(made.commands()) == 1
+    told = [each for each in made.decisions if isinstance(each, Alert) and each.rule == "watch"]
+    assert [each.state for each in told if since_ms(each.at_ms) > again][:1] == ["firing"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from monitor.decisions import iso
+from monitor.decisions import Alert, iso
 from monitor.numbers.lifecycle import IN_SERVICE, State
 from tests.numbers.scene import HOUR, MINUTE, SECOND, T0, Scene, numbers, rule, site_of
 
@@ -70,6 +70,61 @@ def test_a_sudden_wave_over_a_campaign_suspends_at_most_k_and_is_one_page(tmp_pa
     (page,) = made.refusals()
     assert (page.guard, page.pool, page.number) == ("brake", "a", "")
     assert "of 40 numbers breach" in page.detail
+
+
+def told(made: Scene) -> list[Alert]:
+    """Alerts that go to people."""
+    found = [each for each in made.decisions if isinstance(each, Alert)]
+    return [each for each in found if not each.inhibited_by]
+
+
+def test_in_a_sudden_wave_the_page_stands_for_the_alerts_of_all_numbers(tmp_path: Path) -> None:
+    made = campaign(tmp_path)
+    for number in FORTY:
+        complain(made, number, HOUR)
+    made.run()
+    (page,) = made.refusals()
+    alerts = [each for each in made.decisions if isinstance(each, Alert)]
+    firing = [each for each in alerts if each.state == "firing"]
+    assert {dict(each.scope)["number"] for each in firing} == set(FORTY), "decided and stored"
+    assert {each.inhibited_by for each in alerts} == {page.id}
+    assert [each.state for each in alerts].count("resolved") == 40, "nor of their ends"
+
+
+def test_in_a_slow_wave_people_hear_of_those_that_are_suspended_and_of_the_wave(
+    tmp_path: Path,
+) -> None:
+    made = campaign(tmp_path)
+    for index, number in enumerate(FORTY):
+        complain(made, number, HOUR + index * 2 * MINUTE)
+    made.run()
+    suspended = {command.number for command in made.commands()}
+    fired = [dict(each.scope)["number"] for each in told(made) if each.state == "firing"]
+    assert set(fired) == suspended == set(FORTY[:K])
+    ended = [each for each in told(made) if each.state == "resolved"]
+    assert len(ended) == K
+
+
+def test_a_campaigns_own_alert_stands_for_those_of_its_numbers(tmp_path: Path) -> None:
+    made = campaign(tmp_path, CAMPAIGN, brake_above=None, inhibited_by=["campaign-complaint"])
+    for number in FORTY:
+        complain(made, number, HOUR)
+    made.run()
+    (page,) = made.refusals()
+    assert page.guard == "campaign"
+    assert [each.rule for each in told(made)][:1] == ["campaign-complaint"]
+    assert {each.rule for each in told(made)} == {"campaign-complaint"}
+
+
+def test_whose_page_went_elsewhere_still_gets_the_alerts(tmp_path: Path) -> None:
+    other = COMPLAINTS | {"id": "quality-complaint", "notify": {"route": "quality"}}
+    made = campaign(tmp_path, other)
+    for number in FORTY:
+        complain(made, number, HOUR)
+    made.run()
+    (page,) = made.refusals()
+    rules = {each.rule for each in told(made)}
+    assert rules == {"quality-complaint" if page.rule == "number-complaint" else "number-complaint"}
 
 
 def test_a_slow_wave_suspends_k_and_is_one_page(tmp_path: Path) -> None:

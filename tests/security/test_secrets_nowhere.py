@@ -250,6 +250,7 @@ def _delivery(planted: Planted, url: str, nobody: int, root: Path) -> dict[str, 
             "dead": {"type": "webhook", "url": dead},
             "bent": {"type": "webhook", "url": f"http://{MARK}.invalid:1/"},
             "manager": {"type": "alertmanager", "url": dead},
+            **_robots(planted, url, dead),
             "crm": {
                 "type": "kafka",
                 "topic": "crm.commands",
@@ -257,9 +258,26 @@ def _delivery(planted: Planted, url: str, nobody: int, root: Path) -> dict[str, 
             },
         },
         "orders": ["crm"],
-        "routes": {"people": {"receivers": ["log", "hook", "dead", "bent", "manager"]}},
+        "routes": {
+            "people": {
+                "receivers": ["log", "hook", "dead", "bent", "manager", "ding", "wecom", "lark"]
+            }
+        },
         "backoff": {"base": "50ms", "max": "100ms"},
         "drain": "0s",
+    }
+
+
+def _robots(planted: Planted, url: str, dead: str) -> dict[str, dict[str, Any]]:
+    """Chats: one that refuses, two that are not there."""
+    place = "delivery.receivers.*"
+    token = planted.secret(f"{place}.token", f"{MARK}-robot")
+    secret = planted.secret(f"{place}.secret", f"{MARK}-robot-key")
+    key = planted.secret(f"{place}.key", f"{MARK}-wecom")
+    return {
+        "ding": {"type": "dingtalk", "url": f"{url}/ding", "token": token, "secret": secret},
+        "wecom": {"type": "wecom", "url": dead, "key": key},
+        "lark": {"type": "feishu", "url": dead, "token": token, "secret": secret},
     }
 
 

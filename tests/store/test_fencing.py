@@ -70,6 +70,7 @@ WRITES: Mapping[str, Write] = {
     "outbox, release": lambda store, seq: store.outbox.release([seq]),
     "outbox, requeue": lambda store, seq: store.outbox.parked.requeue([seq]),
     "outbox, abandon": lambda store, _: store.outbox.abandon([]),
+    "outbox, reroute": lambda store, _: store.outbox.reroute({"log": "late"}),
     "prune": lambda store, _: store.history.prune(10**15, journal_upto=10**9),
     "schema": lambda store, _: Store.open(store.settings, ManualClock(), token=1),
 }

@@ -164,9 +164,35 @@ def test_nothing_waits(store: Store) -> None:
 def test_deliveries_of_a_receiver_that_is_gone_are_parked(store: Store, queue: Queue) -> None:
     queue("a", "b")
     queue("a", start_ms=90_000, receiver="old")
-    assert store.outbox.abandon(["log"]) == {"old": 1}
+    ((receiver, decision),) = store.outbox.abandon(["log"])
+    assert receiver == "old"
     assert store.outbox.counts() == {("log", "queued"): 2, ("old", "parked"): 1}
-    assert store.outbox.abandon(["log"]) == {}
+    assert store.outbox.abandon(["log"]) == []
+    assert store.outbox.homeless([decision, "unknown"]) == {decision: "old"}
+    assert store.outbox.homeless([]) == {}
+
+
+def test_whom_a_decision_went_to(store: Store) -> None:
+    made = command()
+    plan = [PlannedDelivery(made.id, receiver, "k") for receiver in ("b", "a")]
+    store.record(Recording([made], plan))
+    assert store.outbox.receivers_of(made.id) == ["a", "b"]
+    assert store.outbox.receivers_of("unknown") == []
+
+
+def test_what_waits_for_a_receiver_by_a_former_name_goes_by_the_new_one_in_order(
+    store: Store, queue: Queue
+) -> None:
+    queue("a", "a", receiver="old")
+    (sent,) = store.outbox.claim("old", limit=1)
+    store.outbox.settle([Settled(sent.seq, "sent")])
+    twice = command(90_000)
+    plan = [PlannedDelivery(twice.id, receiver, "k") for receiver in ("old", "new")]
+    store.record(Recording([twice], plan))
+    assert store.outbox.reroute({"old": "new", "other": "new"}) == {"old": 1}
+    assert store.outbox.counts() == {("new", "queued"): 2, ("old", "queued"): 1}
+    assert store.outbox.receivers_of(sent.decision.id) == ["new"]  # or it would not count as sent
+    assert store.outbox.reroute({"old": "new"}) == {}
 
 
 def test_what_is_late_is_claimed_as_one(store: Store) -> None:

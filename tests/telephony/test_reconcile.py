@@ -50,9 +50,13 @@ class Bench:
         self.table = Table2()
         self.clock = ManualClock(self.table.now)
         self.systems = {name: System() for name in systems or ("edge",)}
+        self.home: dict[str, list[str]] = {}
         self.reconciling = Reconciling(
-            self.systems, lambda _number: list(self.systems), every_ms=EVERY_MS, clock=self.clock
+            self.systems, self.systems_of, every_ms=EVERY_MS, clock=self.clock
         )
+
+    def systems_of(self, number: str) -> list[str]:
+        return self.home.get(number, list(self.systems))
 
     @property
     def system(self) -> System:
@@ -232,3 +236,49 @@ def test_without_anybody_to_ask_nothing_happens() -> None:
     table = Table2()
     reconciling = Reconciling({}, lambda _number: [], every_ms=1, clock=ManualClock())
     assert reconciling.poll(table.desk) == []
+
+
+def test_what_a_system_blocks_that_the_number_left_is_found_with_its_name() -> None:
+    bench = Bench("edge", "core")
+    bench.home = {"1": ["core"], "2": ["core"]}
+    until_ms = bench.table.suspended("1").until_ms
+    bench.systems["core"].ours = {"1": until_ms}
+    bench.systems["edge"].ours = {"1": until_ms, "2": None}  # moved while it was out; and back
+    found = [each for each in bench.look() if isinstance(each, Found)]
+    assert [(each.number, each.what, each.system) for each in found] == [
+        ("1", "extra", "edge"),
+        ("2", "extra", "edge"),
+    ]
+    (step,) = [bench.table.step(found=found)]
+    assert [(c.number, c.action, c.system) for c in step.commands] == [
+        ("1", "resume", "edge"),
+        ("2", "resume", "edge"),
+    ]
+    assert bench.table.desk.state("1") == "suspended"
+    assert bench.table.desk.state("2") == "active"
+
+
+def test_a_lost_answer_of_several_is_seen_at_those_that_can_say_and_awaited_of_the_others() -> None:
+    bench = Bench("edge", "core")
+    bench.home = {"1": ["edge", "core", "topic"]}
+    (command,) = bench.table.step([want("1")]).commands
+    for system in bench.systems.values():
+        system.ours = {"1": command.until_ms}
+    acks = [each for each in bench.look() if isinstance(each, Ack)]
+    assert [(ack.system, ack.systems) for ack in acks] == [
+        ("edge", ("edge", "core", "topic")),
+        ("core", ("edge", "core", "topic")),
+    ]
+    bench.table.step(acks=acks)
+    assert bench.table.desk.state("1") == "suspending"
+
+
+def test_a_resume_that_one_of_two_rejected_is_not_done_because_the_other_let_go() -> None:
+    bench = Bench("edge", "core")
+    until_ms = bench.table.suspended("1").until_ms
+    (resume,) = bench.table.step(manual=[order("resume", "1")]).commands
+    bench.table.step(acks=[rejected(resume)])
+    bench.systems["edge"].ours = {"1": until_ms}
+    assert bench.look() == []
+    bench.systems["edge"].ours = {}
+    assert [each.what for each in bench.look() if isinstance(each, Found)] == ["missing"]

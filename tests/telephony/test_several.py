@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from monitor.delivery.settings import DeliverySettings
 from monitor.source.base import Partition
 from monitor.telephony import joined
 from monitor.telephony.direct import Given
-from monitor.telephony.joined import Joined
+from monitor.telephony.joined import Asked, Joined
 from monitor.telephony.open import open_telephony
 from monitor.telephony.settings import TelephonySettings
 from monitor.telephony.simulated import SimulatedTelephony, TelephonySimulator
@@ -36,12 +38,12 @@ def settings(**changes: Any) -> TelephonySettings:
 @pytest.mark.parametrize(
     ("pools", "receivers"),
     [
-        (["autumn"], ("telephony",)),
+        (["autumn"], ("telephony.edge",)),
         (["spring"], ("telephony.lab",)),
-        (["spring", "autumn"], ("telephony", "telephony.lab")),
-        (["winter"], ("telephony",)),
-        ([], ("telephony",)),
-        (["spring", "winter"], ("telephony", "telephony.lab")),
+        (["spring", "autumn"], ("telephony.edge", "telephony.lab")),
+        (["winter"], ("telephony.edge",)),
+        ([], ("telephony.edge",)),
+        (["spring", "winter"], ("telephony.edge", "telephony.lab")),
     ],
 )
 def test_a_number_goes_where_its_pools_are(pools: list[str], receivers: tuple[str, ...]) -> None:
@@ -51,7 +53,7 @@ def test_a_number_goes_where_its_pools_are(pools: list[str], receivers: tuple[st
 def test_one_system_has_them_all() -> None:
     assert TelephonySettings().systems_of(["spring", "autumn"]) == ("telephony",)
     assert TelephonySettings(kind="none").systems_of(["spring"]) == ()
-    assert list(settings().named()) == ["telephony", "telephony.lab"]
+    assert list(settings().named()) == ["telephony.edge", "telephony.lab"]
 
 
 @pytest.mark.parametrize(
@@ -79,8 +81,8 @@ def test_what_does_not_fit_together(changes: dict[str, Any], fault: str) -> None
 
 def test_each_has_a_way_of_its_own_and_those_that_can_say_are_asked() -> None:
     telephony = open_telephony(settings(), None, ManualClock())
-    assert list(telephony.channels) == ["telephony", "telephony.lab"]
-    assert list(telephony.reconcilers) == ["telephony", "telephony.lab"]
+    assert list(telephony.channels) == ["telephony.edge", "telephony.lab"]
+    assert list(telephony.reconcilers) == ["telephony.edge", "telephony.lab"]
     assert telephony.answers
     router = Router(
         DeliverySettings(),
@@ -92,42 +94,83 @@ def test_each_has_a_way_of_its_own_and_those_that_can_say_are_asked() -> None:
         channel.close()
 
 
-def two() -> tuple[Given, Given, Joined]:
+def test_a_command_for_one_system_goes_there_alone_whatever_the_pools() -> None:
+    telephony = open_telephony(settings(), None, ManualClock())
+    there = replace(command(), system="telephony.edge")
+    assert telephony.receivers(there, ["spring"]) == ("telephony.edge",)
+    gone = replace(command(), system="telephony.moon")
+    assert telephony.receivers(gone, ["spring"]) == ()
+    for channel in telephony.channels.values():
+        channel.close()
+
+
+def test_an_answer_says_whose_it_is_and_who_was_asked() -> None:
     one, other = Given(), Given()
-    return one, other, Joined({"a": one, "b": other})
-
-
-def test_a_command_to_two_is_applied_once_both_say_so() -> None:
-    one, other, answers = two()
-    answers.expect("c1", ["a", "b"])
+    answers, asked = Joined({"a": one, "b": other}, named=True), Asked()
+    asked.note("c1", ["a", "b"])
+    asked.note("c2", ["b"])
     one.give(Ack("c1", "applied", "", 1))
-    one.give(Ack("c1", "applied", "", 1))  # a repeat is not the other's answer
-    assert answers.poll() == []
-    other.give(Ack("c1", "applied", "", 2))
-    assert answers.poll() == [Ack("c1", "applied", "", 2)]
+    other.give(Ack("c2", "applied", "", 2))
+    assert [asked.whole(ack) for ack in answers.poll()] == [
+        Ack("c1", "applied", "", 1, "a", ("a", "b")),
+        Ack("c2", "applied", "", 2),
+    ]
 
 
-def test_a_command_to_two_is_rejected_once_one_says_so() -> None:
-    one, other, answers = two()
-    answers.expect("c1", ["a", "b"])
-    one.give(Ack("c1", "applied", "", 1))
-    other.give(Ack("c1", "rejected", "no", 2))
-    assert [ack.status for ack in answers.poll()] == ["rejected"]
+def test_whom_a_command_went_to_is_looked_up_once_when_it_is_not_remembered() -> None:
+    asked, looked_up = Asked(), []
+
+    def look_up(command_id: str) -> list[str]:
+        looked_up.append(command_id)
+        return ["a", "b"]
+
+    asked.look_up = look_up
+    for _ in range(2):
+        assert asked.whole(Ack("c1", "applied", "", 1, "a")).systems == ("a", "b")
+    assert looked_up == ["c1"]
+    alone = Ack("c1", "applied", "", 1)
+    assert asked.whole(alone) is alone
 
 
-def test_what_nobody_expects_is_passed_on_as_after_a_restart() -> None:
-    one, _, answers = two()
-    one.give(Ack("c1", "applied", "", 1))
-    assert [ack.command_id for ack in answers.poll()] == ["c1"]
-
-
-def test_so_many_wait_for_a_second_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(joined, "EXPECTED_MAX", 2)
-    one, _, answers = two()
+def test_so_many_commands_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joined, "KNOWN_MAX", 2)
+    asked = Asked()
     for name in ("c1", "c2", "c3"):
-        answers.expect(name, ["a", "b"])
-        one.give(Ack(name, "applied", "", 1))
-    assert [ack.command_id for ack in answers.poll()] == ["c1"]
+        asked.note(name, ["a", "b"])
+    assert [asked.whole(Ack(name, "applied", "", 1, "a")).systems for name in ("c1", "c3")] == [
+        (),
+        ("a", "b"),
+    ]
+
+
+def test_where_one_system_was_is_that_of_otherwise_now() -> None:
+    assert settings().formerly() == {"telephony": "telephony.edge"}
+    assert TelephonySettings().formerly() == {}
+    told: list[tuple[str, Mapping[Partition, int]]] = []
+
+    class Told(Given):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+        def restore(self, positions: Mapping[Partition, int]) -> None:
+            told.append((self.name, positions))
+
+    answers = Joined(
+        {"telephony.edge": Told("edge"), "telephony.lab": Told("lab")},
+        formerly={"telephony": "telephony.edge", "": "telephony.edge"},
+    )
+    answers.restore(
+        {
+            Partition("telephony/acks", 0): 3,
+            Partition("acks", 1): 4,
+            Partition("telephony.lab/acks", 0): 5,
+        }
+    )
+    assert told == [
+        ("edge", {Partition("acks", 0): 3, Partition("acks", 1): 4}),
+        ("lab", {Partition("acks", 0): 5}),
+    ]
 
 
 def test_positions_are_kept_apart() -> None:

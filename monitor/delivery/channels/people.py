@@ -1,0 +1,83 @@
+"""Channels to people, from their settings.
+
+Owns the one place where such a receiver's type becomes a class, and its secrets are read.
+"""
+
+from __future__ import annotations
+
+from monitor.clock import Clock
+from monitor.delivery.channels.dingtalk import DingTalkChannel
+from monitor.delivery.channels.feishu import FeishuChannel
+from monitor.delivery.channels.told import PeopleChannel
+from monitor.delivery.channels.wecom import WeComChannel
+from monitor.delivery.messages.messages import Messages, Sources
+from monitor.delivery.pacing import Pacer
+from monitor.delivery.receivers import (
+    DingTalkReceiver,
+    FeishuReceiver,
+    PeopleReceiver,
+    WeComReceiver,
+)
+from monitor.errors import SecretError
+from monitor.secret import Secret
+
+
+def open_for_people(
+    name: str, receiver: PeopleReceiver, sources: Sources, clock: Clock
+) -> PeopleChannel:
+    """The channel of one receiver; connections are made when first needed.
+
+    Raises:
+        SecretError: a secret is not where the configuration says; names the receiver.
+    """
+    messages, pacer = Messages(receiver, sources), Pacer(*receiver.rates)
+    match receiver:
+        case DingTalkReceiver():
+            return DingTalkChannel(
+                messages,
+                url=receiver.url,
+                token=_revealed(name, "token", receiver.token),
+                secret=None
+                if receiver.secret is None
+                else _revealed(name, "secret", receiver.secret),
+                clock=clock,
+                pacer=pacer,
+                timeout_ms=receiver.timeout,
+            )
+        case WeComReceiver():
+            return WeComChannel(
+                messages,
+                url=receiver.url,
+                key=_revealed(name, "key", receiver.key),
+                clock=clock,
+                pacer=pacer,
+                timeout_ms=receiver.timeout,
+            )
+        case FeishuReceiver():
+            return FeishuChannel(
+                messages,
+                url=receiver.url,
+                token=_revealed(name, "token", receiver.token),
+                secret=None
+                if receiver.secret is None
+                else _revealed(name, "secret", receiver.secret),
+                clock=clock,
+                pacer=pacer,
+                timeout_ms=receiver.timeout,
+            )
+        case _:
+            msg = f"no channel for {type(receiver).__name__}"
+            raise TypeError(msg)
+
+
+def _revealed(name: str, setting: str, secret: Secret) -> str:
+    place = f"delivery.receivers.{name}.{setting}"
+    try:
+        text = secret.reveal().strip()
+    except SecretError as error:
+        msg = f"{place}: {error}"
+        raise SecretError(msg) from error
+    if not text:
+        msg = f"{place} is empty"
+        raise SecretError(msg)
+    return text

@@ -1,0 +1,1 @@
+"""What people read: facts of a decision, put into words by templates."""

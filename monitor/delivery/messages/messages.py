@@ -1,0 +1,145 @@
+"""Decisions as messages of one receiver: the facts of each, through its templates.
+
+Owns which template a decision takes, and that people hear of it even where a site's own template is
+wrong: then the one that ships is taken, and the log says so once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from monitor.decisions import Alert, Decision
+from monitor.delivery.messages import sparkline
+from monitor.delivery.messages.background import Background, NoBackground
+from monitor.delivery.messages.facts import Clean, Teller, plain, unmarked
+from monitor.delivery.messages.templates import Form, Templates, parted
+from monitor.delivery.people import Digest
+from monitor.delivery.receivers import PeopleReceiver
+from monitor.delivery.remarks import NoRemarks, Remarks
+from monitor.errors import ConfigError
+
+log = structlog.get_logger(__name__)
+
+Tone = Literal["bad", "worrying", "good", "plain"]
+_CLEAN: dict[Form, Clean] = {"txt": plain, "md": unmarked, "html": plain}
+_OPEN = {"zh": "查看", "en": "Open"}
+_ACKNOWLEDGE = {"zh": "确认", "en": "Acknowledge"}
+_SHIPPED = Templates()
+
+
+class Link(NamedTuple):
+    """A way into the console."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What one receiver is told of one decision."""
+
+    id: str
+    """Of the decision; the same whenever it is told again."""
+    episode: str
+    """Of an alert; messages of one episode belong together. Else empty."""
+    title: str
+    body: str
+    """Below the title; in HTML the whole page."""
+    tone: Tone
+    links: tuple[Link, ...] = ()
+    """The one to press first stands first."""
+    trend: tuple[float | None, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """Title and body together."""
+        return f"{self.title}\n{self.body}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where everything that messages tell comes from; one for all receivers."""
+
+    templates: Templates = field(default_factory=Templates)
+    remarks: Remarks = field(default_factory=NoRemarks)
+    background: Background = field(default_factory=NoBackground)
+    console: str | None = None
+    """Address of the console, without a slash at its end; None: messages hold no links."""
+
+
+class Messages:
+    """The messages of one receiver; its delivery thread uses it."""
+
+    def __init__(self, settings: PeopleReceiver, sources: Sources) -> None:
+        self.language = settings.language
+        self._zone = None if settings.zone is None else ZoneInfo(settings.zone)
+        self._sources = sources
+        self._told_of: set[str] = set()
+
+    def of(self, decision: Decision, form: Form) -> Message:
+        """The message of one decision; may wait a moment for what is said of an alert besides."""
+        teller = self._teller(form)
+        if not isinstance(decision, Alert):
+            facts = teller.notice(decision)
+            return self._message("notice", form, facts, tone="plain")
+        about = self._sources.background.of(decision)
+        remark = self._sources.remarks.about(decision)
+        trend = () if remark is None else remark.trend
+        facts = teller.alert(decision, about, remark)
+        return self._message("alert", form, facts, tone=_tone(decision), trend=trend)
+
+    def digest(self, digest: Digest, form: Form) -> Message:
+        """The message of several that are told as one."""
+        return self._message("digest", form, self._teller(form).digest(digest), tone="worrying")
+
+    def test(self, receiver: str, now_ms: int, form: Form) -> Message:
+        """A message that says no more than that it came."""
+        facts = self._teller(form).test(receiver, now_ms)
+        return self._message("test", form, facts, tone="plain")
+
+    def _teller(self, form: Form) -> Teller:
+        return Teller(self.language, self._zone, self._sources.console, _CLEAN[form])
+
+    def _message(
+        self,
+        kind: str,
+        form: Form,
+        facts: Mapping[str, Any],
+        *,
+        tone: Tone,
+        trend: tuple[float | None, ...] = (),
+    ) -> Message:
+        text = self._rendered(kind, form, facts)
+        title, body = ("", text.strip()) if form == "html" else parted(text)
+        links = [
+            Link(labels[self.language], facts[name])
+            for name, labels in (("acknowledge_url", _ACKNOWLEDGE), ("url", _OPEN))
+            if facts.get(name) and not (name == "acknowledge_url" and tone == "good")
+        ]
+        episode = facts.get("episode", "")
+        return Message(facts["id"], episode, title, body, tone, tuple(links), trend)
+
+    def _rendered(self, kind: str, form: Form, facts: Mapping[str, Any]) -> str:
+        try:
+            return self._sources.templates.render(kind, self.language, form, facts)
+        except ConfigError as error:
+            if kind not in self._told_of:
+                self._told_of.add(kind)
+                log.error("template_failed", detail=str(error))  # noqa: TRY400 - said in full
+            return _SHIPPED.render(kind, self.language, form, facts)
+
+
+def drawn(message: Message) -> bytes:
+    """The trend as a PNG; empty where there is none."""
+    return sparkline.png(message.trend)
+
+
+def _tone(alert: Alert) -> Tone:
+    if alert.state == "resolved":
+        return "good"
+    return "bad" if alert.level == "crit" else "worrying"

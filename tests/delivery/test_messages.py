@@ -1,0 +1,293 @@
+"""What people read: sparklines, parts, templates, and what is in a message."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from monitor.clock import ManualClock
+from monitor.decisions import Alert, Figures, Listing, Order
+from monitor.delivery.channels.progress import REMEMBERED_MAX, Progress
+from monitor.delivery.messages import sparkline
+from monitor.delivery.messages.background import About
+from monitor.delivery.messages.messages import Message, Messages, Sources, drawn
+from monitor.delivery.messages.split import split, utf8
+from monitor.delivery.messages.templates import (
+    CHARS_MAX,
+    FORMS,
+    KINDS,
+    LANGUAGES,
+    NAMES,
+    SHIPPED,
+    TITLE_CHARS_MAX,
+    Templates,
+    parted,
+)
+from monitor.delivery.messages.words import duration, word
+from monitor.delivery.people import Digest
+from monitor.delivery.receivers import PeopleReceiver
+from monitor.delivery.remarks import Remark, Shared
+from monitor.errors import ConfigError
+from tests.store.made import alert, command, refusal
+
+CUSTOMER = "+8613912345678"
+REMARK = Remark(
+    bad=46,
+    others=54,
+    since_ms=0,
+    sampled=False,
+    named=(Shared("agent", "王芳", 0.78, 0.38, 2.1, 1e-5),),
+    records=("calls/3@1200", "calls/1@88"),
+    trend=(0.1, 0.2, None, 0.5, 0.8),
+)
+
+
+class Known:
+    """Everything there is to know of an alert."""
+
+    def of(self, _alert: Alert) -> About:
+        title = {"en": "Customers hang up", "zh": "号码挂断率过高"}
+        bound = {"en": "above 30%", "zh": "高于 30%"}
+        return About(title, bound, "https://wiki.example.com/hangup", (command(), refusal()))
+
+    def about(self, _alert: Alert) -> Remark:
+        return REMARK
+
+    known = about
+
+
+def messages(language: str = "en", *, known: bool = True, folder: Path | None = None) -> Messages:
+    settings = PeopleReceiver.model_validate({"language": language, "zone": "Asia/Shanghai"})
+    sources = Sources(
+        templates=Templates(folder),
+        **({"remarks": Known(), "background": Known()} if known else {}),
+        console="https://monitor.example.com" if known else None,
+    )
+    return Messages(settings, sources)
+
+
+def test_a_trend_in_blocks() -> None:
+    assert sparkline.blocks([0, 0.5, None, 1]) == "▁▅·█"
+    assert sparkline.blocks([3.0, -1.0]) == "█▁"
+    assert sparkline.blocks([0.0, 0.0]) == "▁▁"
+    assert sparkline.blocks([None, 1.0]) == sparkline.blocks([]) == ""
+
+
+def test_a_trend_as_a_picture() -> None:
+    assert sparkline.svg([None, 1.0]) == ""
+    assert sparkline.png([1.0]) == b""
+    picture = sparkline.svg([0, 1, None, 1, 0.5])
+    assert picture.count("<polyline") == 2
+    data = sparkline.png([0, 1, None, 1, 0.5, None, 1])
+    assert data.startswith(b"\x89PNG\r\n\x1a\n")
+    assert len(data) < 1_000
+    at, kinds, raw, width = 8, [], b"", 0
+    while at < len(data):
+        (length,) = struct.unpack(">I", data[at : at + 4])
+        kind, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + length]
+        assert struct.unpack(">I", data[at + 8 + length : at + 12 + length])[0] == zlib.crc32(
+            kind + body
+        )
+        kinds.append(kind)
+        if kind == b"IHDR":
+            width, height, *_ = struct.unpack(">IIBBBBB", body)
+        raw += zlib.decompress(body) if kind == b"IDAT" else b""
+        at += 12 + length
+    assert kinds == [b"IHDR", b"PLTE", b"IDAT", b"IEND"]
+    assert len(raw) == (width + 1) * height
+    assert 100 < raw.count(1) < 3_000
+
+
+@given(st.text(alphabet="ab\n字😀", max_size=400), st.integers(5, 60))
+def test_parts_fit_and_lose_nothing_but_breaks(text: str, limit: int) -> None:
+    parts = split(text, limit, utf8)
+    if len(parts) > 7:  # and perhaps more was cut off
+        assert all(utf8(part) <= limit for part in parts)
+        return
+    assert all(utf8(part) <= limit for part in parts)
+    assert "".join(parts).replace("\n", "") == text.replace("\n", "")
+
+
+def test_a_part_ends_with_a_line_where_it_can() -> None:
+    assert split("one\ntwo\nthree", 8, utf8) == ["one\ntwo", "three"]
+    assert split("onetwothree", 4, utf8) == ["onet", "woth", "ree"]
+    assert split("字字字", 4, utf8) == ["字", "字", "字"]
+    assert split("x" * 100, 4, utf8)[-1] == "x…"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("form", FORMS)
+def test_an_alert_tells_everything(language: str, form: str) -> None:
+    message = messages(language).of(alert(at_ms=600_000, since_ms=60_000), form)  # type: ignore[arg-type]  # a Form
+    said = f"{message.title}\n{message.body}"
+    for part in (
+        "+862150000007",
+        {"en": "Customers hang up", "zh": "号码挂断率过高"}[language],
+        {"en": "hangs up 80 %", "zh": "挂断率 80%"}[language],
+        "80.0%",
+        "30m",
+        {"en": "above 30%", "zh": "高于 30%"}[language],
+        "▂▃·▅█",
+        "1970-01-01 08:01:00",
+        {"en": "9 min", "zh": "9 分钟"}[language],
+        "王芳",
+        "calls/3@1200",
+        "1970-01-01 08:31:00",
+        "1 may",
+        "https://wiki.example.com/hangup",
+    ):
+        assert part in said, part
+    assert [link.url[-12:] for link in message.links] == [
+        "#acknowledge",
+        alert().episode[-12:],
+    ] or (message.links[0].url.endswith("#acknowledge"))
+    assert message.tone == "bad"
+    assert drawn(message)
+
+
+def test_an_alert_of_which_little_is_known() -> None:
+    bare = alert(message={}, figures=Figures(None, 0, 0, ""), state="resolved", level="warn")
+    message = messages(known=False).of(bare, "txt")
+    assert message.title == "Over: number-hangup +862150000007"
+    assert message.body.startswith("number-hangup\nOver: 1970-01-01 08:01:00")
+    assert (message.links, message.tone, drawn(message)) == ((), "good", b"")
+    assert "How bad" not in message.body
+    firing = messages(known=False).of(alert(level="warn"), "md")
+    assert firing.tone == "worrying"
+
+
+@pytest.mark.parametrize(
+    ("figures", "text"),
+    [
+        (Figures(0.004, 4, 1000, "4h"), "0.40% (4 of 1000, 4h)"),
+        (Figures(4.25, 85, 20, "1d", "mean"), "4.25 (1d)"),
+        (Figures(37, 37, 1, "1h", "count"), "37 (1h)"),
+    ],
+)
+def test_figures_as_people_write_them(figures: Figures, text: str) -> None:
+    assert f"How bad: {text}, limit above 30%" in messages().of(alert(figures=figures), "txt").body
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_customers_are_masked_everywhere(form: str) -> None:
+    scope = (("number", "+862150000007"), ("customer", CUSTOMER))
+    seen = alert(scope=scope, message={"en": f"{CUSTOMER} again"})
+    order = Order(0, "o", "customer.release", (("customer", CUSTOMER),), "r", "e")
+    listing = Listing(0, "l", "add", CUSTOMER, 0, None, "opted_out", "sms.opted_out", "events")
+    made = [messages().of(each, form) for each in (seen, order, listing)]  # type: ignore[arg-type]  # a Form
+    made.append(messages().digest(Digest.of([seen, order, listing]), form))  # type: ignore[arg-type]  # a Form
+    for message in made:
+        assert CUSTOMER not in message.title + message.body
+    assert "+8613…78" in made[0].title + made[0].body
+
+
+def test_html_quotes_what_comes_in_events() -> None:
+    body = messages().of(alert(message={"en": "<script>x</script>"}), "html").body
+    assert "<script" not in body
+    assert "&lt;script&gt;" in body
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("form", FORMS)
+def test_digests_and_tests(language: str, form: str) -> None:
+    many = [alert(n, rule=f"rule-{n % 30}") for n in range(1, 100)]
+    digest = Digest.of([*many, command(), refusal()])
+    said = messages(language).digest(digest, form)  # type: ignore[arg-type]  # a Form
+    text = said.title + said.body
+    assert "101" in text
+    assert "4 × " in text
+    assert {"en": "more", "zh": "另有"}[language] in text
+    assert messages(language).test("ops", 0, form).body.count("ops") == 1  # type: ignore[arg-type]  # a Form
+
+
+def test_every_template_ships() -> None:
+    assert {path.name for path in SHIPPED.iterdir()} == NAMES
+    assert len(NAMES) == len(KINDS) * len(LANGUAGES) * len(FORMS) + 1
+
+
+def test_a_site_writes_its_own(tmp_path: Path) -> None:
+    (tmp_path / "alert.en.md").write_text("{{ rule }}!\n\n\n{{ scope[0].value }}\n\n\n\nend  \n")
+    mine = messages(folder=tmp_path)
+    assert mine.of(alert(), "md").text == "number-hangup!\n+862150000007\n\nend"
+    assert "Since" in mine.of(alert(), "txt").body
+    assert Templates(tmp_path).strangers() == []
+    (tmp_path / "alert.fr.md").write_text("")
+    (problem,) = Templates(tmp_path).strangers()
+    assert str(problem).startswith(f"{tmp_path / 'alert.fr.md'}:0:0: no message is made of this")
+    (problem,) = Templates(tmp_path / "nowhere").strangers()
+    assert "no such folder" in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("a\n{% if %}", 2, "Expected an expression"),
+        ("a\nb\n{{ nobody }}", 3, "'nobody' is undefined"),
+        ("a\n{{ rule.nothing }}", 2, "has no attribute 'nothing'"),
+        ("{{ 1 // 0 }}", 1, "ZeroDivisionError"),
+        ("a\n{{ ''.__class__.__mro__ }}", 2, "__class__"),
+        ("{{ scope.append(1) }}", 1, "append"),
+        ("{% include 'nobody.md' %}", 1, "nobody.md"),
+    ],
+)
+def test_a_wrong_template_names_its_line(
+    tmp_path: Path, text: str, line: int, message: str
+) -> None:
+    path = tmp_path / "alert.en.md"
+    path.write_text(text)
+    mine = messages(folder=tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        Templates(tmp_path).render("alert", "en", "md", {"rule": "r", "scope": [1]})
+    (problem,) = caught.value.problems
+    assert (problem.path, problem.line) == (path, line), problem
+    assert message in problem.message
+    with capture_logs() as logs:  # people hear of it all the same
+        assert "Customers hang up" in mine.of(alert(), "md").title
+        mine.of(alert(), "md")
+    assert [log["event"] for log in logs] == ["template_failed"]
+
+
+def test_a_template_without_end_is_cut_off(tmp_path: Path) -> None:
+    (tmp_path / "alert.en.md").write_text("t\n{% for n in range(90000) %}{{ rule }}{% endfor %}")
+    (tmp_path / "alert.zh.md").write_text("{{ rule * 20000 }}")
+    templates = Templates(tmp_path)
+    for language in LANGUAGES:
+        text = templates.render("alert", language, "md", {"rule": "long"})
+        assert len(text) == CHARS_MAX + 1
+        assert text.endswith("…")
+    assert len(parted("x" * 500)[0]) == TITLE_CHARS_MAX
+
+
+def test_words() -> None:
+    assert word("agent", "zh") == "坐席"
+    assert word("something new", "zh") == word("something new", "en") == "something new"
+    assert word("refusal max_fraction", "zh") == "停用被拒: 号码池停用比例将超限"
+    assert word("order customer.release", "en") == "order: give the customer back"
+    minute = 60_000
+    spans = [0, minute, 60 * minute, 125 * minute, 1_440 * minute, 1_560 * minute]
+    assert [duration(ms, "en") for ms in spans] == [
+        "under a minute", "1 min", "1 h", "2 h 5 min", "1 d", "1 d 2 h",
+    ]  # fmt: skip
+    assert duration(125 * minute, "zh") == "2 小时 5 分钟"
+
+
+def test_pieces_are_remembered_for_a_while() -> None:
+    progress = Progress()
+    for n in range(REMEMBERED_MAX + 1):
+        progress.note(str(n), "1")
+    assert not progress.arrived("0", "1")
+    assert progress.arrived("1", "1")
+    progress.over("1")
+    progress.over("nobody")
+    assert not progress.arrived("1", "1")
+
+
+def test_a_message_is_a_plain_value() -> None:
+    message = Message("i", "", "title", "", "plain")
+    assert (message.text, ManualClock().now_ms()) == ("title", 0)
