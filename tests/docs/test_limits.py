@@ -24,9 +24,10 @@ from monitor.rules import belonging, event_rule, fresh, fresh_figures, past, wai
 from monitor.simulate import demo
 from monitor.source import bookmarks, descriptors, files, followed
 from monitor.stats import TOPICS_MAX
-from monitor.store import holdings
+from monitor.store import accounts, holdings
 from monitor.strict_yaml import composer, nodes
 from monitor.telephony import acks, dead_letters, direct, joined, kamailio, simulated, vicidial
+from monitor.web import access, lockout, oidc, provider
 from monitor.windows import funnel
 from tests.docs import settings_page
 from tests.docs.markdown import ROOT
@@ -75,6 +76,13 @@ FIXED = {
     "bytes of the table that Kamailio lists": kamailio.DUMP_BYTES_MAX,
     "numbers that VICIdial is asked about at once": vicidial.ASKED_MAX,
     "commands that the simulated telephony remembers": simulated.KNOWN_COMMANDS_MAX,
+    "callers and addresses whose requests are counted": access.ALLOWANCES_MAX,
+    "names, and addresses, that tried passwords": lockout.KEYS_MAX,
+    "users in the store": accounts.USERS_MAX,
+    "sessions of one person": accounts.SESSIONS_OF_ONE_MAX,
+    "sessions": accounts.SESSIONS_MAX,
+    "people on their way through the identity provider": oidc.UNDER_WAY_MAX,
+    "bytes of its answer": provider.ANSWER_BYTES_MAX,
     "bytes that the demonstration keeps on disk": demo.BYTES_MAX,
 }
 
