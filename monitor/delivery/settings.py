@@ -6,6 +6,7 @@ of secrets. A secret never stands in the file itself.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,13 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from monitor.delivery.receivers import DingTalkReceiver, FeishuReceiver, WeComReceiver
+from monitor.delivery.receivers import (
+    AppriseReceiver,
+    DingTalkReceiver,
+    FeishuReceiver,
+    MailReceiver,
+    WeComReceiver,
+)
 from monitor.errors import ConfigError, Problem
 from monitor.secret import Url
 from monitor.source.settings import KafkaConnection, TopicName
@@ -97,7 +104,9 @@ Receiver = Annotated[
     | KafkaReceiver
     | DingTalkReceiver
     | WeComReceiver
-    | FeishuReceiver,
+    | FeishuReceiver
+    | MailReceiver
+    | AppriseReceiver,
     Field(discriminator="type"),
 ]
 
@@ -187,6 +196,13 @@ class DeliverySettings(_Model):
                     for index, name in enumerate(names)
                     if isinstance(self.receivers.get(name), KafkaReceiver)
                 ]
+        if importlib.util.find_spec("apprise") is None:
+            hint = "pip install 'callcentre-monitor[notify]'"
+            found += [
+                Fault(("receivers", name, "type"), "Apprise is not installed here", hint)
+                for name, receiver in self.receivers.items()
+                if isinstance(receiver, AppriseReceiver)
+            ]
         for name, receiver in self.receivers.items():
             if not isinstance(receiver, WebhookReceiver):
                 continue

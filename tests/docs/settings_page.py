@@ -20,7 +20,13 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from monitor.config import _RESTART_ONLY, _ROUTING, Config
-from monitor.delivery.receivers import DingTalkReceiver, FeishuReceiver, WeComReceiver
+from monitor.delivery.receivers import (
+    AppriseReceiver,
+    DingTalkReceiver,
+    FeishuReceiver,
+    MailReceiver,
+    WeComReceiver,
+)
 from monitor.delivery.settings import (
     AlertmanagerReceiver,
     KafkaReceiver,
@@ -102,6 +108,8 @@ _RECEIVERS: Mapping[str, type[BaseModel]] = {
     "dingtalk": DingTalkReceiver,
     "wecom": WeComReceiver,
     "feishu": FeishuReceiver,
+    "mail": MailReceiver,
+    "apprise": AppriseReceiver,
 }
 
 

@@ -122,6 +122,9 @@ delivery:
     leads: {type: wecom, key: {file: /run/secrets/wecom-key}, zone: Asia/Shanghai}
     abroad: {type: feishu, token: {env: LARK_TOKEN}, language: en,
              url: https://open.larksuite.com/open-apis/bot/v2/hook}
+    mail: {type: mail, host: mail.example.com, sender: monitor@example.com, to: [lead@example.com],
+           username: monitor, password: {env: MAIL_PASSWORD}}
+    sms: {type: apprise, url: {env: SMS_OF_THE_DUTY_LEAD}, brief: true, rate: 10/1h}
   routes:
     supervisors: {receivers: [people, hook, floor]}
     operations: {receivers: [people, log]}
@@ -166,6 +169,8 @@ UNSAID = {
     "DingTalkReceiver.type": "",
     "WeComReceiver.type": "",
     "FeishuReceiver.type": "",
+    "MailReceiver.type": "",
+    "AppriseReceiver.type": "",
     "WebhookReceiver.type": "",
     "WebhookReceiver.url": "Where decisions are posted.",
     "WebhookReceiver.timeout": "How long one request may take.",
