@@ -42,6 +42,7 @@ from monitor.store.lease import fence
 from monitor.store.listed import Listed, list_all
 from monitor.store.lock import DaemonLock, refuse_half_restored
 from monitor.store.outbox import Outbox, PlannedDelivery, enqueue
+from monitor.store.routed import Routing
 from monitor.store.schema import CHANGES, DECISIONS, prepare
 from monitor.store.settings import StoreSettings
 from monitor.store.silenced import Silenced
@@ -85,6 +86,7 @@ class Store:
         self.listed = Listed(database)
         self.handled = Handled(database, clock)
         self.silenced = Silenced(database, clock)
+        self.routing = Routing(database, clock, self.outbox.room)
         self._database = database
         self._clock = clock
         self._lock: DaemonLock | None = None
