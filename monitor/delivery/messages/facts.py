@@ -17,6 +17,7 @@ from monitor.decisions import (
     Decision,
     Figures,
     Listing,
+    Notice,
     Order,
     Refusal,
     Scope,
@@ -204,6 +205,8 @@ class Teller:
                 return f"{word(f'command {decision.action}', self.language)} {decision.number}"
             case Refusal():
                 return f"{decision.number}: {decision.detail}"
+            case Notice():
+                return " ".join(self._line(alert) for alert in decision.newest)
 
 
 def _names(scope: Scope) -> str:

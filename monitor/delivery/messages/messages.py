@@ -13,12 +13,12 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from monitor.decisions import Alert, Decision
+from monitor.decisions import Alert, Decision, Notice
 from monitor.delivery.messages import sparkline
 from monitor.delivery.messages.background import Background, NoBackground
 from monitor.delivery.messages.facts import Clean, Teller, plain, unmarked
 from monitor.delivery.messages.templates import Form, Templates, parted
-from monitor.delivery.people import Digest
+from monitor.delivery.people import Digest, digest_of
 from monitor.delivery.receivers import PeopleReceiver
 from monitor.delivery.remarks import NoRemarks, Remarks
 from monitor.errors import ConfigError
@@ -88,6 +88,10 @@ class Messages:
 
         ``page``: as HTML too.
         """
+        if isinstance(decision, Notice):
+            if len(decision.newest) == sum(decision.counts.values()) == 1:
+                return self.of(decision.newest[0], form, page=page)
+            return self.digest(digest_of(decision), form, page=page)
         if not isinstance(decision, Alert):
             return self._message("notice", form, "plain", lambda t: t.notice(decision), page=page)
         about = self._sources.background.of(decision)
