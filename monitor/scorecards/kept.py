@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from monitor.errors import UsageError
-from monitor.scorecards.report import Sheet
+from monitor.scorecards.report import Sheet, of_teams
 from monitor.scorecards.settings import ScorecardSettings
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -80,6 +81,18 @@ class Shelf:
             if LABEL.fullmatch(path.stem)
         ]
         return sorted(found, key=lambda each: each.label, reverse=True)
+
+    def listed(self) -> dict[str, list[str]]:
+        """Labels of kept periods by card, the newest first."""
+        found = {card: [each.label for each in self.of_card(card)] for card in self.cards()}
+        return {card: labels for card, labels in found.items() if labels}
+
+    def seen_by(
+        self, card: str, label: str, teams: Collection[str] | None
+    ) -> dict[str, Any] | None:
+        """One result as somebody sees it who may see these teams; None: all of them."""
+        found = self.read(card, label)
+        return found if found is None or teams is None else of_teams(found, teams)
 
     def read(self, card: str, label: str) -> dict[str, Any] | None:
         """One result; None: there is none, or it is none of ours."""
