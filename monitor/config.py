@@ -18,6 +18,7 @@ from monitor.exporter.settings import ExporterSettings
 from monitor.ingest.settings import IngestSettings
 from monitor.mapping.settings import MappingSettings
 from monitor.numbers.settings import NumbersSettings, PoolsSettings
+from monitor.scorecards.settings import ScorecardSettings
 from monitor.source.settings import FilesSettings, SourceSettings
 from monitor.store.settings import StoreSettings
 from monitor.telephony.settings import TelephonySettings
@@ -37,6 +38,7 @@ _RESTART_ONLY = (
     "dead_letters",
     "exporter",
     "web",
+    "scorecards",
     "ingest",
     "limits",
 )
@@ -171,6 +173,7 @@ class Config(_Section):
     do_not_call: DoNotCallSection = DoNotCallSection()
     exporter: ExporterSettings = ExporterSettings()
     web: WebSettings = WebSettings()
+    scorecards: ScorecardSettings = ScorecardSettings()
     ingest: IngestSettings = IngestSettings()
     limits: LimitsSection = LimitsSection()
     logs: LogsSection = LogsSection()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from monitor.clock import Clock
 from monitor.config import Config
 from monitor.events.settings import EventSettings
+from monitor.scorecards.settings import ScorecardSettings
 from monitor.snapshot import Board
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def open_web(config: Config, board: Board, clock: Clock, counts: Counter[str]) -
     office = Office(board, config.store, config.events.phones.region, clock)
     return WebServer(
         config.web,
-        _parts(office, config.events),
+        _parts(office, config.events, config.scorecards),
         clock,
         counts,
         office=office,
@@ -48,12 +49,15 @@ def described() -> dict[str, Any]:
     """All parts as OpenAPI; the same as at ``/api/v1/openapi.json``."""
     from monitor.web.application import VERSION, application
 
-    return application(_parts(None, None), version=VERSION).openapi()
+    return application(_parts(None, None, None), version=VERSION).openapi()
 
 
-def _parts(office: Office | None, events: EventSettings | None) -> list[Part]:
+def _parts(
+    office: Office | None, events: EventSettings | None, scorecards: ScorecardSettings | None
+) -> list[Part]:
     """Every part; None: only to be described."""
-    from monitor.web import audit_api, dnc_api, numbers_api, requested
+    from monitor.scorecards.kept import Shelf
+    from monitor.web import audit_api, dnc_api, numbers_api, requested, scorecards_api
     from monitor.web.application import API, Part
 
     return [
@@ -61,4 +65,9 @@ def _parts(office: Office | None, events: EventSettings | None) -> list[Part]:
         Part(dnc_api.router, f"{API}/do-not-call", {"events": events}),
         Part(requested.router, f"{API}/requests"),
         Part(audit_api.router, f"{API}/audit"),
+        Part(
+            scorecards_api.router,
+            f"{API}/scorecards",
+            {"scorecards": None if scorecards is None else Shelf(scorecards)},
+        ),
     ]

@@ -29,6 +29,8 @@ from monitor.indicators.model import IndicatorFile
 from monitor.mapping.model import MappingFile
 from monitor.rules.cases import CasesFile
 from monitor.rules.model import RulesFile
+from monitor.scorecards.cases import ScorecardCases
+from monitor.scorecards.model import Scorecard
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
 
@@ -38,6 +40,8 @@ MODELS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "indicators": IndicatorFile,
         "mappings": MappingFile,
         "rules": RulesFile,
+        "scorecard": Scorecard,
+        "scorecard-cases": ScorecardCases,
         "tests": CasesFile,
     }
 )

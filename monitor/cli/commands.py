@@ -118,5 +118,10 @@ COMMANDS = (
         "monitor.cli.audit",
         "Who did what over HTTP and on pages, from where, and how it ended; the newest first.",
     ),
+    Entry(
+        "scorecard",
+        "monitor.cli.scorecard",
+        "Performance pay: run, check, explain, backtest, forecast, parallel.",
+    ),
     Entry("schema", "monitor.cli.schema", "Print a JSON Schema (draft-07)."),
 )

@@ -11,7 +11,7 @@ from monitor.cli.declare import single
 from monitor.cli.stream import say
 from monitor.schemas import schema as schema_of
 
-Kind = Literal["events", "config", "indicators", "rules", "tests"]
+Kind = Literal["events", "config", "indicators", "rules", "tests", "scorecard", "scorecard-cases"]
 
 
 def schema(kind: Annotated[Kind, typer.Argument(help="Which file's schema.")]) -> None:

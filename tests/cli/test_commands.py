@@ -87,7 +87,7 @@ def test_a_group_alone_shows_its_commands(arguments: tuple[str, ...]) -> None:
         ("replay --form x.jsonl", "No such option: --form"),
         ("check --jso", "No such option: --jso (Possible options: --json)"),
         ("--versio", "(Possible options: --version)"),
-        ("schema event", "not one of 'events', 'config', 'indicators', 'rules', 'tests'. Did you"),
+        ("schema event", "not one of 'events', 'config', 'indicators', 'rules', 'tests', 'score"),
         ("schema", "Missing argument 'kind'"),
         ("schema rules extra", "unexpected extra argument"),
         ("replay --format xml", "'xml' is not one of 'json', 'table'."),
@@ -120,7 +120,7 @@ def test_what_is_typed_wrong_is_told_with_what_was_meant(arguments: str, said: s
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("monitor s", ["simulate", "status", "sample", "schema"]),
+        ("monitor s", ["simulate", "status", "sample", "scorecard", "schema"]),
         ("monitor numbers s", ["show", "suspend"]),
         ("monitor replay --in", ["--indicators", "--indicators-every"]),
         ("monitor simulate --scenario nu", ["number-going-bad"]),

@@ -55,6 +55,9 @@ ENDPOINTS: Final[dict[tuple[str, str], Row]] = {
     ("GET", "/api/v1/do-not-call?after=x"): Row(ADMIN),
     ("GET", "/api/v1/requests/{ident}"): Row(VIEWER, 404),
     ("GET", "/api/v1/audit"): Row(ADMIN),
+    ("GET", "/api/v1/scorecards"): Row(SUPERVISOR),
+    ("GET", "/api/v1/scorecards/{card}/{period}"): Row(SUPERVISOR, 404),
+    ("GET", "/api/v1/scorecards/{card}/{period}/{person}"): Row(SUPERVISOR, 404),
     ("GET", "/signin"): Row(None),
     ("GET", "/signin/style.css"): Row(None),
     ("GET", "/signin/oidc"): Row(None, 404),
@@ -63,5 +66,12 @@ ENDPOINTS: Final[dict[tuple[str, str], Row]] = {
     ("POST", "/signout"): Row(VIEWER, 303),
 }
 
-PLACES: Final = {"number": NUMBER, "ident": "0" * 32, "episode": EPISODE}
+PLACES: Final = {
+    "number": NUMBER,
+    "ident": "0" * 32,
+    "episode": EPISODE,
+    "card": "step-rates",
+    "period": "2026-10",
+    "person": "agent-0007",
+}
 """What stands in the places of a path."""

@@ -19,11 +19,12 @@ from monitor.mapping.load import load_mapping
 from monitor.rules.cases import load_cases
 from monitor.rules.load import load_rules
 from monitor.rules.model import Rule
+from monitor.scorecards.load import load_card
 
 BROKEN = Path(__file__).parents[1] / "fixtures" / "broken"
 PACK = Path(__file__).parents[2] / "rules" / "telemarketing"
 MARK = "# expect: "
-KINDS = ("indicators", "mappings", "rules", "tests")
+KINDS = ("indicators", "mappings", "rules", "scorecards", "tests")
 FILES = sorted(path.relative_to(BROKEN) for kind in KINDS for path in (BROKEN / kind).iterdir())
 
 
@@ -45,6 +46,8 @@ def load(path: Path) -> None:
             load_mapping(path)
         case "rules":
             load_rules(path, indicators())
+        case "scorecards":
+            load_card(path, indicators())
         case "tests":
             load_cases(path, rules())
 
