@@ -52,6 +52,11 @@ COMMANDS = (
         " pages.",
     ),
     Entry(
+        "diff",
+        "monitor.cli.diff",
+        "Two rule sets side by side on the same events: what fires only in one, earlier, longer.",
+    ),
+    Entry(
         "map",
         "monitor.cli.map",
         "Other systems' records as our events, by a mapping; with --check, whether mappings are"

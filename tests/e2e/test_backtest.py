@@ -23,6 +23,7 @@ from monitor.source.bounded import BoundedSource
 from monitor.source.files import FileSource
 from monitor.source.kafka import KafkaSource
 from monitor.source.settings import FilesSettings, KafkaConnection, KafkaSettings
+from tests.e2e.live import PACK
 
 if TYPE_CHECKING:
     from tests.broker.broker import Cluster
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.untraced]
 
 CLOCK = SystemClock()
+NERVOUS = f"rules_dir: {PACK.parent}\npacks: [{PACK.name}]\n"
 
 
 def made(span_ms: int) -> Simulation:
@@ -70,7 +72,7 @@ def test_on_files(tmp_path: Path) -> None:
     from tests.e2e.daemons import Daemon, judged, running  # noqa: PLC0415 - needs kafka-python
 
     events = tmp_path / "events.jsonl"
-    simulation = made(900_000)
+    simulation = made(600_000)
     to_file(simulation, events)
     config = f"""\
 version: 1
@@ -79,7 +81,7 @@ events: {{dead_letters: {{path: {tmp_path}/dead.jsonl}}}}
 store: {{path: {tmp_path}/monitor.db, checkpoints: {tmp_path}/checkpoints}}
 exporter: {{enabled: false}}
 telephony: {{kind: simulated, answers_after: 50ms}}
-"""
+{NERVOUS}"""
     daemon = Daemon(tmp_path, config)
     with running(daemon):
         judged(daemon, simulation.truth.end_ms)
@@ -97,9 +99,9 @@ def test_on_kafka(kafka: Cluster, tmp_path: Path) -> None:
     from tests.e2e.daemons import Daemon, config, judged, running, telephony, topics  # noqa: PLC0415
 
     prefix = topics(kafka, 3)
-    simulation = made(900_000)
+    simulation = made(600_000)
     deliver(simulation, KafkaSink(KafkaConnection(bootstrap=kafka.bootstrap), prefix=prefix))
-    daemon = Daemon(tmp_path, config(tmp_path, prefix, kafka.bootstrap, ""))
+    daemon = Daemon(tmp_path, config(tmp_path, prefix, kafka.bootstrap, NERVOUS))
     with running(daemon), telephony(prefix, kafka.bootstrap):
         judged(daemon, simulation.truth.end_ms)
         assert daemon.stop() == 0
