@@ -63,6 +63,24 @@ def bars(buckets: Sequence[Bucket], kinds: Sequence[str], what: Two, height: int
     return _svg(drawn, height, what)
 
 
+def beside(buckets: Sequence[Bucket], kinds: Sequence[str], what: Two, height: int = 170) -> Markup:
+    """As :func:`bars`, the parts of a bucket side by side instead of stacked."""
+    top = _nice(max((max(each.parts) for each in buckets), default=0))
+    plot = height - _TOP - _BOTTOM
+    step = (WIDTH - _LEFT - _RIGHT) / max(1, len(buckets))
+    wide = max(1.0, min(step * 0.72, 46) / len(kinds))
+    drawn = [_grid(top, height)]
+    for index, each in enumerate(buckets):
+        x = _LEFT + step * (index + 0.5) - wide * len(kinds) / 2
+        for place, (kind, value) in enumerate(zip(kinds, each.parts, strict=True)):
+            tall = plot * value / top
+            if value:
+                drawn.append(_rect(x + wide * place, height - _BOTTOM - tall, wide, tall, kind))
+        drawn.append(_hover(_LEFT + step * index, _TOP, step, plot, each.says))
+    drawn += _labels([each.label for each in buckets], step, height)
+    return _svg(drawn, height, what)
+
+
 def stepped(
     points: Sequence[tuple[float, int]], ticks: Sequence[tuple[float, str]], what: Two,
     height: int = 170,

@@ -112,9 +112,14 @@ class Bench:
         return from_ms, to_ms
 
     def report(
-        self, rules: str = "", *, cases: Sequence[Case] = (), zone: tzinfo | None = None
+        self,
+        rules: str = "",
+        *,
+        cases: Sequence[Case] = (),
+        zone: tzinfo | None = None,
+        span: tuple[int, int] | None = None,
     ) -> Report:
-        """What came of it; ``rules`` says what was tested."""
+        """What came of it; ``rules`` says what was tested, ``span`` what is looked at."""
         stats = self.engine.stats
         became = {
             what: sum(n for (_, each), n in stats.events.items() if each == what)
@@ -130,7 +135,9 @@ class Bench:
             rules=rules,
             hash=self.site.hash,
         )
-        return build(self.tally, read, self.site.rules, span=self.span(), zone=zone, cases=cases)
+        return build(
+            self.tally, read, self.site.rules, span=span or self.span(), zone=zone, cases=cases
+        )
 
     def _decided(self, decision: Decision) -> None:
         self.tally.tell(decision)

@@ -57,6 +57,11 @@ COMMANDS = (
         "What a rule's history says: its volume, thresholds for so many alerts, how sure it is.",
     ),
     Entry(
+        "diff",
+        "monitor.cli.diff",
+        "Two rule sets side by side on the same events: what fires only in one, earlier, longer.",
+    ),
+    Entry(
         "map",
         "monitor.cli.map",
         "Other systems' records as our events, by a mapping; with --check, whether mappings are"

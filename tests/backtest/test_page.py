@@ -11,6 +11,7 @@ import pytest
 from monitor.backtest.charts import Bucket, Row, bars, rows, week
 from monitor.backtest.page import page_of
 from monitor.backtest.words import Two
+from monitor.decisions import Decision
 from tests.backtest.made import alert, at, reported, resume, suspend
 from tests.backtest.test_report import DECISIONS, case
 
@@ -70,7 +71,11 @@ def test_names_are_shown_and_not_run() -> None:
 
 @pytest.mark.parametrize(("until", "label"), [("5h", "03:00"), ("60d", "11-23"), ("300d", "11-23")])
 def test_hours_days_or_weeks(until: str, label: str) -> None:
-    decisions = [alert("3h", "e"), suspend("3h", "+861", "4h"), resume("4h", "+861")]
+    decisions: list[Decision] = [
+        alert("3h", "e"),
+        suspend("3h", "+861", "4h"),
+        resume("4h", "+861"),
+    ]
     report = reported(decisions, until=until)
     text = checked(page_of(report, language="en", zone=UTC, now_ms=at("2d")))
     assert f">{label}</text>" in text or f"{label}: " in text

@@ -12,6 +12,7 @@ from monitor.backtest.build import build
 from monitor.backtest.labels import Case
 from monitor.backtest.report import Read, RuleLine, steps
 from monitor.backtest.words import headline
+from monitor.decisions import Decision
 from tests.backtest.made import (
     START_MS,
     alert,
@@ -28,7 +29,7 @@ TWO = (("number", "+862"),)
 #   day 1, 22 Nov                                       day 2, 23 Nov
 #   1h        2h       3h              22h                 24h        2h
 #   e1 warn   e1 crit  e1 resolved     +861 out ─────────────┼──────────┤ back
-DECISIONS = [
+DECISIONS: list[Decision] = [
     alert("1h", "e1"),
     alert("2h", "e1", level="crit"),
     alert("3h", "e1", level="crit", over="recovered"),
