@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from monitor.rules.chances import poisson_limits
 from monitor.rules.conditions import Bounds
 from monitor.rules.detector import Detector
 from monitor.rules.evidence import wilson_bound
@@ -96,17 +97,8 @@ class Seen:
 
     def interval(self) -> tuple[float, float]:
         """95 % limits of the alarms per scope-day, as a Poisson count."""
-        return _poisson_limits(self.alarms, 1.959964, self.days)
-
-
-def _poisson_limits(count: int, z: float, exposure: float) -> tuple[float, float]:
-    """Limits of the mean of a Poisson count, by Wilson and Hilferty's cube root."""
-    low = 0.0
-    if count:
-        low = count * (1 - 1 / (9 * count) - z / (3 * math.sqrt(count))) ** 3
-    more = count + 1
-    high = more * (1 - 1 / (9 * more) + z / (3 * math.sqrt(more))) ** 3
-    return low / exposure, high / exposure
+        low, high = poisson_limits(self.alarms)
+        return low / self.days, high / self.days
 
 
 def sequential(traffic: Traffic, rng: np.random.Generator, wanted: int = DAYS_WANTED) -> Seen:

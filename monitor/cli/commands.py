@@ -52,6 +52,11 @@ COMMANDS = (
         " pages.",
     ),
     Entry(
+        "advise",
+        "monitor.cli.advise",
+        "What a rule's history says: its volume, thresholds for so many alerts, how sure it is.",
+    ),
+    Entry(
         "map",
         "monitor.cli.map",
         "Other systems' records as our events, by a mapping; with --check, whether mappings are"

@@ -90,6 +90,20 @@ def recorded_source(
     return BoundedSource(inner, None if until is None else to_ms(until))
 
 
+def log_source(
+    site: Site, files: list[str] | None, *, kafka: bool, until: datetime | None
+) -> Source:
+    """The same; where neither is given, the configured source, as far as it goes now.
+
+    Raises:
+        UsageError: both are given, or the configuration has no Kafka.
+    """
+    settings = site.config.source
+    if not files and not kafka and not isinstance(settings, KafkaSettings):
+        return FileSource(settings.model_copy(update={"follow": False}), SystemClock())
+    return recorded_source(site, files, kafka=kafka or not files, until=until)
+
+
 def check_span(files: list[str] | None, since: datetime | None, until: datetime | None) -> None:
     """Whether ``--since`` and ``--until`` go with the rest.
 

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from statistics import NormalDist
 
+import numpy as np
+
 from monitor.events.batch import COMPANY
-from monitor.rules.evidence import ALTERNATIVES, alternatives
+from monitor.rules.evidence import ALTERNATIVES, alternatives, wilson_bound
 
 SCOPE_DAY_MS = 28_800_000
 HOUR_MS = 3_600_000
@@ -82,6 +84,89 @@ def sequential_events(
         target = len(ALTERNATIVES) * needed * per_day * -math.expm1(-gain)
         best = min(best, max(math.log(target), 0.0) / gain + 1 if target > 1 else 1.0)
     return best
+
+
+def false_alarms_most(
+    threshold: Fraction, rate: float, needed: float, per_day: float, *, above: bool = True
+) -> float:
+    """False alarms a scope-day of the e-detector, at most, when the true share is ``rate``.
+
+    On the good side of the threshold, that is; on it this is the promise, ``1 / needed``. Further
+    off it is less: for every s ≥ 1 with φ = max_j E[L_j^s] < 1,
+
+        at most  Γ(s + 1) / needed · (w / (needed · (t - 1)))^(s - 1),   t = φ^(-1 / (s - 1))
+
+    alarms a scope-day, w = 1 / ``per_day``; the smallest is taken. It is the promise's own
+    argument (docs/evidence.md) with M^s in the place of M: by Minkowski a group makes the mean of
+    the M_j no more than φ^(1/s) · (w + M) in the norm of s; so E[M^s] grows by no more than the
+    largest φ · (w + m)^s - m^s, which is w^s · (t - 1)^(1 - s); and each alarm takes ``needed``^s
+    away. Events come one by one as a Poisson process, for which E[w^s] = Γ(s + 1) / per_day^s.
+    """
+    bad = float(threshold if above else 1 - threshold)
+    share = rate if above else 1 - rate
+    best = 1 / needed
+    if share >= bad or per_day <= 0:
+        return best
+    ratios = [
+        (math.log(float(p) / bad), math.log((1 - float(p)) / (1 - bad)))
+        for p in alternatives(threshold if above else 1 - threshold)
+    ]
+    for step in range(1, 400):
+        s = 1 + 0.02 * step * (1 + step / 50)
+        phi = max(
+            share * math.exp(s * hit) + (1 - share) * math.exp(s * miss) for hit, miss in ratios
+        )
+        if phi >= 1:
+            break  # φ is convex in s, and 1 or less at s = 1
+        room = math.expm1(-math.log(phi) / (s - 1))
+        log_most = math.lgamma(s + 1) - (s - 1) * math.log(needed * per_day * room)
+        best = min(best, math.exp(log_most) / needed)
+    return best
+
+
+def wilson_chance(
+    threshold: Fraction,
+    confidence: Fraction,
+    min_hits: int,
+    of: int,
+    rate: float,
+    *,
+    above: bool = True,
+) -> float:
+    """P(one look at a window of ``of`` events breaches), when each is a hit with chance ``rate``.
+
+    The binomial tail, exact: the bound moves with the hits, so they breach from some count on.
+    """
+    bad = np.arange(of + 1, dtype=np.int64)
+    hits = bad if above else of - bad
+    bound = wilson_bound(hits, np.full(of + 1, of), confidence, "lower" if above else "upper")
+    beyond = bound > float(threshold) if above else bound < float(threshold)
+    breach = np.flatnonzero(beyond & (bad >= min_hits))
+    return at_least(int(breach[0]), of, rate if above else 1 - rate) if len(breach) else 0.0
+
+
+def at_least(count: int, of: int, rate: float) -> float:
+    """P(``count`` or more of ``of`` independent events are hits)."""
+    if count <= 0 or rate >= 1:
+        return 1.0
+    if rate <= 0 or count > of:
+        return 0.0
+    counts = np.arange(of + 1, dtype=np.float64)
+    log_choose = np.concatenate([[0.0], np.cumsum(np.log((of - counts[:-1]) / (counts[:-1] + 1)))])
+    log_chance = log_choose + counts * math.log(rate) + (of - counts) * math.log1p(-rate)
+    return float(min(np.exp(log_chance[count:]).sum(), 1.0))
+
+
+def poisson_limits(count: int, z: float = 1.959964) -> tuple[float, float]:
+    """Limits of the mean of a Poisson ``count``, by Wilson and Hilferty's cube root.
+
+    95 % by default.
+    """
+    low = 0.0
+    if count:
+        low = count * (1 - 1 / (9 * count) - z / (3 * math.sqrt(count))) ** 3
+    more = count + 1
+    return low, more * (1 - 1 / (9 * more) + z / (3 * math.sqrt(more))) ** 3
 
 
 def wilson_least(threshold: Fraction, confidence: Fraction, min_hits: int) -> int:

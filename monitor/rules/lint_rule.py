@@ -28,6 +28,10 @@ Loc = tuple[str | int, ...]
 T = TypeVar("T")
 
 _CALENDAR_MS = {"day": 24 * HOUR_MS, "week": 7 * 24 * HOUR_MS, "month": 30 * 24 * HOUR_MS}
+_HARDLY = 0.01
+"""Chance of one look at twice the threshold, below which a rule is as good as deaf."""
+_LOOKED_AT_MAX = 20_000
+"""Events of a window; with more nothing is deaf."""
 _DEFAULT_COUNTABLE = Sequential(method="sequential")
 _DEFAULT_OTHER = Raw(method="raw")
 
@@ -177,7 +181,16 @@ class RuleLint:
         usually = self._usually(per_day, day_h)
         message = f"{name}: at most one false alarm in {needed:g} scope-days; {usually} it sees"
         message += f" a true rate of {delays}, or so"
+        message += self._on_target(bound, needed, per_day, above=above)
         yield Finding("info", self._locate(loc, message))
+
+    def _on_target(self, bound: Threshold, needed: float, per_day: float, *, above: bool) -> str:
+        """How rare false alarms are where all is as it should be."""
+        target = self._indicator.target
+        if target is None or not 0 < target < 1 or target == bound or (target < bound) != above:
+            return ""
+        most = chances.false_alarms_most(bound, float(target), needed, per_day, above=above)
+        return f"; on the target of {target} a false alarm comes once in {1 / most:,.0f} or more"
 
     def _wilson(self, level: Level, evidence: Wilson, loc: Loc) -> Iterator[Finding]:
         bound, usual = level.bound, self._usual[-1]
@@ -187,6 +200,8 @@ class RuleLint:
         least = chances.wilson_least(bad, evidence.confidence, evidence.min_hits)
         if usual is not None and least > usual:
             yield self._too_few(least, len(self._usual) - 1, loc)
+        elif usual is not None:
+            yield from self._hardly(bound, evidence, usual, loc, above=level.direction == "above")
         looks = self._around.volume.scope_day_ms // self._around.tick_ms
         wrong = float(1 - evidence.confidence)
         message = (
@@ -195,6 +210,24 @@ class RuleLint:
         )
         hint = "sequential keeps its word at every look"
         yield Finding(self._if_acting("warning", "info"), self._locate(loc, message, hint))
+
+    def _hardly(
+        self, bound: Threshold, evidence: Wilson, usual: float, loc: Loc, *, above: bool
+    ) -> Iterator[Finding]:
+        """It could fire if nearly all were bad, and nothing is ever as bad as that."""
+        if not 0 < bound < 1:
+            return
+        rate = _worse(bound, 2.0, above=above)
+        held = min(round(usual), _LOOKED_AT_MAX)
+        least, confidence = evidence.min_hits, evidence.confidence
+        chance = chances.wilson_chance(bound, confidence, least, held, rate, above=above)
+        if chance < _HARDLY:
+            message = (
+                f"hardly ever fires: {self._held(-1)}, and even at a true rate of {rate * 100:.3g}%"
+                f" a look at so many breaches with a chance of {chance:.1g}"
+            )
+            hint = "a longer window, a scope with more events, or sequential, which needs no window"
+            yield Finding("warning", self._locate(loc, message, hint))
 
     def _raw(self, name: LevelName, level: Level, evidence: Raw, loc: Loc) -> Iterator[Finding]:
         last = len(self._usual) - 1

@@ -341,3 +341,25 @@ def test_a_day_of_work_is_not_a_day_on_the_clock() -> None:
     assert volume.events(("number",), 26 * hour) == 100
     assert volume.events(("number", "customer"), hour) == pytest.approx(0.1)
     assert volume.signed_in_s(("agent",), hour) == 3_600
+
+
+@pytest.mark.parametrize(
+    ("levels", "least", "deaf"),
+    [
+        ("{crit: {above: 1%}}", 5, True),
+        ("{crit: {above: 30%}}", 3, False),
+        ("{crit: {below: 99%}}", 5, True),
+    ],
+)
+def test_wilson_that_only_nonsense_would_satisfy(levels: str, least: int, deaf: bool) -> None:
+    evidence = f"{{method: wilson, confidence: 99%, min_hits: {least}}}"
+    found = findings(levels=levels, evidence=evidence)
+    deaf_ones = [each for each in found if "hardly ever fires" in each[2]]
+    assert [severity for severity, _, _ in deaf_ones] == ["warning"] * deaf
+
+
+def test_what_a_scope_on_target_has_to_fear() -> None:
+    ((_, _, words),) = findings(evidence=SEQUENTIAL)
+    assert "; on the target of 25% a false alarm comes once in " in words
+    (other,) = findings(levels="{crit: {above: 25%, clear: 20%}}")
+    assert "on the target" not in other[2]
