@@ -23,6 +23,7 @@ import numpy.typing as npt
 from monitor.advise.odds import Estimate, sequential_detection
 from monitor.rules.chances import false_alarms_most, poisson_limits
 from monitor.rules.detector import Detector
+from monitor.rules.fields import Direction
 
 Float64 = npt.NDArray[np.float64]
 
@@ -52,23 +53,21 @@ class Level:
 
     def detector(self) -> Detector:
         """The production one."""
-        side = "above" if self.above else "below"
-        return Detector(
-            self.threshold, "above" if side == "above" else "below", needed=self.needed,
-            tick_ms=TICK_MS, scope_day_ms=DAY_MS,
-        )  # fmt: skip
+        side: Direction = "above" if self.above else "below"
+        times = {"tick_ms": TICK_MS, "scope_day_ms": DAY_MS}
+        return Detector(self.threshold, side, needed=self.needed, **times)
 
 
 class Rate(NamedTuple):
     """Events in so much watching, and the 95 % limits of their rate as a Poisson count."""
 
-    count: int
+    alarms: int
     scope_days: float
 
     @property
     def limits(self) -> tuple[float, float]:
         """A scope-day."""
-        low, high = poisson_limits(self.count)
+        low, high = poisson_limits(self.alarms)
         return low / self.scope_days, high / self.scope_days
 
 
@@ -177,7 +176,7 @@ def _row(
         most = false_alarms_most(*given, above=level.above)
         found = false_alarms(level, rate, 10, rng)
         low, high = found.limits
-        seen = f"{found.count / found.scope_days:.5f} ({low:.5f}–{high:.5f})"
+        seen = f"{found.alarms / found.scope_days:.5f} ({low:.5f}–{high:.5f})"
         return f"at most {most:.5f} a scope-day", seen, low <= most
     ours, _ = sequential_detection(*given, above=level.above)
     theirs = median(calls_to_detection(level, rate, 20, rng))

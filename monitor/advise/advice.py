@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from monitor.advise.history import History, begun
+from monitor.advise.history import History
 from monitor.advise.odds import Estimate
 from monitor.advise.weigh import LevelAdvice, Volume
 from monitor.decisions import Alert, iso
@@ -21,6 +21,7 @@ from monitor.rules.chances import poisson_limits
 from monitor.rules.model import Rule
 from monitor.rules.ports import Float64
 from monitor.rules.scopes import SEPARATOR
+from monitor.shadow.episodes import begun
 
 QUANTILES: Final = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 BINS: Final = 12

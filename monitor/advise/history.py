@@ -6,7 +6,7 @@ its action, or as several that differ in nothing but the threshold.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from monitor.replay import replay_engine
 from monitor.rules.evidence import BREAK_MS
 from monitor.rules.model import Notify, Rule
 from monitor.rules.ports import Float64, Int64
+from monitor.shadow.episodes import begun
 from monitor.site import Site
 from monitor.source.base import Source
 from monitor.windows.arrays import roomy
@@ -129,15 +130,6 @@ def count_alerts(
     for alert in begun(alerts):
         found[alert.rule.removeprefix(f"{rule.id}.")].append(alert)
     return found
-
-
-def begun(alerts: Iterable[Alert]) -> list[Alert]:
-    """The first alert of each episode."""
-    first: dict[str, Alert] = {}
-    for alert in alerts:
-        if alert.state == "firing":
-            first.setdefault(alert.episode, alert)
-    return list(first.values())
 
 
 def _engine(

@@ -85,6 +85,11 @@ COMMANDS = (
         "What the hits behind an alert have in common, tested against chance, and the records.",
     ),
     Entry(
+        "shadow",
+        "monitor.cli.shadow",
+        "What rules in shadow would have done, next to what happened after.",
+    ),
+    Entry(
         "deliveries", "monitor.cli.deliveries", "Deliveries that were given up: list, try again."
     ),
     Entry(

@@ -12,11 +12,12 @@ import pytest
 from monitor.advise import thresholds, weigh
 from monitor.advise.advice import Advice, a_week, fired
 from monitor.advise.advise import advise
-from monitor.advise.history import SAMPLES_MAX, begun
+from monitor.advise.history import SAMPLES_MAX
 from monitor.advise.odds import Estimate
 from monitor.advise.weigh import Candidate
 from monitor.errors import UsageError
 from monitor.rules.levels import Level
+from monitor.shadow.episodes import begun
 from monitor.site import Site
 from monitor.source.base import Source
 from monitor.units import Threshold
