@@ -166,7 +166,7 @@ def report(
         mine = [each for each in reversed(alerts) if each.rule == rule.id and each.shadow]
         first = [each for each in begun(mine) if each.at_ms >= since_ms]
         cases = [_case(each, real, would, until_ms, after_ms) for each in first]
-        found.append(_report(rule, cases, real, cut, (since_ms, until_ms, after_ms)))
+        found.append(_report(rule, cases, real, (since_ms, until_ms, after_ms), cut=cut))
     return found
 
 
@@ -228,7 +228,7 @@ def _case(alert: Alert, real: _Real, would: set[str], until_ms: int, after_ms: i
 
 
 def _report(
-    rule: Rule, cases: list[Case], real: _Real, cut: bool, times: tuple[int, int, int]
+    rule: Rule, cases: list[Case], real: _Real, times: tuple[int, int, int], *, cut: bool
 ) -> ShadowReport:
     since_ms, until_ms, after_ms = times
     weeks = max(until_ms - since_ms, 1) / _WEEK_MS
