@@ -182,7 +182,7 @@ class Rule(Part):
     evidence: EvidenceRule | None = None
     """How sure it has to be."""
     pending: Pending = Pending()
-    """How long a breach must last before it fires."""
+    """A breach fires once it has lasted so long."""
     recovering: Recovering = Recovering()
     """How long the value must have let go before it is over."""
     no_data: NoData | None = None

@@ -9,7 +9,6 @@ import pytest
 
 from monitor.schemas import schema
 
-
 NO_KEYS = {"default", "examples", "const", "enum", "required"}
 
 
