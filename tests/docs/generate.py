@@ -22,6 +22,7 @@ from tests.docs import (
     mappings_page,
     numbers_page,
     packs_page,
+    rules_page,
     settings_page,
 )
 
@@ -44,6 +45,8 @@ def outputs() -> Iterator[tuple[Path, str]]:
     mappings = domain_page.ROOT / "docs" / "mappings.md"
     yield ROOT / "docs" / "mappings.md", mappings_page.fill(mappings.read_text(encoding="utf-8"))
     indicators = domain_page.ROOT / "docs" / "indicators.md"
+    rules = ROOT / "docs" / "rules.md"
+    yield rules, rules_page.fill(rules.read_text(encoding="utf-8"))
     filled = domain_page.fill(indicators.read_text(encoding="utf-8"))
     yield ROOT / "docs" / "indicators.md", filled
     for readme in packs_page.readmes():

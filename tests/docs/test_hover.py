@@ -34,5 +34,7 @@ def test_every_key_says_what_it_is(kind: str) -> None:
 
 
 def test_a_key_that_says_nothing_would_be_seen() -> None:
-    part = {"definitions": {"A": {"properties": {"x": {"items": [{"properties": {"y": {}}}]}}}}}
+    part: dict[str, Any] = {
+        "definitions": {"A": {"properties": {"x": {"items": [{"properties": {"y": {}}}]}}}}
+    }
     assert sorted(undescribed(part)) == ["A.x", "A.x.y"]
