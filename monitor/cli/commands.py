@@ -31,6 +31,11 @@ COMMANDS = (
         "Receive webhooks of other systems until ctrl-c, and keep them for the daemon.",
     ),
     Entry(
+        "new",
+        "monitor.cli.new",
+        "A new pack, indicator or rule: asks, writes the YAML and a first test.",
+    ),
+    Entry(
         "check",
         "monitor.cli.check",
         "Check configuration, packs, rules and their tests: errors with line and column, and lint.",

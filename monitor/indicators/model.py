@@ -201,6 +201,7 @@ class Calendar(Local):
     """A local day, ISO week or month."""
 
     calendar: Period
+    """Which: weeks begin on Monday."""
 
 
 class Days(Local):
@@ -260,10 +261,15 @@ class Indicator(NowParts, FunnelParts):
     """A named figure over windows, by scope."""
 
     id: Identifier
+    """Its name, by which rules look at it."""
     title: Annotated[dict[Language, str], BeforeValidator(_text)] = Field(default={})
+    """What people call it: text, or one text a language."""
     description: Annotated[dict[Language, str], BeforeValidator(_text)] = Field(default={})
+    """What it means: text, or one text a language."""
     class_: Class | None = Field(default=None, alias="class")
+    """A row of dashboards: what leads, what it costs, what comes of it."""
     kind: Annotated[Kind, BeforeValidator(_known_kind)]
+    """How its figure is made."""
     hits: Measure | None = None
     """Of a ratio: what is above the line."""
     of: Measure | None = None
@@ -275,6 +281,7 @@ class Indicator(NowParts, FunnelParts):
     windows: Annotated[tuple[Window, ...], some(10)] = ()
     """Of all kinds but a population, which is as of now."""
     better: Literal["lower", "higher"] = "lower"
+    """Which way is good."""
     target: Threshold | None = None
     """What the best teams hold."""
     exact: bool = False
@@ -361,4 +368,6 @@ class IndicatorFile(Part):
     """The whole of ``indicators.yaml``."""
 
     version: Literal[1]
+    """Of the file's form: 1."""
     indicators: Annotated[tuple[Indicator, ...], some(INDICATORS_MAX)]
+    """Named figures."""

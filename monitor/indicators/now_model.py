@@ -40,12 +40,13 @@ Events = Annotated[
                     "type": "object",
                     "properties": {
                         "on": {
+                            "description": "Event type, or several as a list.",
                             "anyOf": [
                                 {"type": "string"},
                                 {"type": "array", "items": {"type": "string"}, "minItems": 1},
-                            ]
+                            ],
                         },
-                        "where": {"type": "string"},
+                        "where": {"type": "string", "description": "Which of them."},
                     },
                     "required": ["on"],
                     "additionalProperties": False,

@@ -72,6 +72,7 @@ class MappingFile(_Part):
     """One mapping: how records of one system become events."""
 
     version: Literal[1]
+    """Of the file's form: 1."""
     name: MappingName
     """What commands, settings and dead letters call it."""
     about: str

@@ -38,8 +38,11 @@ class EventLine(Part):
     at: DurationMs
     """After the test's start."""
     every: DurationMs | None = None
+    """Between two of the repetitions."""
     times: int = Field(default=1, ge=1, le=EVENTS_MAX)
+    """How many."""
     kind: str = Field(alias="type")
+    """Type of the event, such as `call.ended`; docs/events.md has all."""
     id: str | None = None
     """The same for all repetitions: duplicates. Left out, each event has its own."""
 
@@ -66,11 +69,15 @@ class Expectation(Part):
     alert: str | None = None
     """Id of the rule."""
     command: Action | OrderAction | None = None
+    """What another system is told."""
     refusal: str | None = None
     """The guard that said no."""
     level: Level | None = None
+    """Of an alert; any, where it is left out."""
     state: Literal["firing", "resolved"] = "firing"
+    """Of an alert."""
     reason: str | None = None
+    """Of an alert or a command, such as `breach` or `recovered`."""
     rule: str | None = None
     """Of a command or a refusal."""
 
@@ -97,10 +104,15 @@ class RuleTest(Part):
     """One test: a story of events, and what should come of it."""
 
     name: Annotated[str, Field(min_length=1)]
+    """What it shows, in one sentence."""
     start: AwareDatetime
+    """When the story begins, with its zone."""
     events: tuple[EventLine, ...]
+    """What happens."""
     expect: tuple[Expectation, ...] = ()
+    """What should come of it."""
     expect_no: tuple[Expectation, ...] = ()
+    """What should not."""
 
     @model_validator(mode="after")
     def _asserts(self) -> Self:
@@ -116,7 +128,9 @@ class CasesFile(Part):
     """A whole ``*.test.yaml``."""
 
     version: Literal[1]
+    """Of the file's form: 1."""
     tests: tuple[RuleTest, ...]
+    """Stories, each run on its own."""
 
     @model_validator(mode="after")
     def _some(self) -> Self:

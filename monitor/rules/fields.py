@@ -80,7 +80,10 @@ def _text_or_list(description: str) -> WithJsonSchema:
 def _by_language(description: str) -> WithJsonSchema:
     tagged = {
         "type": "object",
-        "properties": {"en": {"type": "string"}, "zh": {"type": "string"}},
+        "properties": {
+            "en": {"type": "string", "description": "In English."},
+            "zh": {"type": "string", "description": "In Chinese."},
+        },
         "additionalProperties": False,
     }
     return WithJsonSchema({"anyOf": [{"type": "string"}, tagged], "description": description})
@@ -95,6 +98,10 @@ Dimensions = Annotated[
 Values = Annotated[
     tuple[str, ...], BeforeValidator(one_or_more), _text_or_list("A value, or several as a list")
 ]
+_TZ = {"type": "string", "description": "IANA time zone."}
+_CALENDAR = {"type": "string", "description": "A local day, week or month."}
+_DAYS = {"type": "integer", "description": "How many, today among them."}
+_ANCHORED = {"type": "string", "description": "From the first event on, for so long."}
 WindowKey = Annotated[
     str,
     BeforeValidator(_window_key),
@@ -104,19 +111,19 @@ WindowKey = Annotated[
                 {"type": "string", "examples": ["30m", "day@Asia/Shanghai", "1h@first"]},
                 {
                     "type": "object",
-                    "properties": {"calendar": {"type": "string"}, "tz": {"type": "string"}},
+                    "properties": {"calendar": _CALENDAR, "tz": _TZ},
                     "required": ["calendar", "tz"],
                     "additionalProperties": False,
                 },
                 {
                     "type": "object",
-                    "properties": {"days": {"type": "integer"}, "tz": {"type": "string"}},
+                    "properties": {"days": _DAYS, "tz": _TZ},
                     "required": ["days", "tz"],
                     "additionalProperties": False,
                 },
                 {
                     "type": "object",
-                    "properties": {"anchored": {"type": "string"}},
+                    "properties": {"anchored": _ANCHORED},
                     "required": ["anchored"],
                     "additionalProperties": False,
                 },

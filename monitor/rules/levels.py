@@ -32,13 +32,16 @@ class Sequential(Part):
     """The e-detector: a stated time between false alarms, at every look (docs/evidence.md)."""
 
     method: Literal["sequential"]
+    """A stated time between false alarms, at every look."""
     false_alarms: FalseAlarms = Fraction(30)
+    """At most so many: `1 per 30 scope-days`. A scope-day is 8 h of its work."""
 
 
 class Wilson(Part):
     """The bound of Wilson's interval lies beyond the threshold; honest for a single look only."""
 
     method: Literal["wilson"]
+    """Sure for one look only."""
     confidence: Share = Fraction(99, 100)
     min_hits: int = Field(default=3, ge=1)
     """Events on the bad side: hits for ``above``, misses for ``below``."""
@@ -54,7 +57,9 @@ class Raw(Part):
     """The value itself lies beyond the threshold, with at least ``min_of`` below the line."""
 
     method: Literal["raw"]
+    """The value itself."""
     min_of: int = Field(default=1, ge=1)
+    """So much below the line, at least: events, or in the field's unit."""
 
 
 EvidenceRule = Annotated[Sequential | Wilson | Raw, Field(discriminator="method")]
@@ -64,9 +69,13 @@ class Level(Part):
     """One severity: where it fires and where it lets go."""
 
     above: Bound | None = None
+    """Breaches above it."""
     below: Bound | None = None
+    """Breaches below it."""
     at_least: Bound | None = None
+    """Breaches above it, and on it."""
     at_most: Bound | None = None
+    """Breaches below it, and on it."""
     clear: Bound | None = None
     """The value at which it lets go, this value included; the threshold itself when left out."""
     gap: Annotated[Threshold | None, Field(exclude_if=_is_none)] = None
@@ -139,7 +148,9 @@ class Levels(Part):
     """One or both severities."""
 
     warn: Level | None = None
+    """The milder level."""
     crit: Level | None = None
+    """The severer level; what acts, acts at it."""
 
     @model_validator(mode="after")
     def _order(self) -> Self:

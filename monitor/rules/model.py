@@ -48,6 +48,7 @@ class EventMatch(Part):
     """A rule on single events instead of a figure."""
 
     on: str
+    """Type of the event that fires it."""
     until: str | None = None
     """The event that ends it."""
     where: str | None = None
@@ -65,6 +66,7 @@ class Recovering(Part):
 
     for_ms: DurationMs = Field(default=0, alias="for")
     min_of: int = Field(default=1, ge=1)
+    """And this much below the line."""
 
 
 class Except(Part):
@@ -73,6 +75,7 @@ class Except(Part):
     model_config = ConfigDict(frozen=True, extra="allow")
 
     name: str = ""
+    """What people call it; for people alone."""
     __pydantic_extra__: dict[str, Values]
 
     @property
@@ -91,9 +94,11 @@ class Notify(Part):
     """Who hears of it, and how often again while it lasts."""
 
     route: str = ""
+    """A route of `delivery.routes` in the configuration."""
     repeat: DurationMs | None = None
     """Pause before the first repetition; it doubles each time, up to ``repeat_max``."""
     repeat_max: DurationMs | None = None
+    """The longest pause between repetitions."""
 
     @model_validator(mode="after")
     def _pauses(self) -> Self:
@@ -108,6 +113,7 @@ class Probation(Part):
     """How a number proves itself after it came back."""
 
     calls: int = Field(ge=1)
+    """So many calls prove it."""
     max_ms: DurationMs = Field(alias="max")
 
 
@@ -115,10 +121,15 @@ class Suspend(Part):
     """Take the number out of use."""
 
     ttl: DurationMs | None = None
+    """For how long, the first time."""
     until: Literal["cleared"] | None = None
+    """Instead of `ttl`: until the event comes that ends the alert."""
     backoff: Literal["none", "linear", "double"] = "none"
+    """How `ttl` grows when it happens again soon."""
     ttl_max: DurationMs | None = None
+    """The longest it grows to."""
     probation: Probation | None = None
+    """How the number is looked at once it is back."""
     max_fraction: Share | None = None
     """Of the number's pools, for this rule alone; the pool's own holds where it is tighter."""
     min_left: int | None = Field(default=None, ge=0)
@@ -145,26 +156,41 @@ class Action(Part):
     """What is done about it beyond telling people."""
 
     suspend: Suspend
+    """Take the number out of service."""
 
 
 class Rule(Part):
     """One rule, as written."""
 
     id: Identifier
+    """Its name, in every alert and command; small letters, digits and hyphens."""
     title: Text = Field(default_factory=dict)
+    """What people call it, by language."""
     indicator: str | None = None
+    """The figure it looks at, of `indicators.yaml`."""
     event: EventMatch | None = None
+    """Instead of a figure: single events."""
     by: Dimensions
     status: Status = "active"
+    """`active`; `shadow`: decides and records, sends nothing; `off`."""
     levels: Levels
+    """Where it fires and where it lets go."""
     window: WindowKey | None = None
+    """Over how long, one of the indicator's windows; `now` of a population."""
     windows: tuple[WindowKey, ...] = ()
+    """Instead of `window`, several: the shortest with enough evidence is judged."""
     evidence: EvidenceRule | None = None
+    """How sure it has to be."""
     pending: Pending = Pending()
+    """A breach fires once it has lasted so long."""
     recovering: Recovering = Recovering()
+    """How long the value must have let go before it is over."""
     no_data: NoData | None = None
+    """Nothing below the line: `hold` waits, `resolve` ends, `alert` fires."""
     except_: tuple[Except, ...] = Field(default=(), alias="except")
+    """Scopes that it leaves alone."""
     notify: Notify = Notify()
+    """Who hears of it."""
     wave: Rate | None = None
     """For rules without figures of their own: more scopes than that (usually 30/10m) are one
     alert, and nothing is suspended for them."""
@@ -172,13 +198,17 @@ class Rule(Part):
     order: OrderAction | None = None
     """What another system is told to do with the customer when it fires."""
     action: Action | None = None
+    """What is done about it."""
     jurisdiction: str = ""
+    """Of a limit set by law: whose."""
     effective_from: Moment | None = None
     """In force from then on; a date is its midnight in UTC."""
     effective_to: Moment | None = None
     """In force before then, no more at it; its episodes end with reason ``rule_over``."""
     source: str = ""
+    """Where the limit is written."""
     runbook: str = ""
+    """What to do about it: text, or an address."""
     absent: Absent | None = None
     """What has to come, while `while` holds, at least once in `for`."""
     for_ms: DurationMs | None = Field(default=None, alias="for")
@@ -330,4 +360,6 @@ class RulesFile(Part):
     """A whole ``rules.yaml``."""
 
     version: Literal[1]
+    """Of the file's form: 1."""
     rules: tuple[Rule, ...]
+    """Each on one figure, event, absence, or on other rules."""

@@ -166,8 +166,7 @@ def report(
         mine = [each for each in reversed(alerts) if each.rule == rule.id and each.shadow]
         first = [each for each in begun(mine) if each.at_ms >= since_ms]
         cases = [_case(each, real, would, until_ms, after_ms) for each in first]
-        times = (since_ms, until_ms, after_ms)
-        found.append(_report(rule, cases, real, times, cut=cut))
+        found.append(_report(rule, cases, real, (since_ms, until_ms, after_ms), cut=cut))
     return found
 
 

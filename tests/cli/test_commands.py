@@ -120,7 +120,7 @@ def test_what_is_typed_wrong_is_told_with_what_was_meant(arguments: str, said: s
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("monitor s", ["simulate", "status", "sample", "scorecard", "schema"]),
+        ("monitor s", ["simulate", "status", "shadow", "sample", "scorecard", "schema"]),
         ("monitor numbers s", ["show", "suspend"]),
         ("monitor replay --in", ["--indicators", "--indicators-every"]),
         ("monitor simulate --scenario nu", ["number-going-bad"]),

@@ -23,6 +23,7 @@ from tests.docs import (
     messages_page,
     numbers_page,
     packs_page,
+    rules_page,
     settings_page,
 )
 
@@ -47,6 +48,8 @@ def outputs() -> Iterator[tuple[Path, str]]:
     messages = domain_page.ROOT / "docs" / "messages.md"
     yield ROOT / "docs" / "messages.md", messages_page.fill(messages.read_text(encoding="utf-8"))
     indicators = domain_page.ROOT / "docs" / "indicators.md"
+    rules = ROOT / "docs" / "rules.md"
+    yield rules, rules_page.fill(rules.read_text(encoding="utf-8"))
     filled = domain_page.fill(indicators.read_text(encoding="utf-8"))
     yield ROOT / "docs" / "indicators.md", filled
     for readme in packs_page.readmes():

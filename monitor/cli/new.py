@@ -1,0 +1,411 @@
+"""``monitor new``: a pack, an indicator or a rule, with a first test that passes."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from pydantic_core import PydanticCustomError
+
+from monitor import logs
+from monitor.cli.declare import group, member
+from monitor.cli.options import ConfigOption, config_path
+from monitor.cli.output import counted, lines
+from monitor.clock import SystemClock
+from monitor.errors import UsageError
+from monitor.events.catalogue import EVENT_TYPES
+from monitor.indicators.formula import is_countable
+from monitor.indicators.model import Indicator
+from monitor.scaffold import files
+from monitor.scaffold.entries import NewIndicator, NewRule
+from monitor.site import Site, load_site
+from monitor.units import Threshold
+
+app = group("A new pack, indicator or rule: asks, writes the YAML and a first test.")
+
+PackArgument = Annotated[
+    str, typer.Argument(metavar="PACK", help="Folder of the pack, or its name below rules/.")
+]
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="What it is called.")]
+YesOption = Annotated[
+    bool, typer.Option("--yes", "-y", help="Ask nothing; what is not given has its default.")
+]
+KindOption = Annotated[
+    Literal["ratio", "count", "mean"] | None,
+    typer.Option("--kind", help="A share of events, a number of them, or the mean of a field."),
+]
+EventOption = Annotated[
+    str | None, typer.Option("--event", metavar="TYPE", help="What is counted, such as call.ended.")
+]
+WhereOption = Annotated[
+    str | None,
+    typer.Option("--where", metavar="CONDITION", help="Which of them; of a share, the bad ones."),
+]
+OfEventOption = Annotated[
+    str | None,
+    typer.Option("--of-event", metavar="TYPE", help="Of a share: what it is a share of."),
+]
+OfWhereOption = Annotated[
+    str | None,
+    typer.Option("--of-where", metavar="CONDITION", help="Of a share: which of those."),
+]
+FieldOption = Annotated[
+    str | None, typer.Option("--field", metavar="FIELD", help="Of a mean: of which field.")
+]
+ByOption = Annotated[
+    str | None, typer.Option("--by", metavar="DIMENSIONS", help="With commas: number,team.")
+]
+WindowsOption = Annotated[
+    str | None, typer.Option("--windows", metavar="WINDOWS", help="With commas: 30m,4h.")
+]
+BetterOption = Annotated[
+    Literal["lower", "higher"] | None, typer.Option("--better", help="Which way is good.")
+]
+
+
+class _Asker:
+    """Questions, unless they are answered already."""
+
+    def __init__(self, *, silent: bool) -> None:
+        self._silent = silent
+
+    def ask(self, given: str | None, question: str, default: str | None, flag: str) -> str:
+        """The answer; ``default`` None: there has to be one.
+
+        Raises:
+            UsageError: nothing may be asked, and there is no answer.
+        """
+        if given is not None:
+            return given
+        if self._silent:
+            if default is None:
+                msg = f"{flag} is needed: {question[0].lower()}{question[1:]}"
+                raise UsageError(msg)
+            return default
+        answer: str = typer.prompt(question, default=default, show_default=bool(default))
+        return answer.strip()
+
+
+@member(app, "pack", "new pack mine", "new pack mine --yes")
+def pack(name: PackArgument, config: ConfigOption = None, yes: YesOption = False) -> None:
+    """A new pack: its folder, a first indicator, a first rule in shadow, and their test.
+
+    What it begins with is the share of answered calls that customers hang up on within half a
+    minute, by number: change it to what you want to know.
+    """
+    logs.configure(level="error")
+    asker, folder = _Asker(silent=yes), _folder(name, config)
+    with files.taken_back(folder):
+        files.begin_pack(folder)
+        title = asker.ask(None, "First indicator", "quick_hangup", "--yes")
+        figure = NewIndicator(
+            id=title,
+            kind="ratio",
+            event="call.ended",
+            where="outcome == 'answered' and hangup_by == 'customer' and talk_s < 30",
+            of_event="call.ended",
+            of_where="outcome == 'answered'",
+            field="",
+            by=("number", "team"),
+            windows=("30m", "4h"),
+            better="lower",
+        )
+        rule = asker.ask(None, "First rule", title.replace("_", "-"), "--yes")
+        files.add(folder / files.INDICATORS, figure.text())
+        _write_rule(folder, rule, asker, _Answers(indicator=title, by="number"), config)
+    _next(folder, rule, config)
+
+
+@member(
+    app,
+    "indicator",
+    "new indicator mine short_calls --event call.ended --where 'talk_s < 6' --of-event call.ended",
+    "new indicator mine wait --kind mean --event call.ended --field ring_s --by team --yes",
+)
+def indicator(
+    name: PackArgument,
+    title: IdArgument,
+    kind: KindOption = None,
+    event: EventOption = None,
+    where: WhereOption = None,
+    of_event: OfEventOption = None,
+    of_where: OfWhereOption = None,
+    field: FieldOption = None,
+    by: ByOption = None,
+    windows: WindowsOption = None,
+    better: BetterOption = None,
+    config: ConfigOption = None,
+    yes: YesOption = False,
+) -> None:
+    """A new indicator in a pack of yours, at the end of its `indicators.yaml`."""
+    asker, folder = _Asker(silent=yes), _folder(name, config)
+    _refuse(folder, "indicators", title)
+    shape = asker.ask(kind, "Kind (ratio, count or mean)", "ratio", "--kind")
+    if shape not in {"ratio", "count", "mean"}:
+        msg = f"kind '{shape}' is none of ratio, count, mean"
+        raise UsageError(msg)
+    is_share = shape == "ratio"
+    counted_ = asker.ask(event, "Type of event that is counted", "call.ended", "--event")
+    figure = NewIndicator(
+        id=title,
+        kind=shape,  # type: ignore[arg-type]  # looked at above
+        event=_known(counted_),
+        where=asker.ask(where, "Which of them (a condition)", None if is_share else "", "--where"),
+        of_event=asker.ask(of_event, "A share of what type", counted_, "--of-event")
+        if is_share
+        else "",
+        of_where=asker.ask(of_where, "Which of those (a condition)", "", "--of-where")
+        if is_share
+        else "",
+        field=asker.ask(field, "Mean of which field", None, "--field") if shape == "mean" else "",
+        by=_list(asker.ask(by, "By", "number,team", "--by")),
+        windows=_list(asker.ask(windows, "Windows", "30m,4h", "--windows")),
+        better=asker.ask(better, "Better (lower or higher)", "lower", "--better"),  # type: ignore[arg-type]  # loading tells
+    )
+    with files.taken_back(folder):
+        files.add(folder / files.INDICATORS, figure.text())
+        load_site(None, packs=[folder])
+    out = lines()
+    out.print(f"written: {title} in {folder / files.INDICATORS}")
+    out.print(f"next: monitor new rule {name} {title.replace('_', '-')} --indicator {title}")
+
+
+@member(
+    app,
+    "rule",
+    "new rule mine short-calls --indicator short_calls --by number --threshold 30%",
+    "new rule mine flagged --on-event number.flagged --until number.cleared --by number --yes",
+)
+def rule(
+    name: PackArgument,
+    title: IdArgument,
+    indicator: Annotated[
+        str | None, typer.Option("--indicator", metavar="ID", help="The figure it looks at.")
+    ] = None,
+    on_event: Annotated[
+        str | None,
+        typer.Option("--on-event", metavar="TYPE", help="Instead of a figure: a single event."),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="TYPE", help="The event that ends it.")
+    ] = None,
+    by: Annotated[str | None, typer.Option("--by", metavar="DIMENSION", help="Of what.")] = None,
+    above: Annotated[
+        bool | None, typer.Option("--above/--below", help="Which side of the threshold is bad.")
+    ] = None,
+    threshold: Annotated[
+        str | None, typer.Option("--threshold", metavar="LIMIT", help="Such as 30%, or 4.2.")
+    ] = None,
+    clear: Annotated[
+        str | None, typer.Option("--clear", metavar="LIMIT", help="Where it lets go.")
+    ] = None,
+    window: Annotated[
+        str | None, typer.Option("--window", metavar="WINDOW", help="Of the indicator's.")
+    ] = None,
+    min_of: Annotated[
+        int | None,
+        typer.Option(
+            "--min-of",
+            min=1,
+            help="Raw evidence: at least so much below the line; else sequential.",
+        ),
+    ] = None,
+    route: Annotated[
+        str | None, typer.Option("--route", metavar="ROUTE", help="Who hears of it.")
+    ] = None,
+    suspend: Annotated[
+        str | None,
+        typer.Option(
+            "--suspend",
+            metavar="TIME",
+            help="Take the number out of service for so long, or cleared.",
+        ),
+    ] = None,
+    config: ConfigOption = None,
+    yes: YesOption = False,
+) -> None:
+    """A new rule in a pack of yours, in shadow, and a first test of it that passes.
+
+    The test is made from the conditions of the indicator, and run before it is kept. Where none can
+    be guessed that shows the rule fire, it says so: then that story is yours to write.
+    """
+    logs.configure(level="error")
+    folder = _folder(name, config)
+    _refuse(folder, "rules", title)
+    answers = _Answers(
+        indicator=indicator, on_event=on_event, until=until, by=by, above=above,
+        threshold=threshold, clear=clear, window=window, min_of=min_of, route=route,
+        suspend=suspend,
+    )  # fmt: skip
+    with files.taken_back(folder):
+        _write_rule(folder, title, _Asker(silent=yes), answers, config)
+    _next(folder, title, config)
+
+
+class _Answers:
+    """What was given on the command line for a rule."""
+
+    def __init__(self, **given: Any) -> None:
+        self.indicator: str | None = given.get("indicator")
+        self.on_event: str | None = given.get("on_event")
+        self.until: str | None = given.get("until")
+        self.by: str | None = given.get("by")
+        self.above: bool | None = given.get("above")
+        self.threshold: str | None = given.get("threshold")
+        self.clear: str | None = given.get("clear")
+        self.window: str | None = given.get("window")
+        self.min_of: int | None = given.get("min_of")
+        self.route: str | None = given.get("route")
+        self.suspend: str | None = given.get("suspend")
+
+
+def _write_rule(
+    folder: Path, title: str, asker: _Asker, given: _Answers, config: Path | None
+) -> None:
+    site = load_site(None, packs=[folder])
+    made = _on_event(title, asker, given) if given.on_event else None
+    if made is None:
+        figure = _figure(site, asker, given.indicator)
+        made = _on_figure(title, figure, asker, given)
+    route = asker.ask(given.route, "Who hears of it (a route)", _route(config), "--route")
+    acts = "number" in made.by
+    suspend = given.suspend or ""
+    if acts and given.suspend is None:
+        suspend = asker.ask(None, "Suspend the number for (empty: not at all)", "", "--suspend")
+    rule = NewRule(**{**_fields(made), "route": route, "suspend": suspend})
+    files.add(folder / files.RULES, rule.text())
+    kept = files.add_stories(folder, title, SystemClock())
+    site = load_site(None, packs=[folder])
+    found = next(each for each in site.rules if each.id == title)
+    out = lines()
+    out.print(f"written: {title} in {folder / files.RULES}, in shadow")
+    names = "; ".join(each.name for each in kept)
+    out.print(f"{counted(len(kept), 'test')} in {folder / files.TESTS}, run and passed: {names}")
+    if not files.fires(found, kept):
+        out.print(
+            "no story could be guessed in which it fires: add one, or it is not known to work",
+            style="yellow",
+        )
+
+
+def _fields(rule: NewRule) -> dict[str, Any]:
+    return {name: getattr(rule, name) for name in rule.__dataclass_fields__}
+
+
+def _on_event(title: str, asker: _Asker, given: _Answers) -> NewRule:
+    event = _known(given.on_event or "")
+    until = asker.ask(given.until, "Ends with (a type, empty: after an hour)", "", "--until")
+    by = asker.ask(given.by, "By", "number", "--by")
+    return NewRule(title, "", event, until and _known(until), by, "", "", True, "", "", "", "")
+
+
+def _on_figure(title: str, figure: Indicator, asker: _Asker, given: _Answers) -> NewRule:
+    scopes = [", ".join(by) if len(by) == 1 else f"[{', '.join(by)}]" for by in figure.by]
+    by = asker.ask(given.by, f"By ({', '.join(scopes)})", scopes[0], "--by")
+    above = given.above if given.above is not None else figure.better == "lower"
+    unit = "such as 30%" if figure.figure == "ratio" else "such as 4.2"
+    default = str(figure.target) if figure.target is not None else None
+    default = default or ("30%" if figure.figure == "ratio" else None)
+    side = "above" if above else "below"
+    threshold = asker.ask(given.threshold, f"Fires {side} ({unit})", default, "--threshold")
+    easier = _easier(threshold, above=above)
+    clear = asker.ask(given.clear, "Lets go at", easier, "--clear")
+    window = given.window or figure.window_keys[0]
+    if given.window is None and len(figure.window_keys) > 1:
+        window = asker.ask(None, f"Window ({', '.join(figure.window_keys)})", window, "--window")
+    return NewRule(
+        title, figure.id, "", "", by, threshold, clear, above, window,
+        _evidence(figure, asker, given), "", "",
+    )  # fmt: skip
+
+
+def _easier(threshold: str, *, above: bool) -> str:
+    """Where it lets go, if nobody says: a sixth on the good side, or it would flap."""
+    try:
+        bound = Threshold.parse(threshold if threshold.endswith("%") else float(threshold))
+    except (ValueError, PydanticCustomError):
+        return ""  # it moves, or is none; loading tells
+    share = bound.is_share and bound < 1
+    made = bound * Fraction(5, 6) if above else bound * Fraction(6, 5)
+    if share and not above:
+        made = min(made, (1 + bound) / 2)
+    shown = Fraction(f"{float(made):.2g}")
+    return str(Threshold(shown, is_share=bound.is_share))
+
+
+def _evidence(figure: Indicator, asker: _Asker, given: _Answers) -> str:
+    if given.min_of is None and is_countable(figure):
+        return "{method: sequential, false_alarms: 1 per 30 scope-days}"
+    if figure.figure == "count":
+        return "{method: raw}"
+    shown = None if given.min_of is None else str(given.min_of)
+    return (
+        f"{{method: raw, min_of: {asker.ask(shown, 'At least below the line', '50', '--min-of')}}}"
+    )
+
+
+def _figure(site: Site, asker: _Asker, given: str | None) -> Indicator:
+    known = [each.id for each in site.indicators]
+    if not known:
+        raise UsageError("the pack has no indicator yet: monitor new indicator PACK ID")
+    wanted = asker.ask(given, f"Indicator ({', '.join(known)})", known[-1], "--indicator")
+    found = next((each for each in site.indicators if each.id == wanted), None)
+    if found is None:
+        msg = f"the pack has no indicator '{wanted}'; it has: {', '.join(known)}"
+        raise UsageError(msg)
+    return found
+
+
+def _folder(name: str, config: Path | None) -> Path:
+    """Where the pack stands: as it is written, or by its name below the site's packs."""
+    if "/" in name or Path(name).is_dir():
+        return Path(name)
+    path = config_path(config)
+    beside = Path() if path is None else path.parent
+    rules = load_site(path).config.rules_dir if path is not None else None
+    return beside / (rules or Path("rules")) / name
+
+
+def _route(config: Path | None) -> str:
+    routes = load_site(config_path(config)).config.delivery.routes
+    return next(iter(routes), "supervisors")
+
+
+def _refuse(folder: Path, kind: str, name: str) -> None:
+    if not (folder / files.INDICATORS).is_file() and kind == "rules":
+        msg = f"{folder} is no pack yet: monitor new pack {folder.name}"
+        raise UsageError(msg)
+    if files.has(folder, kind, name):
+        msg = f"{folder} has {kind[:-1]} '{name}' already, and nothing is overwritten"
+        raise UsageError(msg)
+
+
+def _known(event: str) -> str:
+    if event not in EVENT_TYPES:
+        msg = f"no event type '{event}'; docs/events.md has all: {', '.join(sorted(EVENT_TYPES))}"
+        raise UsageError(msg)
+    return event
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _next(folder: Path, title: str, config: Path | None) -> None:
+    path = config_path(config)
+    on = path is not None and folder.name in load_site(path).config.packs
+    out = lines()
+    out.print("next:", style="bold")
+    steps: list[tuple[str, str]] = [(f"monitor check -v {folder}", "how sure and how fast it is")]
+    if not on:
+        steps.append((f"packs: […, {folder.name}] in config.yaml", "so that it runs"))
+    steps += [
+        (f"monitor advise {title}", "what it makes of your own history"),
+        ("monitor shadow " + title, "after a few days: what it would have done"),
+        ("status: active", "when you would have wanted each of those"),
+    ]
+    width = max(len(step) for step, _ in steps)
+    for step, why in steps:
+        out.print(f"  {step.ljust(width)}  {why}")

@@ -1,0 +1,1 @@
+"""New packs, indicators and rules as YAML, each with a first test that passes."""
