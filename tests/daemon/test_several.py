@@ -124,3 +124,25 @@ def test_what_one_system_had_waiting_goes_to_that_of_otherwise(tmp_path: Path) -
             eventually(lambda: states(running) == {FLAGGED: "suspended"}, "it is answered")
     with store_of(folder) as store:
         assert store.outbox.parked.entries(limit=9) == []
+
+
+def test_a_number_that_has_moved_is_let_go_where_it_was_although_nobody_can_be_asked(
+    tmp_path: Path,
+) -> None:
+    with http_server() as server:
+        server.respond = lambda _path, _body: Answer(body=b'{"status": "applied"}')
+        folder = site(tmp_path, server)
+        with threaded(folder) as running:
+            running.ready()
+            folder.flag()
+            eventually(lambda: states(running) == {FLAGGED: "suspended"}, "at both")
+        moved = folder.config["telephony"] | {"pools": {"spring": "lab", "autumn": "lab"}}
+        folder.write(telephony=moved)
+        for _ in range(2):  # and not again with every start
+            with threaded(folder) as running:
+                running.ready()
+                eventually(lambda: len(server.requests) == 2, "it is let go")
+                running.ticks_on()
+                assert states(running)[FLAGGED] in {"suspended", "lost"}
+        actions = [json.loads(each.body)["action"] for each in server.requests]
+        assert actions == ["suspend", "resume"]
