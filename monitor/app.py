@@ -59,6 +59,7 @@ from monitor.stats import Stats
 from monitor.store.checkpoint import CheckpointStore
 from monitor.store.checkpoints import open_checkpoints
 from monitor.store.store import Store
+from monitor.telephony.moved import Moved
 from monitor.telephony.reconcile import Reconciling
 from monitor.telephony.settings import is_system
 from monitor.windows.dedup import Dedup
@@ -231,6 +232,12 @@ class Daemon:
             every_ms=config.numbers.reconcile_every,
             clock=self._clock,
         )
+        moved = Moved(
+            store.outbox.last_suspended_at,
+            lambda number: telephony.systems_of(engine.judges.desk.book.dialled_for(number)),
+            sorted(telephony.channels),
+            self._clock,
+        )
         beat = Beat(self._clock)
         parts = Parts(
             site=site,
@@ -250,7 +257,7 @@ class Daemon:
             systems=systems,
             reloaded=self._reloaded,
         )
-        recorder.found = partial(_found, parts, reconciling)
+        recorder.found = partial(_found, parts, reconciling, moved)
         standing = Standing(parts)
         recorder.waiting = standing.waiting
         recorder.teams = Teams(lambda: standing.agents, lambda: engine.places).of_all
@@ -284,13 +291,14 @@ class Daemon:
         self.reloaded(site)
 
 
-def _found(parts: Parts, reconciling: Reconciling) -> list[Ack | Found]:
+def _found(parts: Parts, reconciling: Reconciling, moved: Moved) -> list[Ack | Found]:
     """What came of asking telephony; nothing while what it was told is not known in full."""
     engine = parts.engine
     if parts.progress.rebuilding or engine.judged < engine.promised or engine.last is not None:
         return []
     reconciling.every_ms = parts.site.config.numbers.reconcile_every
-    return reconciling.poll(engine.judges.desk)
+    desk = engine.judges.desk
+    return [*moved.poll(desk, parts.site), *reconciling.poll(desk)]
 
 
 def _gone(recorder: StoreRecorder, decision: str, receiver: str) -> None:

@@ -39,7 +39,7 @@ from sqlalchemy import (
 )
 
 from monitor.clock import Clock
-from monitor.decisions import Decision
+from monitor.decisions import Command, Decision
 from monitor.store.codec import decode
 from monitor.store.database import Database, in_chunks, insert_if_absent
 from monitor.store.folded import Folded, Room
@@ -193,6 +193,30 @@ class Outbox:
         with self._database.read() as connection:
             found = connection.scalars(select(OUTBOX.c.receiver).where(where))
             return sorted(found)
+
+    def last_suspended_at(
+        self, numbers: Sequence[str], receivers: Sequence[str]
+    ) -> dict[str, list[str]]:
+        """By number, those of ``receivers`` whose last word on it is a suspension, by name."""
+        last: dict[tuple[str, str], str] = {}
+        with self._database.read() as connection:
+            for chunk in in_chunks(numbers):
+                where = and_(
+                    OUTBOX.c.open.in_([True, False]),
+                    OUTBOX.c.receiver.in_(list(receivers)),
+                    OUTBOX.c.order_key.in_(chunk),
+                    OUTBOX.c.state.not_in(("parked", "stale")),
+                )
+                rows = select(OUTBOX.c.receiver, DECISIONS.c.body).where(where, _OF_COMMANDS)
+                for receiver, body in connection.execute(rows.order_by(OUTBOX.c.seq)):
+                    command = decode("command", body)
+                    if isinstance(command, Command):
+                        last[command.number, receiver] = command.action
+        found: dict[str, list[str]] = {}
+        for (number, receiver), action in sorted(last.items()):
+            if action == "suspend":
+                found.setdefault(number, []).append(receiver)
+        return found
 
     def homeless(self, decisions: Sequence[str]) -> dict[str, str]:
         """Those of these decisions that were parked as their receiver is gone; which one."""
@@ -364,6 +388,8 @@ _TAKEN = (
         mark=case((OUTBOX.c.mark == "", bindparam("new_mark", type_=Text)), else_=OUTBOX.c.mark),
     )
 )
+
+_OF_COMMANDS = and_(DECISIONS.c.id == OUTBOX.c.decision, DECISIONS.c.kind == "command")
 
 _SENDING = update(OUTBOX).where(_THESE, OUTBOX.c.state == "sending")
 _OVER = _SENDING.values(open=False)

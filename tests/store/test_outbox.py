@@ -26,7 +26,7 @@ from monitor.store.outbox import Delivery, Ending, PlannedDelivery, Settled, Wai
 from monitor.store.schema import DECISIONS, OUTBOX
 from monitor.store.settings import StoreSettings
 from monitor.store.store import Recording, Store
-from tests.store.made import alert, command, refusal
+from tests.store.made import NUMBER, alert, command, refusal
 from tests.store.stores import open_store
 
 Queue = Callable[..., list[int]]
@@ -170,6 +170,26 @@ def test_deliveries_of_a_receiver_that_is_gone_are_parked(store: Store, queue: Q
     assert store.outbox.abandon(["log"]) == []
     assert store.outbox.homeless([decision, "unknown"]) == {decision: "old"}
     assert store.outbox.homeless([]) == {}
+
+
+def test_where_a_number_was_last_told_to_be_suspended(store: Store) -> None:
+    made: list[Decision] = [
+        command(60_000),
+        command(70_000, action="resume"),
+        command(80_000, number="+862150000009"),
+    ]
+    plan = [
+        PlannedDelivery(made[0].id, "a", NUMBER),
+        PlannedDelivery(made[0].id, "b", NUMBER),
+        PlannedDelivery(made[1].id, "b", NUMBER),
+        PlannedDelivery(made[2].id, "a", "+862150000009"),
+        PlannedDelivery(made[2].id, "log", "+862150000009"),
+    ]
+    store.record(Recording(made, plan))
+    found = store.outbox.last_suspended_at([NUMBER, "+862150000009", "unknown"], ["a", "b"])
+    assert found == {NUMBER: ["a"], "+862150000009": ["a"]}
+    assert store.outbox.last_suspended_at([NUMBER], ["b"]) == {}
+    assert store.outbox.last_suspended_at([], ["a"]) == {}
 
 
 def test_whom_a_decision_went_to(store: Store) -> None:
