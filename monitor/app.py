@@ -23,12 +23,14 @@ from monitor.assembly import (
 )
 from monitor.clock import Clock, SystemClock
 from monitor.config import Config
-from monitor.decisions import Ack, Command, Decision, Found
+from monitor.decisions import Ack, Alert, Command, Found
 from monitor.delivery.build import open_channels
 from monitor.delivery.messages.messages import Sources
 from monitor.delivery.messages.templates import Templates
+from monitor.delivery.quiet import Quiet
 from monitor.delivery.remarks import NoRemarks
 from monitor.delivery.routes import Router
+from monitor.delivery.routing.dispatcher import Dispatcher
 from monitor.delivery.worker import DeliveryWorker
 from monitor.engine import Engine, Pace
 from monitor.events.ahead import ReadAhead
@@ -160,7 +162,12 @@ class Daemon:
         def systems(command: Command) -> tuple[str, ...]:
             return telephony.receivers(command, engine.judges.desk.book.dialled_for(command.number))
 
-        router = Router(config.delivery, telephony=bool(telephony.channels), systems=systems)
+        router = Router(
+            config.delivery,
+            telephony=bool(telephony.channels),
+            systems=systems,
+            packs=site.packs_of_rules,
+        )
         recorder = StoreRecorder(
             store,
             router,
@@ -171,9 +178,10 @@ class Daemon:
         )
         within_ms = config.delivery.explain
         remarks = FreshRemarks(lambda: self.site, self._clock, within_ms=within_ms)
+        quiet = Quiet(store, self._clock, lambda: recorder.router.people.packs)
         channels = open_channels(
             config.delivery,
-            router=_RouterOfTheDay(recorder),
+            router=_RouterOfTheDay(recorder, quiet),
             episodes=store.episodes,
             clock=self._clock,
             telephony=telephony.channels,
@@ -185,6 +193,12 @@ class Daemon:
                 console=config.web.public_url,
             ),
         )
+        dispatcher = Dispatcher(
+            store,
+            self._clock,
+            lambda: recorder.router.people,
+            waiting_max=config.delivery.waiting_max,
+        )
         worker = DeliveryWorker(
             config.delivery,
             channels,
@@ -194,6 +208,8 @@ class Daemon:
             stale=recorder.stale,
             gone=partial(_gone, recorder),
             formerly=config.telephony.formerly(),
+            quiet=quiet.until_ms,
+            dispatcher=dispatcher,
         )
         recorder.wake = worker.wake
         recorder.whole = telephony.asked.whole
@@ -239,7 +255,11 @@ class Daemon:
         recorder.waiting = standing.waiting
         recorder.teams = Teams(lambda: standing.agents, lambda: engine.places).of_all
         watchdog = Watchdog(
-            self.board, self._clock, beat, lanes=worker.lanes, directories=directories(config)
+            self.board,
+            self._clock,
+            beat,
+            lanes=[*worker.lanes, dispatcher],
+            directories=directories(config),
         )
         watchdog.start()
         try:
@@ -325,9 +345,14 @@ def directories(config: Config) -> dict[str, Path]:
 class _RouterOfTheDay(Router):
     """What the recorder routes by now: channels are opened once, and routes can be reloaded."""
 
-    def __init__(self, recorder: StoreRecorder) -> None:
+    def __init__(self, recorder: StoreRecorder, quiet: Quiet) -> None:
         self._recorder = recorder
+        self._quiet = quiet
 
-    def receivers(self, decision: Decision) -> tuple[str, ...]:
-        """Names of the receivers of a decision, as of the last reload."""
-        return self._recorder.router.receivers(decision)
+    def showing(self, alert: Alert, now_ms: int, team: str = "") -> tuple[str, ...]:
+        """The receivers that show an alert, as of the last reload; none where it is silenced."""
+        if self._quiet.silence(alert) is not None:
+            return ()
+        router = self._recorder.router
+        known = team or (self._quiet.team(alert) if router.people.on else "")
+        return router.showing(alert, now_ms, known)

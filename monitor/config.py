@@ -41,7 +41,20 @@ _RESTART_ONLY = (
     "limits",
 )
 """Sections that only a restart can change."""
-_ROUTING = frozenset({"routes", "default", "commands", "refusals"})
+_ROUTING = frozenset(
+    {
+        "routes",
+        "default",
+        "commands",
+        "refusals",
+        "people",
+        "rotations",
+        "routing",
+        "inhibit",
+        "flapping",
+        "at_most",
+    }
+)
 """Of ``delivery:``, what a reload takes over: who hears of what, not how it is sent."""
 
 

@@ -333,7 +333,70 @@ class Listing:
         }
 
 
-Decision = Alert | Command | Refusal | Order | Listing
+NoticeWhy = Literal["alerts", "repeat", "escalation", "flapping", "capped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What people are told of several alerts in one, or of some once more (docs/alerting.md).
+
+    Made by the delivery side on its clock; nothing follows from it, and no replay makes one.
+    """
+
+    at_ms: int
+    """Wall time."""
+    id: str
+    why: NoticeWhy
+    """``alerts``: news; ``repeat``, ``escalation``: nobody has acknowledged; ``flapping``: it comes
+    and goes; ``capped``: more came than one person is sent."""
+    route: str
+    """Empty where several routes led to it."""
+    person: str
+    """Empty: it is for receivers that are nobody's."""
+    language: str
+    """What the person reads; empty: as the receiver says."""
+    level: Level
+    """The worst of them."""
+    counts: Mapping[str, int]
+    """How many by state, level and rule, with blanks between."""
+    from_ms: int
+    to_ms: int
+    newest: tuple[Alert, ...]
+    """Some of them in full; those that fire come last, the critical ones at the very end."""
+
+    @property
+    def rule(self) -> str:
+        """It is of several, mostly."""
+        return ""
+
+    @property
+    def episode(self) -> str:
+        """Likewise."""
+        return ""
+
+    @property
+    def shadow(self) -> bool:
+        """Nobody is told of shadow rules."""
+        return False
+
+    def to_json(self) -> dict[str, Any]:
+        """The form for programs."""
+        return {
+            "at": iso(self.at_ms),
+            "kind": "notice",
+            "id": self.id,
+            "why": self.why,
+            "route": self.route,
+            "person": self.person,
+            "level": self.level,
+            "count": sum(self.counts.values()),
+            "from": iso(self.from_ms),
+            "to": iso(self.to_ms),
+            "newest": [alert.to_json() for alert in self.newest],
+        }
+
+
+Decision = Alert | Command | Refusal | Order | Listing | Notice
 
 
 @dataclass(frozen=True, slots=True)

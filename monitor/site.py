@@ -54,6 +54,13 @@ class Site:
     hash: str
     """BLAKE2b-64 over the bytes of all files, hex."""
 
+    @property
+    def packs_of_rules(self) -> dict[str, str]:
+        """The name of its pack by rule."""
+        return {
+            rule.id: file.path.parent.name for file in self.rule_files for rule in file.value.rules
+        }
+
     def only_by_restart(self, new: Site) -> list[str]:
         """What differs in ``new`` and a running daemon cannot take over.
 

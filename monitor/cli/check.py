@@ -13,6 +13,8 @@ from monitor.cli.declare import single
 from monitor.cli.options import ConfigOption, JsonOption, config_path
 from monitor.cli.output import counted, lines
 from monitor.cli.stream import say
+from monitor.delivery.messages.samples import tried_out
+from monitor.delivery.messages.templates import Templates
 from monitor.errors import ConfigError, Problem
 from monitor.rules.cases import RuleTest, load_cases
 from monitor.rules.lint import Finding, Surroundings, lint, place_indicators, place_rules
@@ -41,7 +43,8 @@ def check(
     """Check configuration, packs, rules and their tests: errors with line and column, and lint.
 
     Status 0: nothing keeps it from running, though there may be warnings; 1: it loads, and some
-    rule cannot do what it says (lines that begin with `error:`); 2: it does not load.
+    rule cannot do what it says, or a message template is wrong (lines that begin with `error:`);
+    2: it does not load.
     """
     path = config_path(config)
     told = set[str]()
@@ -62,6 +65,8 @@ def check(
         for f in [*findings_of(site, routes=path is not None), *untold]
         if verbose or as_json or f.severity != "info"
     ]
+    templates = Templates(site.config.delivery.templates)
+    findings += [("error", problem) for problem in tried_out(templates)]
     if untold and not as_json:
         names = ", ".join(each.problem.owner for each in untold)
         lines().print(f"no story in *.test.yaml tells of: {names}", style="dim")

@@ -92,6 +92,7 @@ COMMANDS = (
     Entry(
         "deliveries", "monitor.cli.deliveries", "Deliveries that were given up: list, try again."
     ),
+    Entry("notify", "monitor.cli.notify", "Receivers of messages: try them out."),
     Entry(
         "backup",
         "monitor.cli.backup",

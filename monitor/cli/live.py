@@ -17,7 +17,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from monitor.decisions import Alert, Command, Decision, Figures, Listing, Order, Refusal
+from monitor.decisions import Alert, Command, Decision, Figures, Listing, Notice, Order, Refusal
 from monitor.logs import mask, mask_customer
 from monitor.snapshot import IndicatorFigures, Snapshot
 
@@ -162,6 +162,12 @@ def sentence(decision: Decision, zone: tzinfo | None = None) -> Text:
                 f"{decision.rule} ",
                 (scope, "bold"),
                 _share(decision.figures),
+            )
+        case Notice():
+            return Text.assemble(
+                ("● " if decision.why != "repeat" else "○ ", "yellow"),
+                f"{sum(decision.counts.values())} alerts ({decision.why}) ",
+                (decision.person or decision.route, "bold"),
             )
         case Command():
             until = "" if decision.until_ms is None else f" until {_clock(decision.until_ms, zone)}"

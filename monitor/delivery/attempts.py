@@ -7,12 +7,12 @@ and when, is ``monitor.delivery.lane``'s.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from monitor.clock import Clock
-from monitor.decisions import Command
+from monitor.decisions import Command, Notice
 from monitor.delivery.channels.base import Channel
 from monitor.delivery.pacing import Pacer
 from monitor.delivery.people import Digest
@@ -69,7 +69,7 @@ class Attempts:
             if over is not None:
                 return over
             self._pacer.took(self._clock.monotonic_s())
-            self._channel.send(delivery)
+            self._send(delivery)
         except DeliveryError as error:
             return self._failed(delivery, error)
         except Exception as error:
@@ -146,6 +146,16 @@ class Attempts:
             detail=str(error),
             **more,
         )
+
+    def _send(self, delivery: Delivery) -> None:
+        notice = delivery.decision
+        if not isinstance(notice, Notice):
+            self._channel.send(delivery)
+        elif self._channel.takes_digests:
+            self._channel.send_digest(Digest.told(notice))
+        else:
+            for alert in notice.newest:
+                self._channel.send(replace(delivery, decision=alert))
 
     def _over(self, delivery: Delivery, mark: str) -> Settled | None:
         """What became of it already; None: it is to be sent.

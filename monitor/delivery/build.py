@@ -85,7 +85,7 @@ def _open(
         case AlertmanagerReceiver():
 
             def routed(alert: Alert) -> bool:
-                return name in router.receivers(alert)
+                return name in router.showing(alert, clock.now_ms())
 
             return AlertmanagerChannel(
                 receiver, episodes=episodes, routed=routed, clock=clock, remarks=remarks

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from monitor.clock import Clock
-from monitor.decisions import derive_id
+from monitor.decisions import Alert, derive_id
 from monitor.delivery.attempts import Attempts, Policy
 from monitor.delivery.channels.base import Channel
 from monitor.delivery.pacing import Pacer
@@ -47,8 +47,12 @@ class Lane:
         draw: Callable[[], float],
         count: Callable[[str], None],
         stale: Callable[[Delivery], None] = lambda _delivery: None,
+        quiet: Callable[[Alert], int | None] = lambda _alert: None,
     ) -> None:
-        """``draw`` is uniform in [0, 1); ``count`` is told the result of each attempt."""
+        """``draw`` is uniform in [0, 1); ``count`` is told the result of each attempt.
+
+        ``quiet``: see ``monitor.delivery.quiet.Quiet.until_ms``.
+        """
         self.receiver = receiver
         self.channel = channel
         self._outbox = outbox
@@ -56,6 +60,7 @@ class Lane:
         self._policy = policy
         self._pacer = pacer
         self._count = count
+        self._quiet = quiet
         self._attempts = Attempts(
             receiver,
             channel,
@@ -162,7 +167,9 @@ class Lane:
                 self.receiver, before_ms=fresh_since_ms, limit=_DIGEST_MAX
             )
             if late:
-                self._outbox.settle(self._attempts.late(late))
+                told = self._told(late)
+                if told:
+                    self._outbox.settle(self._attempts.late(told))
                 return self._pause_left_ms()
             if folded is not None:
                 self._tell_folded(folded)
@@ -176,10 +183,28 @@ class Lane:
             mark=mark,
             fresh_since_ms=fresh_since_ms,
         )
+        batch = self._told(batch)
         if self.channel.together:
             batch = self._attempt_together(batch, mark, deadline_s)
         self._attempt_all(batch, mark, deadline_s)
         return self._pause_left_ms()
+
+    def _told(self, batch: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Those that people may hear of now; the others wait, or are over."""
+        if self.channel.acts:
+            return batch
+        told: list[Delivery] = []
+        for delivery in batch:
+            alert = delivery.decision
+            until_ms = self._quiet(alert) if isinstance(alert, Alert) else None
+            if until_ms is None:
+                told.append(delivery)
+            elif until_ms:
+                self._outbox.defer(delivery.seq, until_ms)
+            else:
+                self._count("silenced")
+                self._outbox.settle([Settled(delivery.seq, "silenced", "silenced")])
+        return told
 
     def _attempt_together(
         self, batch: Sequence[Delivery], mark: str, deadline_s: float | None

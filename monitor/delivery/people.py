@@ -6,7 +6,7 @@ Owns the masking and the digest. Every channel but telephony's sends what is mad
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -14,7 +14,10 @@ from monitor.decisions import (
     Alert,
     Command,
     Decision,
+    Level,
     Listing,
+    Notice,
+    NoticeWhy,
     Order,
     Scope,
     derive_id,
@@ -22,6 +25,9 @@ from monitor.decisions import (
     scope_text,
 )
 from monitor.logs import mask, mask_customer
+
+DigestWhy = Literal["late", "too_many"] | NoticeWhy
+"""Why notifications are told as one."""
 
 CUSTOMER = "customer"
 _SHOWN_IN_DIGEST = 100
@@ -32,14 +38,39 @@ class Digest:
     """Notifications that are not sent one by one."""
 
     id: str
-    why: Literal["late", "too_many"]
-    """They come too late, or more of them waited than ``delivery.waiting_max``."""
+    why: DigestWhy
+    """``late``: they come too late; ``too_many``: more of them waited than
+    ``delivery.waiting_max``; the others are why routing made a notice (docs/alerting.md)."""
     counts: Mapping[tuple[str, str, str], int]
     """How many by what, rule and level; not empty."""
     from_ms: int
     to_ms: int
     newest: tuple[Decision, ...]
     """The last of them, in full."""
+    level: Level | None = None
+    """The worst of them; None: it is not of one notice."""
+    route: str = ""
+    """The route that led here; empty where several did, or none."""
+    person: str = ""
+    """Whom it is for; empty: a receiver that is nobody's."""
+    language: str = ""
+    """What the person reads; empty: as the receiver says."""
+
+    @classmethod
+    def told(cls, notice: Notice) -> Digest:
+        """What a notice says."""
+        return cls(
+            id=notice.id,
+            why=notice.why,
+            counts=dict(_headings(notice)),
+            from_ms=notice.from_ms,
+            to_ms=notice.to_ms,
+            newest=notice.newest,
+            level=notice.level,
+            route=notice.route,
+            person=notice.person,
+            language=notice.language,
+        )
 
     @classmethod
     def of(cls, decisions: Sequence[Decision]) -> Digest:
@@ -55,6 +86,11 @@ class Digest:
         newest: deque[Decision] = deque(maxlen=_SHOWN_IN_DIGEST)
         from_ms, to_ms = 2**62, 0
         for decision in decisions:
+            if isinstance(decision, Notice):
+                counts.update(dict(_headings(decision)))
+                newest.extend(decision.newest)
+                from_ms, to_ms = min(from_ms, decision.from_ms), max(to_ms, decision.to_ms)
+                continue
             counts[_heading(decision)] += 1
             newest.append(decision)
             from_ms, to_ms = min(from_ms, decision.at_ms), max(to_ms, decision.at_ms)
@@ -73,6 +109,9 @@ class Digest:
             "why": self.why,
             "from": iso(self.from_ms),
             "to": iso(self.to_ms),
+            **({"level": self.level} if self.level else {}),
+            **({"route": self.route} if self.route else {}),
+            **({"person": self.person} if self.person else {}),
             "count": self.count,
             "counts": [
                 {"what": what, "rule": rule, "level": level, "count": count}
@@ -80,6 +119,15 @@ class Digest:
             ],
             "newest": [for_people(decision) for decision in self.newest],
         }
+
+
+def digest_of(notice: Notice) -> Digest:
+    """A notice of several alerts, for those who know digests alone."""
+    counts = Counter[tuple[str, str, str]]()
+    for key, count in notice.counts.items():
+        state, level, rule = key.split(" ", 2)
+        counts[f"alert {state}", rule, level] += count
+    return Digest(notice.id, "too_many", counts, notice.from_ms, notice.to_ms, tuple(notice.newest))
 
 
 def masked(alert: Alert) -> Alert:
@@ -96,6 +144,8 @@ def for_people(decision: Decision) -> dict[str, Any]:
         return replace(decision, scope=_masked(decision.scope)).to_json()
     if isinstance(decision, Listing):
         return replace(decision, customer=mask_customer(decision.customer)).to_json()
+    if isinstance(decision, Notice):
+        return replace(decision, newest=tuple(map(masked, decision.newest))).to_json()
     return (masked(decision) if isinstance(decision, Alert) else decision).to_json()
 
 
@@ -112,6 +162,12 @@ def text_for_people(alert: Alert, language: str) -> str:
 
 def _masked(scope: Scope) -> Scope:
     return tuple((name, mask(value) if name == CUSTOMER else value) for name, value in scope)
+
+
+def _headings(notice: Notice) -> Iterator[tuple[tuple[str, str, str], int]]:
+    for heading, count in notice.counts.items():
+        state, level, rule = heading.split(" ", 2)
+        yield (f"alert {state}", rule, level), count
 
 
 def _without(texts: Mapping[str, str], customers: Sequence[str]) -> dict[str, str]:
@@ -131,5 +187,7 @@ def _heading(decision: Decision) -> tuple[str, str, str]:
             return f"order {decision.action}", decision.rule, ""
         case Listing():
             return f"do-not-call {decision.action}", "", ""
+        case Notice():
+            return f"notice {decision.why}", "", decision.level
         case _:
             return f"refusal {decision.guard}", decision.rule, ""

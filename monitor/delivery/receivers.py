@@ -6,10 +6,11 @@ is part of an address is a secret of its own, so that the address can stand in t
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from monitor.secret import Secret, Url
@@ -92,3 +93,54 @@ class FeishuReceiver(PeopleReceiver):
     def rates(self) -> tuple[Rate, ...]:
         """All that hold at once."""
         return (*super().rates, Rate(5, 1_000))
+
+
+Address = Annotated[str, Field(pattern=r"^[!-;=?A-~]+@[A-Za-z0-9.\-\[\]:]+$", max_length=254)]
+
+
+class MailReceiver(PeopleReceiver):
+    """Mail, by a server that takes it from us."""
+
+    type: Literal["mail"]
+    host: Annotated[str, Field(min_length=1, max_length=253)]
+    """Of the mail server."""
+    port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    """None: 587, with ``tls: tls`` 465, with ``tls: none`` 25."""
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    """``starttls``: encrypted before anything is said, or not at all; ``tls``: from the first byte;
+    ``none``: never, and so without a login."""
+    ca_file: Path | None = None
+    """Certificates to trust, PEM; none: the system's."""
+    username: Annotated[str, Field(min_length=1)] | None = None
+    """To log in with."""
+    password: Secret | None = None
+    """Of that login."""
+    sender: Address
+    """Whom it is from."""
+    to: Annotated[tuple[Address, ...], Field(min_length=1, max_length=50)]
+    """Whom it goes to; each gets a mail of its own."""
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        if (self.username is None) != (self.password is None):
+            msg = "username and password go together"
+            raise ValueError(msg)
+        if self.username is not None and self.tls == "none":
+            msg = "the password would be in clear: set tls to starttls or tls"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def port_in_use(self) -> int:
+        """Given, or usual."""
+        return self.port or {"starttls": 587, "tls": 465, "none": 25}[self.tls]
+
+
+class AppriseReceiver(PeopleReceiver):
+    """Anything that Apprise reaches, SMS gateways for one; needs the extra ``notify``."""
+
+    type: Literal["apprise"]
+    url: Secret
+    """One of Apprise's addresses, for one recipient: ``twilio://…``, ``bark://…``."""
+    brief: bool = False
+    """Only the title and the first line, as an SMS."""

@@ -6,7 +6,7 @@ carries it out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import UnionType
 
 from monitor.decisions import (
@@ -14,13 +14,17 @@ from monitor.decisions import (
     Command,
     Decision,
     Listing,
+    Notice,
     Order,
     Refusal,
     derive_id,
     scope_text,
 )
+from monitor.delivery.routing.plan import Plan
 from monitor.delivery.settings import LOG, TELEPHONY, AlertmanagerReceiver, DeliverySettings
+from monitor.people.matchers import labels_of
 from monitor.store.outbox import PlannedDelivery
+from monitor.store.routed import RECEIVER
 
 _TOLD = Alert | Command | Refusal
 """What a receiver whose queue is full is told of as one; an order is carried out, one by one."""
@@ -35,8 +39,12 @@ class Router:
         *,
         telephony: bool,
         systems: Callable[[Command], tuple[str, ...]] = lambda _command: (TELEPHONY,),
+        packs: Mapping[str, str] | None = None,
     ) -> None:
-        """``telephony``: whether commands have a system to go to; ``systems``: which those are."""
+        """``telephony``: whether commands have a system to go to; ``systems``: which those are.
+
+        ``packs``: by rule.
+        """
         self._default = tuple(settings.default)
         self._commands = tuple(settings.commands)
         self._orders = tuple(settings.orders)
@@ -50,6 +58,23 @@ class Router:
             name: Alert if isinstance(receiver, AlertmanagerReceiver) else _TOLD
             for name, receiver in settings.known_receivers().items()
         }
+        self.people = Plan(
+            people=settings.people,
+            rotations=settings.rotations,
+            routing=settings.routing,
+            inhibit=settings.inhibit,
+            flapping=settings.flapping,
+            at_most=settings.at_most,
+            legacy=self._routes,
+            default=self._default,
+            stateful=frozenset(
+                name
+                for name, receiver in settings.known_receivers().items()
+                if isinstance(receiver, AlertmanagerReceiver)
+            ),
+            packs=packs,
+        )
+        """Who hears of alerts where `delivery.routing` is used."""
         self.routes = frozenset(self._routes)
         """Names that rules may use; an unknown or empty one means the default receivers."""
 
@@ -73,11 +98,13 @@ class Router:
         folds = receiver in self._folds and isinstance(decision, self._folds[receiver])
         return self._waiting_max if folds else None
 
-    def receivers(self, decision: Decision) -> tuple[str, ...]:
+    def receivers(self, decision: Decision) -> tuple[str, ...]:  # noqa: PLR0911 - one a kind
         """Names of the receivers of a decision; one may be named twice."""
         match decision:
             case Alert(shadow=True) | Command(shadow=True) | Order(shadow=True):
                 return (LOG,)
+            case Alert() if self.people.on:
+                return (LOG,) if decision.inhibited_by else (RECEIVER,)
             case Alert():
                 return self._told(decision)
             case Command():
@@ -86,6 +113,8 @@ class Router:
                 return self._orders
             case Listing():
                 return self._do_not_call
+            case Notice():
+                return ()  # made by the delivery side, with its receivers
             case Refusal():
                 return self._routes.get(decision.route or self._refusals, self._default)
 
@@ -96,6 +125,17 @@ class Router:
             return told
         page = self._routes.get(alert.route or self._refusals, self._default)
         return (LOG, *(name for name in told if name not in page))
+
+    def showing(self, alert: Alert, now_ms: int, team: str = "") -> tuple[str, ...]:
+        """Names of the receivers that are to show an alert now, whoever else is told of it."""
+        if not self.people.on or alert.shadow:
+            return self.receivers(alert)
+        labels = labels_of(alert, team=team, pack=self.people.packs.get(alert.rule, ""))
+        return tuple(
+            name
+            for route in self.people.taking(labels, now_ms)
+            for name in self.people.stateful(route.to, alert.level, now_ms)
+        )
 
 
 def order_key(decision: Decision) -> str:
@@ -110,4 +150,6 @@ def order_key(decision: Decision) -> str:
         return derive_id("order", decision.customer)
     if isinstance(decision, Listing):
         return derive_id("do_not_call", decision.customer)
+    if isinstance(decision, Notice):
+        return decision.id
     return decision.number

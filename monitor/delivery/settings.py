@@ -6,6 +6,7 @@ of secrets. A secret never stands in the file itself.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,10 +14,26 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from monitor.delivery.receivers import DingTalkReceiver, FeishuReceiver, WeComReceiver
+from monitor.delivery.receivers import (
+    AppriseReceiver,
+    DingTalkReceiver,
+    FeishuReceiver,
+    MailReceiver,
+    WeComReceiver,
+)
+from monitor.delivery.routing.settings import (
+    Flapping,
+    Inhibition,
+    Parts,
+    Person,
+    Rotation,
+    RouteEntry,
+    faults,
+)
 from monitor.errors import ConfigError, Problem
 from monitor.secret import Url
 from monitor.source.settings import KafkaConnection, TopicName
+from monitor.store.routed import RECEIVER
 from monitor.units import DurationMs, Rate
 
 LOG = "log"
@@ -97,7 +114,9 @@ Receiver = Annotated[
     | KafkaReceiver
     | DingTalkReceiver
     | WeComReceiver
-    | FeishuReceiver,
+    | FeishuReceiver
+    | MailReceiver
+    | AppriseReceiver,
     Field(discriminator="type"),
 ]
 
@@ -138,6 +157,20 @@ class DeliverySettings(_Model):
     """Who hears of each change of the do-not-call list, in order for a customer, named in full."""
     refusals: Name = "operations"
     """The route of refusals that have none of their own."""
+    people: Annotated[dict[Name, Person], Field(max_length=10_000)] = {}
+    """Who can be told, by a name of your choice."""
+    rotations: Annotated[dict[Name, Rotation], Field(max_length=1_000)] = {}
+    """Who is on duty, by a name of your choice."""
+    routing: Annotated[list[RouteEntry], Field(max_length=1_000)] = []
+    """Who hears of which alert, and when; alerts that no route takes go by `routes` and `default`.
+    Empty: all of them do."""
+    inhibit: Annotated[list[Inhibition], Field(max_length=100)] = []
+    """Alerts that make others needless; with `routing`."""
+    flapping: Flapping | None = Flapping()
+    """When an alert that comes and goes is held; null: never. With `routing`."""
+    at_most: Rate | None = Rate(30, _HOUR_MS)
+    """Messages to one person in so long, digests among them; null: all that there are. With
+    `routing`."""
     stale_after: Positive = 10 * _MINUTE_MS
     """Notifications older than this join a digest."""
     max_age: Positive = 24 * _HOUR_MS
@@ -187,6 +220,18 @@ class DeliverySettings(_Model):
                     for index, name in enumerate(names)
                     if isinstance(self.receivers.get(name), KafkaReceiver)
                 ]
+        if importlib.util.find_spec("apprise") is None:
+            hint = "pip install 'callcentre-monitor[notify]'"
+            found += [
+                Fault(("receivers", name, "type"), "Apprise is not installed here", hint)
+                for name, receiver in self.receivers.items()
+                if isinstance(receiver, AppriseReceiver)
+            ]
+        parts = Parts(self.people, self.rotations, self.routing)
+        orders = {n for n, r in self.receivers.items() if isinstance(r, KafkaReceiver)}
+        found += [Fault(*fault) for fault in faults(parts, self.known_receivers(), orders)]
+        if self.at_most is not None and self.at_most.count < 1:
+            found.append(Fault(("at_most",), "nobody would ever be told", "at least 1"))
         for name, receiver in self.receivers.items():
             if not isinstance(receiver, WebhookReceiver):
                 continue
@@ -225,6 +270,8 @@ def read_secret(
 def _misnamed(name: str, receiver: Any) -> str:
     if name == TELEPHONY:
         return "telephony has a part of its own; choose another name"
+    if name == RECEIVER:
+        return "it stands for `delivery.routing`; choose another name"
     if name == LOG and not isinstance(receiver, LogReceiver):
         return "only a receiver of type log may be called log"
     return ""

@@ -15,10 +15,12 @@ from types import MappingProxyType
 import structlog
 
 from monitor.clock import Clock
+from monitor.decisions import Alert
 from monitor.delivery.attempts import Policy
 from monitor.delivery.channels.base import Channel
 from monitor.delivery.lane import Lane
 from monitor.delivery.pacing import Pacer
+from monitor.delivery.routing.dispatcher import Dispatcher
 from monitor.delivery.settings import DeliverySettings, WebhookReceiver
 from monitor.errors import DeliveryError
 from monitor.stats import Stats
@@ -44,8 +46,12 @@ class DeliveryWorker:
         stale: Callable[[Delivery], None] = lambda _delivery: None,
         gone: Callable[[str, str], None] = lambda _decision, _receiver: None,
         formerly: Mapping[str, str] = MappingProxyType({}),
+        quiet: Callable[[Alert], int | None] = lambda _alert: None,
+        dispatcher: Dispatcher | None = None,
     ) -> None:
         """``channels`` by receiver; ``draw`` gives the jitter, uniform in [0, 1).
+
+        ``quiet``: see ``monitor.delivery.quiet``; ``dispatcher``: who says whom alerts go to.
 
         ``stale`` is told, from a delivery thread, of each command that was not sent because its
         time was over; ``gone``, at the start, of each decision whose receiver is gone.
@@ -54,6 +60,8 @@ class DeliveryWorker:
         self._stale = stale
         self._gone = gone
         self._formerly = formerly
+        self._quiet = quiet
+        self._dispatcher = dispatcher
         self._settings = settings
         self._outbox = outbox
         self._clock = clock
@@ -65,6 +73,9 @@ class DeliveryWorker:
             self._lane(receiver, channel, draw) for receiver, channel in sorted(channels.items())
         ]
         self._bells = [threading.Event() for _ in self.lanes]
+        self._routing_bell = threading.Event()
+        if dispatcher is not None:
+            dispatcher.wake = self._wake_lanes
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
@@ -75,7 +86,9 @@ class DeliveryWorker:
         """
         for receiver, count in self._outbox.reroute(self._formerly).items():
             log.info("deliveries_rerouted", was=receiver, now=self._formerly[receiver], count=count)
-        parked = self._outbox.abandon([lane.receiver for lane in self.lanes])
+        known = [lane.receiver for lane in self.lanes]
+        known += [] if self._dispatcher is None else [self._dispatcher.receiver]
+        parked = self._outbox.abandon(known)
         for receiver, decision in parked:
             self._gone(decision, receiver)
         for receiver, count in sorted(Counter(receiver for receiver, _ in parked).items()):
@@ -89,11 +102,34 @@ class DeliveryWorker:
             )
             self._threads.append(thread)
             thread.start()
+        if self._dispatcher is not None:
+            thread = threading.Thread(
+                target=self._route, args=(self._dispatcher,), name="delivery-routing", daemon=True
+            )
+            self._threads.append(thread)
+            thread.start()
 
     def wake(self) -> None:
         """New deliveries were recorded; never blocks."""
+        self._routing_bell.set()
+        self._wake_lanes()
+
+    def _wake_lanes(self) -> None:
         for bell in self._bells:
             bell.set()
+
+    def _route(self, dispatcher: Dispatcher) -> None:
+        bell = self._routing_bell
+        while not self._stopping.is_set():
+            bell.clear()
+            try:
+                wait_ms = dispatcher.step()
+            except Exception:
+                # A fault of ours must not end it for good, or in silence.
+                log.exception("routing_failed")
+                wait_ms = _CRASH_PAUSE_MS
+            if wait_ms > 0 and not self._stopping.is_set():
+                self._clock.wait(bell, wait_ms / 1000)
 
     def stop(self) -> bool:
         """Send what is due for at most ``drain``, then stop; whether every thread ended in time.
@@ -173,4 +209,5 @@ class DeliveryWorker:
             draw=draw,
             count=count,
             stale=self._stale,
+            quiet=self._quiet,
         )

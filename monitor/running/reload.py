@@ -59,7 +59,10 @@ def _take_over(parts: Parts, site: Site) -> None:
         log.warning("rule_gone_numbers_wait", rule=rule, until=until)
     widen_pending(engine)
     parts.recorder.router = Router(
-        config.delivery, telephony=bool(telephony.channels), systems=parts.systems
+        config.delivery,
+        telephony=bool(telephony.channels),
+        systems=parts.systems,
+        packs=site.packs_of_rules,
     )
     parts.recorder.ack_timeout_ms = config.numbers.ack_timeout
     parts.site = site

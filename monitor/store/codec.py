@@ -13,23 +13,34 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from monitor.decisions import Alert, Command, Decision, Evidence, Figures, Listing, Order, Refusal
+from monitor.decisions import (
+    Alert,
+    Command,
+    Decision,
+    Evidence,
+    Figures,
+    Listing,
+    Notice,
+    Order,
+    Refusal,
+)
 from monitor.errors import StoreError
 
 _T = TypeVar("_T")
 
-_KINDS: dict[str, type[Alert | Command | Refusal | Order | Listing]] = {
+_KINDS: dict[str, type[Decision]] = {
     "alert": Alert,
     "command": Command,
     "refusal": Refusal,
     "order": Order,
     "listing": Listing,
+    "notice": Notice,
 }
 _DECODERS = {kind: msgspec.json.Decoder(made) for kind, made in _KINDS.items()}
 
 
 def kind_of(decision: Decision) -> str:
-    """``alert``, ``command``, ``refusal``, ``order`` or ``listing``."""
+    """``alert``, ``command``, ``refusal``, ``order``, ``listing`` or ``notice``."""
     match decision:
         case Alert():
             return "alert"
@@ -41,13 +52,15 @@ def kind_of(decision: Decision) -> str:
             return "order"
         case Listing():
             return "listing"
+        case Notice():
+            return "notice"
 
 
 def number_of(decision: Decision) -> str | None:
     """The number a decision is about, if it is about one."""
     if isinstance(decision, Alert | Order):
         return dict(decision.scope).get("number")
-    if isinstance(decision, Listing):
+    if isinstance(decision, Listing | Notice):
         return None
     return decision.number
 
@@ -61,11 +74,9 @@ def encode(decision: Decision) -> str:
     finite: Decision
     match decision:
         case Alert():
-            finite = replace(
-                decision,
-                figures=_finite_figures(decision.figures),
-                evidence=_finite_evidence(decision.evidence),
-            )
+            finite = _finite_alert(decision)
+        case Notice():
+            finite = replace(decision, newest=tuple(map(_finite_alert, decision.newest)))
         case Command():
             figures, evidence = decision.figures, decision.evidence
             finite = replace(
@@ -113,6 +124,14 @@ def _finite(number: float) -> float:
     if math.isnan(number):
         return 0.0
     return max(-sys.float_info.max, min(sys.float_info.max, number))
+
+
+def _finite_alert(alert: Alert) -> Alert:
+    return replace(
+        alert,
+        figures=_finite_figures(alert.figures),
+        evidence=_finite_evidence(alert.evidence),
+    )
 
 
 def _finite_figures(figures: Figures) -> Figures:

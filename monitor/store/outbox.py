@@ -2,7 +2,7 @@
 
 Owns the states of a delivery and who may be sent next; sending is ``monitor.delivery``'s.
 
-    queued ──claim──▶ sending ──▶ sent · parked · stale
+    queued ──claim──▶ sending ──▶ sent · parked · stale · silenced
        ▲                 │
        └──release── ◀────┼──▶ retry ──claim──▶ sending
 
@@ -46,7 +46,7 @@ from monitor.store.folded import Folded, Room
 from monitor.store.parked import Parked
 from monitor.store.schema import DECISIONS, OUTBOX
 
-Ending = Literal["sent", "retry", "parked", "stale"]
+Ending = Literal["sent", "retry", "parked", "stale", "silenced"]
 NO_SUCH_RECEIVER = "no_such_receiver"
 """Why a delivery is parked whose receiver is gone from the settings."""
 
@@ -168,6 +168,11 @@ class Outbox:
             return
         with self._database.write() as connection:
             _change(connection, _RELEASED, seqs, {})
+
+    def defer(self, seq: int, due_ms: int) -> None:
+        """Put back what was claimed and is not to be tried before ``due_ms``."""
+        with self._database.write() as connection:
+            _change(connection, _DEFERRED, [seq], {"due_ms": due_ms})
 
     def in_flight(self, receiver: str) -> list[Delivery]:
         """What a crash left in ``sending``, with its mark, in order. Ask before claiming."""
@@ -364,6 +369,7 @@ _SENDING = update(OUTBOX).where(_THESE, OUTBOX.c.state == "sending")
 _OVER = _SENDING.values(open=False)
 _AGAIN = _SENDING.values(open=True)
 _RELEASED = _SENDING.values(state="queued", attempts=OUTBOX.c.attempts - 1)
+_DEFERRED = _RELEASED.values(due_ms=bindparam("due_ms", type_=BigInteger))
 
 _ROWS = select(OUTBOX, DECISIONS.c.body).join(DECISIONS, DECISIONS.c.id == OUTBOX.c.decision)
 _OURS = _ROWS.where(_THESE)

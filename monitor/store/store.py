@@ -44,6 +44,7 @@ from monitor.store.lease import fence
 from monitor.store.listed import Listed, list_all
 from monitor.store.lock import DaemonLock, refuse_half_restored
 from monitor.store.outbox import Outbox, PlannedDelivery, enqueue
+from monitor.store.routed import Routing
 from monitor.store.schema import CHANGES, DECISIONS, prepare
 from monitor.store.settings import StoreSettings
 from monitor.store.silenced import Silenced
@@ -90,6 +91,7 @@ class Store:
         self.users = Users(database)
         self.sessions = Sessions(database)
         self.audit = Audit(database)
+        self.routing = Routing(database, clock, self.outbox.room)
         self._database = database
         self._clock = clock
         self._lock: DaemonLock | None = None

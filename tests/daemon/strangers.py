@@ -25,7 +25,7 @@ import numpy as np
 import yaml
 
 from monitor.clock import ManualClock
-from monitor.decisions import Alert, Command, Decision, Listing, Order
+from monitor.decisions import Alert, Command, Decision, Listing, Notice, Order
 from monitor.exporter.collector import SnapshotCollector
 from monitor.exporter.exposition import Exposition
 from monitor.publish import Around, Shots, picture
@@ -210,7 +210,7 @@ def run(site: Site, strangers: int) -> Found:
         if isinstance(decision, Alert):
             what = f"{decision.state} {dict(decision.scope)}"
         else:
-            number = "" if isinstance(decision, Order | Listing) else decision.number
+            number = "" if isinstance(decision, Order | Listing | Notice) else decision.number
             what = f"{type(decision).__name__} {number}"
             what += f" {decision.action}" if isinstance(decision, Command) else ""
         found.decisions.append([str(decision.at_ms), decision.id, what])

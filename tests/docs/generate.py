@@ -20,6 +20,7 @@ from tests.docs import (
     domain_page,
     events_page,
     mappings_page,
+    messages_page,
     numbers_page,
     packs_page,
     settings_page,
@@ -43,6 +44,8 @@ def outputs() -> Iterator[tuple[Path, str]]:
     yield ROOT / "docs" / "numbers.md", numbers_page.fill(numbers.read_text(encoding="utf-8"))
     mappings = domain_page.ROOT / "docs" / "mappings.md"
     yield ROOT / "docs" / "mappings.md", mappings_page.fill(mappings.read_text(encoding="utf-8"))
+    messages = domain_page.ROOT / "docs" / "messages.md"
+    yield ROOT / "docs" / "messages.md", messages_page.fill(messages.read_text(encoding="utf-8"))
     indicators = domain_page.ROOT / "docs" / "indicators.md"
     filled = domain_page.fill(indicators.read_text(encoding="utf-8"))
     yield ROOT / "docs" / "indicators.md", filled

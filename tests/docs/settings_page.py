@@ -20,7 +20,13 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from monitor.config import _RESTART_ONLY, _ROUTING, Config
-from monitor.delivery.receivers import DingTalkReceiver, FeishuReceiver, WeComReceiver
+from monitor.delivery.receivers import (
+    AppriseReceiver,
+    DingTalkReceiver,
+    FeishuReceiver,
+    MailReceiver,
+    WeComReceiver,
+)
 from monitor.delivery.settings import (
     AlertmanagerReceiver,
     KafkaReceiver,
@@ -102,6 +108,8 @@ _RECEIVERS: Mapping[str, type[BaseModel]] = {
     "dingtalk": DingTalkReceiver,
     "wecom": WeComReceiver,
     "feishu": FeishuReceiver,
+    "mail": MailReceiver,
+    "apprise": AppriseReceiver,
 }
 
 
@@ -119,12 +127,14 @@ def _variant(title: str, model: type[BaseModel], prefix: str) -> str:
 
 def _rows(model: type[BaseModel], prefix: str) -> Iterator[Row]:
     for name, field in model.model_fields.items():
-        path = f"{prefix}.{name}"
+        path = f"{prefix}.{field.alias or name}"
         nested = _models(field.annotation)
         if _is_shown(field.annotation):
             yield _row(model, name, field, path)
             if get_origin(field.annotation) is dict and len(nested) == 1:
                 yield from _rows(nested[0], f"{path}.<name>")
+            elif get_origin(field.annotation) in {list, tuple} and len(nested) == 1:
+                yield from _rows(nested[0], f"{path}[]")
         else:
             optional = NoneType in get_args(field.annotation)
             yield Row(path, "–" if optional else "", "", _about(nested[0]))
@@ -134,7 +144,8 @@ def _rows(model: type[BaseModel], prefix: str) -> Iterator[Row]:
 def _is_shown(annotation: Any) -> bool:
     """Whether it is a setting with a line of its own, and not the settings within it."""
     nested = _models(annotation)
-    return not nested or get_origin(annotation) is dict or nested[0] in _SHARED
+    several = get_origin(annotation) in {dict, list, tuple}
+    return not nested or several or nested[0] in _SHARED
 
 
 def _row(model: type[BaseModel], name: str, field: FieldInfo, path: str) -> Row:
@@ -155,7 +166,8 @@ _DECLARED = "__annotations__"
 
 def _property(model: type[BaseModel], name: str) -> dict[str, Any]:
     owner = _SCHEMA if model is Config else _SCHEMA["definitions"][model.__name__]
-    found: dict[str, Any] = owner["properties"][name]
+    alias = model.model_fields[name].alias
+    found: dict[str, Any] = owner["properties"][alias or name]
     return found
 
 

@@ -39,7 +39,7 @@ source: {kind: kafka, bootstrap: "kafka-1:9092,kafka-2:9092"}
 packs: [telemarketing]
 telephony: {kind: kafka}
 pools:
-  defaults: {max_fraction: 10%, min_left: 3}
+  defaults: {max_fraction: 10%, min_left: 3, brake_above: 20%, brake_window: 2h}
 delivery:
   receivers:
     people: {type: alertmanager, url: "http://alertmanager:9093"}
@@ -122,6 +122,9 @@ delivery:
     leads: {type: wecom, key: {file: /run/secrets/wecom-key}, zone: Asia/Shanghai}
     abroad: {type: feishu, token: {env: LARK_TOKEN}, language: en,
              url: https://open.larksuite.com/open-apis/bot/v2/hook}
+    mail: {type: mail, host: mail.example.com, sender: monitor@example.com, to: [lead@example.com],
+           username: monitor, password: {env: MAIL_PASSWORD}}
+    sms: {type: apprise, url: {env: SMS_OF_THE_DUTY_LEAD}, brief: true, rate: 10/1h}
   routes:
     supervisors: {receivers: [people, hook, floor]}
     operations: {receivers: [people, log]}
@@ -166,6 +169,8 @@ UNSAID = {
     "DingTalkReceiver.type": "",
     "WeComReceiver.type": "",
     "FeishuReceiver.type": "",
+    "MailReceiver.type": "",
+    "AppriseReceiver.type": "",
     "WebhookReceiver.type": "",
     "WebhookReceiver.url": "Where decisions are posted.",
     "WebhookReceiver.timeout": "How long one request may take.",

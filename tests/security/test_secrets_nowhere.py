@@ -260,7 +260,10 @@ def _delivery(planted: Planted, url: str, nobody: int, root: Path) -> dict[str, 
         "orders": ["crm"],
         "routes": {
             "people": {
-                "receivers": ["log", "hook", "dead", "bent", "manager", "ding", "wecom", "lark"]
+                "receivers": [
+                    *("log", "hook", "dead", "bent", "manager"),
+                    *("ding", "wecom", "lark", "mail", "sms"),
+                ]
             }
         },
         "backoff": {"base": "50ms", "max": "100ms"},
@@ -278,6 +281,19 @@ def _robots(planted: Planted, url: str, dead: str) -> dict[str, dict[str, Any]]:
         "ding": {"type": "dingtalk", "url": f"{url}/ding", "token": token, "secret": secret},
         "wecom": {"type": "wecom", "url": dead, "key": key},
         "lark": {"type": "feishu", "url": dead, "token": token, "secret": secret},
+        "mail": {
+            "type": "mail",
+            "host": "127.0.0.1",
+            "port": int(dead.rpartition(":")[2].partition("/")[0]),
+            "sender": "monitor@example.com",
+            "to": ["lead@example.com"],
+            "username": "monitor",
+            "password": planted.secret(f"{place}.password", f"{MARK}-mail"),
+        },
+        "sms": {
+            "type": "apprise",
+            "url": planted.secret(f"{place}.url", f"{dead.replace('http', 'json')}?key={MARK}-sms"),
+        },
     }
 
 

@@ -29,6 +29,7 @@ from monitor.store.outbox import Delivery
 
 _SEVERITY: dict[Level, str] = {"warn": "warning", "crit": "critical"}
 ALERTS_PER_POST = 500
+_TEST_MS = 60_000
 
 
 class EpisodeReader(Protocol):
@@ -99,6 +100,23 @@ class AlertmanagerChannel(Channel):
         ]
         for start in range(0, len(found), ALERTS_PER_POST):
             self._post(found[start : start + ALERTS_PER_POST])
+
+    def test(self, receiver: str) -> str:
+        """Post an alert that is over in a minute.
+
+        Raises:
+            DeliveryError: see :func:`monitor.posting.classify`.
+        """
+        now_ms = self._clock.now_ms()
+        labels = {"alertname": "monitor_test", "severity": "info", "receiver": receiver}
+        alert = {
+            "labels": labels,
+            "annotations": {"message_en": "This is a test.", "message_zh": "这是一条测试。"},
+            "startsAt": iso(now_ms),
+            "endsAt": iso(now_ms + _TEST_MS),
+        }
+        self._post([alert])
+        return "it was taken; the alert is over in a minute"
 
     def close(self) -> None:
         """Close the connections."""

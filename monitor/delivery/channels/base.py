@@ -59,6 +59,15 @@ class Channel(ABC):
         msg = f"{type(self).__name__} takes no digests: {digest}"
         raise TypeError(msg)
 
+    def test(self, receiver: str) -> str:
+        """Send ``receiver`` something that says no more than that it came; what was answered.
+
+        Raises:
+            DeliveryError: as :meth:`send`.
+        """
+        msg = f"{type(self).__name__} cannot be tried out: {receiver}"
+        raise TypeError(msg)
+
     def prepare(self) -> str:
         """A mark of now, stored before a first attempt; empty where repeats do no harm.
 

@@ -16,6 +16,8 @@ from monitor.delivery.remarks import NoRemarks, Remarks
 from monitor.logs import mask, mask_customer
 from monitor.store.outbox import Delivery
 
+_EVENTS = {"late": "late_notifications", "too_many": "too_many_notifications", "alerts": "alerts"}
+
 
 class LogChannel(Channel):
     """One line a decision; what a shadow rule decides at debug level."""
@@ -74,7 +76,9 @@ class LogChannel(Channel):
             for row in summary["counts"]
         )
         self._log.warning(
-            "late_notifications" if digest.why == "late" else "too_many_notifications",
+            _EVENTS.get(digest.why, f"alerts_{digest.why}"),
+            **({"route": digest.route} if digest.route else {}),
+            **({"person": digest.person} if digest.person else {}),
             count=summary["count"],
             what="; ".join(counts),
             since=summary["from"],

@@ -6,19 +6,23 @@ Owns the one place where such a receiver's type becomes a class, and its secrets
 from __future__ import annotations
 
 from monitor.clock import Clock
+from monitor.delivery.channels.apprise_channel import AppriseChannel
 from monitor.delivery.channels.dingtalk import DingTalkChannel
 from monitor.delivery.channels.feishu import FeishuChannel
+from monitor.delivery.channels.mail import MailChannel
 from monitor.delivery.channels.told import PeopleChannel
 from monitor.delivery.channels.wecom import WeComChannel
 from monitor.delivery.messages.messages import Messages, Sources
 from monitor.delivery.pacing import Pacer
 from monitor.delivery.receivers import (
+    AppriseReceiver,
     DingTalkReceiver,
     FeishuReceiver,
+    MailReceiver,
     PeopleReceiver,
     WeComReceiver,
 )
-from monitor.errors import SecretError
+from monitor.errors import SecretError, UsageError
 from monitor.secret import Secret
 
 
@@ -29,6 +33,7 @@ def open_for_people(
 
     Raises:
         SecretError: a secret is not where the configuration says; names the receiver.
+        UsageError: it is an address that Apprise cannot use.
     """
     messages, pacer = Messages(receiver, sources), Pacer(*receiver.rates)
     match receiver:
@@ -65,6 +70,22 @@ def open_for_people(
                 pacer=pacer,
                 timeout_ms=receiver.timeout,
             )
+        case MailReceiver():
+            password = receiver.password
+            return MailChannel(
+                messages,
+                receiver,
+                password=None if password is None else _revealed(name, "password", password),
+                clock=clock,
+                pacer=pacer,
+            )
+        case AppriseReceiver():
+            url = _revealed(name, "url", receiver.url)
+            try:
+                return AppriseChannel(messages, receiver, url=url, clock=clock, pacer=pacer)
+            except UsageError as error:
+                msg = f"delivery.receivers.{name}.url: {error}"
+                raise UsageError(msg) from error
         case _:
             msg = f"no channel for {type(receiver).__name__}"
             raise TypeError(msg)

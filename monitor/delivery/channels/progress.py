@@ -31,6 +31,10 @@ class Progress:
         while len(self._arrived) > REMEMBERED_MAX:
             self._arrived.popitem(last=False)
 
+    def forget(self, delivery: str, piece: str) -> None:
+        """A piece is to be tried again."""
+        self._arrived.get(delivery, set()).discard(piece)
+
     def over(self, delivery: str) -> None:
         """All of it has."""
         self._arrived.pop(delivery, None)

@@ -21,6 +21,8 @@ class PeopleChannel(Channel):
 
     takes_digests: ClassVar[bool] = True
     form: ClassVar[Form] = "md"
+    page: ClassVar[bool] = False
+    """Whether it takes HTML besides."""
 
     def __init__(self, messages: Messages, *, clock: Clock) -> None:
         self.messages = messages
@@ -40,7 +42,7 @@ class PeopleChannel(Channel):
         Raises:
             DeliveryError: it may or may not have arrived.
         """
-        self.hand_over(self.messages.of(delivery.decision, self.form))
+        self.hand_over(self.messages.of(delivery.decision, self.form, page=self.page))
 
     def send_digest(self, digest: Digest) -> None:
         """Send the message of several.
@@ -48,7 +50,7 @@ class PeopleChannel(Channel):
         Raises:
             DeliveryError: as :meth:`send`.
         """
-        self.hand_over(self.messages.digest(digest, self.form))
+        self.hand_over(self.messages.digest(digest, self.form, page=self.page))
 
     def test(self, receiver: str) -> str:
         """Send a message that says no more than that it came; what the other side answered.
@@ -56,4 +58,5 @@ class PeopleChannel(Channel):
         Raises:
             DeliveryError: as :meth:`send`.
         """
-        return self.hand_over(self.messages.test(receiver, self.clock.now_ms(), self.form))
+        now_ms = self.clock.now_ms()
+        return self.hand_over(self.messages.test(receiver, now_ms, self.form, page=self.page))

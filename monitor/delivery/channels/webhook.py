@@ -15,7 +15,7 @@ import msgspec
 from pydantic import SecretStr
 
 from monitor.clock import Clock
-from monitor.decisions import Alert, Listing, Order
+from monitor.decisions import Alert, Listing, Order, derive_id, iso
 from monitor.delivery.channels.base import Channel
 from monitor.delivery.people import Digest, for_people
 from monitor.delivery.remarks import NoRemarks, Remarks
@@ -68,6 +68,18 @@ class WebhookChannel(Channel):
             DeliveryError: see :func:`monitor.posting.classify`.
         """
         self._post(digest.id, digest.to_json())
+
+    def test(self, receiver: str) -> str:
+        """POST a ``kind: test``.
+
+        Raises:
+            DeliveryError: see :func:`monitor.posting.classify`.
+        """
+        now_ms = self._clock.now_ms()
+        key = derive_id("test", receiver, now_ms)
+        content = {"kind": "test", "id": key, "at": iso(now_ms), "receiver": receiver}
+        self._post(key, content)
+        return "it was taken"
 
     def close(self) -> None:
         """Close the connections."""

@@ -11,7 +11,18 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from monitor.decisions import Alert, Command, Decision, Figures, Listing, Order, Refusal, Scope
+from monitor.decisions import (
+    Alert,
+    Command,
+    Decision,
+    Figures,
+    Listing,
+    Notice,
+    Order,
+    Refusal,
+    Scope,
+    derive_id,
+)
 from monitor.delivery.messages import sparkline
 from monitor.delivery.messages.background import About
 from monitor.delivery.messages.words import duration, word
@@ -141,7 +152,13 @@ class Teller:
     def test(self, receiver: str, now_ms: int) -> dict[str, Any]:
         """Of a message that says no more than that it came."""
         url = "" if self.console is None else f"{self.console}/console/"
-        return {"kind": "test", "id": "", "receiver": receiver, "at": self.time(now_ms), "url": url}
+        return {
+            "kind": "test",
+            "id": derive_id("test", receiver, now_ms),
+            "receiver": receiver,
+            "at": self.time(now_ms),
+            "url": url,
+        }
 
     def time(self, ms: int) -> str:
         """``2026-11-22 09:04:00``, in the receiver's zone."""
@@ -188,6 +205,8 @@ class Teller:
                 return f"{word(f'command {decision.action}', self.language)} {decision.number}"
             case Refusal():
                 return f"{decision.number}: {decision.detail}"
+            case Notice():
+                return " ".join(self._line(alert) for alert in decision.newest)
 
 
 def _names(scope: Scope) -> str:

@@ -6,19 +6,19 @@ wrong: then the one that ships is taken, and the log says so once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import structlog
 
-from monitor.decisions import Alert, Decision
+from monitor.decisions import Alert, Decision, Notice
 from monitor.delivery.messages import sparkline
 from monitor.delivery.messages.background import Background, NoBackground
 from monitor.delivery.messages.facts import Clean, Teller, plain, unmarked
 from monitor.delivery.messages.templates import Form, Templates, parted
-from monitor.delivery.people import Digest
+from monitor.delivery.people import Digest, digest_of
 from monitor.delivery.receivers import PeopleReceiver
 from monitor.delivery.remarks import NoRemarks, Remarks
 from monitor.errors import ConfigError
@@ -49,11 +49,13 @@ class Message:
     """Of an alert; messages of one episode belong together. Else empty."""
     title: str
     body: str
-    """Below the title; in HTML the whole page."""
+    """Below the title."""
     tone: Tone
     links: tuple[Link, ...] = ()
     """The one to press first stands first."""
     trend: tuple[float | None, ...] = ()
+    page: str = ""
+    """The same as HTML, where that was asked for."""
 
     @property
     def text(self) -> str:
@@ -81,26 +83,36 @@ class Messages:
         self._sources = sources
         self._told_of: set[str] = set()
 
-    def of(self, decision: Decision, form: Form) -> Message:
-        """The message of one decision; may wait a moment for what is said of an alert besides."""
-        teller = self._teller(form)
+    def of(self, decision: Decision, form: Form, *, page: bool = False) -> Message:
+        """The message of one decision; may wait a moment for what is said of an alert besides.
+
+        ``page``: as HTML too.
+        """
+        if isinstance(decision, Notice):
+            if len(decision.newest) == sum(decision.counts.values()) == 1:
+                return self.of(decision.newest[0], form, page=page)
+            return self.digest(digest_of(decision), form, page=page)
         if not isinstance(decision, Alert):
-            facts = teller.notice(decision)
-            return self._message("notice", form, facts, tone="plain")
+            return self._message("notice", form, "plain", lambda t: t.notice(decision), page=page)
         about = self._sources.background.of(decision)
         remark = self._sources.remarks.about(decision)
         trend = () if remark is None else remark.trend
-        facts = teller.alert(decision, about, remark)
-        return self._message("alert", form, facts, tone=_tone(decision), trend=trend)
+        return self._message(
+            "alert",
+            form,
+            _tone(decision),
+            lambda teller: teller.alert(decision, about, remark),
+            page=page,
+            trend=trend,
+        )
 
-    def digest(self, digest: Digest, form: Form) -> Message:
+    def digest(self, digest: Digest, form: Form, *, page: bool = False) -> Message:
         """The message of several that are told as one."""
-        return self._message("digest", form, self._teller(form).digest(digest), tone="worrying")
+        return self._message("digest", form, "worrying", lambda t: t.digest(digest), page=page)
 
-    def test(self, receiver: str, now_ms: int, form: Form) -> Message:
+    def test(self, receiver: str, now_ms: int, form: Form, *, page: bool = False) -> Message:
         """A message that says no more than that it came."""
-        facts = self._teller(form).test(receiver, now_ms)
-        return self._message("test", form, facts, tone="plain")
+        return self._message("test", form, "plain", lambda t: t.test(receiver, now_ms), page=page)
 
     def _teller(self, form: Form) -> Teller:
         return Teller(self.language, self._zone, self._sources.console, _CLEAN[form])
@@ -109,20 +121,29 @@ class Messages:
         self,
         kind: str,
         form: Form,
-        facts: Mapping[str, Any],
-        *,
         tone: Tone,
+        told: Callable[[Teller], dict[str, Any]],
+        *,
+        page: bool,
         trend: tuple[float | None, ...] = (),
     ) -> Message:
-        text = self._rendered(kind, form, facts)
-        title, body = ("", text.strip()) if form == "html" else parted(text)
+        facts = told(self._teller(form))
+        title, body = parted(self._rendered(kind, form, facts))
         links = [
             Link(labels[self.language], facts[name])
             for name, labels in (("acknowledge_url", _ACKNOWLEDGE), ("url", _OPEN))
             if facts.get(name) and not (name == "acknowledge_url" and tone == "good")
         ]
-        episode = facts.get("episode", "")
-        return Message(facts["id"], episode, title, body, tone, tuple(links), trend)
+        return Message(
+            facts["id"],
+            facts.get("episode", ""),
+            title,
+            body,
+            tone,
+            tuple(links),
+            trend,
+            self._rendered(kind, "html", told(self._teller("html"))).strip() if page else "",
+        )
 
     def _rendered(self, kind: str, form: Form, facts: Mapping[str, Any]) -> str:
         try:

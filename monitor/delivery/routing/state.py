@@ -1,0 +1,298 @@
+"""What routing remembers: groups and who is in them, what comes and goes, what people were sent.
+
+Owns the shapes and their stored form: a row of the store each, so that a change writes what it
+changed. They are made of texts, numbers, lists and mappings alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+from monitor.decisions import Alert, Level, NoticeWhy
+
+PENDING_MAX: Final = 100
+"""Transitions of one episode that wait to be told."""
+SHOWN_MAX: Final = 20
+"""Alerts that a message shows in full; the others it counts."""
+
+Kind = Literal["group", "member", "flap", "budget"]
+Key = tuple[Kind, str]
+Cause = Literal[
+    "silenced",
+    "inhibited",
+    "flapping",
+    "out_of_hours",
+    "acknowledged",
+    "over_before_told",
+    "unchanged",
+    "moved",
+    "ends_not_told",
+    "nobody",
+]
+"""Why nobody was told of a transition."""
+
+
+@dataclass(slots=True)
+class Member:
+    """An episode in a group."""
+
+    group: str
+    episode: str
+    labels: dict[str, str]
+    level: Level
+    firing: bool
+    alert: str
+    """The latest transition."""
+    at_ms: int
+    """Its tick."""
+    key: str
+    """Rule and scope: what comes and goes is told by it, and its deliveries stay in order."""
+    pending: list[str] = field(default_factory=list)
+    """Transitions of which nothing is settled."""
+    told: str = ""
+    """The level at which people were told of it last; empty: they were not."""
+    told_ms: int = 0
+    """When they were first told of this level."""
+    step: int = 0
+    """Steps of escalation that have been taken."""
+    heard: list[list[str]] = field(default_factory=list)
+    """Who was told: the person, or none, and the receivers."""
+    held: Cause | Literal[""] = ""
+    """Why people are not told just now."""
+    moved: bool = False
+    """It is on other routes now: people here hear no more of it than its end."""
+    again: bool = False
+    """The rule asks for people to be told again."""
+
+
+@dataclass(slots=True)
+class Group:
+    """Alerts that are told together."""
+
+    name: str
+    route: str
+    of_rule: str
+    """The route that its rules name."""
+    alone: bool
+    """Of one episode."""
+    number: int
+    """Of two that are due at one time the lower one comes first."""
+    due_ms: int | None = None
+    """When to look at it next; None: when something happens."""
+    told_ms: int | None = None
+    """When people were last told of news."""
+    repeat_ms: int | None = None
+    repeats: int = 0
+    sent: int = 0
+    """Messages, ever."""
+    members: dict[str, Member] = field(default_factory=dict)
+    """By episode."""
+
+
+@dataclass(slots=True)
+class Flap:
+    """What of one rule and scope has come and gone lately."""
+
+    begins: list[int] = field(default_factory=list)
+    """Ticks at which episodes began."""
+    held: bool = False
+    calm_ms: int = 0
+    """Held till then, unless it goes on."""
+    told: list[str] = field(default_factory=list)
+    """Routes that were told that it flaps."""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """What a person will be told of in one."""
+
+    due_ms: int
+    level: Level
+    receivers: list[str]
+    counts: dict[str, int] = field(default_factory=dict)
+    """By what, rule and level, with blanks between."""
+    from_ms: int = 2**62
+    to_ms: int = 0
+    shown: list[str] = field(default_factory=list)
+    """The newest alerts."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """What one person was sent lately."""
+
+    sent: list[int] = field(default_factory=list)
+    """When."""
+    digests: int = 0
+    waiting: Waiting | None = None
+
+
+class Message(NamedTuple):
+    """One message to one person, or to receivers that are nobody's."""
+
+    id: str
+    """Of the notice; the alert's own where it says that alone."""
+    why: NoticeWhy
+    route: str
+    person: str
+    receivers: tuple[str, ...]
+    language: str
+    level: Level
+    counts: Mapping[str, int]
+    from_ms: int
+    to_ms: int
+    shown: tuple[str, ...]
+    """Alerts, the newest last."""
+    plain: bool
+    """It is one alert, told for the first time."""
+    key: str
+    """Messages of one key reach a receiver in order."""
+
+    @classmethod
+    def plainly(cls, alert: Alert, route: str, receivers: tuple[str, ...], key: str) -> Message:
+        """An alert as it is, to receivers that are nobody's."""
+        return cls(
+            id=alert.id,
+            why="alerts",
+            route=route,
+            person="",
+            receivers=receivers,
+            language="",
+            level=alert.level,
+            counts={},
+            from_ms=alert.at_ms,
+            to_ms=alert.at_ms,
+            shown=(alert.id,),
+            plain=True,
+            key=key,
+        )
+
+
+class Telling(NamedTuple):
+    """What became of one transition on one route."""
+
+    alert: str
+    route: str
+    episode: str
+    state: Literal["told", "held", "digest"]
+    cause: str
+    notice: str
+
+
+@dataclass(slots=True)
+class Effects:
+    """What a step led to; kept in one transaction, or not at all."""
+
+    messages: list[Message] = field(default_factory=list)
+    tellings: dict[tuple[str, str], Telling] = field(default_factory=dict)
+    changed: dict[Key, str] = field(default_factory=dict)
+    gone: set[Key] = field(default_factory=set)
+
+
+class State:
+    """All of it, and what of it has changed since it was stored."""
+
+    def __init__(self) -> None:
+        self.groups: dict[str, Group] = {}
+        self.of_episode: dict[str, set[str]] = {}
+        """Names of groups by episode."""
+        self.flaps: dict[str, Flap] = {}
+        self.budgets: dict[str, Budget] = {}
+        self._last_number = 0
+        self._touched: set[Key] = set()
+
+    @classmethod
+    def loaded(cls, rows: Iterable[tuple[str, str, str]]) -> State:
+        """From rows of kind, name and body."""
+        state = cls()
+        members: list[Member] = []
+        for kind, name, body in rows:
+            match kind:
+                case "group":
+                    state.groups[name] = _GROUP.decode(body)
+                case "member":
+                    members.append(_MEMBER.decode(body))
+                case "flap":
+                    state.flaps[name] = _FLAP.decode(body)
+                case "budget":
+                    state.budgets[name] = _BUDGET.decode(body)
+        in_order = sorted(state.groups.items(), key=lambda each: each[1].number)
+        state.groups = dict(in_order)
+        state._last_number = in_order[-1][1].number if in_order else 0
+        for member in members:
+            group = state.groups.get(member.group)
+            if group is not None:
+                group.members[member.episode] = member
+                state.of_episode.setdefault(member.episode, set()).add(member.group)
+        return state
+
+    def next_number(self) -> int:
+        """For a new group: it comes after those there are."""
+        self._last_number += 1
+        return self._last_number
+
+    def touch(self, kind: Kind, name: str) -> None:
+        """It has changed, or is gone."""
+        self._touched.add((kind, name))
+
+    def touch_member(self, member: Member) -> None:
+        """Likewise, of a member."""
+        self._touched.add(("member", _name(member)))
+
+    def add(self, group: Group, member: Member) -> None:
+        """Somebody is in a group."""
+        group.members[member.episode] = member
+        self.of_episode.setdefault(member.episode, set()).add(group.name)
+        self.touch_member(member)
+
+    def drop(self, group: Group, member: Member) -> None:
+        """Nobody need remember an episode any more."""
+        group.members.pop(member.episode, None)
+        names = self.of_episode.get(member.episode, set())
+        names.discard(group.name)
+        if not names:
+            self.of_episode.pop(member.episode, None)
+        self.touch_member(member)
+
+    def drain(self, effects: Effects) -> None:
+        """Put what has changed into ``effects``."""
+        for kind, name in self._touched:
+            body = self._body(kind, name)
+            if body is None:
+                effects.gone.add((kind, name))
+            else:
+                effects.changed[kind, name] = body
+        self._touched.clear()
+
+    def _body(self, kind: Kind, name: str) -> str | None:
+        found: object | None
+        match kind:
+            case "group":
+                group = self.groups.get(name)
+                if group is None:
+                    return None
+                fields = {f: getattr(group, f) for f in Group.__slots__ if f != "members"}
+                return msgspec.json.encode(fields).decode()
+            case "member":
+                of, _, episode = name.partition("/")
+                within = self.groups.get(of)
+                found = None if within is None else within.members.get(episode)
+            case "flap":
+                found = self.flaps.get(name)
+            case "budget":
+                found = self.budgets.get(name)
+        return None if found is None else msgspec.json.encode(found).decode()
+
+
+def _name(member: Member) -> str:
+    return f"{member.group}/{member.episode}"
+
+
+_GROUP = msgspec.json.Decoder(Group)
+_MEMBER = msgspec.json.Decoder(Member)
+_FLAP = msgspec.json.Decoder(Flap)
+_BUDGET = msgspec.json.Decoder(Budget)
