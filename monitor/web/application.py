@@ -6,7 +6,7 @@ handlers look at, under ``request.app.state``.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Annotated, Any, cast
@@ -123,12 +123,6 @@ def needs(role: Role) -> Callable[[Request], Caller]:
 def words_for(caller: Caller, text: str) -> str:
     """What people wrote, without what may be a customer's number unless the caller may see it."""
     return text if caller.role >= Role.ADMIN else mask_words(text)
-
-
-async def still_in(request: Request) -> bool:
-    """Whether the caller may still ask; for answers that go on after a session may be over."""
-    again: Callable[[], Awaitable[bool]] = request.scope["monitor.again"]
-    return await again()
 
 
 Viewer = Annotated[Caller, Depends(needs(Role.VIEWER))]

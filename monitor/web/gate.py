@@ -95,12 +95,14 @@ class Gate:
         scope["monitor.address"] = address_of(scope, self._settings.proxies)
         try:
             await self._answer(scope, receive, answer)
-        except Exception as error:
-            if not isinstance(error, StoreError):
-                log.exception("web_request_failed", method=scope["method"])
+        except StoreError as error:  # nobody knows whose session it is
+            log.warning("web_store_refuses", detail=str(error))
             if not answer.status:
-                away = isinstance(error, StoreError)
-                await answer.problem(*((503, problems.AWAY) if away else (500, problems.BROKEN)))
+                await answer.problem(503, problems.AWAY, {"retry-after": "5"})
+        except Exception:
+            log.exception("web_request_failed", method=scope["method"])
+            if not answer.status:
+                await answer.problem(500, problems.BROKEN)
         self._counts[str(answer.status)] += 1
 
     async def _answer(
@@ -128,19 +130,11 @@ class Gate:
 
     async def _caller(self, scope: MutableMapping[str, Any]) -> Caller | None:
         """Whose token or session it shows; a token counts before a session."""
-
-        async def found() -> Caller | None:
-            shown = header(scope, b"authorization")
-            caller = self._tokens.caller(shown)
-            if caller is None and not shown:
-                caller = await self._sessions.caller(header(scope, b"cookie"))
-            return caller
-
-        async def again() -> bool:
-            return await found() == caller
-
-        caller = await found()
-        scope["monitor.caller"], scope["monitor.again"] = caller, again
+        shown = header(scope, b"authorization")
+        caller = self._tokens.caller(shown)
+        if caller is None and not shown:
+            caller = await self._sessions.caller(header(scope, b"cookie"))
+        scope["monitor.caller"] = caller
         return caller
 
     async def _admitted(

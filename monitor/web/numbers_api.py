@@ -67,21 +67,21 @@ class Incident(BaseModel):
         description="`campaign`, `brake`, `approval`; `max_fraction` or `min_left`: as many are "
         "out as may be, and more wait"
     )
-    pool: str
-    since: str
+    pool: str = Field(description="As in `pools`, or the campaign's")
+    since: str = Field(description="When it began to")
     waiting: int = Field(description="Numbers of the pool that rules want out")
-    detail: str
+    detail: str = Field(description="In words")
     ref: str = Field(description="Of an approval: what `approve` is given by; else empty")
     until: str | None = Field(
         description="Of an approval: until then it may be given; once given, it holds until then"
     )
-    approved_by: str
+    approved_by: str = Field(description="Who gave the approval; empty: nobody yet")
 
 
 class Incidents(BaseModel):
     """Pools in which suspensions stand still, by name."""
 
-    incidents: list[Incident]
+    incidents: list[Incident] = Field(description="By pool")
 
 
 class History(BaseModel):
@@ -112,7 +112,11 @@ async def list_(
 
 
 @router.get("/incidents", summary="Pools in which suspensions stand still, and why")
-async def incidents(_caller: Viewer, request: Request, pool: str | None = None) -> Incidents:
+async def incidents(
+    _caller: Viewer,
+    request: Request,
+    pool: Annotated[str | None, Query(max_length=200, description="Of this pool alone")] = None,
+) -> Incidents:
     """Waves that the brake holds, approvals asked for, pools at their floor; a second old."""
     found = office_of(request).picture().incidents
     return Incidents(

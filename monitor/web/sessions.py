@@ -11,11 +11,13 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
 
 from monitor.clock import Clock
+from monitor.errors import StoreError
 from monitor.store.accounts import Session
 from monitor.store.store import Store
 from monitor.web.access import Caller
@@ -160,7 +162,8 @@ class Sessions:
                 store.sessions.end(digest)
                 return None
             if now_ms - session.seen_ms >= min(_SEEN_EVERY_MS, self._times.idle // 4):
-                store.sessions.seen(digest, now_ms)
+                with suppress(StoreError):  # it may be read, and that is enough for now
+                    store.sessions.seen(digest, now_ms)
             return session, account
 
         return work

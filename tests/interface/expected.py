@@ -35,6 +35,7 @@ ENDPOINTS: Final[dict[tuple[str, str], Row]] = {
     ("GET", "/api/v1/self"): Row(VIEWER),
     ("GET", "/api/v1/numbers"): Row(VIEWER),
     ("GET", "/api/v1/numbers/history"): Row(VIEWER),
+    ("GET", "/api/v1/numbers/incidents"): Row(VIEWER),
     ("GET", "/api/v1/numbers/{number}"): Row(VIEWER),
     ("GET", "/api/v1/numbers/{number}/history"): Row(VIEWER),
     ("POST", "/api/v1/numbers/{number}/suspend"): Row(OPERATOR, 202, WHY),

@@ -28,6 +28,15 @@ def test_so_many_callers_are_counted() -> None:
     assert allowances.take(Caller("lin", Role.VIEWER), "", 0.0) == 0  # forgotten meanwhile
 
 
+def test_whose_alerts_somebody_acts_on() -> None:
+    north = frozenset({"north"})
+    assert Caller("a", Role.SUPERVISOR, north).acts_on("north")
+    assert not Caller("a", Role.SUPERVISOR, north).acts_on("south")
+    assert not Caller("a", Role.SUPERVISOR, north).acts_on("")  # the company's
+    assert Caller("a", Role.OPERATOR).acts_on("")
+    assert not Caller("a", Role.VIEWER, north).acts_on("north")
+
+
 def test_waits_grow_are_bounded_and_forgotten() -> None:
     lockout = Lockout(2, most=3)
     assert lockout.wait_s("a", 0.0) == 0

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from fastapi import APIRouter
 
-from monitor.errors import UsageError
-from monitor.store.accounts import SESSIONS_OF_ONE_MAX
-from monitor.web import passwords
+from monitor.errors import StoreError, UsageError
+from monitor.store.accounts import SESSIONS_OF_ONE_MAX, Sessions
+from monitor.store.audit import Audit
+from monitor.web import passwords, signin
 from monitor.web.application import Part, Viewer
 from monitor.web.headers import PAGE_HEADERS
 from monitor.web.passwords import Passwords, unfit
@@ -329,6 +330,32 @@ def test_users_of_the_configuration(tmp_path: Path) -> None:
         site(tmp_path, users={"zhao": wrong}),
     ):
         pass
+
+
+def test_so_many_comparisons_wait(here: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signin, "_WAITING_MAX", 0)
+    browser = here.browser()
+    for _ in range(6):  # none of them counts as a failure
+        assert browser.sign_in().status_code == 503
+    monkeypatch.setattr(signin, "_WAITING_MAX", 20)
+    assert browser.sign_in().status_code == 303
+
+
+def test_a_store_that_is_away_is_told(here: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = signed_in(here)
+
+    def away(*_arguments: object) -> None:
+        raise StoreError("store /secret/place: it is away")
+
+    monkeypatch.setattr(Sessions, "seen", away)
+    here.clock.advance(HOUR)
+    assert browser.self().is_success  # it cannot be written, and may be read
+    monkeypatch.setattr(Sessions, "find", away)
+    answer = browser.self()
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "secret" not in answer.text
+    monkeypatch.setattr(Audit, "add", away)
+    assert here.served.ask("/api/v1/test/act", "admin", "POST").is_success  # the log has it
 
 
 def test_behind_something_that_encrypts(tmp_path: Path) -> None:
