@@ -121,15 +121,6 @@ class Digest:
         }
 
 
-def digest_of(notice: Notice) -> Digest:
-    """A notice of several alerts, for those who know digests alone."""
-    counts = Counter[tuple[str, str, str]]()
-    for key, count in notice.counts.items():
-        state, level, rule = key.split(" ", 2)
-        counts[f"alert {state}", rule, level] += count
-    return Digest(notice.id, "too_many", counts, notice.from_ms, notice.to_ms, tuple(notice.newest))
-
-
 def masked(alert: Alert) -> Alert:
     """The alert with its customer masked, in the scope and in the texts."""
     customers = [value for name, value in alert.scope if name == CUSTOMER]

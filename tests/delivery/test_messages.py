@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections import Counter
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from monitor.clock import ManualClock
-from monitor.decisions import Alert, Figures, Listing, Order
+from monitor.decisions import Alert, Figures, Listing, Notice, NoticeWhy, Order
 from monitor.delivery.channels.progress import REMEMBERED_MAX, Progress
 from monitor.delivery.messages import sparkline
 from monitor.delivery.messages.background import About
@@ -204,6 +206,53 @@ def test_digests_and_tests(language: str, form: str) -> None:
     assert "4 × " in text
     assert {"en": "more", "zh": "另有"}[language] in text
     assert messages(language).test("ops", 0, form).body.count("ops") == 1  # type: ignore[arg-type]  # a Form
+
+
+def notice(why: NoticeWhy, *newest: Alert, **changes: Any) -> Notice:
+    counts = Counter(f"{each.state} {each.level} {each.rule}" for each in newest)
+    made: dict[str, Any] = {"route": "day", "person": "li", "language": "", **changes}
+    return Notice(
+        9, "n1", why, level="crit", counts=counts, from_ms=1, to_ms=9, newest=newest, **made
+    )
+
+
+def test_a_notice_of_one_alert_shows_it_whole() -> None:
+    told = messages().of(notice("escalation", alert()), "md")
+    assert told.title == "Escalation: Critical: Customers hang up +862150000007"
+    assert (told.id, told.episode) == ("n1", alert().episode)
+    assert "Likely cause" in told.body
+    assert told.links[0].label == "Acknowledge"
+    news = messages().of(notice("alerts", alert(state="resolved")), "md")
+    assert news.title.startswith("Over: ")
+    assert (news.tone, [link.label for link in news.links]) == ("good", ["Open"])
+
+
+def test_people_read_their_own_language() -> None:
+    one = messages("zh").of(notice("repeat", alert(), language="en"), "txt")
+    assert one.title.startswith("Not acknowledged yet: Critical")
+    assert one.links[0].label == "Acknowledge"
+    several = [alert(1), alert(2)]
+    assert (
+        "hangs up 80 %"
+        in messages("zh").of(notice("repeat", *several, language="en-GB"), "md").body
+    )
+    assert "挂断率" in messages("zh").of(notice("repeat", *several, language="fr"), "md").body
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("why", [*get_args(NoticeWhy), "late", "too_many"])
+def test_every_reason_has_words(language: str, why: str) -> None:
+    for form in ("title", "told"):
+        assert word(f"{form} {why}", language) != f"{form} {why}"
+
+
+def test_a_digest_leads_to_each_alert_and_has_the_tone_of_the_worst() -> None:
+    told = messages().digest(Digest.told(notice("alerts", alert(1), alert(2, level="warn"))), "md")
+    assert told.body.count("](https://monitor.example.com/console/alerts/") == 2
+    assert told.tone == "bad"
+    over = [alert(n, state="resolved") for n in (1, 2)]
+    assert messages().digest(Digest.of(over), "md").tone == "good"
+    assert messages().digest(Digest.of([alert(1), command()]), "md").tone == "worrying"
 
 
 def test_every_template_ships() -> None:

@@ -78,6 +78,15 @@ def panel_queries(path: Path) -> list[Query]:
     ]
 
 
+def annotation_queries(path: Path) -> list[Query]:
+    """What is drawn into the graphs of a dashboard."""
+    board = json.loads(path.read_text(encoding="utf-8"))
+    return [
+        Query(path.stem, each["name"], "annotation", each["expr"])
+        for each in board["annotations"]["list"]
+    ]
+
+
 def variable_queries(path: Path) -> list[Values]:
     """Every variable of a dashboard that is filled from Prometheus."""
     board = json.loads(path.read_text(encoding="utf-8"))

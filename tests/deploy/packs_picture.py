@@ -26,8 +26,10 @@ SOME = 1
 def with_packs(picture: Snapshot) -> Snapshot:
     """``picture`` as if all packs were on."""
     infos, figures, rules = _more()
+    fires = next(alert for alert in picture.alerts if not alert.shadow)
     return replace(
         picture,
+        alerts=(*picture.alerts, replace(fires, level="warn", episode="warned")),
         indicators=(*picture.indicators, *infos),
         figures=(*picture.figures, *figures),
         rules=(*(rule for rule in picture.rules if rule.rule not in _ids(rules)), *rules),

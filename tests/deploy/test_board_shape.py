@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import yaml
 
 from monitor.units import Threshold
 from tests.deploy.dashboards import BOARDS, DEPLOY
+from tests.deploy.tools import run
 from tests.packs.stories import NAMES, site_of
 
 PROVISIONING = DEPLOY / "grafana" / "provisioning"
@@ -118,8 +120,9 @@ def test_links_lead_to_boards_and_variables_that_exist() -> None:
     }
     text = " ".join(path.read_text(encoding="utf-8") for path in BOARDS)
     urls = [part.split('"')[0] for part in text.split('"url": "')[1:]]
-    inner = [url for url in urls if url]
+    inner = [url for url in urls if url.startswith("/d/")]
     assert len(inner) >= 5
+    assert all(url.startswith(("/d/", "${console}/console/")) for url in urls if url)
     for url in inner:
         page, _, rest = url.removeprefix("/d/").partition("?")
         assert page in known, url
@@ -155,3 +158,33 @@ def test_provisioning_names_what_the_compose_file_mounts() -> None:
         "file",
         "/var/lib/grafana/dashboards",
     )
+
+
+def test_every_board_draws_alerts_and_suspensions_and_leads_to_the_console(
+    board: dict[str, Any],
+) -> None:
+    drawn = board["annotations"]["list"]
+    assert [each["enable"] for each in drawn] == [True, False, True]
+    for each in drawn:
+        assert is_chinese(each["name"])
+        assert each["useValueForTime"]
+        assert each["expr"].endswith(" * 1000"), "Grafana takes milliseconds"
+        assert each["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+    assert board["links"][0]["url"] == "${console}/console/"
+    (console,) = [each for each in board["templating"]["list"] if each["name"] == "console"]
+    assert console["current"]["value"] == "http://localhost:9109"
+
+
+def test_a_site_says_where_its_console_is(tmp_path: Path) -> None:
+    source = DEPLOY / "grafana" / "source"
+    packs = [f"rules/{path.parent.name}" for path in (DEPLOY.parent / "rules").glob("*/rules.yaml")]
+    for folder in ("deploy/grafana/source", *packs):
+        (tmp_path / folder).mkdir(parents=True)
+        for path in (DEPLOY.parent / folder).glob("*.*"):
+            (tmp_path / folder / path.name).write_bytes(path.read_bytes())
+    made = tmp_path / "deploy" / "grafana" / "dashboards"
+    made.mkdir()
+    build = tmp_path / source.relative_to(DEPLOY.parent) / "build.py"
+    run(sys.executable, build, "--console", "https://monitor.example.com/")
+    for path in made.glob("*.json"):
+        assert '"https://monitor.example.com"' in path.read_text(encoding="utf-8")

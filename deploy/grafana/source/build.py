@@ -1,7 +1,8 @@
 # ruff: noqa: INP001 - scripts beside the dashboards they make, not a package
 """Writes the dashboards: ``python deploy/grafana/source/build.py``.
 
-With ``--check`` nothing is written, and a difference is exit status 1.
+With ``--check`` nothing is written, and a difference is exit status 1. ``--console URL``: where
+links to the console lead; by default to a daemon on this machine.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import daemon
+import model
 import numbers_board
 import overview
 import pack_boards
@@ -28,6 +30,8 @@ BOARDS = {
 
 def main(arguments: list[str]) -> int:
     """Write, or compare; the exit status."""
+    if "--console" in arguments:
+        model.CONSOLE = arguments[arguments.index("--console") + 1].rstrip("/")
     stale = []
     for name, build in BOARDS.items():
         path = FOLDER / f"{name}.json"

@@ -175,17 +175,20 @@ def table(
     )
 
 
-def column(name: str, *properties: tuple[str, Any]) -> Json:
-    """An override of one column by its heading."""
+def column(name: str, *properties: tuple[str, Any] | Json) -> Json:
+    """An override of one column by its heading: properties, and links, which go together."""
+    links = [each for each in properties if isinstance(each, dict)]
+    given = [each for each in properties if not isinstance(each, dict)]
+    given += [("links", links)] if links else []
     return {
         "matcher": {"id": "byName", "options": name},
-        "properties": [{"id": key, "value": value} for key, value in properties],
+        "properties": [{"id": key, "value": value} for key, value in given],
     }
 
 
-def link(title: str, url: str) -> tuple[str, Any]:
-    """A property: clicking a cell leads somewhere."""
-    return ("links", [{"title": title, "url": url, "targetBlank": False}])
+def link(title: str, url: str) -> Json:
+    """Where a cell may lead."""
+    return {"title": title, "url": url, "targetBlank": False}
 
 
 def row(title: str) -> Json:
@@ -241,6 +244,63 @@ def choice(name: str, label: str, values: Iterable[str], current: str) -> Json:
     }
 
 
+def annotation(
+    name: str, expr: str, color: str, title: str, text: str, tags: str, *, shown: bool = True
+) -> Json:
+    """Moments drawn into every graph: ``expr`` gives them as values, in ms."""
+    return {
+        "name": name,
+        "datasource": DATASOURCE,
+        "enable": shown,
+        "hide": False,
+        "iconColor": color,
+        "expr": expr,
+        "step": "30s",
+        "titleFormat": title,
+        "textFormat": text,
+        "tagKeys": tags,
+        "useValueForTime": True,
+    }
+
+
+_ALERTS = 'callcentre_alert_since_timestamp_seconds{shadow="false", level="%s"} * 1000'
+_SCOPE = (
+    "{{company}} {{team}} {{group}} {{agent}} {{campaign}} {{number}} {{number_type}}"
+    " {{customer_tag}}"
+)
+ANNOTATIONS = (
+    annotation(
+        "Critical 严重告警", _ALERTS % "crit", RED, "{{rule}}", _SCOPE, "rule,level,team,campaign"
+    ),
+    annotation(
+        "Warnings 警告", _ALERTS % "warn", YELLOW, "{{rule}}", _SCOPE, "rule,level,team,campaign",
+        shown=False,
+    ),
+    annotation(
+        "Suspensions 停用",
+        'callcentre_number_since_timestamp_seconds{state="suspended"} * 1000',
+        BLUE,
+        "suspended 停用 {{number}}",
+        "{{rule}}",
+        "number,rule",
+    ),
+)  # fmt: skip
+"""On every board; warnings are drawn when they are switched on above it."""
+CONSOLE = "http://localhost:9109"
+"""Where the console is unless ``build.py --console`` says otherwise."""
+
+
+def in_console(path: str) -> str:
+    """The address of a page of the console."""
+    return f"${{console}}/console/{path}"
+
+
+def console_of(dimension: str) -> Json:
+    """A link from a cell with a name to what the console has of it."""
+    page = in_console(f"scope?by={dimension}&name=${{__value.text:percentencode}}")
+    return link("Console 控制台", page)
+
+
 def dashboard(
     uid: str, title: str, description: str, variables: Sequence[Json], panels: Sequence[Json]
 ) -> Json:
@@ -267,9 +327,20 @@ def dashboard(
         "graphTooltip": 1,
         "refresh": "30s",
         "time": {"from": "now-6h", "to": "now"},
-        "templating": {"list": [source, *variables]},
-        "annotations": {"list": []},
+        "templating": {"list": [source, *variables, _console()]},
+        "annotations": {"list": [dict(each) for each in ANNOTATIONS]},
         "links": [
+            {
+                "type": "link",
+                "title": "Console 控制台",
+                "tags": [],
+                "icon": "dashboard",
+                "url": in_console(""),
+                "tooltip": "What can be done about alerts and numbers. 处理告警与号码",
+                "targetBlank": True,
+                "includeVars": False,
+                "keepTime": False,
+            },
             {
                 "type": "dashboards",
                 "title": "Call centre 呼叫中心",
@@ -279,9 +350,22 @@ def dashboard(
                 "keepTime": True,
                 "icon": "external link",
                 "url": "",
-            }
+            },
         ],
         "panels": _placed(panels),
+    }
+
+
+def _console() -> Json:
+    """Hidden; ``var-console`` in a board's address has its way for a visit."""
+    return {
+        "name": "console",
+        "label": "Console 控制台",
+        "type": "textbox",
+        "query": CONSOLE,
+        "current": {"selected": True, "text": CONSOLE, "value": CONSOLE},
+        "options": [{"selected": True, "text": CONSOLE, "value": CONSOLE}],
+        "hide": 2,
     }
 
 

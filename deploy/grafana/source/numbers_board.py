@@ -10,6 +10,7 @@ from model import (
     Json,
     choice,
     column,
+    console_of,
     dashboard,
     graph,
     query,
@@ -107,6 +108,7 @@ def _states() -> list[Json]:
             overrides=[
                 column("since 始于", ("unit", "dateTimeFromNow")),
                 column("until 止于", ("unit", "dateTimeFromNow")),
+                column("number 号码", console_of("number")),
             ],
             width=24,
         ),
@@ -134,7 +136,10 @@ def _worst() -> list[Json]:
                 "Value #B": "sample 样本",
             },
             sort="value 值",
-            overrides=[column("value 值", ("unit", "percentunit"), ("decimals", 1))],
+            overrides=[
+                column("value 值", ("unit", "percentunit"), ("decimals", 1)),
+                column("number 号码", console_of("number")),
+            ],
             width=8,
             height=10,
         ),

@@ -11,8 +11,10 @@ from model import (
     YELLOW,
     Json,
     column,
+    console_of,
     dashboard,
     graph,
+    in_console,
     link,
     query,
     row,
@@ -132,8 +134,18 @@ def _alerts() -> Json:
         sort="since 始于",
         overrides=[
             column("since 始于", ("unit", "dateTimeFromNow")),
-            column("number", link("Numbers 号码", "/d/cc-numbers?var-number=${__value.text}")),
-            column("team", link("Team 团队", "/d/cc-people?var-team=${__value.text}")),
+            column("rule 规则", link("Inbox 告警", in_console("alerts?rule=${__value.text}"))),
+            column(
+                "number",
+                link("Numbers 号码", "/d/cc-numbers?var-number=${__value.text}"),
+                console_of("number"),
+            ),
+            column(
+                "team",
+                link("Team 团队", "/d/cc-people?var-team=${__value.text}"),
+                console_of("team"),
+            ),
+            *(column(key, console_of(key)) for key in ("agent", "group", "campaign")),
         ],
         width=24,
     )

@@ -4,7 +4,18 @@
 from __future__ import annotations
 
 import pack
-from model import Json, column, dashboard, graph, link, query, row, table, variable
+from model import (
+    Json,
+    column,
+    console_of,
+    dashboard,
+    graph,
+    link,
+    query,
+    row,
+    table,
+    variable,
+)
 
 _MEMBERS = 'callcentre_agent_info{team=~"$team", group=~"$group", agent=~"$agent"}'
 _LEVELS = {
@@ -81,7 +92,7 @@ def _all_indicators(scope: str) -> Json:
                 ("custom.cellOptions", {"type": "color-text"}),
             )
         )
-    overrides.append(column(title, link("Drill down 下钻", _NEXT[scope])))
+    overrides.append(column(title, link("Drill down 下钻", _NEXT[scope]), console_of(scope)))
     return table(
         f"{title}: all indicators 全部指标",
         "Green at the target, red 20 % past it. 达标为绿,偏离目标 20% 为红。",

@@ -33,6 +33,8 @@ from monitor.logs import mask, mask_customer
 Clean = Callable[[str], str]
 RECORDS_MAX = 5
 DIGEST_LINES_MAX = 20
+NEWEST_MAX = 10
+"""Of a digest, those that are shown one by one."""
 _TEXT_MAX = 1_000
 """Characters of one value; what comes in events may be long."""
 _STAND_INS = str.maketrans("<>[]*`&#", "＜＞［］∗ˋ＆＃")
@@ -69,10 +71,11 @@ class Teller:
         language, clean = self.language, self.clean
         title = about.title.get(language) or next(iter(about.title.values()), "") or alert.rule
         what = shown.message.get(language) or next(iter(shown.message.values()), "")
-        url = "" if self.console is None else f"{self.console}/console/alerts/{alert.episode}"
+        url = self._page(alert)
         trend = () if remark is None else remark.trend
         return {
             "kind": "alert",
+            "told": "",
             "id": alert.id,
             "episode": alert.episode,
             "rule": alert.rule,
@@ -102,14 +105,12 @@ class Teller:
 
     def notice(self, decision: Command | Refusal | Order | Listing) -> dict[str, Any]:
         """Of anything else that was decided."""
-        common = {"id": decision.id, "at": self.time(decision.at_ms), "url": ""}
+        common = {"id": decision.id, "at": self.time(decision.at_ms), "url": self._page(decision)}
         clean = self.clean
         match decision:
             case Command() | Refusal():
                 found = {"kind": "command" if isinstance(decision, Command) else "refusal"}
                 found |= self._done(decision)
-                if self.console is not None and decision.episode:
-                    common["url"] = f"{self.console}/console/alerts/{decision.episode}"
             case Order():
                 found = {
                     "kind": "order",
@@ -143,8 +144,12 @@ class Teller:
             ],
             "more": sum(count for _, count in rows[DIGEST_LINES_MAX:]),
             "newest": [
-                {"at": self.time(each.at_ms), "what": self.clean(self._line(each))}
-                for each in reversed(digest.newest[-5:])
+                {
+                    "at": self.time(each.at_ms),
+                    "what": self.clean(self._line(each)),
+                    "url": self._page(each),
+                }
+                for each in reversed(digest.newest[-NEWEST_MAX:])
             ],
             "url": "" if self.console is None else f"{self.console}/console/alerts",
         }
@@ -159,6 +164,12 @@ class Teller:
             "at": self.time(now_ms),
             "url": url,
         }
+
+    def _page(self, decision: Decision) -> str:
+        """Where the console has the episode; empty where there is none."""
+        if self.console is None or not isinstance(decision, Alert | Command | Refusal):
+            return ""
+        return decision.episode and f"{self.console}/console/alerts/{decision.episode}"
 
     def time(self, ms: int) -> str:
         """``2026-11-22 09:04:00``, in the receiver's zone."""

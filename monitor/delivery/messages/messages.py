@@ -17,8 +17,8 @@ from monitor.decisions import Alert, Decision, Notice
 from monitor.delivery.messages import sparkline
 from monitor.delivery.messages.background import Background, NoBackground
 from monitor.delivery.messages.facts import Clean, Teller, plain, unmarked
-from monitor.delivery.messages.templates import Form, Templates, parted
-from monitor.delivery.people import Digest, digest_of
+from monitor.delivery.messages.templates import LANGUAGES, Form, Templates, parted
+from monitor.delivery.people import Digest
 from monitor.delivery.receivers import PeopleReceiver
 from monitor.delivery.remarks import NoRemarks, Remarks
 from monitor.errors import ConfigError
@@ -78,7 +78,7 @@ class Messages:
     """The messages of one receiver; its delivery thread uses it."""
 
     def __init__(self, settings: PeopleReceiver, sources: Sources) -> None:
-        self.language = settings.language
+        self._language = settings.language
         self._zone = None if settings.zone is None else ZoneInfo(settings.zone)
         self._sources = sources
         self._told_of: set[str] = set()
@@ -88,49 +88,59 @@ class Messages:
 
         ``page``: as HTML too.
         """
+        asked = _Asked(self._language, form, page)
         if isinstance(decision, Notice):
-            if len(decision.newest) == sum(decision.counts.values()) == 1:
-                return self.of(decision.newest[0], form, page=page)
-            return self.digest(digest_of(decision), form, page=page)
-        if not isinstance(decision, Alert):
-            return self._message("notice", form, "plain", lambda t: t.notice(decision), page=page)
-        about = self._sources.background.of(decision)
-        remark = self._sources.remarks.about(decision)
-        trend = () if remark is None else remark.trend
-        return self._message(
-            "alert",
-            form,
-            _tone(decision),
-            lambda teller: teller.alert(decision, about, remark),
-            page=page,
-            trend=trend,
-        )
+            return self.digest(Digest.told(decision), form, page=page)
+        if isinstance(decision, Alert):
+            return self._alert(decision, asked, decision.id, "")
+        return self._message("notice", asked, "plain", lambda t: t.notice(decision))
 
     def digest(self, digest: Digest, form: Form, *, page: bool = False) -> Message:
-        """The message of several that are told as one."""
-        return self._message("digest", form, "worrying", lambda t: t.digest(digest), page=page)
+        """The message of several that are told as one; one alone stays itself."""
+        known = digest.language.partition("-")[0]
+        asked = _Asked(known if known in LANGUAGES else self._language, form, page)
+        first = digest.newest[-1] if digest.newest else None
+        if digest.count == 1 and isinstance(first, Alert):
+            return self._alert(
+                first, asked, digest.id, "" if digest.why == "alerts" else digest.why
+            )
+        return self._message("digest", asked, _tone_of(digest), lambda t: t.digest(digest))
 
     def test(self, receiver: str, now_ms: int, form: Form, *, page: bool = False) -> Message:
         """A message that says no more than that it came."""
-        return self._message("test", form, "plain", lambda t: t.test(receiver, now_ms), page=page)
+        asked = _Asked(self._language, form, page)
+        return self._message("test", asked, "plain", lambda t: t.test(receiver, now_ms))
 
-    def _teller(self, form: Form) -> Teller:
-        return Teller(self.language, self._zone, self._sources.console, _CLEAN[form])
+    def _alert(self, alert: Alert, asked: _Asked, name: str, why: str) -> Message:
+        """``name``: the message's id; ``why``: it is told, where it is not simply news."""
+        about = self._sources.background.of(alert)
+        remark = self._sources.remarks.about(alert)
+        return self._message(
+            "alert",
+            asked,
+            _tone(alert),
+            lambda teller: teller.alert(alert, about, remark) | {"id": name, "told": why},
+            trend=() if remark is None else remark.trend,
+        )
 
     def _message(
         self,
         kind: str,
-        form: Form,
+        asked: _Asked,
         tone: Tone,
         told: Callable[[Teller], dict[str, Any]],
         *,
-        page: bool,
         trend: tuple[float | None, ...] = (),
     ) -> Message:
-        facts = told(self._teller(form))
-        title, body = parted(self._rendered(kind, form, facts))
+        def rendered(form: Form) -> tuple[dict[str, Any], str]:
+            console = self._sources.console
+            facts = told(Teller(asked.language, self._zone, console, _CLEAN[form]))
+            return facts, self._rendered(kind, asked.language, form, facts)
+
+        facts, text = rendered(asked.form)
+        title, body = parted(text)
         links = [
-            Link(labels[self.language], facts[name])
+            Link(labels[asked.language], facts[name])
             for name, labels in (("acknowledge_url", _ACKNOWLEDGE), ("url", _OPEN))
             if facts.get(name) and not (name == "acknowledge_url" and tone == "good")
         ]
@@ -142,17 +152,25 @@ class Messages:
             tone,
             tuple(links),
             trend,
-            self._rendered(kind, "html", told(self._teller("html"))).strip() if page else "",
+            rendered("html")[1].strip() if asked.page else "",
         )
 
-    def _rendered(self, kind: str, form: Form, facts: Mapping[str, Any]) -> str:
+    def _rendered(self, kind: str, language: str, form: Form, facts: Mapping[str, Any]) -> str:
         try:
-            return self._sources.templates.render(kind, self.language, form, facts)
+            return self._sources.templates.render(kind, language, form, facts)
         except ConfigError as error:
             if kind not in self._told_of:
                 self._told_of.add(kind)
                 log.error("template_failed", detail=str(error))  # noqa: TRY400 - said in full
-            return _SHIPPED.render(kind, self.language, form, facts)
+            return _SHIPPED.render(kind, language, form, facts)
+
+
+class _Asked(NamedTuple):
+    """How a message is wanted."""
+
+    language: str
+    form: Form
+    page: bool
 
 
 def drawn(message: Message) -> bytes:
@@ -164,3 +182,9 @@ def _tone(alert: Alert) -> Tone:
     if alert.state == "resolved":
         return "good"
     return "bad" if alert.level == "crit" else "worrying"
+
+
+def _tone_of(digest: Digest) -> Tone:
+    if all(what == "alert resolved" for what, _, _ in digest.counts):
+        return "good"
+    return "bad" if digest.level == "crit" else "worrying"
