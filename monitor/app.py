@@ -37,6 +37,7 @@ from monitor.events.ahead import ReadAhead
 from monitor.events.customers import Customers
 from monitor.events.enrich import Owners
 from monitor.explain.background import SiteBackground
+from monitor.explain.reading import Reading
 from monitor.explain.remarks import FreshRemarks
 from monitor.exporter.server import ExporterServer
 from monitor.indicators.compile import BEGINNING
@@ -115,7 +116,8 @@ class Daemon:
                 servers.callback(exporter.stop)
                 exporter.start()
                 self.port = exporter.port
-            web = open_web(config, self.board, self._clock, self.stats.web)
+            explain = Reading(lambda: self.site)
+            web = open_web(config, self.board, self._clock, self.stats.web, explain)
             if web is not None:
                 servers.callback(web.stop)
                 web.start()

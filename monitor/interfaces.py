@@ -19,11 +19,20 @@ from monitor.snapshot import Board
 if TYPE_CHECKING:
     from monitor.web.application import Part
     from monitor.web.office import Office
+    from monitor.web.room import Explain, Room
     from monitor.web.server import WebServer
 
 
-def open_web(config: Config, board: Board, clock: Clock, counts: Counter[str]) -> WebServer | None:
+def open_web(
+    config: Config,
+    board: Board,
+    clock: Clock,
+    counts: Counter[str],
+    explain: Explain | None = None,
+) -> WebServer | None:
     """The server of all parts, not started; None where it is off.
+
+    ``explain`` reads the records behind an alert.
 
     Raises:
         UsageError: the address cannot be listened on, or a token or the certificate cannot serve.
@@ -32,16 +41,29 @@ def open_web(config: Config, board: Board, clock: Clock, counts: Counter[str]) -
     if not config.web.enabled:
         return None
     from monitor.web.office import Office
+    from monitor.web.room import Room
     from monitor.web.server import WebServer
 
     office = Office(board, config.store, config.events.phones.region, clock)
+    room = Room(
+        board,
+        trends_bytes=config.web.trends,
+        stalled_after_ms=config.exporter.stalled_after,
+        explain=explain,
+    )
+
+    def over() -> None:
+        room.watching.stop()
+        office.close()
+
     return WebServer(
         config.web,
-        _parts(office, config.events, config.scorecards),
+        parts_of(office, config.events, config.scorecards, room),
         clock,
         counts,
+        at_the_start=room.watching.start,
+        at_the_end=over,
         office=office,
-        at_the_end=office.close,
     )
 
 
@@ -49,15 +71,30 @@ def described() -> dict[str, Any]:
     """All parts as OpenAPI; the same as at ``/api/v1/openapi.json``."""
     from monitor.web.application import VERSION, application
 
-    return application(_parts(None, None, None), version=VERSION).openapi()
+    return application(parts_of(None, None, None), version=VERSION).openapi()
 
 
-def _parts(
-    office: Office | None, events: EventSettings | None, scorecards: ScorecardSettings | None
+def parts_of(
+    office: Office | None,
+    events: EventSettings | None,
+    scorecards: ScorecardSettings | None,
+    room: Room | None = None,
 ) -> list[Part]:
     """Every part; None: only to be described."""
+    from monitor.console import pages
     from monitor.scorecards.kept import Shelf
-    from monitor.web import audit_api, dnc_api, numbers_api, requested, scorecards_api
+    from monitor.web import (
+        alerts_api,
+        audit_api,
+        board_api,
+        daemon_api,
+        dnc_api,
+        live_api,
+        numbers_api,
+        people_api,
+        requested,
+        scorecards_api,
+    )
     from monitor.web.application import API, Part
 
     return [
@@ -70,4 +107,11 @@ def _parts(
             f"{API}/scorecards",
             {"scorecards": None if scorecards is None else Shelf(scorecards)},
         ),
+        Part(board_api.router, API, {"room": room}),
+        Part(alerts_api.router, f"{API}/alerts"),
+        Part(people_api.alerts, f"{API}/alerts"),
+        Part(people_api.silences, f"{API}/silences"),
+        Part(daemon_api.router, API),
+        Part(live_api.router, API),
+        Part(pages.router, pages.CONSOLE),
     ]

@@ -44,6 +44,9 @@ class Around:
     unready: Sequence[Unready] = ()
     agents: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Group and team by agent, from the organisation table."""
+    keys_max: int = 0
+    """Most keys of a figure, and agents, that interfaces show, where that is more than the exporter
+    does: it cuts for itself."""
 
 
 class Shots:
@@ -54,10 +57,14 @@ class Shots:
         self._taken: tuple[IndicatorFigures, ...] = ()
 
     def take(
-        self, engine: Engine, infos: Mapping[str, IndicatorInfo], settings: ExporterSettings
+        self,
+        engine: Engine,
+        infos: Mapping[str, IndicatorInfo],
+        settings: ExporterSettings,
+        keys_max: int,
     ) -> tuple[IndicatorFigures, ...]:
         """Single scopes that are exported; pairs would show who is called."""
-        of = (engine.judges, engine.judged, settings)
+        of = (engine.judges, engine.judged, settings, keys_max)
         if of != self._of:
             views = [
                 view
@@ -70,7 +77,7 @@ class Shots:
                     view,
                     infos[view.indicator.id],
                     tick=engine.judged,
-                    keys_max=settings.keys_max,
+                    keys_max=keys_max,
                     living=living[id(view.keys)],
                 )
                 for view in views
@@ -102,7 +109,9 @@ def picture(
         at_ms=None if engine.watermarks.engine == NEVER else engine.watermarks.engine,
         tick_ms=engine.judged if judged else None,
         indicators=tuple(infos.values()),
-        figures=shots.take(engine, infos, settings) if judged else (),
+        figures=shots.take(engine, infos, settings, max(settings.keys_max, around.keys_max))
+        if judged
+        else (),
         rules=rules.rules,
         alerts=rules.alerts,
         numbers=judges.desk.counts(),
@@ -118,7 +127,9 @@ def picture(
         keys=_keys(engine),
         agents=tuple(
             AgentPlace(agent, group, team)
-            for agent, (group, team) in sorted(places.items())[: settings.rows_max]
+            for agent, (group, team) in sorted(places.items())[
+                : max(settings.rows_max, around.keys_max)
+            ]
         ),
         checkpoint=around.checkpoint,
         unready=tuple(around.unready),
@@ -142,6 +153,7 @@ def _info(indicator: Indicator) -> IndicatorInfo:
         better=indicator.better,
         title={str(language): text for language, text in indicator.title.items()},
         of_class=indicator.class_ or "",
+        area=indicator.area or "",
         target=None if indicator.target is None else float(indicator.target),
     )
 

@@ -9,7 +9,7 @@ figures are cut to the exported scopes and capped. Metric names are
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -37,6 +37,9 @@ class IndicatorInfo:
     of_class: str = ""
     """``leading``, ``efficiency``, ``result``; empty when the pack does not say."""
     target: float | None = None
+    area: str = ""
+    """``compliance``, ``efficiency``, ``conversion``, ``experience``; empty when the pack does not
+    say."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,6 +118,8 @@ class RuleStanding:
     levels: tuple[RuleLevel, ...] = ()
     states: Mapping[str, int] = field(default_factory=dict)
     """Scopes by state: ``warming``, ``ok``, ``insufficient``, ``pending``, ``firing``, …"""
+    title: Mapping[str, str] = field(default_factory=dict)
+    """Text by language tag."""
     folded: int = 0
     """Scopes that became part of a wave of events instead of an alert each, since (re)load."""
 
@@ -440,6 +445,20 @@ def capture(
         covered=view.covered(tick),
         dropped=len(ids) - len(rows),
         other=None if view.other is None else _bucket(view, view.other),
+    )
+
+
+def cut(figures: IndicatorFigures, info: IndicatorInfo, keys_max: int) -> IndicatorFigures:
+    """The same with at most ``keys_max`` keys, chosen and in the order as :func:`capture` does."""
+    hits, of = figures.hits, figures.of
+    empty = (hits == 0) & ((of == 0) | (figures.kind == "count"))
+    rows = np.sort(_worst(excess(hits, of, info), empty, keys_max))
+    return replace(
+        figures,
+        names=tuple(figures.names[row] for row in rows.tolist()),
+        hits=hits[rows],
+        of=of[rows],
+        dropped=figures.dropped + len(hits) - len(rows),
     )
 
 

@@ -6,6 +6,7 @@ Owns the demonstration's configuration and its folder. The traffic is ``monitor.
 from __future__ import annotations
 
 import contextlib
+import secrets
 import shutil
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from monitor.site import SHIPPED_PACKS, Site, load_site
 FOLDER = Path("var/demo")
 EVENTS = FOLDER / "events.jsonl"
 PATH = FOLDER / "config.yaml"
+USER = "demo"
+HASH = FOLDER / "demo.hash"
 CONFIG = f"""\
 # Written by `monitor run --demo`; the other commands reach the demonstration with `-c {PATH}`.
 version: 1
@@ -28,15 +31,26 @@ store: {{path: {FOLDER}/monitor.db, checkpoints: {FOLDER}/checkpoints}}
 events:
   dead_letters: {{path: {FOLDER}/dead-letters.jsonl}}
 telephony: {{kind: simulated}}
+web:
+  enabled: true
+  users: {{{USER}: {{role: admin, password_hash: {{file: {HASH}}}}}}}
 """
 
 
-def site() -> Site:
-    """The demonstration's site, in an emptied folder: each run tells its story from the start."""
+def site() -> tuple[Site, str]:
+    """The demonstration's site, in an emptied folder, and the password of its user.
+
+    Each run tells its story from the start, and has a password of its own.
+    """
+    from monitor.web.passwords import Passwords  # noqa: PLC0415 - other commands need no argon2
+
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     PATH.write_text(CONFIG, encoding="utf-8")
-    return load_site(PATH)
+    password = "-".join(secrets.token_hex(2) for _ in range(3))
+    HASH.touch(mode=0o600)
+    HASH.write_text(Passwords().hash(password), encoding="utf-8")
+    return load_site(PATH), password
 
 
 @contextlib.contextmanager

@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from monitor import logs
-from monitor.assembly import open_source
 from monitor.cli.declare import single
 from monitor.cli.live import sentence
 from monitor.cli.options import ConfigOption, JsonOption, site_of, store_of
@@ -24,15 +23,10 @@ from monitor.explain.explain import Explanation, explain
 from monitor.explain.gather import gather, replayed
 from monitor.explain.parts import parts_of, rule_of
 from monitor.explain.question import ask
-from monitor.recorder import journaled_end, journaled_floors, journaled_refusals
+from monitor.explain.reading import log_of, past_of
 from monitor.replay import Past
 from monitor.rules.model import Rule
 from monitor.site import Site
-from monitor.source.base import Source
-from monitor.source.bounded import BoundedSource
-from monitor.source.files import FileSource
-from monitor.source.settings import FilesSettings, KafkaSettings
-from monitor.store.store import Store
 
 _ID = re.compile(r"[0-9a-f]{4,32}")
 _SHOWN_MAX = 5
@@ -90,7 +84,7 @@ def explain_alert(
 
     def explained(each: Alert) -> Explanation:
         question = ask(site, each)
-        rows = gather(site, question, _source(site, files), past)
+        rows = gather(site, question, log_of(site, files or ()), past)
         return explain(question, rows, records=records, whole_customers=show_customers)
 
     if not parts:
@@ -127,12 +121,12 @@ def _find(site: Site, name: str, files: list[str] | None) -> tuple[Alert, Past]:
     try:
         with store_of(site) as store:
             alerts = store.history.alerts_named(name)
-            past = _past(store, site.config.time.tick) if alerts and not files else past
+            past = past_of(store, site.config.time.tick) if alerts and not files else past
     except StoreError:
         if not files:
             raise
     if not alerts and files:
-        alerts = replayed(site, _source(site, files), lambda each: _is_named(each, name))
+        alerts = replayed(site, log_of(site, files or ()), lambda each: _is_named(each, name))
     return _one(alerts, name, "the store" if not files else "the store or the replay"), past
 
 
@@ -140,7 +134,7 @@ def _known(site: Site, rule: Rule, files: list[str] | None) -> Callable[[str], l
     """Alerts by rule, where the parts of ``rule`` are looked for: as :func:`_find` looks."""
     if files:
         parts = set(rule.parts)
-        told = replayed(site, _source(site, files), lambda each: each.rule in parts)
+        told = replayed(site, log_of(site, files or ()), lambda each: each.rule in parts)
         return lambda name: [each for each in told if each.rule == name]
     with store_of(site) as store:
         found = {name: store.history.alerts(rule=name, limit=_PARTS_READ) for name in rule.parts}
@@ -150,15 +144,6 @@ def _known(site: Site, rule: Rule, files: list[str] | None) -> Callable[[str], l
 def _is_on_others(site: Site, alert: Alert) -> bool:
     rule = rule_of(site, alert)
     return rule is not None and bool(rule.parts)
-
-
-def _past(store: Store, tick_ms: int) -> Past:
-    entries = store.journal.read()
-    return Past(
-        floors=tuple(journaled_floors(store.journal.floors())),
-        refused=tuple(journaled_refusals(entries)),
-        judged_to=journaled_end(store.journal.judged_to_ms(), tick_ms=tick_ms),
-    )
 
 
 def _is_named(alert: Alert, name: str) -> bool:
@@ -178,15 +163,6 @@ def _one(alerts: list[Alert], name: str, where: str) -> Alert:
     several = ", ".join(each.id[:12] for each in alerts[:_SHOWN_MAX])
     msg = f"several alerts begin with {name}: {several}{', …' * (len(alerts) > _SHOWN_MAX)}"
     raise UsageError(msg)
-
-
-def _source(site: Site, files: list[str] | None) -> Source:
-    """The log as far as it goes now."""
-    settings = site.config.source
-    if not files and isinstance(settings, KafkaSettings):
-        return BoundedSource(open_source(site.config, SystemClock()))
-    paths = tuple(files) if files else getattr(settings, "paths", ())
-    return FileSource(FilesSettings(kind="files", paths=paths), SystemClock())
 
 
 # --- for people -----------------------------------------------------------------------------------

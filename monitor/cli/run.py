@@ -48,9 +48,10 @@ def run(
     ] = None,
 ) -> None:
     """Run the daemon until ctrl-c; SIGHUP reads the configuration again."""
-    clock = SystemClock()
+    clock, password = SystemClock(), ""
     if demonstration:
-        path, site = None, demo.site()
+        path = None
+        site, password = demo.site()
     else:
         path = config_path(config)
         site = load_site(path)
@@ -71,7 +72,7 @@ def run(
             stack.enter_context(demo.traffic(daemon, clock))
         keep_freed()
         _signals(daemon, hangup_stops=demonstration)
-        _work(daemon, clock, table=table)
+        _work(daemon, clock, table=table, password=password)
 
 
 app = single("run", run, "run", "run -c /etc/monitor/config.yaml --no-live", "run --demo")
@@ -98,8 +99,11 @@ def _signals(daemon: Daemon, *, hangup_stops: bool) -> None:
     signal.signal(signal.SIGHUP, stop if hangup_stops else reload)
 
 
-def _work(daemon: Daemon, clock: Clock, *, table: bool) -> None:
-    """The engine in a thread of its own, this one for the terminal and signals."""
+def _work(daemon: Daemon, clock: Clock, *, table: bool, password: str = "") -> None:
+    """The engine in a thread of its own, this one for the terminal and signals.
+
+    ``password``: of the demonstration's user, who is told where to sign in.
+    """
     failure: list[BaseException] = []
 
     def engine() -> None:
@@ -115,9 +119,9 @@ def _work(daemon: Daemon, clock: Clock, *, table: bool) -> None:
     thread.start()
     try:
         if table:
-            _show(daemon, thread, clock)
+            _show(daemon, thread, clock, password)
         else:
-            _tell(daemon, thread, clock)
+            _tell(daemon, thread, clock, password)
     finally:
         daemon.stop.set()
         thread.join()
@@ -133,24 +137,30 @@ def _load_compiled() -> None:
         log.exception("compiled_code_not_loaded", detail="it is loaded when it is needed")
 
 
-def _show(daemon: Daemon, thread: threading.Thread, clock: Clock) -> None:
+def _show(daemon: Daemon, thread: threading.Thread, clock: Clock, password: str = "") -> None:
     console = Console()
     with Live(console=console, refresh_per_second=4) as live:
         while thread.is_alive():
             size = (console.width, console.height)  # a window may be resized
-            live.update(render(daemon.board.latest, _feed(daemon), url=_url(daemon), size=size))
+            live.update(
+                render(daemon.board.latest, _feed(daemon), url=_url(daemon, password), size=size)
+            )
             clock.wait(daemon.stop, REFRESH_S)
             if daemon.stop.is_set():
                 thread.join()
 
 
-def _tell(daemon: Daemon, thread: threading.Thread, clock: Clock) -> None:
+def _tell(daemon: Daemon, thread: threading.Thread, clock: Clock, password: str) -> None:
     """Lines for a pipe; what is decided is in the log. Nobody has to read them."""
+    told = not password
     while thread.is_alive():
         clock.wait(daemon.stop, LINE_EVERY_S)
         if daemon.stop.is_set():
             thread.join()
         try:
+            if not told and daemon.web_port is not None:
+                print(_console(daemon, password), flush=True)
+                told = True
             print(line(daemon.board.latest), flush=True)
         except BrokenPipeError:
             silence(sys.stdout)
@@ -158,9 +168,21 @@ def _tell(daemon: Daemon, thread: threading.Thread, clock: Clock) -> None:
             continue
 
 
-def _url(daemon: Daemon) -> str:
+def _url(daemon: Daemon, password: str) -> str:
     settings, port = daemon.site.config.exporter, daemon.port
-    return "" if port is None else f"http://{settings.host}:{port}/metrics"
+    metrics = "" if port is None else f"http://{settings.host}:{port}/metrics"
+    console = _console(daemon, password)
+    return "   ".join(each for each in (console, metrics) if each)
+
+
+def _console(daemon: Daemon, password: str) -> str:
+    """Where the console is, and how the demonstration's user signs in."""
+    web, port = daemon.site.config.web, daemon.web_port
+    if port is None:
+        return ""
+    scheme = "http" if web.tls is None else "https"
+    who = f" (sign in: {demo.USER} / {password})" if password else ""
+    return f"console {scheme}://{web.host}:{port}/console/{who}"
 
 
 def _feed(daemon: Daemon) -> list[Decision]:

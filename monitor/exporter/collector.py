@@ -68,7 +68,9 @@ class SnapshotCollector(Collector):
         snapshot, now_ms = self._board.latest, self._clock.now_ms()
         settings = self._settings
         if snapshot is not None:
-            yield from figures.collect(snapshot, settings.scopes, settings.series_max)
+            yield from figures.collect(
+                snapshot, settings.scopes, settings.series_max, settings.keys_max
+            )
             yield from domain.collect(snapshot, settings.rows_max)
         reasons = unready(self._board, now_ms, settings.stalled_after)
         names = [reason.reason for reason in reasons]

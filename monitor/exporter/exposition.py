@@ -47,7 +47,8 @@ class Exposition:
         of, text = self._written
         if of is not snapshot.figures:
             settings = self._settings
-            chosen = figures.choose(snapshot.figures, settings.scopes, settings.series_max)
+            shown = figures.narrowed(snapshot, settings.keys_max)
+            chosen = figures.choose(shown, settings.scopes, settings.series_max)
             text = figures.text(chosen)
             self._written = (snapshot.figures, text)
         return text

@@ -18,7 +18,7 @@ from prometheus_client.core import Metric
 from monitor.exporter import catalogue as names
 from monitor.exporter.catalogue import MetricSpec
 from monitor.exporter.families import Rows, single
-from monitor.snapshot import Float64, IndicatorFigures, Snapshot
+from monitor.snapshot import Float64, IndicatorFigures, Snapshot, cut
 
 SERIES_PER_KEY = {"ratio": 3, "mean": 3, "count": 2}
 """Value, hits, of; a count has no denominator."""
@@ -55,6 +55,15 @@ def exportable(by: tuple[str, ...], scopes: Iterable[str]) -> bool:
     return len(by) == 1 and by[0] in names.LABEL_DIMENSIONS and by[0] in scopes
 
 
+def narrowed(snapshot: Snapshot, keys_max: int) -> tuple[IndicatorFigures, ...]:
+    """The figures, at most ``keys_max`` keys of each, the worst kept: boards are shown more."""
+    infos = {info.id: info for info in snapshot.indicators}
+    return tuple(
+        each if len(each.names) <= keys_max else cut(each, infos[each.indicator], keys_max)
+        for each in snapshot.figures
+    )
+
+
 def choose(figures: Iterable[IndicatorFigures], scopes: Iterable[str], series_max: int) -> Choice:
     """The figures of the exported scopes, at most ``series_max`` series, in a stable order.
 
@@ -74,9 +83,11 @@ def choose(figures: Iterable[IndicatorFigures], scopes: Iterable[str], series_ma
     return choice
 
 
-def collect(snapshot: Snapshot, scopes: Iterable[str], series_max: int) -> Iterator[Metric]:
+def collect(
+    snapshot: Snapshot, scopes: Iterable[str], series_max: int, keys_max: int
+) -> Iterator[Metric]:
     """What is said about the figures; they themselves are :func:`text`."""
-    choice = choose(snapshot.figures, scopes, series_max)
+    choice = choose(narrowed(snapshot, keys_max), scopes, series_max)
     covered, dropped = Rows(names.INDICATOR_COVERED), Rows(names.INDICATOR_KEYS_DROPPED)
     for shown in choice.shown:
         figures = shown.figures

@@ -32,6 +32,7 @@ Figure = Literal["ratio", "mean", "count"]
 """How hits and of make a value."""
 Kind = Literal["ratio", "mean", "count", "population", "response", "funnel"]
 Class = Literal["leading", "efficiency", "result"]
+Area = Literal["compliance", "efficiency", "conversion", "experience"]
 Period = Literal["day", "week", "month"]
 Language = Literal["en", "zh"]
 
@@ -268,6 +269,8 @@ class Indicator(NowParts, FunnelParts):
     """What it means: text, or one text a language."""
     class_: Class | None = Field(default=None, alias="class")
     """A row of dashboards: what leads, what it costs, what comes of it."""
+    area: Area | None = None
+    """Which of the four sides of the business it shows; boards group by it."""
     kind: Annotated[Kind, BeforeValidator(_known_kind)]
     """How its figure is made."""
     hits: Measure | None = None

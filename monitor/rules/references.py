@@ -22,7 +22,7 @@ from monitor.rules.relative import Past, PeerQuantile, Relative
 from monitor.units import Threshold
 
 _DAY_MS = 86_400_000
-_NOT_MEASURED = ("title", "description", "class_", "by", "windows", "better", "target")
+_NOT_MEASURED = ("title", "description", "class_", "area", "by", "windows", "better", "target")
 """What may be said of an indicator without its figures being others."""
 
 

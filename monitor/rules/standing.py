@@ -50,5 +50,6 @@ def rule_standing(rule: Rule, counts: Mapping[str, int], folded: int = 0) -> Rul
             if level.bound is not None
         ),
         states={str(state): counts.get(str(state), 0) for state in State},
+        title={str(language): text for language, text in rule.title.items()},
         folded=folded,
     )

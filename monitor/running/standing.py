@@ -43,6 +43,8 @@ class Standing:
         """A configuration is in place."""
         self._around.config_hash = site.hash
         self._around.agents = _places(site)
+        web = site.config.web
+        self._around.keys_max = web.board_keys if web.enabled else 0
 
     @property
     def agents(self) -> Mapping[str, tuple[str, str]]:

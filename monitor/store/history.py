@@ -56,6 +56,23 @@ class History:
             found = [decode(row.kind, row.body) for row in connection.execute(statement)]
         return [decision for decision in found if isinstance(decision, Alert)]
 
+    def of_episode(
+        self, episode: str, rule: str, since_ms: int, *, limit: int = 1_000
+    ) -> list[Decision]:
+        """What was decided in an episode of ``rule`` that began at ``since_ms``, oldest first."""
+        statement = (
+            select(DECISIONS.c.kind, DECISIONS.c.body)
+            .where(
+                DECISIONS.c.rule == rule,
+                DECISIONS.c.at_ms >= since_ms,
+                DECISIONS.c.episode == episode,
+            )
+            .order_by(DECISIONS.c.at_ms, DECISIONS.c.seq)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return [decode(row.kind, row.body) for row in connection.execute(statement)]
+
     def commands(
         self, *, since_ms: int | None = None, number: str | None = None, limit: int = 100
     ) -> list[Command]:

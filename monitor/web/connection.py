@@ -17,6 +17,8 @@ from monitor.web.settings import WebSettings
 
 OVERDUE: Final = "overdue"
 """Stands for the status of a request that was cut off."""
+ENDLESS: Final = "/api/v1/live"
+"""The one answer that has no end by itself."""
 _LAST_S: Final = 0.8
 """For requests under way when the server stops; less than it waits for them."""
 
@@ -88,8 +90,22 @@ class _Bounded(H11Protocol):
         self._deadline = self.loop.call_later(self.timeout_s, self._overdue)
 
     def _overdue(self) -> None:
+        if self._streams():
+            self._begin()  # it is looked after by what writes to it
+            return
         self.counts[OVERDUE] += 1
         self.transport.abort()
+
+    def _streams(self) -> bool:
+        """Whether an answer without an end is under way, to a caller who is there."""
+        cycle = self.cycle
+        return (
+            cycle is not None
+            and cycle.response_started
+            and not cycle.response_complete
+            and not self.transport.is_closing()
+            and cycle.scope["path"] == ENDLESS
+        )
 
 
 def bounded(settings: WebSettings, counts: Counter[str]) -> type[asyncio.Protocol]:

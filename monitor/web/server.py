@@ -57,6 +57,7 @@ class WebServer:
         *,
         office: Office | None = None,
         templates: Sequence[Path] = (),
+        at_the_start: Callable[[], None] = lambda: None,
         at_the_end: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare, and listen.
@@ -68,9 +69,10 @@ class WebServer:
             counts: of answers, by status; kept by this server's thread.
             office: the store, for sessions and the audit; None: there are none.
             templates: directories of pages that come before ours.
+            at_the_start: called before it answers.
             at_the_end: called when it has stopped.
         """
-        self._at_the_end = at_the_end
+        self._at_the_start, self._at_the_end = at_the_start, at_the_end
         sessions = Sessions(settings, Accounts(settings), office, clock)
         if office is not None:
             parts = [*parts, *_signing_in(settings, sessions, office, clock, templates)]
@@ -115,6 +117,7 @@ class WebServer:
 
     def start(self) -> None:
         """Answer requests from now on, in a thread of our own."""
+        self._at_the_start()
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
         self._thread.start()
         log.info("web_listening", host=self._socket.getsockname()[0], port=self.port)

@@ -115,6 +115,11 @@ class WebSettings(_Settings):
     connections: int = Field(128, ge=1, le=10_000)
     """Open at once; one more is told to come back."""
 
+    board_keys: int = Field(20_000, ge=1, le=100_000)
+    """Most agents, numbers … of each figure that boards show; the worst are kept."""
+    trends: Size = Field(128 * 2**20, ge=2**20, le=2**32)
+    """Memory for what figures were in the last 24 hours; with less of it they reach back less."""
+
     @model_validator(mode="after")
     def _guarded(self) -> Self:
         open_to_others = self.enabled and not is_loopback(self.host)

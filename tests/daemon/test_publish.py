@@ -145,14 +145,14 @@ def test_figures_are_taken_once_a_tick(engine: Engine) -> None:
     shots, settings = Shots(), ExporterSettings()
     views = engine.judges.indicators.views()
     infos = {view.indicator.id: _info(view.indicator) for view in views}
-    first = shots.take(engine, infos, settings)
-    assert shots.take(engine, infos, settings) is first
+    first = shots.take(engine, infos, settings, settings.keys_max)
+    assert shots.take(engine, infos, settings, settings.keys_max) is first
     assert {id(f.names) for f in first if f.by == ("team",)} == {id(first[-1].names)}
     engine._judge_until(engine.judged + 60_000)
-    later = shots.take(engine, infos, settings)
+    later = shots.take(engine, infos, settings, settings.keys_max)
     assert later is not first
     assert [f.hits.tolist() for f in later if f.window == "10s"] == [[0.0, 0.0], [0.0, 0.0]]
-    assert shots.take(engine, infos, ExporterSettings(scopes=())) == ()
+    assert shots.take(engine, infos, ExporterSettings(scopes=()), 500) == ()
 
 
 def test_the_shipped_pack_shows_titles_targets_and_classes() -> None:

@@ -62,6 +62,7 @@ def _told(indicator: Indicator) -> Told:
         {str(language): text for language, text in indicator.title.items()},
         indicator.class_ or "",
         None if indicator.target is None else float(indicator.target),
+        indicator.area or "",
     )
     return Told(info, indicator.by, indicator.window_keys)
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 
@@ -18,6 +19,7 @@ from monitor.snapshot import Board
 from monitor.store.accounts import Session, User
 from monitor.store.settings import StoreSettings
 from monitor.store.store import Store
+from monitor.web import live_api
 from monitor.web.accounts import Account
 from monitor.web.server import WebServer
 from monitor.web.sessions import csrf_of, digest_of
@@ -75,7 +77,10 @@ def everything(root: Path, **web: Any) -> Iterator[Everything]:
     clock = ManualClock(NOW)
     board = Board()
     board.publish(sample.snapshot(NOW))
-    with Store.open(StoreSettings(path=root / "monitor.db"), clock) as store:
+    with (
+        Store.open(StoreSettings(path=root / "monitor.db"), clock) as store,
+        patch.object(live_api, "STREAMS_MAX", 0),  # such an answer has no end
+    ):
         _sign_in(store)
         server = open_web(config, board, clock, Counter())
         assert server is not None

@@ -15,6 +15,9 @@ WHY: Final = {"why": "the carrier asked"}
 CUSTOMERS: Final = {"why": "asked", "customers": ["+8613912345699"]}
 
 
+QUIET: Final = {"for": "1h", "reason": "a drill"}
+
+
 class Row(NamedTuple):
     """One endpoint."""
 
@@ -35,9 +38,9 @@ ENDPOINTS: Final[dict[tuple[str, str], Row]] = {
     ("GET", "/api/v1/self"): Row(VIEWER),
     ("GET", "/api/v1/numbers"): Row(VIEWER),
     ("GET", "/api/v1/numbers/history"): Row(VIEWER),
-    ("GET", "/api/v1/numbers/incidents"): Row(VIEWER),
     ("GET", "/api/v1/numbers/{number}"): Row(VIEWER),
     ("GET", "/api/v1/numbers/{number}/history"): Row(VIEWER),
+    ("GET", "/api/v1/numbers/incidents"): Row(VIEWER),
     ("POST", "/api/v1/numbers/{number}/suspend"): Row(OPERATOR, 202, WHY),
     ("POST", "/api/v1/numbers/{number}/resume"): Row(OPERATOR, 202, WHY),
     ("POST", "/api/v1/numbers/{number}/hold"): Row(OPERATOR, 202, WHY),
@@ -59,6 +62,38 @@ ENDPOINTS: Final[dict[tuple[str, str], Row]] = {
     ("GET", "/api/v1/scorecards"): Row(SUPERVISOR),
     ("GET", "/api/v1/scorecards/{card}/{period}"): Row(SUPERVISOR, 404),
     ("GET", "/api/v1/scorecards/{card}/{period}/{person}"): Row(SUPERVISOR, 404),
+    ("GET", "/api/v1/board"): Row(VIEWER),
+    ("GET", "/api/v1/figures"): Row(VIEWER, 422),
+    ("GET", "/api/v1/figures?by=team&name=team-1"): Row(VIEWER),
+    ("GET", "/api/v1/trends"): Row(VIEWER, 422),
+    ("GET", "/api/v1/trends?by=team&name=team-1"): Row(VIEWER),
+    ("GET", "/api/v1/alerts"): Row(VIEWER),
+    ("GET", "/api/v1/alerts?customers=true"): Row(ADMIN),
+    ("GET", "/api/v1/alerts/{episode}"): Row(VIEWER, 404),
+    ("GET", "/api/v1/alerts/{episode}/records"): Row(VIEWER, 404),
+    ("POST", "/api/v1/alerts/{episode}/acknowledge"): Row(SUPERVISOR, 404, {"note": "seen"}),
+    ("POST", "/api/v1/alerts/{episode}/assign"): Row(SUPERVISOR, 404, {"to": "lin"}),
+    ("POST", "/api/v1/alerts/{episode}/silence"): Row(SUPERVISOR, 404, QUIET),
+    ("GET", "/api/v1/silences"): Row(VIEWER),
+    ("POST", "/api/v1/silences"): Row(OPERATOR, 200, {**QUIET, "matchers": {"rule": "x"}}),
+    ("POST", "/api/v1/silences/{ident}/end"): Row(OPERATOR, 404),
+    ("GET", "/api/v1/rules"): Row(VIEWER),
+    ("GET", "/api/v1/health"): Row(VIEWER),
+    ("GET", "/api/v1/live"): Row(VIEWER, 503),  # too many are open: test_live.py has the others
+    ("GET", "/console"): Row(VIEWER),
+    ("GET", "/console/"): Row(VIEWER),
+    ("GET", "/console/alerts"): Row(VIEWER),
+    ("GET", "/console/alerts/{episode}"): Row(VIEWER, 404),
+    ("GET", "/console/alerts/{episode}/toast"): Row(VIEWER, 404),
+    ("GET", "/console/alerts/{episode}/records"): Row(VIEWER),
+    ("GET", "/console/numbers"): Row(VIEWER),
+    ("GET", "/console/scope"): Row(VIEWER, 422),
+    ("GET", "/console/scope?by=team&name=team-1"): Row(VIEWER),
+    ("GET", "/console/rules"): Row(VIEWER),
+    ("GET", "/console/health"): Row(VIEWER),
+    ("GET", "/console/language"): Row(VIEWER, 422),
+    ("GET", "/console/language?to=zh"): Row(VIEWER, 303),
+    ("GET", "/console/static/{name}"): Row(VIEWER, 404),
     ("GET", "/signin"): Row(None),
     ("GET", "/signin/style.css"): Row(None),
     ("GET", "/signin/oidc"): Row(None, 404),
@@ -68,6 +103,7 @@ ENDPOINTS: Final[dict[tuple[str, str], Row]] = {
 }
 
 PLACES: Final = {
+    "name": "none",
     "number": NUMBER,
     "ident": "0" * 32,
     "episode": EPISODE,

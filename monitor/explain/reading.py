@@ -1,0 +1,87 @@
+"""The log that an alert's records are read back from, for whoever asks.
+
+Owns the choice of the log, what a replay of it has to know of the daemon's past, and the answer to
+those who ask the daemon itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from typing import Any, Final
+
+from monitor.assembly import open_source
+from monitor.clock import SystemClock
+from monitor.decisions import Alert
+from monitor.explain.explain import explain
+from monitor.explain.gather import gather
+from monitor.explain.parts import parts_of, rule_of
+from monitor.explain.question import ask
+from monitor.recorder import journaled_end, journaled_floors, journaled_refusals
+from monitor.replay import Past
+from monitor.site import Site
+from monitor.source.base import Source
+from monitor.source.bounded import BoundedSource
+from monitor.source.files import FileSource
+from monitor.source.settings import FilesSettings, KafkaSettings
+from monitor.store.store import Store
+
+_PARTS_READ: Final = 200
+_PARTS_MAX: Final = 5
+"""Of what a rule on rules rests on; reading each takes its time."""
+
+
+def past_of(store: Store, tick_ms: int) -> Past:
+    """What the daemon knew that its log does not say."""
+    entries = store.journal.read()
+    return Past(
+        floors=tuple(journaled_floors(store.journal.floors())),
+        refused=tuple(journaled_refusals(entries)),
+        judged_to=journaled_end(store.journal.judged_to_ms(), tick_ms=tick_ms),
+    )
+
+
+def log_of(site: Site, files: Sequence[str] = ()) -> Source:
+    """The log as far as it goes now; ``files``: these instead. Not started."""
+    settings = site.config.source
+    if not files and isinstance(settings, KafkaSettings):
+        return BoundedSource(open_source(site.config, SystemClock()))
+    paths = tuple(files) if files else getattr(settings, "paths", ())
+    return FileSource(FilesSettings(kind="files", paths=paths), SystemClock())
+
+
+class Reading:
+    """Reads the records behind an alert, beside a running daemon."""
+
+    def __init__(self, site: Callable[[], Site]) -> None:
+        """``site``: as it is when somebody asks."""
+        self._site = site
+
+    def __call__(self, alert: Alert, records: int, whole_customers: bool) -> list[dict[str, Any]]:  # noqa: FBT001 - the interface's own call
+        """As ``monitor explain --json`` says it; of a rule on rules, each of what it rests on.
+
+        Raises:
+            UsageError: the alert's rule is another one now, or has no records of its own.
+            SourceError: the log cannot be read.
+            StoreError: the store cannot.
+        """
+        site = self._site()
+        rule = rule_of(site, alert)
+        with closing(Store.open(site.config.store, SystemClock(), daemon=False)) as store:
+            past = past_of(store, site.config.time.tick)
+            asked = [alert]
+            if rule is not None and rule.parts:
+                known = {
+                    name: store.history.alerts(rule=name, limit=_PARTS_READ) for name in rule.parts
+                }
+                asked = parts_of(alert, rule, known.__getitem__)[:_PARTS_MAX]
+        found = []
+        for each in asked:
+            of = rule_of(site, each)
+            if each is not alert and of is not None and of.parts:
+                continue  # it has no records of its own either
+            question = ask(site, each)
+            gathered = gather(site, question, log_of(site), past)
+            told = explain(question, gathered, records=records, whole_customers=whole_customers)
+            found.append(told.to_json())
+        return found

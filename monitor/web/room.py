@@ -1,0 +1,63 @@
+"""What reading handlers look at, beside the office: tables, trends, live events.
+
+Owns nothing but their being together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import Request
+
+from monitor.decisions import Alert
+from monitor.snapshot import Board
+from monitor.web.live import Hub, Watching
+from monitor.web.office import office_of
+from monitor.web.tables import Desk, Tables
+from monitor.web.trends import Trends
+
+Explain = Callable[[Alert, int, bool], list[dict[str, Any]]]
+"""The records behind an alert: how many of them, and whether customers are whole. It raises
+``UsageError`` or ``SourceError`` where there is no answer."""
+
+
+class Room:
+    """One for all readers of a daemon."""
+
+    def __init__(
+        self,
+        board: Board,
+        *,
+        trends_bytes: int,
+        stalled_after_ms: int,
+        explain: Explain | None = None,
+    ) -> None:
+        self.desk = Desk()
+        self.trends = Trends(trends_bytes)
+        self.hub = Hub(uuid.uuid4().hex[:8])
+        self.watching = Watching(board, self.trends, self.hub, self.desk)
+        self.explain = explain
+        self.explaining = asyncio.Lock()
+        """Held while somebody's records are read."""
+        self.streams: Counter[str] = Counter()
+        """Open ones, by caller; the server's loop counts them."""
+        self.stalled_after_ms = stalled_after_ms
+
+
+def room_of(request: Request) -> Room:
+    """The room of the application that a request came to."""
+    found: Room = request.app.state.room
+    return found
+
+
+def tables_of(request: Request) -> Tables:
+    """The newest snapshot as tables.
+
+    Raises:
+        ProblemError: there is none: the daemon starts, or stands by.
+    """
+    return room_of(request).desk.of(office_of(request).picture())

@@ -1,0 +1,216 @@
+"""The console's pages, as they are sent: in both languages, for every role, without a browser."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.console.assets import assets
+from monitor.console.words import LANGUAGES, catalogue
+from monitor.decisions import NumberChange
+from monitor.snapshot import Unready
+from monitor.store.store import Recording, Store
+from tests.docs.markdown import ROOT
+from tests.exporter import sample
+from tests.interface.reading import CUSTOMER, NOW, Site, alert, picture, site_at, standing_of
+from tests.interface.serving import ROLES, bearer
+from tests.interface.test_alerts import ACTS, ALL, OURS, OVER, PRIVATE, explained
+
+CONSOLE = ROOT / "monitor" / "console"
+HOSTILE = '"><script>alert(1)</script>'
+PAGES = (
+    "/",
+    "/?by=agent&q=agent-0&sort=hangup_rate&reverse=true",
+    "/?by=number&span=long&area=experience",
+    "/?open=team:team-1&open=group:group-0&firing=false",
+    "/?team=team-1&page=2",
+    "/alerts",
+    "/alerts?show=all&level=crit&team=north",
+    "/alerts?show=ended&rule=old",
+    "/alerts?show=mine",
+    f"/alerts/{ACTS.episode}",
+    f"/alerts/{OVER.episode}",
+    f"/alerts/{PRIVATE.episode}",
+    f"/alerts/{OURS.episode}/toast",
+    f"/alerts/{OURS.episode}/records",
+    f"/alerts/{ACTS.episode}/records",
+    "/numbers",
+    "/numbers?state=suspended&q=0003",
+    "/scope?by=agent&name=agent-04",
+    "/scope?by=team&name=team-1",
+    f"/scope?by=number&name=%2B{sample.NUMBERS[3][1:]}",
+    "/scope?by=agent&name=nobody",
+    "/rules",
+    "/rules?status=shadow",
+    "/health",
+)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    named = alert(rule="agent-hangup", message={"en": HOSTILE})
+    shown = picture(
+        alerts=(standing_of(ACTS), standing_of(named)), unready=(Unready("source", HOSTILE),),
+        frozen=True,
+    )  # fmt: skip
+    with site_at(
+        tmp_path_factory.mktemp("pages"), shown=shown, explain=explained, rate="100000/1m"
+    ) as made:
+        with Store.open(made.settings, made.clock) as store:
+            change = NumberChange(
+                NOW, "1" * 32, sample.NUMBERS[3], "wanted", "suspended", "applied", "telephony",
+                ACTS.episode, "", NOW + 60_000, HOSTILE,
+            )  # fmt: skip
+            store.record(Recording([*ALL, named], changes=[change]))
+        yield made
+
+
+class Page(HTMLParser):
+    """Tags, ids, and what is linked."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.scripts: list[dict[str, Any]] = []
+        self.handlers: list[str] = []
+        self.labels: set[str] = set()
+        self.fields: list[str] = []
+        self.lang = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if found.get("id"):
+            self.ids.append(str(found["id"]))
+        if tag == "script":
+            self.scripts.append(found)
+        if tag == "html":
+            self.lang = str(found.get("lang"))
+        self.handlers += [name for name, _ in attrs if name.startswith("on") or name == "style"]
+
+
+def get(site: Site, path: str, role: str = "viewer", language: str = "en", **headers: str) -> Any:
+    return site.served.client.get(
+        f"/console{path}",
+        headers={**bearer(role), "Cookie": f"monitor-language={language}", **headers},
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_whole_and_safe(site: Site, path: str, language: str) -> None:
+    for role in ROLES:
+        answer = get(site, path, role, language)
+        assert answer.status_code == 200, answer.text
+        assert "<script>alert" not in answer.text
+        assert CUSTOMER not in answer.text
+        page = Page(answer.text)
+        assert len(page.ids) == len(set(page.ids))
+        assert page.handlers == []  # nothing in the page itself is a script or a style
+        assert all(script.get("src", "").startswith("/console/static/") for script in page.scripts)
+
+
+def test_a_page_is_in_the_language_of_the_cookie_or_the_caller(site: Site) -> None:
+    assert Page(get(site, "/", language="zh").text).lang == "zh-CN"
+    assert Page(get(site, "/", language="xx").text).lang == "en"
+    assert "实时看板" in site.ask("/console/").text  # web.language
+    answer = get(site, "/language?to=zh&back=/console/alerts")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/console/alerts")
+    assert "monitor-language=zh" in answer.headers["set-cookie"]
+    for elsewhere in ("//evil.example/", "https://evil.example", "/console/..//evil"):
+        there = get(site, f"/language?to=en&back={elsewhere}").headers["location"]
+        assert there == "/console/"
+
+
+def test_times_are_in_the_viewers_zone(site: Site) -> None:
+    shown = get(site, "/", Cookie="monitor-language=en; monitor-zone=UTC").text
+    assert re.search(r"As of <time [^>]*>01:59:55</time>", shown)
+    assert ">09:59:55</time>" in get(site, "/").text  # web.zone
+    assert ">01:59:55</time>" in get(site, "/", Cookie="monitor-zone=No/Where").text
+
+
+def test_the_middle_alone_for_a_page_that_refreshes_itself(site: Site) -> None:
+    text = get(site, "/", **{"X-Fragment": "1"}).text
+    assert "<html" not in text
+    assert 'id="board"' in text
+
+
+def test_buttons_are_for_those_who_may(site: Site) -> None:
+    path = f"/alerts/{OURS.episode}"
+    assert "data-act" not in get(site, path, "viewer").text
+    assert 'data-act="acknowledge"' in get(site, path, "supervisor").text
+    assert 'data-act="acknowledge"' not in get(site, f"/alerts/{ACTS.episode}", "supervisor").text
+    assert "data-number-act" not in get(site, "/numbers", "supervisor").text
+    assert 'data-number-act="resume"' in get(site, "/numbers", "operator").text
+    assert 'data-number-act="unfreeze"' not in get(site, "/numbers", "operator").text
+    assert 'data-number-act="unfreeze"' in get(site, "/numbers", "admin").text
+
+
+def test_an_admin_may_see_customers_behind_an_alert(site: Site) -> None:
+    path = f"/alerts/{OURS.episode}/records"
+    assert "customers=true" in get(site, path, "admin").text
+    assert CUSTOMER in get(site, f"{path}?customers=true", "admin").text
+    refused = get(site, f"{path}?customers=true", "operator").text
+    assert CUSTOMER not in refused
+
+
+def test_what_is_not_there(site: Site) -> None:
+    for path in (f"/alerts/{'0' * 32}", "/scope?by=customer&name=x", "/static/none.js", "/nowhere"):
+        assert get(site, path).status_code == 404, path
+
+
+def test_before_the_first_picture_pages_say_so(tmp_path: Path) -> None:
+    with site_at(tmp_path, shown=replace(picture(), figures=(), alerts=())) as made:
+        made.record(OURS)
+        made.board.stand_by()
+        for path in ("/", "/numbers"):
+            assert get(made, path).status_code == 503
+        for path in ("/alerts", "/health"):
+            assert get(made, path).status_code == 200
+
+
+# --- words and files ----------------------------------------------------------------------------
+
+
+def test_languages_have_the_same_words_with_the_same_names() -> None:
+    english = catalogue("en")
+    for language in LANGUAGES:
+        other = catalogue(language)
+        assert english.keys() == other.keys()
+        for key, text in english.items():
+            fields = [set(re.findall(r"{(\w+)}", words)) for words in (text, other[key])]
+            assert fields[0] == fields[1], key
+
+
+def test_every_word_that_a_template_or_a_script_asks_for_is_there() -> None:
+    known = catalogue("en")
+    templates = "".join(path.read_text("utf-8") for path in CONSOLE.glob("templates/*.html"))
+    asked = set(re.findall(r"\bt\('([a-z_]+\.[a-z_]+)'[,)]", templates))
+    scripts = "".join(path.read_text("utf-8") for path in CONSOLE.glob("static/*.js"))
+    asked |= set(re.findall(r'words\["([a-z]+\.[a-z_]+)"\]', scripts))
+    assert asked - known.keys() == set()
+
+
+def test_files_are_kept_for_a_year_under_their_own_names(site: Site) -> None:
+    for name in assets().names.values():
+        answer = get(site, f"/static/{name}", **{"Accept-Encoding": "gzip"})
+        assert answer.status_code == 200
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    script = assets().by_name[assets().names["console.js"]]
+    assert f'"./{assets().names["morph.js"]}"'.encode() in script.body
+    assert gzip.decompress(script.packed) == script.body
+    plain = get(site, f"/static/{assets().names['console.css']}", **{"Accept-Encoding": "identity"})
+    assert assets().names["vendor/inter.woff2"] in plain.text
+
+
+def test_what_is_not_ours_has_its_licence_beside_it() -> None:
+    vendored = {path.stem.split(".")[0] for path in (CONSOLE / "static/vendor").iterdir()}
+    for name in vendored:
+        assert (CONSOLE / "static/vendor" / f"{name}.LICENSE").is_file()
