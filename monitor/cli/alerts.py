@@ -20,7 +20,7 @@ from monitor.units import format_duration
 app = group("Alerts: what fires, what fired; the inbox, silences, who did what.")
 member(app, "inbox", "alerts inbox", "alerts inbox --team T1 --unacknowledged")(handling.inbox)
 member(app, "ack", "alerts ack 3f9c2a --note 'vendor is called'")(handling.acknowledge)
-member(app, "assign", "alerts assign 3f9c2a --to li", "alerts assign 3f9c2a --to ''")(
+member(app, "assign", "alerts assign 3f9c2a --to li", "alerts assign 3f9c2a --nobody")(
     handling.assign
 )
 member(

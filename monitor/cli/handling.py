@@ -130,15 +130,20 @@ def acknowledge(
 
 def assign(
     alert: AlertArgument,
-    to: Annotated[str, typer.Option("--to", metavar="NAME", help="Whose it is; '' for nobody's.")],
     config: ConfigOption = None,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="NAME", help="Whose it is from now on.")
+    ] = None,
+    nobody: Annotated[bool, typer.Option("--nobody", help="It is nobody's any more.")] = False,
 ) -> None:
     """Say whose alert it is."""
+    if nobody == (to is not None):
+        raise UsageError("say whose it is: --to NAME, or --nobody")
 
     def act(store: Store, desk: PeopleDesk) -> str:
         row = alert_named(store, alert)
-        desk.assign(row.alert.episode, to or None, who_asks())
-        return f"{row.alert.episode[:8]}: {f'assigned to {to}' if to else 'assigned to nobody'}"
+        desk.assign(row.alert.episode, to, who_asks())
+        return f"{row.alert.episode[:8]}: assigned to {to or 'nobody'}"
 
     say(_with_store(config, act))
 

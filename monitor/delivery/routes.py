@@ -67,6 +67,7 @@ class Router:
             at_most=settings.at_most,
             legacy=self._routes,
             default=self._default,
+            pages=settings.refusals,
             stateful=frozenset(
                 name
                 for name, receiver in settings.known_receivers().items()

@@ -34,6 +34,8 @@ def labels_of(alert: Alert, *, team: str = "", pack: str = "") -> dict[str, str]
         "team": team,
         "episode": alert.episode,
     }
+    if alert.inhibited_by:
+        own["inhibited_by"] = alert.inhibited_by
     return own | {name: str(value) for name, value in alert.scope}
 
 

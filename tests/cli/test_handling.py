@@ -43,7 +43,7 @@ def test_the_inbox_and_what_people_do_about_it(left: Left) -> None:
     (left_over,) = monitor("alerts", "inbox", "--unacknowledged", "--json").lines
     assert left_over["rule"] == "r2"
     assert "li" in monitor("alerts", "inbox", "--rule", first.rule, columns=160).out
-    assert monitor("alerts", "assign", first.id, "--to", "").out.endswith("to nobody\n")
+    assert monitor("alerts", "assign", first.id, "--nobody").out.endswith("to nobody\n")
     what = [line["what"] for line in monitor("alerts", "acts", "--json").lines]
     assert what == ["assign", "assign", "acknowledge"]
     assert "note=called" in monitor("alerts", "acts").out
@@ -83,6 +83,7 @@ def test_silences_by_hand(left: Left) -> None:
     [
         (("ack", "3f"), "is no id"),
         (("ack", "3f9cffff"), "no alert is called"),
+        (("assign", "3f9cffff"), "say whose it is"),
         (("silence", "rule", "--for", "1h", "--why", "x"), "is not NAME=PATTERN"),
         (("silence", "rule=x", "--why", "x"), "say how long"),
         (("silence", "rule=x", "--for", "1h", "--why", " "), "say why"),

@@ -11,6 +11,7 @@ import pytest
 from monitor import posting
 from monitor.delivery.channels import alertmanager, progress
 from monitor.delivery.messages import facts, split, templates
+from monitor.delivery.routing import dispatcher, state
 from monitor.dnc import asking
 from monitor.engine import Pace
 from monitor.events import do_not_call
@@ -19,6 +20,7 @@ from monitor.exporter import status
 from monitor.exporter.catalogue import CATALOGUE
 from monitor.mapping import mapper
 from monitor.numbers import inhibition, pools, record, wishes
+from monitor.people import desk, matchers
 from monitor.recorder import BACKLOG_MAX
 from monitor.rules import belonging, event_rule, fresh, fresh_figures, past, waits, wave
 from monitor.scorecards import kept
@@ -58,6 +60,12 @@ FIXED = {
     "bytes of a receiver's answer": posting.ANSWER_BYTES_MAX,
     "records held for what alerts say in common": held.ROWS_MAX,
     "alerts a minute that say it": remarks.PER_MINUTE,
+    "transitions of one alert that wait to be told": state.PENDING_MAX,
+    "alerts in one message in full": state.SHOWN_MAX,
+    "alerts routed in one step": dispatcher.TAKEN_MAX,
+    "rows of a page of the inbox": desk.PAGE_MAX,
+    "characters of a note or a reason": desk.TEXT_MAX,
+    "labels of a silence, and patterns of each": matchers.MATCHERS_MAX,
     "alerts in one post to Alertmanager": alertmanager.ALERTS_PER_POST,
     "characters of a message": templates.CHARS_MAX,
     "parts of a message": split.PARTS_MAX,

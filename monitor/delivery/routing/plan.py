@@ -144,11 +144,13 @@ class Plan:
         at_most: Rate | None = None,
         legacy: Mapping[str, tuple[str, ...]] | None = None,
         default: tuple[str, ...] = (),
+        pages: str = "",
         stateful: frozenset[str] = frozenset(),
         packs: Mapping[str, str] | None = None,
     ) -> None:
         """``legacy``: receivers by the route that a rule names; ``packs``: by rule.
 
+        ``pages``: the route of refusals that name none, which a wave's one page is.
         ``stateful``: receivers that show what fires, and so are told of every transition.
         """
         self.routes = tuple(map(RoutePlan.of, routing))
@@ -157,6 +159,7 @@ class Plan:
         self.inhibit = tuple(inhibit)
         self.flapping = flapping
         self.packs = dict(packs or {})
+        self._pages = pages
         self._stateful = stateful
         self._people = dict(people)
         self._rotas = {name: Rota(rotation) for name, rotation in rotations.items()}
@@ -211,6 +214,11 @@ class Plan:
     def without_stateful(self, receivers: Sequence[str]) -> tuple[str, ...]:
         """The others."""
         return tuple(name for name in receivers if name not in self._stateful)
+
+    def without_paged(self, receivers: Sequence[str], of_rule: str) -> tuple[str, ...]:
+        """Those that are not sent the one page that stands for alerts of this route in a wave."""
+        page = self._legacy.get(of_rule or self._pages, self._default)
+        return tuple(name for name in receivers if name not in page)
 
     def rota(self, name: str) -> Rota | None:
         """A rotation by its name."""

@@ -91,10 +91,12 @@ class Teller:
     ) -> None:
         """One message to each of ``to``, no receiver twice."""
         addressed: set[str] = set()
-        sent, digest = "", ""
+        sent, digest, paged = "", "", all("inhibited_by" in m.labels for m in members)
         for target in to:
             fresh = tuple(name for name in target.receivers if name not in addressed)
             ways = self.plan.without_stateful(fresh)
+            if paged:
+                ways = self.plan.without_paged(ways, group.of_rule)
             addressed.update(ways)
             if not ways:
                 continue
@@ -109,6 +111,8 @@ class Teller:
                 continue
             if not to:
                 self._ledger.settle(group, member, "nobody")
+            elif paged and not addressed:
+                self._ledger.settle(group, member, "inhibited")
             else:
                 name = sent or digest or member.alert
                 self._ledger.told(group, member, name, digest=not sent and bool(digest))

@@ -463,3 +463,30 @@ def test_routes_change_and_what_was_on_one_that_is_gone_takes_those_there_are() 
         "09:20 li alerts 1",
     ]
     assert scene.left() == []
+
+
+def test_so_many_transitions_wait_and_no_more() -> None:
+    scene = Scene(routing=[ONE])
+    scene.silence("2026-11-30 12:00", team="t1")
+    made = [scene.fire(level="warn")]
+    for number in range(120):
+        scene.now_ms += 1_000
+        made.append(scene.change(made[0], level="crit" if number % 2 else "warn"))
+        scene.step()
+    scene.until("12:01")
+    assert scene.said(made[0]) == ["all: silenced"]
+    assert scene.said(made[-1]) == ["all: told"]
+    assert sum(scene.said(each) == ["all: told"] for each in made) == 100
+
+
+def test_in_a_wave_one_page_stands_for_alerts_where_it_goes() -> None:
+    routes = {"operations": {"receivers": ["ops"]}}
+    scene = Scene(routes=routes, routing=[{"name": "all", "to": ["ops", "zhang"]}])
+    first = scene.fire(inhibited_by="campaign-7", route="")
+    scene.until("09:01")
+    assert scene.heard() == ["09:00 zhang alerts 1"]
+    scene = Scene(routes=routes, routing=[{"name": "all", "to": ["ops"]}])
+    first = scene.fire(inhibited_by="campaign-7", route="")
+    scene.until("09:01")
+    assert scene.heard() == []
+    assert scene.said(first) == ["all: inhibited"]
