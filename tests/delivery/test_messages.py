@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections import Counter
@@ -18,6 +19,7 @@ from monitor.decisions import Alert, Figures, Listing, Notice, NoticeWhy, Order
 from monitor.delivery.channels.progress import REMEMBERED_MAX, Progress
 from monitor.delivery.messages import sparkline
 from monitor.delivery.messages.background import About
+from monitor.delivery.messages.facts import TEXT_MAX
 from monitor.delivery.messages.messages import Message, Messages, Sources, drawn
 from monitor.delivery.messages.split import split, utf8
 from monitor.delivery.messages.templates import (
@@ -262,6 +264,18 @@ def test_a_digest_leads_to_each_alert_and_has_the_tone_of_the_worst() -> None:
     over = [alert(n, state="resolved") for n in (1, 2)]
     assert messages().digest(Digest.of(over), "md").tone == "good"
     assert messages().digest(Digest.of([alert(1), command()]), "md").tone == "worrying"
+
+
+def test_a_digest_shows_the_newest() -> None:
+    many = [alert(n, message={"en": f"alert no. {n}."}) for n in range(1, 100)]
+    body = messages().digest(Digest.of([*many, many[-1]]), "md").body
+    shown = [int(n) for n in re.findall(r"no\. (\d+)\.", body)]
+    assert shown == list(range(99, 89, -1))
+
+
+def test_a_value_is_bounded() -> None:
+    body = messages().of(alert(message={"en": "¤" * 50_000}), "txt").body
+    assert body.count("¤") == TEXT_MAX
 
 
 def test_every_template_ships() -> None:

@@ -35,7 +35,7 @@ RECORDS_MAX = 5
 DIGEST_LINES_MAX = 20
 NEWEST_MAX = 10
 """Of a digest, those that are shown one by one."""
-_TEXT_MAX = 1_000
+TEXT_MAX = 1_000
 """Characters of one value; what comes in events may be long."""
 _STAND_INS = str.maketrans("<>[]*`&#", "＜＞［］∗ˋ＆＃")
 _CONTROLS = dict.fromkeys([*range(32), 127, *range(0x2028, 0x202F), *range(0x2066, 0x206A)], " ")
@@ -44,7 +44,7 @@ _CONTROLS = dict.fromkeys([*range(32), 127, *range(0x2028, 0x202F), *range(0x206
 
 def plain(text: str) -> str:
     """One line without control characters."""
-    return text.translate(_CONTROLS)[:_TEXT_MAX]
+    return text.translate(_CONTROLS)[:TEXT_MAX]
 
 
 def unmarked(text: str) -> str:
