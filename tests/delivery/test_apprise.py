@@ -22,8 +22,6 @@ from tests.delivery.conftest import NOW_MS
 from tests.delivery.doubles import Answer, Server
 from tests.store.made import alert
 
-pytest.importorskip("apprise")
-
 
 def opened(url: str, **changes: Any) -> AppriseChannel:
     receiver = AppriseReceiver.model_validate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections import Counter
@@ -18,6 +19,7 @@ from monitor.decisions import Alert, Figures, Listing, Notice, NoticeWhy, Order
 from monitor.delivery.channels.progress import REMEMBERED_MAX, Progress
 from monitor.delivery.messages import sparkline
 from monitor.delivery.messages.background import About
+from monitor.delivery.messages.facts import TEXT_MAX
 from monitor.delivery.messages.messages import Message, Messages, Sources, drawn
 from monitor.delivery.messages.split import split, utf8
 from monitor.delivery.messages.templates import (
@@ -190,9 +192,18 @@ def test_customers_are_masked_everywhere(form: str) -> None:
 
 
 def test_html_quotes_what_comes_in_events() -> None:
-    body = messages().of(alert(message={"en": "<script>x</script>"}), "html").body
-    assert "<script" not in body
-    assert "&lt;script&gt;" in body
+    evil = "<script>x</script>"
+    seen = alert(message={"en": evil}, scope=(("agent", evil),))
+    refused = refusal(detail=evil, pool=evil, number=evil)
+    listing = Listing(0, "l", "add", evil, 0, None, evil, "x", evil)
+    pages = [messages().of(each, "txt", page=True).page for each in (seen, refused, listing)]
+    pages += [
+        messages().digest(Digest.of([seen, refused]), "txt", page=True).page,
+        messages().test(evil, 0, "txt", page=True).page,
+    ]
+    for page in pages:
+        assert "<script" not in page
+        assert "&lt;" in page
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -203,7 +214,7 @@ def test_digests_and_tests(language: str, form: str) -> None:
     said = messages(language).digest(digest, form)  # type: ignore[arg-type]  # a Form
     text = said.title + said.body
     assert "101" in text
-    assert "4 × " in text
+    assert ("4 × " if form != "html" else ">4</td>") in text
     assert {"en": "more", "zh": "另有"}[language] in text
     assert messages(language).test("ops", 0, form).body.count("ops") == 1  # type: ignore[arg-type]  # a Form
 
@@ -253,6 +264,18 @@ def test_a_digest_leads_to_each_alert_and_has_the_tone_of_the_worst() -> None:
     over = [alert(n, state="resolved") for n in (1, 2)]
     assert messages().digest(Digest.of(over), "md").tone == "good"
     assert messages().digest(Digest.of([alert(1), command()]), "md").tone == "worrying"
+
+
+def test_a_digest_shows_the_newest() -> None:
+    many = [alert(n, message={"en": f"alert no. {n}."}) for n in range(1, 100)]
+    body = messages().digest(Digest.of([*many, many[-1]]), "md").body
+    shown = [int(n) for n in re.findall(r"no\. (\d+)\.", body)]
+    assert shown == list(range(99, 89, -1))
+
+
+def test_a_value_is_bounded() -> None:
+    body = messages().of(alert(message={"en": "¤" * 50_000}), "txt").body
+    assert body.count("¤") == TEXT_MAX
 
 
 def test_every_template_ships() -> None:

@@ -70,6 +70,8 @@ FIXED = {
     "characters of a message": templates.CHARS_MAX,
     "parts of a message": split.PARTS_MAX,
     "kinds of notifications in the message of a digest": facts.DIGEST_LINES_MAX,
+    "notifications that the message of a digest shows": facts.NEWEST_MAX,
+    "characters of one value in a message": facts.TEXT_MAX,
     "deliveries in pieces under way": progress.REMEMBERED_MAX,
     "customers on the lists of `do_not_call.files`": do_not_call.ENTRIES_MAX,
     "customers in one request": asking.CUSTOMERS_MAX,

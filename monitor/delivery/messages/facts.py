@@ -35,7 +35,7 @@ RECORDS_MAX = 5
 DIGEST_LINES_MAX = 20
 NEWEST_MAX = 10
 """Of a digest, those that are shown one by one."""
-_TEXT_MAX = 1_000
+TEXT_MAX = 1_000
 """Characters of one value; what comes in events may be long."""
 _STAND_INS = str.maketrans("<>[]*`&#", "＜＞［］∗ˋ＆＃")
 _CONTROLS = dict.fromkeys([*range(32), 127, *range(0x2028, 0x202F), *range(0x2066, 0x206A)], " ")
@@ -44,7 +44,7 @@ _CONTROLS = dict.fromkeys([*range(32), 127, *range(0x2028, 0x202F), *range(0x206
 
 def plain(text: str) -> str:
     """One line without control characters."""
-    return text.translate(_CONTROLS)[:_TEXT_MAX]
+    return text.translate(_CONTROLS)[:TEXT_MAX]
 
 
 def unmarked(text: str) -> str:
@@ -143,16 +143,20 @@ class Teller:
                 for (what, rule, level), count in rows[:DIGEST_LINES_MAX]
             ],
             "more": sum(count for _, count in rows[DIGEST_LINES_MAX:]),
-            "newest": [
-                {
-                    "at": self.time(each.at_ms),
-                    "what": self.clean(self._line(each)),
-                    "url": self._page(each),
-                }
-                for each in reversed(digest.newest[-NEWEST_MAX:])
-            ],
+            "newest": self._newest(digest),
             "url": "" if self.console is None else f"{self.console}/console/alerts",
         }
+
+    def _newest(self, digest: Digest) -> list[dict[str, str]]:
+        """Some of them, none that says the same as a later one."""
+        found: dict[tuple[str, str], str] = {}
+        for each in reversed(digest.newest):
+            found.setdefault((self._line(each), self._page(each)), self.time(each.at_ms))
+            if len(found) == NEWEST_MAX:
+                break
+        return [
+            {"at": at, "what": self.clean(what), "url": url} for (what, url), at in found.items()
+        ]
 
     def test(self, receiver: str, now_ms: int) -> dict[str, Any]:
         """Of a message that says no more than that it came."""
