@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from monitor.cli import handling
 from monitor.cli.declare import duration, group, member
 from monitor.cli.live import sentence
 from monitor.cli.options import ConfigOption, JsonOption, site_of, store_of
@@ -16,7 +17,21 @@ from monitor.clock import SystemClock
 from monitor.decisions import Alert
 from monitor.units import format_duration
 
-app = group("Alerts: what fires, what fired.")
+app = group("Alerts: what fires, what fired; the inbox, silences, who did what.")
+member(app, "inbox", "alerts inbox", "alerts inbox --team T1 --unacknowledged")(handling.inbox)
+member(app, "ack", "alerts ack 3f9c2a --note 'vendor is called'")(handling.acknowledge)
+member(app, "assign", "alerts assign 3f9c2a --to li", "alerts assign 3f9c2a --to ''")(
+    handling.assign
+)
+member(
+    app,
+    "silence",
+    "alerts silence rule=line-* team=T1 --for 2h --why 'works on the lines'",
+    "alerts silence rule=agent-idle --until 2026-11-22T18:00 --why training",
+)(handling.silence)
+member(app, "silences", "alerts silences", "alerts silences --over --json")(handling.silences)
+member(app, "unsilence", "alerts unsilence 7d21")(handling.unsilence)
+member(app, "acts", "alerts acts", "alerts acts --since 24h --json")(handling.acts)
 
 
 @member(

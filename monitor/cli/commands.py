@@ -88,7 +88,16 @@ COMMANDS = (
         "monitor.cli.dnc",
         "Customers nobody may call: list, add, remove, import, export, check.",
     ),
-    Entry("alerts", "monitor.cli.alerts", "Alerts: what fires, what fired."),
+    Entry(
+        "alerts",
+        "monitor.cli.alerts",
+        "Alerts: what fires, what fired; the inbox, silences, who did what.",
+    ),
+    Entry(
+        "route",
+        "monitor.cli.route",
+        "Who would hear of an alert, when, and why each route would take it or not.",
+    ),
     Entry(
         "explain",
         "monitor.cli.explain",

@@ -21,6 +21,7 @@ from monitor.mapping import mapper
 from monitor.numbers import inhibition, pools, record, wishes
 from monitor.recorder import BACKLOG_MAX
 from monitor.rules import belonging, event_rule, fresh, fresh_figures, past, waits, wave
+from monitor.scorecards import kept
 from monitor.simulate import demo
 from monitor.source import bookmarks, descriptors, files, followed
 from monitor.stats import TOPICS_MAX
@@ -84,6 +85,7 @@ FIXED = {
     "people on their way through the identity provider": oidc.UNDER_WAY_MAX,
     "bytes of its answer": provider.ANSWER_BYTES_MAX,
     "bytes that the demonstration keeps on disk": demo.BYTES_MAX,
+    "bytes of a kept result": kept.BYTES_MAX,
 }
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ from monitor.errors import ConfigError
 from monitor.indicators.load import load_indicators
 from monitor.scorecards.cases import run_cases
 from monitor.scorecards.changes import warnings
-from monitor.scorecards.load import lint, load_card
+from monitor.scorecards.files import load_sums
+from monitor.scorecards.language import FUNCTIONS
+from monitor.scorecards.load import lint, load_card, loads_card
+from monitor.scorecards.periods import parse_period
 from tests.scorecards.made import BASE, card, text
 
 RULES = Path(__file__).resolve().parents[2] / "rules"
@@ -124,3 +128,23 @@ def test_a_case_that_names_what_is_not_there_is_refused(tmp_path: Path) -> None:
     path.write_text("version: 1\ncard: card.yaml\ntests:\n  - {name: x, period: 2026-10}\n")
     with pytest.raises(ConfigError, match="a test that expects nothing"):
         run_cases(path)
+
+
+def test_the_card_and_the_cases_of_the_page_are_right(tmp_path: Path) -> None:
+    page = (RULES.parent / "docs" / "scorecards.md").read_text(encoding="utf-8")
+    first, second = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    made = loads_card(first, Path("page.yaml"))
+    assert [*lint(made), *warnings(made)] == []
+    path = SHIPPED[-1] / "card.yaml"
+    (tmp_path / "card.yaml").write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "card.cases.yaml").write_text(second, encoding="utf-8")
+    assert [each.failures for each in run_cases(tmp_path / "card.cases.yaml")] == [()]
+    table = re.search(r"```\n(period,person.*?)```", page, re.DOTALL)
+    assert table is not None
+    (tmp_path / "sums.csv").write_text(table[1], encoding="utf-8")
+    load_sums(tmp_path / "sums.csv", load_card(path), [parse_period("2026-10", made.spec.zone)])
+
+
+def test_the_functions_of_the_page_are_those_there_are() -> None:
+    page = (RULES.parent / "docs" / "scorecards.md").read_text(encoding="utf-8")
+    assert [name for name in FUNCTIONS if f"`{name}" not in page] == []

@@ -14,6 +14,7 @@ import pytest
 from monitor.clock import SystemClock
 from monitor.errors import UsageError
 from monitor.scorecards import tally as sums_module
+from monitor.scorecards.figures import Figure
 from monitor.scorecards.load import Card
 from monitor.scorecards.periods import Period, last_periods, parse_period
 from monitor.site import load_site
@@ -22,7 +23,11 @@ from monitor.source.settings import FilesSettings
 from monitor.tally import Read, read, shown_records
 from tests.scorecards.events import MARCH, event, floor, write
 from tests.scorecards.made import ZONE, card
+from tests.simulate.made import MINUTE_MS
+from tests.simulate.made import run as simulated
+from tests.simulate.made import write as lines
 
+NONE = Figure(Fraction())
 MONTHS = last_periods(parse_period("2026-04", ZONE), 2)
 FIGURES: dict[str, Any] = {
     "calls": {"value": {"count": "call.ended", "where": "outcome == 'answered'"}},
@@ -211,3 +216,33 @@ def test_memory_has_bounds(floor_file: Path, monkeypatch: pytest.MonkeyPatch) ->
     )  # fmt: skip
     with pytest.raises(UsageError, match="more than 1 states"):
         tally.add(rows)
+
+
+def test_a_simulated_call_centre_has_the_sums_of_duckdb(tmp_path: Path) -> None:
+    figures: dict[str, Any] = {
+        "calls": {"value": {"count": "call.ended"}},
+        "talk": {"value": {"sum": "talk_s + wrap_s", "on": "call.ended"}},
+        "reached": {"value": {"distinct": "customer", "on": "call.ended"}},
+        "talking": {"value": {"seconds_in": "agent.state", "where": "state == 'talking'"}},
+    }
+    made = made_card(figures=figures)
+    run = simulated("normal-day", duration_ms=20 * MINUTE_MS)
+    path = lines(run.records, tmp_path / "events.jsonl")
+    (sums,) = tallied(path, [made], [parse_period("2026-11-22", ZONE)]).sums[0]
+    rows = run.ask(
+        """select agent, count(*), sum(coalesce(talk_s::decimal(18, 4), 0) +
+          coalesce(wrap_s::decimal(18, 4), 0)), count(distinct customer)
+        from calls where agent is not null group by all"""
+    )
+    assert len(rows) > 10
+    for agent, calls, talk, reached in rows:
+        mine = sums.people[agent, ""].figures
+        found = [mine.get(name, NONE).value for name in ("calls", "talk", "reached")]
+        assert found == [calls, Fraction(str(talk)), reached]
+    states = run.ask(
+        """select agent, sum(ends - t) from (select agent, state, t, least(t + 43200000,
+          lead(t, 1, (select max(t) from events)) over (partition by agent order by t)) ends
+        from events where type = 'agent.state') where state = 'talking' group by all"""
+    )
+    spent = {agent: sums.people[agent, ""].figures["talking"].value for agent, _ in states}
+    assert spent == {agent: Fraction(int(ms), 1000) for agent, ms in states}

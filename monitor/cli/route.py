@@ -1,0 +1,163 @@
+"""``monitor route``: who would hear of an alert, when and why; nothing is sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, cast
+
+import typer
+
+from monitor.cli.declare import one_of, single
+from monitor.cli.handling import alert_named
+from monitor.cli.options import ConfigOption, JsonOption, site_of, store_of
+from monitor.cli.output import lines, stamp
+from monitor.cli.stream import say
+from monitor.clock import SystemClock
+from monitor.decisions import Level
+from monitor.delivery.routes import Router
+from monitor.delivery.routing.plan import Plan
+from monitor.delivery.routing.preview import Preview, in_words, preview
+from monitor.errors import StoreError, UsageError
+from monitor.logs import mask
+from monitor.people.matchers import labels_of
+from monitor.site import Site
+from monitor.store.routed import Told
+from monitor.store.silenced import Silence
+
+LEVELS = ("warn", "crit")
+
+
+def route(
+    alert: Annotated[
+        str | None,
+        typer.Argument(metavar="ALERT", help="Id of an alert or its episode, or how one begins."),
+    ] = None,
+    config: ConfigOption = None,
+    rule: Annotated[
+        str | None, typer.Option("--rule", metavar="ID", help="An alert that there might be.")
+    ] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--scope",
+            metavar="NAME=VALUE",
+            help="What it would be about, such as team=T1; repeat for several.",
+        ),
+    ] = None,
+    level: Annotated[
+        str, typer.Option("--level", metavar="LEVEL", help="Of it: warn or crit.")
+    ] = "crit",
+    at: Annotated[
+        datetime | None,
+        typer.Option(
+            "--at",
+            metavar="TIME",
+            help="When; now without it. As 2026-11-22T09:00, local unless it names a zone.",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Who would hear of an alert, when, and why each route would take it or not.
+
+    Of an alert that there was it also says what became of it. Ends with status 1 where nobody would
+    hear.
+    """
+    if (alert is None) == (rule is None):
+        raise UsageError("name an alert, or say which rule: --rule ID --scope NAME=VALUE")
+    site = site_of(config)
+    plan = Router(site.config.delivery, telephony=False, packs=site.packs_of_rules).people
+    now_ms = SystemClock().now_ms() if at is None else int(at.timestamp() * 1000)
+    told: Sequence[Told] = ()
+    if alert is None:
+        assert rule is not None  # noqa: S101 - asked above
+        severity = cast("Level", one_of(level, LEVELS))
+        labels = _labels(site, plan, rule, scope or [], severity)
+        silences = _silences(site, now_ms)
+    else:
+        with store_of(site) as store:
+            row = alert_named(store, alert)
+            told = store.routing.told(row.alert.episode)
+            silences = store.silenced.standing(now_ms)
+        severity = row.alert.level
+        pack = plan.packs.get(row.alert.rule, "")
+        labels = labels_of(row.alert, team=row.team, pack=pack)
+    found = preview(plan, labels, severity, now_ms, silences)
+    if as_json:
+        shown = found.to_json()
+        shown["labels"] = _masked(shown["labels"])
+        shown["told"] = [_told(each) for each in told]
+        say(json.dumps(shown, ensure_ascii=False))
+    else:
+        _show(found, told)
+    raise typer.Exit(0 if found.anybody else 1)
+
+
+def _labels(
+    site: Site, plan: Plan, rule: str, scope: Sequence[str], level: Level
+) -> dict[str, str]:
+    known = {each.id: each for each in site.rules}
+    one_of(rule, known)
+    pairs = [pair.partition("=") for pair in scope]
+    if not all(name and sign for name, sign, _ in pairs):
+        raise UsageError("a scope is NAME=VALUE, such as team=T1")
+    named = {name: value for name, _, value in pairs}
+    own = {
+        "rule": rule,
+        "level": level,
+        "route": known[rule].notify.route,
+        "pack": plan.packs.get(rule, ""),
+    }
+    return own | {"team": "", "episode": ""} | named
+
+
+def _silences(site: Site, now_ms: int) -> list[Silence]:
+    try:
+        with store_of(site) as store:
+            return store.silenced.standing(now_ms)
+    except StoreError:
+        return []  # there is no store yet, so nobody silenced anything
+
+
+def _show(found: Preview, told: Sequence[Told]) -> None:
+    now_ms = SystemClock().now_ms()
+    terminal = lines()
+    named = ", ".join(f"{name}={value}" for name, value in _masked(found.labels).items() if value)
+    terminal.print(f"{stamp(found.at_ms, now_ms=now_ms)} {named}")
+    if found.silence is not None:
+        until = stamp(found.silence.until_ms, now_ms=now_ms)
+        why = f"{found.silence.by}: {found.silence.reason}"
+        terminal.print(f"silenced until {until} by {why}; without that:")
+    for each in found.said:
+        terminal.print(f"{'●' if each.taken else '○'} {each.route} {each.why}")
+        for when, to in each.heard:
+            terminal.print(f"    {when}: {'; '.join(map(in_words, to)) or 'nobody'}")
+    for telling in told:
+        became = telling.cause or telling.state
+        at = stamp(telling.at_ms, now_ms=now_ms)
+        terminal.print(f"it was: {at} {telling.route}: {became}")
+
+
+def _told(each: Told) -> dict[str, str | int]:
+    return {
+        "alert": each.decision,
+        "route": each.route,
+        "state": each.state,
+        "cause": each.cause,
+        "message": each.notice,
+    }
+
+
+def _masked(labels: object) -> dict[str, str]:
+    named = cast("dict[str, str]", labels)
+    return {name: mask(text) if name == "customer" else text for name, text in named.items()}
+
+
+app = single(
+    "route",
+    route,
+    "route 3f9c2a",
+    "route --rule number-hangup --scope number=+862150000007 --level crit",
+    "route --rule agent-idle --scope agent=a-17,team=T1 --at 2026-11-22T22:00 --json",
+)
