@@ -21,6 +21,8 @@ from monitor.cli.stream import say
 from monitor.clock import SystemClock
 from monitor.decisions import PersonAction, iso
 from monitor.numbers import asking
+from monitor.store.audit import Deed
+from monitor.store.store import Store
 
 NumberArgument = Annotated[
     str, typer.Argument(metavar="NUMBER", help="The outbound number, as E.164: +86…")
@@ -70,6 +72,7 @@ def ask(
     what = f"{action} {request.number}".rstrip()
     with store_of(site) as store:
         store.requests.put(request)
+        write_down(store, f"numbers {action}", request.number, left=True)
         answer = None
         if wait_s:
             answer = asking.await_answer(
@@ -87,6 +90,15 @@ def ask(
     say(f"{what}: left for the daemon, which has not taken it within {span(wait_s)}")
     lines(stderr=True).print(f"Is it running? It takes the request when it is. {_ASK_STATUS}")
     raise typer.Exit(1)
+
+
+def write_down(
+    store: Store, action: str, target: str, detail: str = "", *, left: bool = False
+) -> None:
+    """Add what was done to the audit; ``left``: left for the daemon, and not done yet."""
+    now_ms = SystemClock().now_ms()
+    result = 202 if left else 200
+    store.audit.add(Deed(now_ms, who_asks(), "", "cli", "", action, target, result, detail))
 
 
 def who_asks() -> str:

@@ -1,7 +1,7 @@
 """``monitor audit``: what people and programs did.
 
 Owns the command line only; rows are those of the HTTP interface, of pages and of
-``monitor users``.
+commands that act.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def audit(
     ] = 50,
     as_json: JsonOption = False,
 ) -> None:
-    """Who did what over HTTP and on pages, from where, and how it ended; the newest first.
+    """Who did what over HTTP, on pages and by command, from where, and how it ended.
 
     What was done to numbers and customers, and why: monitor numbers history, monitor dnc list.
     """

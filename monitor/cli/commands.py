@@ -135,7 +135,7 @@ COMMANDS = (
     Entry(
         "audit",
         "monitor.cli.audit",
-        "Who did what over HTTP and on pages, from where, and how it ended; the newest first.",
+        "Who did what over HTTP, on pages and by command, from where, and how it ended.",
     ),
     Entry(
         "scorecard",

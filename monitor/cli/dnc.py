@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from monitor.cli.asking import WaitOption, who_asks
+from monitor.cli.asking import WaitOption, who_asks, write_down
 from monitor.cli.declare import group, member, some_duration
 from monitor.cli.options import ConfigOption, JsonOption, site_of, store_of
 from monitor.cli.output import console, counted, lines, plain_table, span, stamp, write
@@ -151,6 +151,7 @@ def export(
     """Write the list for diallers; customers stand in it in full."""
     with store_of(site_of(config)) as store:
         listings = list(_all(store, SystemClock().now_ms()))
+        write_down(store, "dnc export", counted(len(listings), "customer"))
     write(file, files.head(form) + "".join(files.lines(listings, form)))
     say(f"{counted(len(listings), 'customer')} written to {file}")
 
@@ -203,6 +204,7 @@ def _ask(
     with store_of(site) as store:
         for request in requests:
             _put(store, request, end_s)
+        write_down(store, f"dnc {action}", counted(len(names), "customer"), left=True)
         answers = [
             await_answer(store, request.id, clock, end_s - clock.monotonic_s(), pause)
             for request in requests

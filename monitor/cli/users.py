@@ -15,17 +15,14 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from monitor.cli.asking import who_asks
+from monitor.cli.asking import write_down
 from monitor.cli.declare import group, member
 from monitor.cli.options import ConfigOption, JsonOption, site_of, store_of
 from monitor.cli.output import console, plain_table
 from monitor.cli.stream import say
-from monitor.clock import SystemClock
 from monitor.errors import UsageError
 from monitor.site import Site
 from monitor.store.accounts import User
-from monitor.store.audit import Deed
-from monitor.store.store import Store
 from monitor.web.person import Person
 from monitor.web.settings import NAME_PATTERN
 
@@ -82,7 +79,7 @@ def add(
         if not store.users.add(user):
             msg = f"there is a user {name} already: monitor users passwd, monitor users role"
             raise UsageError(msg)
-        _note(store, "users add", name, _rights(user))
+        write_down(store, "users add", name, _rights(user))
     say(f"{name} may sign in: {_rights(user)}")
 
 
@@ -146,7 +143,7 @@ def remove(name: NameArgument, config: ConfigOption = None) -> None:
     with store_of(site) as store:
         if not store.users.remove(name):
             raise _nobody(site, name)
-        _note(store, "users remove", name)
+        write_down(store, "users remove", name)
     say(f"{name} may sign in no longer")
 
 
@@ -195,7 +192,7 @@ def _change(site: Site, name: str, action: str, changed: Callable[[User], User])
         user = store.users.change(name, changed)
         if user is None:
             raise _nobody(site, name)
-        _note(store, action, name, _rights(user))
+        write_down(store, action, name, _rights(user))
     return user
 
 
@@ -207,8 +204,3 @@ def _nobody(site: Site, name: str) -> UsageError:
 
 def _rights(user: User) -> str:
     return f"{user.role} of {', '.join(user.teams)}" if user.teams else user.role
-
-
-def _note(store: Store, action: str, target: str, detail: str = "") -> None:
-    now_ms = SystemClock().now_ms()
-    store.audit.add(Deed(now_ms, who_asks(), "", "cli", "", action, target, 200, detail))

@@ -99,6 +99,19 @@ def test_a_name_is_given_once(config: Path) -> None:
     assert "there is a user wang already" in again.err
 
 
+def test_what_is_done_by_command_is_written_down(config: Path, tmp_path: Path) -> None:
+    why = ("--why", "asked", "--wait", "0", "-c", config)
+    assert monitor("numbers", "suspend", "+862150000007", *why).status == 0
+    assert monitor("dnc", "add", "+8613912345678", *why).status == 0
+    assert monitor("dnc", "export", tmp_path / "dnc.txt", "-c", config).status == 0
+    rows = monitor("audit", "--json", "-c", config).lines
+    assert [(row["action"], row["target"], row["result"]) for row in rows] == [
+        ("dnc export", "0 customers", 200),
+        ("dnc add", "1 customer", 202),
+        ("numbers suspend", "+862150000007", 202),
+    ]
+
+
 def test_nobody_yet(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     store = StoreSettings(path=tmp_path / "monitor.db")
