@@ -10,11 +10,13 @@ from typing import Annotated
 import typer
 
 from monitor import logs
+from monitor.archive.source import ArchiveSource
 from monitor.assembly import open_source
 from monitor.cli.declare import single
 from monitor.cli.live import sentence
 from monitor.cli.options import ConfigOption, JsonOption, site_of, store_of
 from monitor.cli.output import console, counted, lines, plain_table, stamp, stamp_of
+from monitor.cli.recorded import archive_of
 from monitor.cli.stream import say
 from monitor.clock import SystemClock
 from monitor.decisions import Alert
@@ -31,7 +33,7 @@ from monitor.site import Site
 from monitor.source.base import Source
 from monitor.source.bounded import BoundedSource
 from monitor.source.files import FileSource
-from monitor.source.settings import FilesSettings, KafkaSettings
+from monitor.source.settings import ArchivedSettings, FilesSettings, KafkaSettings
 from monitor.store.store import Store
 
 _ID = re.compile(r"[0-9a-f]{4,32}")
@@ -183,6 +185,11 @@ def _one(alerts: list[Alert], name: str, where: str) -> Alert:
 def _source(site: Site, files: list[str] | None) -> Source:
     """The log as far as it goes now."""
     settings = site.config.source
+    folder = archive_of(files)
+    if folder is not None:
+        return ArchiveSource(folder)
+    if not files and isinstance(settings, ArchivedSettings):
+        return open_source(site.config, SystemClock())
     if not files and isinstance(settings, KafkaSettings):
         return BoundedSource(open_source(site.config, SystemClock()))
     paths = tuple(files) if files else getattr(settings, "paths", ())
