@@ -18,6 +18,7 @@ from monitor.assembly import (
     build_judges,
     connect_telephony,
     connect_topic,
+    open_archiver,
     open_dead_letters,
     open_source,
 )
@@ -240,6 +241,9 @@ class Daemon:
             sorted(telephony.channels),
             self._clock,
         )
+        archiver = open_archiver(config, self._clock, self.stats)
+        if archiver is not None:
+            archiver.start()
         beat = Beat(self._clock)
         parts = Parts(
             site=site,
@@ -276,6 +280,8 @@ class Daemon:
         finally:
             watchdog.stop()
             remarks.stop()
+            if archiver is not None:
+                archiver.stop()
             parts.beside.close()
             closings = {
                 "deliveries": worker.stop,
@@ -349,6 +355,8 @@ def directories(config: Config) -> dict[str, Path]:
         kept |= {"store": config.store.path.parent, "checkpoints": config.store.checkpoints}
     if not isinstance(config.source, KafkaSettings) or config.dead_letters.topic is None:
         kept["dead_letters"] = config.events.dead_letters.path.parent
+    if config.archive.path is not None:
+        kept["archive"] = config.archive.path
     return kept
 
 

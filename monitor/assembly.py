@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from monitor.archive.source import ArchiveSource
+from monitor.archive.writer import Archiver
 from monitor.clock import Clock
 from monitor.config import Config
 from monitor.delivery.settings import KafkaReceiver
@@ -26,7 +28,8 @@ from monitor.site import Site
 from monitor.source.base import Source
 from monitor.source.files import FileSource
 from monitor.source.kafka import KafkaSource
-from monitor.source.settings import KafkaSettings
+from monitor.source.settings import ArchivedSettings, FilesSettings, KafkaSettings
+from monitor.stats import Stats
 from monitor.telephony.base import CommandChannel
 from monitor.telephony.dead_letters import KafkaDeadLetters
 from monitor.telephony.kafka import KafkaCommandChannel
@@ -128,7 +131,22 @@ def open_source(config: Config, clock: Clock) -> Source:
     """The source that the configuration names; not started."""
     if isinstance(config.source, KafkaSettings):
         return KafkaSource(config.source, clock)
+    if isinstance(config.source, ArchivedSettings):
+        return ArchiveSource(config.source.path)
     return FileSource(config.source, clock)
+
+
+def open_archiver(config: Config, clock: Clock, stats: Stats) -> Archiver | None:
+    """What keeps the archive; None where there is to be none. Not started."""
+    folder, source = config.archive.path, config.source
+    if folder is None or isinstance(source, ArchivedSettings):
+        return None
+    if isinstance(source, FilesSettings):  # two readers of one path each remember for themselves
+        source = source.model_copy(update={"bookmarks": folder / "bookmarks"})
+    elif source.lag_group is not None:
+        source = source.model_copy(update={"lag_group": None})
+    own = config.model_copy(update={"source": source})
+    return Archiver(config.archive, lambda: open_source(own, clock), clock, stats)
 
 
 def open_dead_letters(config: Config, clock: Clock) -> DeadLetters:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from monitor.archive.settings import ArchiveSettings
 from monitor.delivery.settings import DeliverySettings
 from monitor.dnc.book import Feeding
 from monitor.events.settings import EventSettings
@@ -36,6 +37,7 @@ _RESTART_ONLY = (
     "telephony",
     "store",
     "dead_letters",
+    "archive",
     "exporter",
     "web",
     "scorecards",
@@ -171,6 +173,7 @@ class Config(_Section):
     checkpoint: CheckpointSection = CheckpointSection()
     dead_letters: DeadLettersSection = DeadLettersSection()
     do_not_call: DoNotCallSection = DoNotCallSection()
+    archive: ArchiveSettings = ArchiveSettings()
     exporter: ExporterSettings = ExporterSettings()
     web: WebSettings = WebSettings()
     scorecards: ScorecardSettings = ScorecardSettings()

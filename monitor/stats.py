@@ -82,6 +82,15 @@ class Stats:
     """Due while the one before was still being written."""
     reloads: Counter[str] = field(default_factory=Counter)
     """By result: ``ok``, ``refused``."""
+    archive_records: int = 0
+    """Written to the archive, by its own thread, as all of these."""
+    archive_bytes: int = 0
+    archive_size_bytes: int = 0
+    """Of the whole archive, as last looked."""
+    archive_waiting: int = 0
+    """Read for it, and not written yet."""
+    archive_failures: int = 0
+    """Turns that failed: the disk, or the source."""
     web: Counter[str] = field(default_factory=Counter)
     """Answers of the HTTP interface, by status; ``overdue``: cut off without one."""
 

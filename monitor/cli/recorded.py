@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from monitor.archive.source import ArchiveSource, archive_of
 from monitor.assembly import open_source
 from monitor.clock import SystemClock
 from monitor.errors import UsageError
@@ -25,7 +26,7 @@ from monitor.site import Site
 from monitor.source.base import Source
 from monitor.source.bounded import BoundedSource
 from monitor.source.files import FileSource
-from monitor.source.settings import FilesSettings, KafkaSettings
+from monitor.source.settings import ArchivedSettings, FilesSettings, KafkaSettings
 from monitor.store.store import Store
 
 _CONFIGURED = Path("store")
@@ -35,7 +36,8 @@ FilesOption = Annotated[
     typer.Option(
         "--from",
         metavar="F.jsonl",
-        help="Recorded events; repeat for several. A pattern in quotes is fine: 'day-*.jsonl'.",
+        help="Recorded events; repeat for several. A pattern in quotes is fine: 'day-*.jsonl'. A"
+        " folder is an archive that the daemon has kept.",
     ),
 ]
 RulesOption = Annotated[
@@ -82,6 +84,9 @@ def recorded_source(
     """
     if kafka == bool(files):
         raise UsageError("give --from FILE (one or several), or --kafka")
+    folder = archive_of(files)
+    if folder is not None:
+        return BoundedSource(ArchiveSource(folder), None if until is None else to_ms(until))
     if files:
         return FileSource(FilesSettings(kind="files", paths=tuple(files)), SystemClock())
     if not isinstance(site.config.source, KafkaSettings):
@@ -99,6 +104,8 @@ def log_source(
         UsageError: both are given, or the configuration has no Kafka.
     """
     settings = site.config.source
+    if not files and not kafka and isinstance(settings, ArchivedSettings):
+        return ArchiveSource(settings.path)
     if not files and not kafka and not isinstance(settings, KafkaSettings):
         return FileSource(settings.model_copy(update={"follow": False}), SystemClock())
     return recorded_source(site, files, kafka=kafka or not files, until=until)
@@ -110,8 +117,10 @@ def check_span(files: list[str] | None, since: datetime | None, until: datetime 
     Raises:
         UsageError: they do not.
     """
-    if files and (since is not None or until is not None):
-        raise UsageError("--since and --until are for --kafka: lines of a file have no broker time")
+    if files and archive_of(files) is None and (since is not None or until is not None):
+        raise UsageError(
+            "--since and --until are for --kafka and archives: lines of a file have no broker time"
+        )
     if since is not None and until is not None and to_ms(until) <= to_ms(since):
         raise UsageError("--until is not after --since: nothing lies between them")
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any, Final
 
+from monitor.archive.source import ArchiveSource, archive_of
 from monitor.assembly import open_source
 from monitor.clock import SystemClock
 from monitor.decisions import Alert
@@ -23,7 +24,7 @@ from monitor.site import Site
 from monitor.source.base import Source
 from monitor.source.bounded import BoundedSource
 from monitor.source.files import FileSource
-from monitor.source.settings import FilesSettings, KafkaSettings
+from monitor.source.settings import ArchivedSettings, FilesSettings, KafkaSettings
 from monitor.store.store import Store
 
 _PARTS_READ: Final = 200
@@ -44,6 +45,11 @@ def past_of(store: Store, tick_ms: int) -> Past:
 def log_of(site: Site, files: Sequence[str] = ()) -> Source:
     """The log as far as it goes now; ``files``: these instead. Not started."""
     settings = site.config.source
+    folder = archive_of(files)
+    if folder is not None:
+        return ArchiveSource(folder)
+    if not files and isinstance(settings, ArchivedSettings):
+        return open_source(site.config, SystemClock())
     if not files and isinstance(settings, KafkaSettings):
         return BoundedSource(open_source(site.config, SystemClock()))
     paths = tuple(files) if files else getattr(settings, "paths", ())

@@ -267,6 +267,18 @@ DEAD_LETTERS_LOST = _counter(
     "monitor_dead_letters_lost_total",
     "Refused records that could not be kept: the queue, the topic or the disk did not take them.",
 )
+ARCHIVE_RECORDS = _counter(
+    "monitor_archive_records_total", "Records written to the archive of events."
+)
+ARCHIVE_BYTES = _counter("monitor_archive_bytes_total", "Bytes written to the archive of events.")
+ARCHIVE_SIZE = _gauge("monitor_archive_size_bytes", "The archive of events on disk.")
+ARCHIVE_WAITING = _gauge(
+    "monitor_archive_waiting_records", "Records read for the archive and not written yet."
+)
+ARCHIVE_FAILURES = _counter(
+    "monitor_archive_failures_total",
+    "Times that the archive could not be read for or written; it is tried again, nothing is lost.",
+)
 CHECKPOINTS = _counter("monitor_checkpoints_total", "Checkpoints saved.")
 CHECKPOINTS_DELAYED = _counter(
     "monitor_checkpoints_delayed_total",

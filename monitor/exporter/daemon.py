@@ -57,9 +57,19 @@ def collect(
     yield from _partitions(partitions, now_ms)
     yield from _bounds(snapshot)
     yield from _checkpoints(snapshot)
+    yield from _archive(snapshot)
     yield counted(names.DELIVERIES, snapshot.stats.deliveries)
     yield counted(names.RELOADS, snapshot.stats.reloads, RELOAD_RESULTS)
     yield counted(names.WEB_REQUESTS, snapshot.stats.web)
+
+
+def _archive(snapshot: Snapshot) -> Iterator[Metric]:
+    stats = snapshot.stats
+    yield single(names.ARCHIVE_RECORDS, stats.archive_records)
+    yield single(names.ARCHIVE_BYTES, stats.archive_bytes)
+    yield single(names.ARCHIVE_SIZE, stats.archive_size_bytes)
+    yield single(names.ARCHIVE_WAITING, stats.archive_waiting)
+    yield single(names.ARCHIVE_FAILURES, stats.archive_failures)
 
 
 def _watched(watch: Watch) -> Iterator[Metric]:

@@ -14,7 +14,7 @@ from monitor.ingest.queue import KeepingQueue
 from monitor.ingest.routes import Receivers
 from monitor.ingest.settings import IngestSettings
 from monitor.ingest.sinks import FileSink, KafkaSink, Sink
-from monitor.source.settings import FilesSettings, KafkaSettings
+from monitor.source.settings import AnySource, KafkaSettings
 from monitor.web.server import WebServer
 
 
@@ -24,7 +24,7 @@ class Ingest:
     def __init__(
         self,
         settings: IngestSettings,
-        source: KafkaSettings | FilesSettings,
+        source: AnySource,
         clock: Clock,
         environ: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
@@ -76,7 +76,7 @@ class Ingest:
         return Figures(keeping.counts, self.counts, queue, list(settings.receivers), clock)
 
 
-def _sink(settings: IngestSettings, source: KafkaSettings | FilesSettings) -> Sink:
+def _sink(settings: IngestSettings, source: AnySource) -> Sink:
     if settings.to == "files":
         return FileSink(settings.folder, bytes_max=settings.file_bytes, files=settings.files)
     if not isinstance(source, KafkaSettings):

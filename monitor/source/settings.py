@@ -150,7 +150,16 @@ class FilesSettings(_Settings):
         return self
 
 
-SourceSettings = Annotated[KafkaSettings | FilesSettings, Field(discriminator="kind")]
+class ArchivedSettings(_Settings):
+    """Events from an archive that a daemon has kept (`archive.path`), read once to its end."""
+
+    kind: Literal["archive"]
+    path: Path
+    """Its folder."""
+
+
+AnySource = KafkaSettings | FilesSettings | ArchivedSettings
+SourceSettings = Annotated[AnySource, Field(discriminator="kind")]
 
 
 def _security_options(security: Security) -> dict[str, Any]:

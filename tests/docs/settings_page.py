@@ -35,7 +35,7 @@ from monitor.delivery.settings import (
 )
 from monitor.schemas import schema
 from monitor.secret import Secret
-from monitor.source.settings import FilesSettings, KafkaConnection, KafkaSettings
+from monitor.source.settings import ArchivedSettings, FilesSettings, KafkaConnection, KafkaSettings
 from monitor.units import format_duration
 from tests.docs.settings_text import ELSEWHERE, HEAD, UNSAID, YAML_BELOW
 
@@ -80,6 +80,7 @@ def _section(name: str, field: FieldInfo) -> Iterator[str]:
     if name == "source":
         yield _variant("source, kind: files", FilesSettings, "source")
         yield _variant("source, kind: kafka", KafkaSettings, "source")
+        yield _variant("source, kind: archive", ArchivedSettings, "source")
         yield _variant("Secrets", Secret, "…")
     elif name == "pools":
         defaults, pool = _models(Config.model_fields["pools"].annotation)[0], "pools.<name>"

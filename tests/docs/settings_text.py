@@ -146,6 +146,7 @@ UNSAID = {
     "Sasl.mechanism": "",
     "Sasl.username": "",
     "Sasl.password": "",
+    "ArchivedSettings.kind": "",
     "FilesSettings.kind": "",
     "DeadLetterFile.path": "JSON lines: reason, detail, place, and the record byte for byte.",
     "PackOverride.indicators": "By id: what is laid over the indicator's entry.",

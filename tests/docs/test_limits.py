@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from monitor import posting
+from monitor.archive import writer
 from monitor.delivery.channels import alertmanager, progress
 from monitor.delivery.messages import facts, split, templates
 from monitor.delivery.routing import dispatcher, state
@@ -36,6 +37,7 @@ from tests.docs import settings_page
 from tests.docs.markdown import ROOT
 
 FIXED = {
+    "bytes read for the archive and not written": writer.HELD_BYTES_MAX,
     "files followed": files.FILES_MAX,
     "files open at once": descriptors.OPEN_MAX,
     "entries of a record that is mapped": mapper.EVENTS_OF_A_RECORD_MAX,
