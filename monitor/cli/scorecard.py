@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from monitor import logs
 from monitor.cli.declare import group, member
 from monitor.cli.options import ConfigOption, JsonOption
 from monitor.cli.output import counted, lines, write
-from monitor.cli.scorecard_shown import (
-    show_backtest,
-    show_forecast,
-    show_parallel,
-    show_sheet,
-    show_statement,
-)
+from monitor.cli.scorecard_compare import backtest, forecast, parallel
+from monitor.cli.scorecard_shown import show_sheet, show_statement
 from monitor.cli.scorecard_sums import (
     CardArgument,
-    CountOption,
     FilesOption,
     KafkaOption,
     LanguageOption,
@@ -32,36 +25,20 @@ from monitor.cli.scorecard_sums import (
     Told,
     Work,
     cards_of,
+    file_option,
     periods_of,
-    work_of,
+    worked,
 )
 from monitor.cli.stream import say
 from monitor.errors import ConfigError, Problem, UsageError
 from monitor.scorecards import cases, changes
-from monitor.scorecards.compare import backtest as compared
-from monitor.scorecards.compare import parallel as in_parallel
-from monitor.scorecards.forecast import forecast as foretold
 from monitor.scorecards.kept import Shelf
-from monitor.scorecards.load import Card, lint, load_card
-from monitor.scorecards.periods import Period
-from monitor.scorecards.report import Sheet, statement_json
+from monitor.scorecards.lint import lint
+from monitor.scorecards.load import Card, load_card
+from monitor.scorecards.report import statement_json
 from monitor.tally import shown_records
 
 app = group("Performance pay: run, check, explain, backtest, forecast, parallel.")
-
-NewArgument = Annotated[
-    Path, typer.Argument(metavar="NEW", help="The new card's file.", exists=True, dir_okay=False)
-]
-OldArgument = Annotated[
-    Path,
-    typer.Argument(
-        metavar="OLD", help="The file of the card that holds.", exists=True, dir_okay=False
-    ),
-]
-
-
-def _file_option(flag: str, what: str) -> Any:
-    return typer.Option(flag, metavar="FILE", help=f"Write {what} here too.", dir_okay=False)
 
 
 @member(
@@ -78,12 +55,12 @@ def run(
     kafka: KafkaOption = False,
     sums: SumsOption = None,
     people: PeopleOption = None,
-    csv_file: Annotated[Path | None, _file_option("--csv", "a CSV table")] = None,
+    csv_file: Annotated[Path | None, file_option("--csv", "a CSV table")] = None,
     xlsx_file: Annotated[
-        Path | None, _file_option("--xlsx", "an Excel workbook with its formulas")
+        Path | None, file_option("--xlsx", "an Excel workbook with its formulas")
     ] = None,
     html_file: Annotated[
-        Path | None, _file_option("--html", "a page that needs nothing else")
+        Path | None, file_option("--html", "a page that needs nothing else")
     ] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the result for the console and the API.")
@@ -94,7 +71,7 @@ def run(
 ) -> None:
     """What a card pays for a period: a table, CSV, Excel, HTML, JSON."""
     told = Told(config, files, kafka, sums, people, language)
-    work = _work(told, [card], lambda made: periods_of(made[0], period))
+    work = worked(told, [card], lambda made: periods_of(made[0], period))
     made, (sheet,) = work.cards[0], work.sheets()
     if csv_file is not None:
         from monitor.scorecards.tables import to_csv  # noqa: PLC0415 - where it is asked for
@@ -200,7 +177,7 @@ def explain(
 ) -> None:
     """One person's pay: each line with its values, each figure down to its records in the log."""
     told = Told(config, files, kafka, sums, people, language)
-    work = _work(told, [card], lambda made: periods_of(made[0], period), whose=person)
+    work = worked(told, [card], lambda made: periods_of(made[0], period), whose=person)
     made, (sheet,) = work.cards[0], work.sheets()
     mine = [each for each in sheet.statements if each.person == person]
     if not mine:
@@ -230,172 +207,6 @@ def _records(work: Work, card: Card, most: int, *, whole: bool) -> Iterator[tupl
             yield name, shown_records(work.read, made, most=most, whole_customers=whole)
 
 
-@member(
-    app,
-    "backtest",
-    "scorecard backtest old.yaml new.yaml --periods 12 --from 'archive/*.jsonl' --html diff.html",
-)
-def backtest(
-    old: OldArgument,
-    new: NewArgument,
-    period: PeriodOption = None,
-    periods: CountOption = 12,
-    files: FilesOption = None,
-    kafka: KafkaOption = False,
-    sums: SumsOption = None,
-    people: PeopleOption = None,
-    html_file: Annotated[
-        Path | None, _file_option("--html", "a page that needs nothing else")
-    ] = None,
-    language: LanguageOption = "en",
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Old card against new on past periods: mean, largest and smallest difference.
-
-    Per person and of everybody; periods with days of a promotion apart. Both cards are worked out
-    on the same events, read once.
-    """
-    told = Told(config, files, kafka, sums, people, language)
-    work = _work(told, [old, new], lambda made: periods_of(made[1], period, periods))
-    _same_period(work.cards)
-    one, two = work.sheets(0), work.sheets(1)
-    found = compared(list(zip(one, two, strict=True)))
-    places = max(one[0].places, two[0].places)
-    if html_file is not None:
-        from monitor.scorecards.page import backtest_page  # noqa: PLC0415
-
-        write(html_file, backtest_page(found, places=places, language=language))
-    warned = list(changes.warnings(work.cards[1], work.cards[0]))
-    if as_json:
-        say(json.dumps({**found.to_json(), "warnings": list(map(str, warned))}, ensure_ascii=False))
-        return
-    show_backtest(found, places)
-    _say_remarks(one)
-    for problem in warned:
-        lines().print(f"warning: {problem}", style="yellow")
-
-
-@member(
-    app,
-    "forecast",
-    "scorecard forecast card.yaml --periods 12 --from 'archive/*.jsonl' --budget 250000",
-)
-def forecast(
-    card: CardArgument,
-    period: PeriodOption = None,
-    periods: CountOption = 12,
-    files: FilesOption = None,
-    kafka: KafkaOption = False,
-    sums: SumsOption = None,
-    people: PeopleOption = None,
-    budget: Annotated[
-        float | None, typer.Option("--budget", metavar="AMOUNT", help="Of a period.")
-    ] = None,
-    confidence: Annotated[
-        float, typer.Option("--confidence", min=0.5, max=0.999, help="Of the interval.")
-    ] = 0.9,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """The total of the next ordinary period, from past ones, with an interval.
-
-    The mean of past totals and Student's prediction interval; promotions are left out, trend and
-    season are not in it (docs/scorecards.md).
-    """
-    told = Told(config, files, kafka, sums, people)
-    work = _work(told, [card], lambda made: periods_of(made[0], period, periods))
-    sheets = work.sheets()
-    found = foretold(sheets, confidence=confidence, budget=budget)
-    if as_json:
-        say(json.dumps(found.to_json(), ensure_ascii=False))
-        return
-    show_forecast(found)
-    _say_remarks(sheets)
-
-
-@member(
-    app,
-    "parallel",
-    "scorecard parallel old.yaml new.yaml --period 2026-11 --from 'day-*.jsonl'",
-    "scorecard parallel old.yaml new.yaml --kafka --person agent-0007 --person agent-0009",
-)
-def parallel(
-    old: OldArgument,
-    new: NewArgument,
-    period: PeriodOption = None,
-    persons: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--person", metavar="PERSON", help="Who takes part, instead of the card's `parallel`."
-        ),
-    ] = None,
-    files: FilesOption = None,
-    kafka: KafkaOption = False,
-    sums: SumsOption = None,
-    people: PeopleOption = None,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Both cards for a period; who takes part is paid the higher, everybody else by the old."""
-    told = Told(config, files, kafka, sums, people)
-    work = _work(told, [old, new], lambda made: periods_of(made[1], period))
-    _same_period(work.cards)
-    (one,), (two,) = work.sheets(0), work.sheets(1)
-    chosen = persons or _chosen(work.cards[1], one.period)
-    found = in_parallel(one, two, chosen)
-    missing = sorted(set(chosen) - {each.gap.person for each in found.people})
-    if as_json:
-        say(json.dumps({**found.to_json(), "missing": missing}, ensure_ascii=False))
-        return
-    show_parallel(found, max(one.places, two.places))
-    if missing:
-        lines().print(f"note: nobody is called {', '.join(missing)}", style="yellow")
-    _say_remarks([one])
-
-
-def _chosen(card: Card, period: Period) -> tuple[str, ...]:
-    spec = card.spec.parallel
-    if spec is None:
-        raise UsageError("who takes part? write parallel: in the new card, or give --person")
-    if period.first > spec.until:
-        msg = f"the parallel run ended on {spec.until}, before {period.label}"
-        raise UsageError(msg)
-    return spec.people
-
-
-def _work(
-    told: Told,
-    paths: list[Path],
-    periods: Callable[[tuple[Card, ...]], list[Period]],
-    *,
-    whose: str | None = None,
-) -> Work:
-    logs.configure(level="error")
-    site, cards = cards_of(told.config, paths)
-    return work_of(told, site, cards, periods(cards), whose=whose)
-
-
-def _same_period(cards: tuple[Card, ...]) -> None:
-    """Two cards can be laid side by side.
-
-    Raises:
-        UsageError: they count in other days, or other money.
-    """
-    old, new = (each.spec for each in cards)
-    for name in ("zone", "currency", "person"):
-        if getattr(old, name) != getattr(new, name):
-            msg = (
-                f"{name} is {getattr(old, name)} in one card and {getattr(new, name)} in the other"
-            )
-            raise UsageError(msg)
-
-
-def _say_remarks(sheets: list[Sheet]) -> None:
-    for text in dict.fromkeys(text for each in sheets for text in each.remarks):
-        lines().print(f"note: {text}", style="yellow")
-
-
 def _files(paths: list[Path]) -> tuple[list[Path], list[Path]]:
     """Cards and files of tests; of a card that is named, those beside it."""
     cards: list[Path] = []
@@ -420,3 +231,21 @@ def _write_bytes(path: Path, data: bytes) -> None:
     except OSError as error:
         msg = f"{path} cannot be written: {error.strerror}"
         raise UsageError(msg) from error
+
+
+member(
+    app,
+    "backtest",
+    "scorecard backtest old.yaml new.yaml --periods 12 --from 'archive/*.jsonl' --html diff.html",
+)(backtest)
+member(
+    app,
+    "forecast",
+    "scorecard forecast card.yaml --periods 12 --from 'archive/*.jsonl' --budget 250000",
+)(forecast)
+member(
+    app,
+    "parallel",
+    "scorecard parallel old.yaml new.yaml --period 2026-11 --from 'day-*.jsonl'",
+    "scorecard parallel old.yaml new.yaml --kafka --person agent-0007 --person agent-0009",
+)(parallel)

@@ -6,7 +6,7 @@ of both, the file holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from monitor import tally
+from monitor import logs, tally
 from monitor.cli.options import site_of
 from monitor.cli.recorded import recorded_source
 from monitor.clock import SystemClock
@@ -83,6 +83,11 @@ CountOption = Annotated[
     int,
     typer.Option("--periods", metavar="N", min=1, max=120, help="So many, up to --period."),
 ]
+
+
+def file_option(flag: str, what: str) -> Any:
+    """An option for a file that is written."""
+    return typer.Option(flag, metavar="FILE", help=f"Write {what} here too.", dir_okay=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,3 +226,22 @@ def _bar() -> Iterator[Any]:
             engine.run_to_end(tell)
 
         yield work
+
+
+def worked(
+    told: Told,
+    paths: list[Path],
+    periods: Callable[[tuple[Card, ...]], list[Period]],
+    *,
+    whose: str | None = None,
+) -> Work:
+    """Cards and figures of one command, whose periods are asked of its cards.
+
+    Raises:
+        UsageError: nothing says where figures come from, or they are too many.
+        ConfigError: a card or a table is wrong.
+        SourceError: the log cannot be read.
+    """
+    logs.configure(level="error")
+    site, cards = cards_of(told.config, paths)
+    return work_of(told, site, cards, periods(cards), whose=whose)

@@ -7,11 +7,10 @@ Owns the checks and the place of each fault; syntax is ``monitor.strict_yaml``, 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,7 @@ from monitor.errors import ConfigError, ExpressionError, Problem
 from monitor.indicators.check import check_indicators
 from monitor.indicators.formula import Formula, formula
 from monitor.indicators.model import Indicator
-from monitor.scorecards.language import RESERVED, Names, Node, Type, names_of, parse, tables_of
-from monitor.scorecards.language import unguarded as without_guard
+from monitor.scorecards.language import RESERVED, Names, Node, Type, names_of, parse
 from monitor.scorecards.model import FigureSpec, Line, Scorecard, Tiers
 from monitor.scorecards.working import Table
 from monitor.strict_yaml import Loaded, load_yaml, loads_yaml
@@ -312,67 +310,3 @@ class _Builder:
 def _first_of(error: ValueError) -> str:
     errors: list[dict[str, Any]] = getattr(error, "errors", list)()
     return str(errors[0].get("ctx", {}).get("fault", error)) if errors else str(error)
-
-
-# --- what is not wrong, and hardly meant ----------------------------------------------------------
-
-
-def lint(card: Card) -> Iterator[Problem]:
-    """Warnings, in order of the file's parts."""
-    spec, used = card.spec, _used(card)
-    for loc, name in spec.placed():
-        if loc[0] != "lines" and name not in used:
-            what = f"{name} is used in no formula"
-            yield card.file.problem(loc, what, "leave it out", card.name, at_key=True)
-    tiers: list[tuple[Loc, Tiers]] = [(("tiers", name), each) for name, each in spec.tiers.items()]
-    tiers += [
-        (("profiles", index, "tiers", name), each)
-        for index, profile in enumerate(spec.profiles)
-        for name, each in profile.tiers.items()
-    ]
-    for loc, each in tiers:
-        for place, (one, two) in enumerate(pairwise(each.steps)):
-            if two.rate < one.rate:
-                what = f"the rate falls from {one.rate} to {two.rate}: doing more may pay less"
-                yield card.file.problem(
-                    (*loc, "steps", place + 1, "rate"), what, "is that meant?", card.name
-                )
-    yield from _nulls(card)
-
-
-def _nulls(card: Card) -> Iterator[Problem]:
-    """Lines that pay nothing where a figure has no evidence."""
-    may_be = {
-        name
-        for name, each in card.spec.figures.items()
-        if each.otherwise is None
-        and (
-            each.given is not None
-            or card.formulas[name].of is not None
-            or card.formulas[name].hits.operation in {"min", "max"}
-        )
-    }
-    for index, line in enumerate(card.lines):
-        bare = (
-            set(line.spec.weighted or {}) if line.formula is None else without_guard(line.formula)
-        )
-        null = sorted(bare & may_be)
-        if line.spec.weighted and len(null) < len(bare):
-            null = []  # what is there makes up for what is not
-        if not null:
-            continue
-        may_be.add(line.spec.id)
-        if line.spec.pays:
-            what = f"null, and so nothing, for whom {' or '.join(null)} has no evidence"
-            hint = f"coalesce({null[0]}, …), or otherwise: at the figure"
-            yield card.file.problem(("lines", index, "formula"), what, hint, card.name)
-
-
-def _used(card: Card) -> frozenset[str]:
-    nodes = [card.floor, card.cap]
-    weighted: set[str] = set()
-    for line in card.lines:
-        nodes += [line.formula, line.floor, line.cap, line.amount, line.weight]
-        weighted |= {name.partition(".")[0] for name in line.spec.weighted or ()}
-    found = [names_of(node) | tables_of(node) for node in nodes if node is not None]
-    return frozenset(weighted).union(*found)

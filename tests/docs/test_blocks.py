@@ -29,6 +29,7 @@ from monitor.replay import run_story
 from monitor.rules.cases import load_cases
 from monitor.rules.load import loads_rules
 from monitor.rules.testing import run_tests
+from monitor.scorecards.load import loads_card
 from monitor.site import load_site
 from monitor.strict_yaml import loads_yaml
 from tests.cli.program import monitor
@@ -70,6 +71,7 @@ ELSEWHERE = {
     "rules/mine": "a pack of the reader's: docs/walkthrough.md makes one, and is run",
     "new ": "writes packs: docs/walkthrough.md runs it, and tests/cli/test_new.py",
     "--indicator short_calls": "likewise",
+    "scorecard explain": "names a person of the reader's log: tests/scorecards",
 }
 """Arguments with which a command is not run here, and why."""
 
@@ -131,6 +133,8 @@ def test_yaml_loads(block: Block, tmp_path: Path) -> None:
         labels = tmp_path / "labels.yaml"
         labels.write_text(text, encoding="utf-8")
         assert labelled(labels)
+    elif "scorecard" in data:
+        assert loads_card(text, path).lines
     elif "about" in data:
         assert loads_yaml(text, path, MappingFile).value.name
     elif "levels" in data:
@@ -227,7 +231,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made / "config.yaml").write_bytes((ROOT / "config.yaml").read_bytes())
     for name in ("day-1.jsonl", "week.jsonl", "yesterday.jsonl", "calls-1.jsonl"):
         (made / name).write_bytes(events.read_bytes())
+    _scorecards(made)
     return made
+
+
+def _scorecards(folder: Path) -> None:
+    """Cards, people and sums of a reader, and an archive of events."""
+    text = (ROOT / "rules" / "scorecards" / "process-bonuses" / "card.yaml").read_text("utf-8")
+    for name in ("card.yaml", "old.yaml", "new.yaml"):
+        (folder / name).write_text(
+            f"{text}parallel: {{people: [agent-0001], until: 2027-01-01}}\n", encoding="utf-8"
+        )
+    (folder / "people.csv").write_text("person,joined\nagent-0001,2026-10-01\n")
+    for name in ("given.csv", "sums.csv"):
+        (folder / name).write_text("period,person,deals\n2026-11,agent-0001,3\n")
+    (folder / "archive").mkdir()
+    (folder / "archive" / "day.jsonl").write_bytes((folder / "day-1.jsonl").read_bytes())
 
 
 @pytest.mark.parametrize("line", commands())

@@ -12,7 +12,8 @@ from monitor.scorecards.cases import run_cases
 from monitor.scorecards.changes import warnings
 from monitor.scorecards.files import load_sums
 from monitor.scorecards.language import FUNCTIONS
-from monitor.scorecards.load import lint, load_card, loads_card
+from monitor.scorecards.lint import lint
+from monitor.scorecards.load import load_card, loads_card
 from monitor.scorecards.periods import parse_period
 from tests.scorecards.made import BASE, card, text
 
