@@ -14,6 +14,7 @@ from monitor.cli.declare import group, member
 from monitor.cli.options import ConfigOption, config_path
 from monitor.cli.output import counted, lines
 from monitor.clock import SystemClock
+from monitor.config import Config
 from monitor.errors import UsageError
 from monitor.events.catalogue import EVENT_TYPES
 from monitor.indicators.formula import is_countable
@@ -21,6 +22,7 @@ from monitor.indicators.model import Indicator
 from monitor.scaffold import files
 from monitor.scaffold.entries import NewIndicator, NewRule
 from monitor.site import Site, load_site
+from monitor.strict_yaml import load_yaml
 from monitor.units import Threshold
 
 app = group("A new pack, indicator or rule: asks, writes the YAML and a first test.")
@@ -65,6 +67,23 @@ BetterOption = Annotated[
 ]
 
 
+ThresholdOption = Annotated[
+    str | None, typer.Option("--threshold", metavar="LIMIT", help="Such as 30%, or 4.2.")
+]
+ClearOption = Annotated[
+    str | None, typer.Option("--clear", metavar="LIMIT", help="Where it lets go.")
+]
+RouteOption = Annotated[
+    str | None, typer.Option("--route", metavar="ROUTE", help="Who hears of it.")
+]
+SuspendOption = Annotated[
+    str | None,
+    typer.Option(
+        "--suspend", metavar="TIME", help="Take the number out of service for so long, or cleared."
+    ),
+]
+
+
 class _Asker:
     """Questions, unless they are answered already."""
 
@@ -88,8 +107,22 @@ class _Asker:
         return answer.strip()
 
 
-@member(app, "pack", "new pack mine", "new pack mine --yes")
-def pack(name: PackArgument, config: ConfigOption = None, yes: YesOption = False) -> None:
+@member(app, "pack", "new pack mine", "new pack mine --yes --suspend 30m")
+def pack(
+    name: PackArgument,
+    indicator: Annotated[
+        str | None, typer.Option("--indicator", metavar="ID", help="The first indicator's id.")
+    ] = None,
+    rule: Annotated[
+        str | None, typer.Option("--rule", metavar="ID", help="The first rule's id.")
+    ] = None,
+    threshold: ThresholdOption = None,
+    clear: ClearOption = None,
+    route: RouteOption = None,
+    suspend: SuspendOption = None,
+    config: ConfigOption = None,
+    yes: YesOption = False,
+) -> None:
     """A new pack: its folder, a first indicator, a first rule in shadow, and their test.
 
     What it begins with is the share of answered calls that customers hang up on within half a
@@ -99,7 +132,7 @@ def pack(name: PackArgument, config: ConfigOption = None, yes: YesOption = False
     asker, folder = _Asker(silent=yes), _folder(name, config)
     with files.taken_back(folder):
         files.begin_pack(folder)
-        title = asker.ask(None, "First indicator", "quick_hangup", "--yes")
+        title = asker.ask(indicator, "First indicator", "quick_hangup", "--indicator")
         figure = NewIndicator(
             id=title,
             kind="ratio",
@@ -112,10 +145,14 @@ def pack(name: PackArgument, config: ConfigOption = None, yes: YesOption = False
             windows=("30m", "4h"),
             better="lower",
         )
-        rule = asker.ask(None, "First rule", title.replace("_", "-"), "--yes")
+        name = asker.ask(rule, "First rule", title.replace("_", "-"), "--rule")
+        answers = _Answers(
+            indicator=title, by="number", window="30m", threshold=threshold, clear=clear,
+            route=route, suspend=suspend,
+        )  # fmt: skip
         files.add(folder / files.INDICATORS, figure.text())
-        _write_rule(folder, rule, asker, _Answers(indicator=title, by="number"), config)
-    _next(folder, rule, config)
+        _write_rule(folder, name, asker, answers, config)
+    _next(folder, name, config)
 
 
 @member(
@@ -195,12 +232,8 @@ def rule(
     above: Annotated[
         bool | None, typer.Option("--above/--below", help="Which side of the threshold is bad.")
     ] = None,
-    threshold: Annotated[
-        str | None, typer.Option("--threshold", metavar="LIMIT", help="Such as 30%, or 4.2.")
-    ] = None,
-    clear: Annotated[
-        str | None, typer.Option("--clear", metavar="LIMIT", help="Where it lets go.")
-    ] = None,
+    threshold: ThresholdOption = None,
+    clear: ClearOption = None,
     window: Annotated[
         str | None, typer.Option("--window", metavar="WINDOW", help="Of the indicator's.")
     ] = None,
@@ -212,17 +245,8 @@ def rule(
             help="Raw evidence: at least so much below the line; else sequential.",
         ),
     ] = None,
-    route: Annotated[
-        str | None, typer.Option("--route", metavar="ROUTE", help="Who hears of it.")
-    ] = None,
-    suspend: Annotated[
-        str | None,
-        typer.Option(
-            "--suspend",
-            metavar="TIME",
-            help="Take the number out of service for so long, or cleared.",
-        ),
-    ] = None,
+    route: RouteOption = None,
+    suspend: SuspendOption = None,
     config: ConfigOption = None,
     yes: YesOption = False,
 ) -> None:
@@ -364,13 +388,18 @@ def _folder(name: str, config: Path | None) -> Path:
         return Path(name)
     path = config_path(config)
     beside = Path() if path is None else path.parent
-    rules = load_site(path).config.rules_dir if path is not None else None
+    rules = _settings(config).rules_dir
     return beside / (rules or Path("rules")) / name
 
 
 def _route(config: Path | None) -> str:
-    routes = load_site(config_path(config)).config.delivery.routes
-    return next(iter(routes), "supervisors")
+    return next(iter(_settings(config).delivery.routes), "supervisors")
+
+
+def _settings(config: Path | None) -> Config:
+    """The configuration; the packs that it names may be those that are to be written."""
+    path = config_path(config)
+    return load_site(None).config if path is None else load_yaml(path, Config).value
 
 
 def _refuse(folder: Path, kind: str, name: str) -> None:
@@ -394,8 +423,7 @@ def _list(text: str) -> tuple[str, ...]:
 
 
 def _next(folder: Path, title: str, config: Path | None) -> None:
-    path = config_path(config)
-    on = path is not None and folder.name in load_site(path).config.packs
+    on = config_path(config) is not None and folder.name in _settings(config).packs
     out = lines()
     out.print("next:", style="bold")
     steps: list[tuple[str, str]] = [(f"monitor check -v {folder}", "how sure and how fast it is")]

@@ -32,12 +32,13 @@ from monitor.rules.testing import run_tests
 from monitor.site import load_site
 from monitor.strict_yaml import loads_yaml
 from tests.cli.program import monitor
+from tests.docs import walk
 from tests.docs.markdown import ROOT, pages, shell
 
 _FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 _TICK_MS = 5_000
 _START = "2026-11-23T09:00+08:00"
-KNOWN = {"", "bash", "json", "lua", "promql", "sh", "toml", "yaml"}
+KNOWN = {"", "bash", "json", "lua", "promql", "sh", "text", "toml", "yaml"}
 """Languages of blocks; PromQL is held by ``tests/deploy``, Lua is an editor's."""
 
 LIVE = "asks or tells the daemon, or its store: tests/cli and tests/daemon do that"
@@ -198,6 +199,8 @@ def commands() -> list[str]:
     """The command lines of `monitor` that can be run, each once; without pipes and targets."""
     found: dict[str, None] = {}
     for page in pages():
+        if page == walk.PAGE:  # all of it, in its order: test_walkthrough
+            continue
         for command in shell(page):
             name, *words = command.words
             if name.rsplit("/", 1)[-1] == "monitor" and words:
