@@ -27,7 +27,7 @@ member(
     app,
     "silence",
     "alerts silence rule=line-* team=T1 --for 2h --why 'works on the lines'",
-    "alerts silence rule=agent-idle --until 2026-11-22T18:00 --why training",
+    "alerts silence rule=idle-agent --until 2026-11-22T18:00 --why training",
 )(handling.silence)
 member(app, "silences", "alerts silences", "alerts silences --over --json")(handling.silences)
 member(app, "unsilence", "alerts unsilence 7d21")(handling.unsilence)

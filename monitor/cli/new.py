@@ -4,16 +4,37 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from pydantic_core import PydanticCustomError
 
 from monitor import logs
 from monitor.cli.declare import group, member
+from monitor.cli.new_options import (
+    Answers,
+    Asker,
+    BetterOption,
+    ByOption,
+    ClearOption,
+    EventOption,
+    FieldOption,
+    IdArgument,
+    KindOption,
+    OfEventOption,
+    OfWhereOption,
+    PackArgument,
+    RouteOption,
+    SuspendOption,
+    ThresholdOption,
+    WhereOption,
+    WindowsOption,
+    YesOption,
+)
 from monitor.cli.options import ConfigOption, config_path
 from monitor.cli.output import counted, lines
 from monitor.clock import SystemClock
+from monitor.config import Config
 from monitor.errors import UsageError
 from monitor.events.catalogue import EVENT_TYPES
 from monitor.indicators.formula import is_countable
@@ -21,85 +42,38 @@ from monitor.indicators.model import Indicator
 from monitor.scaffold import files
 from monitor.scaffold.entries import NewIndicator, NewRule
 from monitor.site import Site, load_site
+from monitor.strict_yaml import load_yaml
 from monitor.units import Threshold
 
 app = group("A new pack, indicator or rule: asks, writes the YAML and a first test.")
 
-PackArgument = Annotated[
-    str, typer.Argument(metavar="PACK", help="Folder of the pack, or its name below rules/.")
-]
-IdArgument = Annotated[str, typer.Argument(metavar="ID", help="What it is called.")]
-YesOption = Annotated[
-    bool, typer.Option("--yes", "-y", help="Ask nothing; what is not given has its default.")
-]
-KindOption = Annotated[
-    Literal["ratio", "count", "mean"] | None,
-    typer.Option("--kind", help="A share of events, a number of them, or the mean of a field."),
-]
-EventOption = Annotated[
-    str | None, typer.Option("--event", metavar="TYPE", help="What is counted, such as call.ended.")
-]
-WhereOption = Annotated[
-    str | None,
-    typer.Option("--where", metavar="CONDITION", help="Which of them; of a share, the bad ones."),
-]
-OfEventOption = Annotated[
-    str | None,
-    typer.Option("--of-event", metavar="TYPE", help="Of a share: what it is a share of."),
-]
-OfWhereOption = Annotated[
-    str | None,
-    typer.Option("--of-where", metavar="CONDITION", help="Of a share: which of those."),
-]
-FieldOption = Annotated[
-    str | None, typer.Option("--field", metavar="FIELD", help="Of a mean: of which field.")
-]
-ByOption = Annotated[
-    str | None, typer.Option("--by", metavar="DIMENSIONS", help="With commas: number,team.")
-]
-WindowsOption = Annotated[
-    str | None, typer.Option("--windows", metavar="WINDOWS", help="With commas: 30m,4h.")
-]
-BetterOption = Annotated[
-    Literal["lower", "higher"] | None, typer.Option("--better", help="Which way is good.")
-]
 
-
-class _Asker:
-    """Questions, unless they are answered already."""
-
-    def __init__(self, *, silent: bool) -> None:
-        self._silent = silent
-
-    def ask(self, given: str | None, question: str, default: str | None, flag: str) -> str:
-        """The answer; ``default`` None: there has to be one.
-
-        Raises:
-            UsageError: nothing may be asked, and there is no answer.
-        """
-        if given is not None:
-            return given
-        if self._silent:
-            if default is None:
-                msg = f"{flag} is needed: {question[0].lower()}{question[1:]}"
-                raise UsageError(msg)
-            return default
-        answer: str = typer.prompt(question, default=default, show_default=bool(default))
-        return answer.strip()
-
-
-@member(app, "pack", "new pack mine", "new pack mine --yes")
-def pack(name: PackArgument, config: ConfigOption = None, yes: YesOption = False) -> None:
+@member(app, "pack", "new pack mine", "new pack mine --yes --suspend 30m")
+def pack(
+    name: PackArgument,
+    indicator: Annotated[
+        str | None, typer.Option("--indicator", metavar="ID", help="The first indicator's id.")
+    ] = None,
+    rule: Annotated[
+        str | None, typer.Option("--rule", metavar="ID", help="The first rule's id.")
+    ] = None,
+    threshold: ThresholdOption = None,
+    clear: ClearOption = None,
+    route: RouteOption = None,
+    suspend: SuspendOption = None,
+    config: ConfigOption = None,
+    yes: YesOption = False,
+) -> None:
     """A new pack: its folder, a first indicator, a first rule in shadow, and their test.
 
     What it begins with is the share of answered calls that customers hang up on within half a
     minute, by number: change it to what you want to know.
     """
     logs.configure(level="error")
-    asker, folder = _Asker(silent=yes), _folder(name, config)
+    asker, folder = Asker(silent=yes), _folder(name, config)
     with files.taken_back(folder):
         files.begin_pack(folder)
-        title = asker.ask(None, "First indicator", "quick_hangup", "--yes")
+        title = asker.ask(indicator, "First indicator", "quick_hangup", "--indicator")
         figure = NewIndicator(
             id=title,
             kind="ratio",
@@ -112,10 +86,14 @@ def pack(name: PackArgument, config: ConfigOption = None, yes: YesOption = False
             windows=("30m", "4h"),
             better="lower",
         )
-        rule = asker.ask(None, "First rule", title.replace("_", "-"), "--yes")
+        name = asker.ask(rule, "First rule", title.replace("_", "-"), "--rule")
+        answers = Answers(
+            indicator=title, by="number", window="30m", threshold=threshold, clear=clear,
+            route=route, suspend=suspend,
+        )  # fmt: skip
         files.add(folder / files.INDICATORS, figure.text())
-        _write_rule(folder, rule, asker, _Answers(indicator=title, by="number"), config)
-    _next(folder, rule, config)
+        _write_rule(folder, name, asker, answers, config)
+    _next(folder, name, config)
 
 
 @member(
@@ -140,7 +118,7 @@ def indicator(
     yes: YesOption = False,
 ) -> None:
     """A new indicator in a pack of yours, at the end of its `indicators.yaml`."""
-    asker, folder = _Asker(silent=yes), _folder(name, config)
+    asker, folder = Asker(silent=yes), _folder(name, config)
     _refuse(folder, "indicators", title)
     shape = asker.ask(kind, "Kind (ratio, count or mean)", "ratio", "--kind")
     if shape not in {"ratio", "count", "mean"}:
@@ -195,12 +173,8 @@ def rule(
     above: Annotated[
         bool | None, typer.Option("--above/--below", help="Which side of the threshold is bad.")
     ] = None,
-    threshold: Annotated[
-        str | None, typer.Option("--threshold", metavar="LIMIT", help="Such as 30%, or 4.2.")
-    ] = None,
-    clear: Annotated[
-        str | None, typer.Option("--clear", metavar="LIMIT", help="Where it lets go.")
-    ] = None,
+    threshold: ThresholdOption = None,
+    clear: ClearOption = None,
     window: Annotated[
         str | None, typer.Option("--window", metavar="WINDOW", help="Of the indicator's.")
     ] = None,
@@ -212,17 +186,8 @@ def rule(
             help="Raw evidence: at least so much below the line; else sequential.",
         ),
     ] = None,
-    route: Annotated[
-        str | None, typer.Option("--route", metavar="ROUTE", help="Who hears of it.")
-    ] = None,
-    suspend: Annotated[
-        str | None,
-        typer.Option(
-            "--suspend",
-            metavar="TIME",
-            help="Take the number out of service for so long, or cleared.",
-        ),
-    ] = None,
+    route: RouteOption = None,
+    suspend: SuspendOption = None,
     config: ConfigOption = None,
     yes: YesOption = False,
 ) -> None:
@@ -234,35 +199,18 @@ def rule(
     logs.configure(level="error")
     folder = _folder(name, config)
     _refuse(folder, "rules", title)
-    answers = _Answers(
+    answers = Answers(
         indicator=indicator, on_event=on_event, until=until, by=by, above=above,
         threshold=threshold, clear=clear, window=window, min_of=min_of, route=route,
         suspend=suspend,
     )  # fmt: skip
     with files.taken_back(folder):
-        _write_rule(folder, title, _Asker(silent=yes), answers, config)
+        _write_rule(folder, title, Asker(silent=yes), answers, config)
     _next(folder, title, config)
 
 
-class _Answers:
-    """What was given on the command line for a rule."""
-
-    def __init__(self, **given: Any) -> None:
-        self.indicator: str | None = given.get("indicator")
-        self.on_event: str | None = given.get("on_event")
-        self.until: str | None = given.get("until")
-        self.by: str | None = given.get("by")
-        self.above: bool | None = given.get("above")
-        self.threshold: str | None = given.get("threshold")
-        self.clear: str | None = given.get("clear")
-        self.window: str | None = given.get("window")
-        self.min_of: int | None = given.get("min_of")
-        self.route: str | None = given.get("route")
-        self.suspend: str | None = given.get("suspend")
-
-
 def _write_rule(
-    folder: Path, title: str, asker: _Asker, given: _Answers, config: Path | None
+    folder: Path, title: str, asker: Asker, given: Answers, config: Path | None
 ) -> None:
     site = load_site(None, packs=[folder])
     made = _on_event(title, asker, given) if given.on_event else None
@@ -294,14 +242,14 @@ def _fields(rule: NewRule) -> dict[str, Any]:
     return {name: getattr(rule, name) for name in rule.__dataclass_fields__}
 
 
-def _on_event(title: str, asker: _Asker, given: _Answers) -> NewRule:
+def _on_event(title: str, asker: Asker, given: Answers) -> NewRule:
     event = _known(given.on_event or "")
     until = asker.ask(given.until, "Ends with (a type, empty: after an hour)", "", "--until")
     by = asker.ask(given.by, "By", "number", "--by")
     return NewRule(title, "", event, until and _known(until), by, "", "", True, "", "", "", "")
 
 
-def _on_figure(title: str, figure: Indicator, asker: _Asker, given: _Answers) -> NewRule:
+def _on_figure(title: str, figure: Indicator, asker: Asker, given: Answers) -> NewRule:
     scopes = [", ".join(by) if len(by) == 1 else f"[{', '.join(by)}]" for by in figure.by]
     by = asker.ask(given.by, f"By ({', '.join(scopes)})", scopes[0], "--by")
     above = given.above if given.above is not None else figure.better == "lower"
@@ -335,7 +283,7 @@ def _easier(threshold: str, *, above: bool) -> str:
     return str(Threshold(shown, is_share=bound.is_share))
 
 
-def _evidence(figure: Indicator, asker: _Asker, given: _Answers) -> str:
+def _evidence(figure: Indicator, asker: Asker, given: Answers) -> str:
     if given.min_of is None and is_countable(figure):
         return "{method: sequential, false_alarms: 1 per 30 scope-days}"
     if figure.figure == "count":
@@ -346,7 +294,7 @@ def _evidence(figure: Indicator, asker: _Asker, given: _Answers) -> str:
     )
 
 
-def _figure(site: Site, asker: _Asker, given: str | None) -> Indicator:
+def _figure(site: Site, asker: Asker, given: str | None) -> Indicator:
     known = [each.id for each in site.indicators]
     if not known:
         raise UsageError("the pack has no indicator yet: monitor new indicator PACK ID")
@@ -364,13 +312,18 @@ def _folder(name: str, config: Path | None) -> Path:
         return Path(name)
     path = config_path(config)
     beside = Path() if path is None else path.parent
-    rules = load_site(path).config.rules_dir if path is not None else None
+    rules = _settings(config).rules_dir
     return beside / (rules or Path("rules")) / name
 
 
 def _route(config: Path | None) -> str:
-    routes = load_site(config_path(config)).config.delivery.routes
-    return next(iter(routes), "supervisors")
+    return next(iter(_settings(config).delivery.routes), "supervisors")
+
+
+def _settings(config: Path | None) -> Config:
+    """The configuration; the packs that it names may be those that are to be written."""
+    path = config_path(config)
+    return load_site(None).config if path is None else load_yaml(path, Config).value
 
 
 def _refuse(folder: Path, kind: str, name: str) -> None:
@@ -394,8 +347,7 @@ def _list(text: str) -> tuple[str, ...]:
 
 
 def _next(folder: Path, title: str, config: Path | None) -> None:
-    path = config_path(config)
-    on = path is not None and folder.name in load_site(path).config.packs
+    on = config_path(config) is not None and folder.name in _settings(config).packs
     out = lines()
     out.print("next:", style="bold")
     steps: list[tuple[str, str]] = [(f"monitor check -v {folder}", "how sure and how fast it is")]

@@ -159,5 +159,5 @@ app = single(
     route,
     "route 3f9c2a",
     "route --rule number-hangup --scope number=+862150000007 --level crit",
-    "route --rule agent-idle --scope agent=a-17,team=T1 --at 2026-11-22T22:00 --json",
+    "route --rule idle-agent --scope agent=a-17,team=T1 --at 2026-11-22T22:00 --json",
 )

@@ -173,3 +173,12 @@ def test_the_site_says_where_packs_and_routes_are(tmp_path: Path) -> None:
     done = monitor("new", "pack", "mine", "--yes")
     assert done.status == 0, done.err
     assert "route: floor" in (tmp_path / "own" / "mine" / "rules.yaml").read_text()
+
+
+def test_a_pack_that_the_configuration_names_already(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("version: 1\npacks: [mine]\n")
+    done = monitor("new", "pack", "mine", "--yes", "--rule", "rests", "--suspend", "1h")
+    assert done.status == 0, done.err
+    assert "in config.yaml" not in done.out
+    assert "suspend: {ttl: 1h" in (PACK / "rules.yaml").read_text()
+    assert monitor("check").status == 0
