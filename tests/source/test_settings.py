@@ -10,13 +10,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from monitor.errors import SourceError
 from monitor.source.settings import (
+    ArchivedSettings,
     FilesSettings,
     KafkaConnection,
     KafkaSettings,
     SourceSettings,
 )
 
-SOURCE: TypeAdapter[KafkaSettings | FilesSettings] = TypeAdapter(SourceSettings)
+SOURCE: TypeAdapter[KafkaSettings | FilesSettings | ArchivedSettings] = TypeAdapter(SourceSettings)
 
 
 def kafka(**more: Any) -> KafkaSettings:
