@@ -228,6 +228,7 @@ def _ingest(planted: Planted, root: Path) -> dict[str, Any]:
             "twilio": {"kind": "twilio", "secret": secret, "url": "https://example.com/twilio"},
             "pbx": {"kind": "hmac", "secret": secret},
         },
+        "exporter": planted.named("ingest.exporter", "token", f"{MARK}-ingest-metrics-0123456789"),
         "tls": {
             "cert_file": pair["cert_file"],
             "key_file": pair["key_file"],
