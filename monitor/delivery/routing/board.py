@@ -58,7 +58,7 @@ class Board:
         taking: set[str] = set()
         if firing or not groups:
             for route in self.plan.taking(labels, now_ms):
-                group = self._group(route, labels)
+                group = self._group(route, labels, now_ms)
                 groups.setdefault(group.name, group)
                 taking.add(group.name)
         for name, group in groups.items():
@@ -138,13 +138,13 @@ class Board:
 
     # --- groups -----------------------------------------------------------------------------------
 
-    def _group(self, route: RoutePlan, labels: Mapping[str, str]) -> Group:
+    def _group(self, route: RoutePlan, labels: Mapping[str, str], now_ms: int) -> Group:
         name = route.group_of(labels)
         group = self._state.groups.get(name)
         if group is None:
             alone = not route.group_by
             number = self._state.next_number()
-            group = Group(name, route.name, labels.get("route", ""), alone, number)
+            group = Group(name, route.name, labels.get("route", ""), alone, number, now_ms)
             self._state.groups[name] = group
         self._state.touch("group", name)
         return group
@@ -190,7 +190,7 @@ class Board:
     def _move(self, member: Member, now_ms: int, heard: Sequence[list[str]] = ()) -> None:
         """It takes the routes that there are now, as news to them; ``heard``: who hears its end."""
         for route in self.plan.taking(member.labels, now_ms):
-            group = self._group(route, member.labels)
+            group = self._group(route, member.labels, now_ms)
             group.due_ms = now_ms
             if member.episode not in group.members:
                 moved = Member(

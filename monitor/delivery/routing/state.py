@@ -81,6 +81,8 @@ class Group:
     """Of one episode."""
     number: int
     """Of two that are due at one time the lower one comes first."""
+    begun_ms: int
+    """Wall time: one of the same name may come after it, with messages of its own."""
     due_ms: int | None = None
     """When to look at it next; None: when something happens."""
     told_ms: int | None = None

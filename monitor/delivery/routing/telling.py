@@ -138,7 +138,7 @@ class Teller:
         ordered = sorted(members, key=lambda m: (m.firing, m.level == "crit", m.at_ms, m.episode))
         first = members[0]
         return Message(
-            id=first.alert if plain else derive_id("notice", group.name, route.name, group.sent),
+            id=first.alert if plain else _notice_id(group),
             why=why,
             route=route.name,
             person=target.person,
@@ -152,6 +152,10 @@ class Teller:
             plain=plain,
             key=first.key if group.alone else group.name,
         )
+
+
+def _notice_id(group: Group) -> str:
+    return derive_id("notice", group.name, group.begun_ms, group.sent)
 
 
 def worst(members: Sequence[Member]) -> Level:

@@ -490,3 +490,21 @@ def test_in_a_wave_one_page_stands_for_alerts_where_it_goes() -> None:
     scene.until("09:01")
     assert scene.heard() == []
     assert scene.said(first) == ["all: inhibited"]
+
+
+def test_a_group_that_comes_again_has_messages_of_its_own() -> None:
+    scene = Scene(routing=[{"name": "g", "to": ["ops"], "group_by": ["team"]}])
+    for start in ("09:00", "10:00"):
+        scene.until(start)
+        both = [scene.fire("r1"), scene.fire("r2")]
+        scene.until(f"{start[:3]}20")
+        for each in both:
+            scene.end(each)
+        scene.until(f"{start[:3]}40")
+    assert scene.heard() == [
+        "09:00 ops alerts 2",
+        "09:20 ops alerts 2",
+        "10:00 ops alerts 2",
+        "10:20 ops alerts 2",
+    ]
+    assert len({message.id for _, message in scene.sent}) == 4
