@@ -85,7 +85,7 @@ async def alerts(
         shadow=show == "shadow",
     )
     found = await alerts_api.inbox(request, caller, wanted, cursor, 50)
-    silences = await views.silences(request)
+    silences = await views.silences(request, caller)
     return painter.page(
         "alerts.html", "alerts", **views.inbox(request, found), show=show, level=level,
         team=team, rule=rule, silences=silences,
@@ -137,7 +137,7 @@ async def numbers(
     painter = Painter(request, caller)
     if alerts_api.tables_or_none(request) is None:
         return painter.page("starting.html", "numbers", answered=503)
-    shown = await views.numbers(request, state=state, q=q.strip(), page=page)
+    shown = await views.numbers(request, caller, state=state, q=q.strip(), page=page)
     return painter.page("numbers.html", "numbers", **shown, state=state, q=q)
 
 

@@ -21,6 +21,7 @@ from monitor.store.store import Store
 from monitor.web import alerts_api, board_api, people_api, rows
 from monitor.web.access import Caller
 from monitor.web.office import office_of
+from monitor.web.requested import Change
 from monitor.web.room import room_of, tables_of
 from monitor.web.rows import View
 from monitor.web.tables import (
@@ -228,14 +229,16 @@ def inbox(request: Request, found: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-async def silences(request: Request) -> list[dict[str, Any]]:
+async def silences(request: Request, caller: Caller) -> list[dict[str, Any]]:
     """Those that hold."""
     office = office_of(request)
     found = await office.ask(lambda store: PeopleDesk(store, office.clock).silences(limit=200))
-    return [people_api.shown(each).model_dump() for each in found]
+    return [people_api.shown(each, caller).model_dump() for each in found]
 
 
-async def numbers(request: Request, *, state: str, q: str, page: int) -> dict[str, Any]:
+async def numbers(
+    request: Request, caller: Caller, *, state: str, q: str, page: int
+) -> dict[str, Any]:
     """The numbers board's values."""
     office, tables = office_of(request), tables_of(request)
     picture = tables.picture
@@ -254,7 +257,7 @@ async def numbers(request: Request, *, state: str, q: str, page: int) -> dict[st
         "total": len(chosen),
         "page": page,
         "pages": max(1, -(-len(chosen) // NUMBERS_PAGE)),
-        "changes": [change.to_json() for change in changes],
+        "changes": [Change.of(change, caller).model_dump() for change in changes],
         "incidents": [held_up(each) for each in picture.incidents],
     }
 
@@ -310,7 +313,7 @@ async def scope(request: Request, caller: Caller, by: str, name: str) -> dict[st
         "areas": [(area, short_first(each)) for area, each in areas if each],
         "alerts": alerts,
         "standing": state,
-        "changes": [change.to_json() for change in changes],
+        "changes": [Change.of(change, caller).model_dump() for change in changes],
         "below": TREE[TREE.index(by) + 1] if by in TREE[:2] else "",
         "bands": [
             {

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from monitor.decisions import Alert, Command, iso
+from monitor.decisions import Alert, Command, Decision, iso
 from monitor.errors import MonitorError
 from monitor.events.batch import PRIVATE_DIMENSIONS
 from monitor.logs import mask_customer
@@ -22,7 +22,7 @@ from monitor.people.desk import PeopleDesk
 from monitor.store.handled import Act, Handling, InboxRow, Wanted
 from monitor.store.store import Store
 from monitor.web.access import Caller
-from monitor.web.application import Viewer
+from monitor.web.application import Viewer, words_for
 from monitor.web.office import office_of
 from monitor.web.packed import packed
 from monitor.web.problems import ProblemError
@@ -233,9 +233,11 @@ async def whole(request: Request, caller: Caller, episode: str, *, full: bool) -
         found["course"] = [transition(each) for each in decisions if isinstance(each, Alert)]
         found["commands"] = [each.to_json() for each in decisions if isinstance(each, Command)]
         found["refusals"] = [
-            each.to_json() for each in decisions if not isinstance(each, Alert | Command)
+            _undone(each, caller, full=full)
+            for each in decisions
+            if not isinstance(each, Alert | Command)
         ]
-        found["acts"] = [act_row(act) for act in desk.acts(about=episode)]
+        found["acts"] = [act_row(act, caller) for act in desk.acts(about=episode)]
         return found
 
     found = await office.ask(ask)
@@ -297,7 +299,7 @@ def alert_row(
         "scope": scope,
         "team": team,
         "message": message,
-        "handled": _handled(row.handling, alert),
+        "handled": _handled(row.handling, alert, caller),
         "yours": caller.acts_on(team),
     }
 
@@ -331,10 +333,22 @@ def tables_or_none(request: Request) -> Tables | None:
     return None if picture is None else room_of(request).desk.of(picture)
 
 
-def act_row(act: Act) -> dict[str, Any]:
+def _undone(decision: Decision, caller: Caller, *, full: bool) -> dict[str, Any]:
+    """A refusal, or an order to another system, as JSON."""
+    told = decision.to_json()
+    if not full and "scope" in told:
+        told["scope"], _ = masked(told["scope"], {})
+    if "detail" in told:
+        told["detail"] = words_for(caller, told["detail"])
+    return told
+
+
+def act_row(act: Act, caller: Caller) -> dict[str, Any]:
     """What somebody did, as JSON."""
     details = {
-        name: value for name, value in act.details.items() if name in {"note", "to", "reason"}
+        name: words_for(caller, value) if isinstance(value, str) else value
+        for name, value in act.details.items()
+        if name in {"note", "to", "reason"}
     }
     return {"at": iso(act.at_ms), "who": act.who, "what": act.what, **details}
 
@@ -346,13 +360,13 @@ def transition(alert: Alert) -> dict[str, Any]:
     return {name: told[name] for name in names}
 
 
-def _handled(handling: Handling, alert: Alert) -> dict[str, Any]:
+def _handled(handling: Handling, alert: Alert, caller: Caller) -> dict[str, Any]:
     when = handling.acknowledged_ms
     return {
         "acknowledged_by": handling.acknowledged_by,
         "acknowledged": None if when is None else iso(when),
         "holds": handling.covers(alert.level),
-        "note": handling.note,
+        "note": words_for(caller, handling.note),
         "assigned_to": handling.assigned_to,
     }
 

@@ -20,7 +20,7 @@ from monitor.store.silenced import Silence
 from monitor.units import DurationMs
 from monitor.web.access import Caller
 from monitor.web.alerts_api import EpisodePath, masked, tables_or_none
-from monitor.web.application import Operator, Supervisor, Viewer
+from monitor.web.application import Operator, Supervisor, Viewer, words_for
 from monitor.web.office import office_of
 from monitor.web.problems import ProblemError
 from monitor.web.requested import Key, name_of
@@ -126,15 +126,15 @@ async def silence_one(
         matchers = {"rule": _exactly(row.alert.rule), **scope}
         return desk.silence(matchers, until_ms, caller.name, body.reason, ident=ident)
 
-    return shown(await _act_with(request, caller, episode, "silence", work))
+    return shown(await _act_with(request, caller, episode, "silence", work), caller)
 
 
 @silences.get("", summary="Silences that hold")
-async def list_(_caller: Viewer, request: Request) -> Silences:
+async def list_(caller: Viewer, request: Request) -> Silences:
     """The oldest first; customers are masked."""
     office = office_of(request)
     found = await office.ask(lambda store: PeopleDesk(store, office.clock).silences())
-    return Silences(silences=[shown(each) for each in found])
+    return Silences(silences=[shown(each, caller) for each in found])
 
 
 @silences.post("", summary="Tell nobody of some alerts for a while")
@@ -155,7 +155,7 @@ async def silence(
     except ValueError as error:
         raise ProblemError(422, str(error)) from error
     room_of(request).hub.tell("acted", {"what": "silence"})
-    return shown(found)
+    return shown(found, caller)
 
 
 @silences.post("/{ident}/end", summary="End a silence now")
@@ -226,7 +226,7 @@ def _exactly(value: str) -> str:
     return f"?{pattern[1:]}" if pattern.startswith("!") else pattern
 
 
-def shown(found: Silence) -> SilenceRow:
+def shown(found: Silence, caller: Caller) -> SilenceRow:
     """A silence as people see it; customers are masked."""
     matchers = {
         name: [masked({name: each}, {})[0][name] for each in patterns]
@@ -238,6 +238,6 @@ def shown(found: Silence) -> SilenceRow:
         since=iso(found.begun_ms),
         until=iso(found.until_ms),
         by=found.by,
-        reason=found.reason,
+        reason=words_for(caller, found.reason),
         ended_by=found.ended_by,
     )

@@ -99,7 +99,7 @@ def _plant(path: Path) -> None:
             Recording(
                 [
                     told,
-                    order(now_ms(), scope=scope),
+                    order(now_ms(), scope=scope, rule=told.rule, episode=told.episode),
                     refusal(now_ms(), detail=SAID),
                     listing(now_ms(), customer=CUSTOMER, by="li"),
                 ],
@@ -126,12 +126,14 @@ def test_it_is_in_every_table(running: tuple[Threaded, Path]) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_no_answer_shows_it(running: tuple[Threaded, Path], role: str) -> None:
-    daemon, _ = running
-    (episode,) = {each.episode for each in daemon.alerts("customer")}
+    daemon, stored = running
+    episodes = [each.episode for each in daemon.alerts("customer")]
+    with Store.open(StoreSettings(path=stored), SystemClock(), daemon=False) as store:
+        episodes += [each.episode for each in store.history.alerts(rule=alert().rule)]
     base = f"http://127.0.0.1:{daemon.daemon.web_port}"
     found: dict[str, Any] = {}
     with httpx.Client(base_url=base, headers=shown(role), timeout=30) as client:
-        for ident in ("0" * 32, "1" * 32):
+        for ident, episode in zip(("0" * 32, "1" * 32), sorted(set(episodes)), strict=True):
             places = {**PLACES, "number": GOOD, "ident": ident, "episode": episode}
             for method, declared in ENDPOINTS:
                 if method != "GET" or declared in ENDLESS:
