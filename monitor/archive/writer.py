@@ -85,6 +85,19 @@ class Archiver:
         if self._thread.is_alive():
             self._thread.join(5.0)
 
+    def write_all(self) -> None:
+        """All of a finite source at once, in the caller's thread; raises what goes wrong.
+
+        Raises:
+            SourceError, SourceUnavailable: it cannot be read.
+            OSError: a piece cannot be written.
+        """
+        while self._source is None or not self._source.exhausted():
+            self._work()
+        if self._held:
+            self._write()
+        self._close()
+
     # --- the thread -------------------------------------------------------------------------------
 
     def _run(self) -> None:

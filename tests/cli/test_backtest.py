@@ -10,6 +10,12 @@ from typing import Any
 
 import pytest
 
+from monitor.archive.settings import ArchiveSettings
+from monitor.archive.writer import Archiver
+from monitor.clock import SystemClock
+from monitor.source.files import FileSource
+from monitor.source.settings import FilesSettings
+from monitor.stats import Stats
 from tests.cli.program import monitor
 
 
@@ -111,3 +117,21 @@ def test_labels_that_are_wrong(recorded: Path) -> None:
     assert done.status == 2
     assert "labels.csv:2:1: from: a time is needed" in done.err
     assert json.dumps(done.out) == '""'
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_from_an_archive(recorded: Path, decided: list[dict[str, Any]]) -> None:
+    """All commands that read recorded events take its folder, with a range by broker time."""
+    settings = ArchiveSettings(path=Path("archive"))
+    source = FilesSettings(kind="files", paths=(str(recorded),))
+    Archiver(settings, lambda: FileSource(source), SystemClock(), Stats()).write_all()
+    assert monitor("replay", "--from", "archive").lines == decided
+    done = monitor("backtest", "--from", "archive", "--since", "2026-11-22T09:19+08:00", "--json")
+    assert done.status == 0, done.err
+    assert done.json["from"] == "2026-11-22T01:19:00Z"
+    alert = next(line["id"] for line in decided if line.get("rule") == "number-hangup")
+    assert monitor("explain", alert, "--from", "archive").status == 0
+    both = monitor("replay", "--from", "archive", "--from", recorded)
+    assert (both.status, both.err) == (2, "monitor: --from archive: an archive stands alone\n")
+    Path("c.yaml").write_text("version: 1\nsource: {kind: archive, path: archive}\n")
+    assert monitor("explain", "-c", "c.yaml", "0000", "--from", "archive").status == 2
