@@ -106,7 +106,7 @@ def log_source(
     settings = site.config.source
     if not files and not kafka and isinstance(settings, ArchivedSettings):
         return ArchiveSource(settings.path)
-    if not files and not kafka and not isinstance(settings, KafkaSettings):
+    if not files and not kafka and isinstance(settings, FilesSettings):
         return FileSource(settings.model_copy(update={"follow": False}), SystemClock())
     return recorded_source(site, files, kafka=kafka or not files, until=until)
 
