@@ -24,7 +24,7 @@ from monitor.assembly import (
 )
 from monitor.clock import Clock, SystemClock
 from monitor.config import Config
-from monitor.decisions import Ack, Alert, Command, Found
+from monitor.decisions import Ack, Alert, Command, Decision, Found
 from monitor.delivery.build import open_channels
 from monitor.delivery.messages.messages import Sources
 from monitor.delivery.messages.templates import Templates
@@ -118,7 +118,7 @@ class Daemon:
                 exporter.start()
                 self.port = exporter.port
             explain = Reading(lambda: self.site)
-            web = open_web(config, self.board, self._clock, self.stats.web, explain)
+            web = open_web(config, self.board, self._clock, self.stats.web, explain, self._lately)
             if web is not None:
                 servers.callback(web.stop)
                 web.start()
@@ -293,6 +293,10 @@ class Daemon:
             close_all(
                 {name: channel.close for name, channel in telephony.channels.items()}, within_s=0.3
             )
+
+    def _lately(self) -> list[Decision]:
+        """What has been decided lately, for those who look."""
+        return [] if self.recorder is None else list(self.recorder.feed)
 
     def _reloaded(self, site: Site) -> None:
         self.site = site

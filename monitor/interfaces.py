@@ -8,10 +8,12 @@ Owns the list of parts. Nothing of the web framework is imported where the inter
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from monitor.clock import Clock
 from monitor.config import Config
+from monitor.decisions import Decision
 from monitor.events.settings import EventSettings
 from monitor.scorecards.settings import ScorecardSettings
 from monitor.snapshot import Board
@@ -29,10 +31,11 @@ def open_web(
     clock: Clock,
     counts: Counter[str],
     explain: Explain | None = None,
+    feed: Callable[[], Sequence[Decision]] = tuple,
 ) -> WebServer | None:
     """The server of all parts, not started; None where it is off.
 
-    ``explain`` reads the records behind an alert.
+    ``explain`` reads the records behind an alert; ``feed`` is what was decided lately.
 
     Raises:
         UsageError: the address cannot be listened on, or a token or the certificate cannot serve.
@@ -50,6 +53,7 @@ def open_web(
         trends_bytes=config.web.trends,
         stalled_after_ms=config.exporter.stalled_after,
         explain=explain,
+        feed=feed,
     )
 
     def over() -> None:

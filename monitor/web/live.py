@@ -12,13 +12,13 @@ import contextlib
 import json
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
 
-from monitor.decisions import iso
+from monitor.decisions import Alert, Decision, iso
 from monitor.events.batch import PRIVATE_DIMENSIONS
 from monitor.logs import mask_customer
 from monitor.snapshot import AlertStanding, Board, NumberStanding, Snapshot
@@ -103,7 +103,17 @@ class Hub:
 class Watching:
     """Looks at the newest snapshot once a second, samples it and tells what has changed."""
 
-    def __init__(self, board: Board, trends: Trends, hub: Hub, desk: Desk) -> None:
+    def __init__(
+        self,
+        board: Board,
+        trends: Trends,
+        hub: Hub,
+        desk: Desk,
+        feed: Callable[[], Sequence[Decision]] = tuple,
+    ) -> None:
+        """``feed``: what was decided lately; an alert may be over before anybody looks."""
+        self._feed = feed
+        self._fed: frozenset[str] | None = None
         self._board, self._trends, self._hub, self._desk = board, trends, hub, desk
         self._seen: Snapshot | None = None
         self._stop = threading.Event()
@@ -145,11 +155,31 @@ class Watching:
                 log.exception("watching_failed")
             self._stop.wait(LOOK_S)
 
+    def _brief(self, seen: Snapshot, picture: Snapshot) -> list[AlertStanding]:
+        """Alerts that came since the last look and are over already: their number is out."""
+        decided = [each for each in self._feed() if isinstance(each, Alert)]
+        known, self._fed = self._fed, frozenset(each.id for each in decided)
+        if known is None:
+            return []
+        shown = {alert.episode for each in (seen, picture) for alert in each.alerts}
+        return [
+            AlertStanding(
+                each.rule, each.level, each.scope, each.since_ms, each.episode, each.figures,
+                each.route, each.shadow,
+            )
+            for each in decided
+            if each.id not in known and each.state == "firing" and each.at_ms == each.since_ms
+            and each.episode not in shown
+        ]  # fmt: skip
+
     def _tell_alerts(self, seen: Snapshot, picture: Snapshot) -> None:
+        brief = self._brief(seen, picture)
         before = {alert.episode: alert for alert in seen.alerts}
         now = {alert.episode: alert for alert in picture.alerts}
-        if before.keys() == now.keys() and all(
-            before[name].level == alert.level for name, alert in now.items()
+        if (
+            not brief
+            and before.keys() == now.keys()
+            and all(before[name].level == alert.level for name, alert in now.items())
         ):
             return
         desk = self._desk.of(picture)
@@ -163,7 +193,8 @@ class Watching:
             for name, alert in before.items()
             if name not in now
         ]
-        self._tell("alert", [*changed, *ended])
+        over = [_alert(alert, None, desk.team(alert.scope)) for alert in brief]
+        self._tell("alert", [*changed, *over, *ended])
 
     def _tell_numbers(self, seen: Snapshot, picture: Snapshot) -> None:
         if seen.standing is picture.standing:

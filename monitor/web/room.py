@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi import Request
 
-from monitor.decisions import Alert
+from monitor.decisions import Alert, Decision
 from monitor.snapshot import Board
 from monitor.web.live import Hub, Watching
 from monitor.web.office import office_of
@@ -35,11 +35,12 @@ class Room:
         trends_bytes: int,
         stalled_after_ms: int,
         explain: Explain | None = None,
+        feed: Callable[[], Sequence[Decision]] = tuple,
     ) -> None:
         self.desk = Desk()
         self.trends = Trends(trends_bytes)
         self.hub = Hub(uuid.uuid4().hex[:8])
-        self.watching = Watching(board, self.trends, self.hub, self.desk)
+        self.watching = Watching(board, self.trends, self.hub, self.desk, feed)
         self.explain = explain
         self.explaining = asyncio.Lock()
         """Held while somebody's records are read."""

@@ -31,7 +31,7 @@ from monitor.stats import TOPICS_MAX
 from monitor.store import accounts, holdings
 from monitor.strict_yaml import composer, nodes
 from monitor.telephony import acks, dead_letters, direct, joined, kamailio, simulated, vicidial
-from monitor.web import access, lockout, oidc, provider
+from monitor.web import access, live, live_api, lockout, oidc, provider
 from monitor.windows import funnel
 from tests.docs import settings_page
 from tests.docs.markdown import ROOT
@@ -96,6 +96,10 @@ FIXED = {
     "sessions": accounts.SESSIONS_MAX,
     "people on their way through the identity provider": oidc.UNDER_WAY_MAX,
     "bytes of its answer": provider.ANSWER_BYTES_MAX,
+    "live events that are kept": live.EVENTS_MAX,
+    "alerts of a second that are told one by one": live.SINGLE_MAX,
+    "live streams": live_api.STREAMS_MAX,
+    "live streams of one caller": live_api.STREAMS_OF_ONE_MAX,
     "bytes that the demonstration keeps on disk": demo.BYTES_MAX,
     "bytes of a kept result": kept.BYTES_MAX,
 }

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from monitor.decisions import Alert
 from monitor.snapshot import AlertStanding, Board, NumberStanding, Unready
 from monitor.web import live_api
 from monitor.web.live import EVENTS_MAX, SINGLE_MAX, Hub, Watching
@@ -29,7 +30,8 @@ class Looked:
 
     def __init__(self) -> None:
         self.board, self.hub = Board(), Hub("boot")
-        self.watching = Watching(self.board, Trends(2**20), self.hub, Desk())
+        self.feed: list[Alert] = []
+        self.watching = Watching(self.board, Trends(2**20), self.hub, Desk(), lambda: self.feed)
 
     def told(self, shown: Any) -> list[tuple[str, Any]]:
         before = self.hub.last
@@ -55,6 +57,17 @@ def test_alerts_come_change_and_end() -> None:
     (_, over), _ = looked.told(picture(alerts=()))
     assert (over["state"], over["new"]) == ("resolved", False)
     assert looked.told(picture(alerts=())) == []
+
+
+def test_an_alert_that_is_over_before_anybody_looked_is_told_once() -> None:
+    looked = Looked()
+    brief = alert()
+    looked.told(picture(alerts=()))
+    looked.told(picture(alerts=(), wall_ms=NOW + 1))  # what was decided before is known now
+    looked.feed = [brief, alert(state="resolved", at_ms=NOW)]
+    ((kind, data),) = looked.told(picture(alerts=(), wall_ms=NOW + 2))
+    assert (kind, data["new"], data["episode"]) == ("alert", True, brief.episode)
+    assert looked.told(picture(alerts=(), wall_ms=NOW + 3)) == []
 
 
 def test_a_customer_is_masked() -> None:

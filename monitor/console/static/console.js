@@ -66,7 +66,7 @@ export async function refresh(address = location.href) {
   try {
     answer = await fetch(address, { headers: { "X-Fragment": "1" }, signal: mine.signal });
   } catch {
-    return false; // the next event tries again
+    return mine !== asked; // another one is under way; or the next event tries again
   }
   if (answer.status === 401 || answer.redirected) {
     location.reload(); // signed out meanwhile
@@ -75,7 +75,7 @@ export async function refresh(address = location.href) {
   if (!answer.ok && answer.status !== 503) return false;
   const made = document.createElement("main");
   made.innerHTML = await answer.text();
-  if (mine !== asked) return false;
+  if (mine !== asked) return true; // another one is under way
   morph(main, made);
   drawAll();
   return true;

@@ -5,11 +5,17 @@
 export function morph(into, from) {
   const known = new Map();
   for (const child of into.children) if (child.id) known.set(child.id, child);
+  const named = new Set([...from.children].map((child) => child.id).filter(Boolean));
   let here = into.firstChild;
   for (const wanted of [...from.childNodes]) {
     const same = wanted.id ? known.get(wanted.id) : null;
     if (same && same !== here) into.insertBefore(same, here);
-    const found = same || (here && alike(here, wanted) ? here : null);
+    const found = same || match(here, wanted, named);
+    while (found && !same && here !== found) {
+      const gone = here;
+      here = here.nextSibling;
+      gone.remove();
+    }
     if (found) {
       here = found.nextSibling;
       update(found, wanted);
@@ -22,6 +28,17 @@ export function morph(into, from) {
     here.remove();
     here = next;
   }
+}
+
+/** The next child that can become `wanted`; past others that are wanted no more, never past named ones. */
+function match(here, wanted, named) {
+  if (wanted.nodeType !== Node.ELEMENT_NODE) return here && alike(here, wanted) ? here : null;
+  let next = here;
+  while (next && !alike(next, wanted)) {
+    if (next.id && named.has(next.id)) return null;
+    next = next.nextSibling;
+  }
+  return next;
 }
 
 function alike(one, other) {

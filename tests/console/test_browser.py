@@ -1,0 +1,176 @@
+"""What a supervisor does at nine in the morning, in a real browser, on a real daemon."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.console.browsing import browser, context_of, failures, folder_at, sign_in
+from tests.daemon.folder import BAD, GOOD, Folder
+from tests.daemon.running import Threaded, eventually, threaded
+
+pytestmark = pytest.mark.browser
+SOUTH = {"team": "south", "group": "south-1", "agent": "agent-2"}
+PAGES = ("/", "/?by=number", "/alerts?show=all", "/numbers", "/rules", "/health")
+
+
+class Shift:
+    """A daemon with calls that go on, and a browser that has signed in."""
+
+    def __init__(
+        self, folder: Folder, running: Threaded, started: Browser, bad: threading.Event
+    ) -> None:
+        self.bad = bad
+        self.folder, self.running = folder, running
+        port = eventually(lambda: running.daemon.web_port, "the interface")
+        self.base = f"http://127.0.0.1:{port}"
+        self.context = context_of(started)
+        self.page = self.context.new_page()
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        sign_in(self.page, self.base)
+
+    def open(self, path: str) -> Page:
+        self.page.goto(f"{self.base}/console{path}")
+        return self.page
+
+
+@pytest.fixture(scope="module")
+def shift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shift]:
+    folder = folder_at(tmp_path_factory.mktemp("shift"))
+    stop = threading.Event()
+
+    bad = threading.Event()
+
+    def calls() -> None:
+        while not stop.wait(0.3):
+            folder.call(GOOD, count=2)
+            if bad.is_set():
+                folder.call(BAD, bad=True, count=3, **SOUTH)
+
+    folder.call(GOOD, count=5)
+    with threaded(folder) as running, browser() as started:
+        eventually(lambda: running.picture.tick_ms, "a first tick")
+        traffic = threading.Thread(target=calls, daemon=True)
+        traffic.start()
+        made = Shift(folder, running, started, bad)
+        yield made
+        stop.set()
+        traffic.join()
+        made.context.close()
+        assert made.errors == []
+
+
+def test_an_alert_pops_up_is_opened_its_records_seen_and_acknowledged(shift: Shift) -> None:
+    page = shift.open("/")
+    expect(page.locator("[data-livestate=live]")).to_be_visible()
+    shift.bad.set()
+    expect(page.locator(".toast", has_text=BAD)).to_be_visible()  # a number, and it is out at once
+    toast = page.locator(".toast.lvl-warn", has_text="south")
+    expect(toast).to_be_visible()
+    toast.locator("a", has_text="Open").click()
+    page.click("[data-load-records]")
+    expect(page.locator("#records")).to_contain_text("bad records")
+    assert "+8613912345678" not in page.content()
+    page.click("#records button:has-text('Show customers in full')")
+    expect(page.locator("#records")).to_contain_text("+8613912345678")
+    page.fill("#note", "I listen to these calls")
+    page.click("#ack-form button.primary")
+    expect(page.locator(".pairs")).to_contain_text("lin")
+    expect(page.locator(".pairs")).to_contain_text("I listen to these calls")
+
+
+def test_a_number_is_suspended_and_put_back(shift: Shift) -> None:
+    page = shift.open(f"/scope?by=number&name=%2B{GOOD[1:]}")
+    page.click("button[data-number-act=suspend]")
+    page.fill("#ask-for", "1h")
+    page.fill("#ask-why", "the carrier asked")
+    page.keyboard.press("Enter")
+    expect(page.locator(".banner")).to_contain_text("Suspended")
+    page.click("button[data-number-act=resume]")
+    page.fill("#ask-why", "the carrier is content")
+    page.click("dialog button.primary")
+    expect(page.locator(".banner")).to_contain_text("In service")
+    expect(page.locator("[aria-labelledby=history-h]")).to_contain_text("lin")
+
+
+def test_a_request_that_is_refused_says_why(shift: Shift) -> None:
+    page = shift.open("/numbers")
+    page.click("#suspend-one")
+    page.fill("#ask-number", "12")
+    page.fill("#ask-why", "a mistake")
+    page.click("dialog button.primary")
+    expect(page.locator(".toast.lvl-crit")).to_contain_text("That did not work")
+
+
+def test_the_language_is_another_from_now_on(shift: Shift) -> None:
+    page = shift.open("/")
+    page.click("#menu summary")
+    page.click("#menu a[lang=zh]")
+    expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
+    expect(page.locator("h1")).to_have_text("实时看板")
+    shift.open("/numbers")
+    expect(page.locator("h1")).to_have_text("号码")
+    page.click("#menu summary")
+    page.click("#menu a[lang=en]")
+    expect(page.locator("h1")).to_have_text("Numbers")
+
+
+def test_focus_and_a_written_note_are_kept_when_the_page_changes(shift: Shift) -> None:
+    shift.bad.set()
+    page = shift.open("/alerts")
+    row = page.locator(".alert-row.lvl-warn", has_text="south").first
+    row.locator("a", has_text="Open").click()
+    page.fill("#note", "half a sentence")
+    page.evaluate("document.querySelector('h1').textContent = 'stale'")
+    page.locator("button", has_text="Take it").click()
+    expect(page.locator("h1")).not_to_have_text("stale")
+    expect(page.locator("#note")).to_have_value("half a sentence")
+
+
+def test_all_of_it_by_keyboard(shift: Shift) -> None:
+    page = shift.open("/")
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("/")
+    expect(page.locator("#q")).to_be_focused()
+    page.keyboard.type("agent-1")
+    expect(page.locator("#board tbody tr")).to_have_count(1)
+    expect(page.locator("#q")).to_be_focused()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_serious_for_those_who_see_or_hear_it_differently(
+    shift: Shift, scheme: str
+) -> None:
+    page = shift.page
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+    found: list[str] = []
+    shift.open("/alerts?show=all")
+    there = page.locator(".alert-title").first.get_attribute("href") or ""
+    more = (there.removeprefix("/console"), "/scope?by=team&name=team-1")
+    for path in (*PAGES, *more):
+        shift.open(path)
+        found += failures(page)
+    page.set_viewport_size({"width": 390, "height": 844})
+    for path in ("/", "/alerts?show=all"):
+        shift.open(path)
+        found += failures(page)
+        wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        assert not wide, f"{path} scrolls sideways on a phone"
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert found == []
+
+
+def test_the_sign_in_page_has_nothing_serious_either(shift: Shift, tmp_path: Path) -> None:
+    assert tmp_path
+    context = context_of(shift.context.browser)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(f"{shift.base}/console/")
+    assert failures(page) == []
+    context.close()
