@@ -177,9 +177,10 @@ def _url(daemon: Daemon, password: str) -> str:
 
 def _console(daemon: Daemon, password: str) -> str:
     """Where the console is, and how the demonstration's user signs in."""
-    web, port = daemon.site.config.web, daemon.web_port
+    port = daemon.web_port
     if port is None:
         return ""
+    web = daemon.site.config.web
     scheme = "http" if web.tls is None else "https"
     who = f" (sign in: {demo.USER} / {password})" if password else ""
     return f"console {scheme}://{web.host}:{port}/console/{who}"

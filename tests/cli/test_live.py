@@ -165,7 +165,7 @@ def test_the_table_is_as_large_as_the_terminal(
     class Running:
         board = type("Board", (), {"latest": picture})()
         recorder = None
-        port = None
+        port = web_port = None
         site = type("Site", (), {"config": type("Config", (), {"exporter": None})()})()
 
     daemon: Any = Running()
