@@ -23,6 +23,7 @@ from monitor.store.handled import Act, Handling, InboxRow, Wanted
 from monitor.store.store import Store
 from monitor.web.access import Caller
 from monitor.web.application import Viewer, words_for
+from monitor.web.deeds import Note, note
 from monitor.web.office import office_of
 from monitor.web.packed import packed
 from monitor.web.problems import ProblemError
@@ -196,7 +197,7 @@ async def inbox(
     whole: bool = False,
 ) -> dict[str, Any]:
     """A page of the inbox as JSON."""
-    full = in_full(caller, asked=whole)
+    full = in_full(request, caller, asked=whole)
     office, tables = office_of(request), tables_or_none(request)
 
     def ask(store: Store) -> tuple[tuple[InboxRow, ...], str | None]:
@@ -220,7 +221,7 @@ async def whole(request: Request, caller: Caller, episode: str, *, full: bool) -
     Raises:
         ProblemError: there is none of that episode.
     """
-    full = in_full(caller, asked=full)
+    full = in_full(request, caller, asked=full, of=episode)
     office, tables = office_of(request), tables_or_none(request)
 
     def ask(store: Store) -> dict[str, Any] | None:
@@ -254,7 +255,7 @@ async def explained(
     Raises:
         ProblemError: there is no such alert, or no answer.
     """
-    full = in_full(caller, asked=full)
+    full = in_full(request, caller, asked=full, of=episode)
     room, office = room_of(request), office_of(request)
     alert = await office.ask(lambda store: _begun(store, episode))
     if alert is None:
@@ -316,14 +317,18 @@ def masked(
     return dict(scope) | hidden, texts
 
 
-def in_full(caller: Caller, *, asked: bool) -> bool:
-    """Whether customers are told in full.
+def in_full(request: Request, caller: Caller, *, asked: bool, of: str = "") -> bool:
+    """Whether customers are told in full; that they are stands in the audit.
+
+    ``of``: the episode, where it is one alert.
 
     Raises:
         ProblemError: they were asked for by one who may not see them.
     """
     if asked and caller.role < Role.ADMIN:
         raise ProblemError(403, "customers in full are for the role admin")
+    if asked:
+        note(request, Note("read customers in full", target=of))
     return asked
 
 

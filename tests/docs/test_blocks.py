@@ -68,6 +68,7 @@ ELSEWHERE = {
     "kafka:localhost:9092": "needs a broker: tests/broker",
     "-c /etc/monitor/config.yaml": "a file of the reader's",
     "-c site.yaml": "a file of the reader's",
+    "--from var/archive": "a folder of the reader's: tests/archive",
     "tests/realdata": "recordings of others: tests/realdata runs these",
     "--labels labels.csv": "a file of the reader's: tests/backtest",
     "--tz Asia/Shanghai": "reads the configured topics: tests/cli/test_sample.py",

@@ -104,6 +104,9 @@ def test_customers_are_masked_below_admin(site: Site) -> None:
             asked = site.ask(f"/api/v1/{path}?customers=true", role)
             assert asked.status_code == (200 if role == "admin" else 403)
             assert (CUSTOMER in asked.text) == (role == "admin")
+    told = site.ask("/api/v1/audit?limit=10", "admin").json()
+    read = [each for each in told["entries"] if each["action"] == "read customers in full"]
+    assert [each["target"] for each in read] == [PRIVATE.episode, ""], "the newest first"
 
 
 def test_one_alert_with_what_came_of_it(site: Site) -> None:
