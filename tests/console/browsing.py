@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from monitor.web.passwords import Passwords
-from tests.daemon.folder import Folder
+from tests.daemon.folder import NUMBER, Folder
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 PASSWORD = "correct-horse-battery"
@@ -76,5 +76,7 @@ def context_of(started: Browser, **more: Any) -> BrowserContext:
 
 
 def folder_at(path: Path) -> Folder:
-    """A daemon's folder with the interface on."""
-    return Folder(path, web=web_section())
+    """A daemon's folder with the interface on, and a pool in which a person decides."""
+    numbers = [NUMBER.format(n) for n in range(11, 15)]
+    pool = {"numbers": numbers, "approval": 0, "max_fraction": "50%", "min_left": 1}
+    return Folder(path, web=web_section(), pools={"spring": pool})

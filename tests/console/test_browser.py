@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.console.browsing import browser, context_of, failures, folder_at, sign_in
-from tests.daemon.folder import BAD, GOOD, Folder
+from tests.daemon.folder import BAD, GOOD, NUMBER, Folder
 from tests.daemon.running import Threaded, eventually, threaded
 
 pytestmark = pytest.mark.browser
@@ -96,6 +96,18 @@ def test_a_number_is_suspended_and_put_back(shift: Shift) -> None:
     page.click("dialog button.primary")
     expect(page.locator(".banner")).to_contain_text("In service")
     expect(page.locator("[aria-labelledby=history-h]")).to_contain_text("lin")
+
+
+def test_what_waits_for_a_person_is_approved(shift: Shift) -> None:
+    asked = NUMBER.format(11)
+    shift.folder.append({"type": "number.flagged", "number": asked, "campaign": "spring"})
+    page = shift.open("/numbers")
+    waiting = page.locator(".approvals li", has_text="spring")
+    expect(waiting).to_be_visible()
+    waiting.locator("button[data-number-act=approve]").click()
+    page.fill("#ask-why", "the carrier says so too")
+    page.click("dialog button.primary")
+    expect(page.locator("tr", has_text=asked)).to_contain_text("Suspended")
 
 
 def test_a_request_that_is_refused_says_why(shift: Shift) -> None:

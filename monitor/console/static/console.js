@@ -62,9 +62,10 @@ export async function refresh(address = location.href) {
   if (asked) asked.abort();
   const mine = (asked = new AbortController());
   last = Date.now();
-  let answer;
+  let answer, told;
   try {
     answer = await fetch(address, { headers: { "X-Fragment": "1" }, signal: mine.signal });
+    told = await answer.text();
   } catch {
     return mine !== asked; // another one is under way; or the next event tries again
   }
@@ -74,7 +75,7 @@ export async function refresh(address = location.href) {
   }
   if (!answer.ok && answer.status !== 503) return false;
   const made = document.createElement("main");
-  made.innerHTML = await answer.text();
+  made.innerHTML = told;
   if (mine !== asked) return true; // another one is under way
   morph(main, made);
   drawAll();
