@@ -35,6 +35,7 @@ bench: $(VENV)/.test ## throughput with its bottleneck, then all the others in s
 	@$(BIN)/python -m bench.packs --quick
 	@$(BIN)/python -m bench.kinds --quick
 	@$(BIN)/python -m bench.scrape --quick
+	@$(BIN)/python -m bench.console --quick
 	@$(BIN)/python -m bench.latency --quick
 	@$(BIN)/python -m bench.telephony --quick
 	@$(BIN)/python -m bench.broker --quick
@@ -53,6 +54,7 @@ bench-all: $(VENV)/.test peers ## every benchmark in full, with the peers (hours
 	@$(BIN)/python -m bench.memory $(WRITE)
 	@$(BIN)/python -m bench.scrape $(WRITE)
 	@$(BIN)/python -m bench.broker $(WRITE)
+	@$(BIN)/python -m bench.console $(WRITE)
 	@$(BIN)/python -m bench.latency $(WRITE)
 	@$(BIN)/python -m bench.telephony --write docs/numbers.md
 	@$(BIN)/python -m bench.recovery $(WRITE)
