@@ -118,7 +118,10 @@ class Daemon:
                 exporter.start()
                 self.port = exporter.port
             explain = Reading(lambda: self.site)
-            web = open_web(config, self.board, self._clock, self.stats.web, explain, self._lately)
+            web = open_web(
+                config, self.board, self._clock, self.stats.web, explain, self._lately,
+                lambda: (self.site.rules, self.site.indicators),
+            )  # fmt: skip
             if web is not None:
                 servers.callback(web.stop)
                 web.start()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from monitor.web.office import Office
     from monitor.web.room import Explain, Room
     from monitor.web.server import WebServer
+    from monitor.web.shadow_api import Judged
 
 
 def open_web(
@@ -32,10 +33,12 @@ def open_web(
     counts: Counter[str],
     explain: Explain | None = None,
     feed: Callable[[], Sequence[Decision]] = tuple,
+    judged: Judged | None = None,
 ) -> WebServer | None:
     """The server of all parts, not started; None where it is off.
 
-    ``explain`` reads the records behind an alert; ``feed`` is what was decided lately.
+    ``explain`` reads the records behind an alert; ``feed`` is what was decided lately; ``judged``
+    says which rules and indicators there are.
 
     Raises:
         UsageError: the address cannot be listened on, or a token or the certificate cannot serve.
@@ -62,7 +65,7 @@ def open_web(
 
     return WebServer(
         config.web,
-        parts_of(office, config.events, config.scorecards, room),
+        parts_of(office, config.events, config.scorecards, room, judged),
         clock,
         counts,
         at_the_start=room.watching.start,
@@ -83,9 +86,10 @@ def parts_of(
     events: EventSettings | None,
     scorecards: ScorecardSettings | None,
     room: Room | None = None,
+    judged: Judged | None = None,
 ) -> list[Part]:
     """Every part; None: only to be described."""
-    from monitor.console import pages
+    from monitor.console import pages, scorecard_pages, shadow_pages
     from monitor.scorecards.kept import Shelf
     from monitor.web import (
         alerts_api,
@@ -98,6 +102,7 @@ def parts_of(
         people_api,
         requested,
         scorecards_api,
+        shadow_api,
     )
     from monitor.web.application import API, Part
 
@@ -116,6 +121,9 @@ def parts_of(
         Part(people_api.alerts, f"{API}/alerts"),
         Part(people_api.silences, f"{API}/silences"),
         Part(daemon_api.router, API),
+        Part(shadow_api.router, f"{API}/shadow", {"shadows": shadow_api.Shadows(judged)}),
         Part(live_api.router, API),
         Part(pages.router, pages.CONSOLE),
+        Part(shadow_pages.router, pages.CONSOLE),
+        Part(scorecard_pages.router, pages.CONSOLE),
     ]

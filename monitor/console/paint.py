@@ -41,12 +41,14 @@ _TIME: Final = Markup('<time datetime="{}" title="{}">{}</time>')
 _AGO: Final = Markup('<time datetime="{}" title="{}" data-ago>{}</time>')
 _NOTHING: Final = Markup("–")
 NAV: Final = (
-    ("board", "/"),
-    ("alerts", "/alerts"),
-    ("numbers", "/numbers"),
-    ("rules", "/rules"),
-    ("health", "/health"),
+    ("board", "/", Role.VIEWER),
+    ("alerts", "/alerts", Role.VIEWER),
+    ("numbers", "/numbers", Role.VIEWER),
+    ("rules", "/rules", Role.VIEWER),
+    ("scorecards", "/scorecards", Role.SUPERVISOR),
+    ("health", "/health", Role.VIEWER),
 )
+"""Entries, where they lead, and who may go there."""
 
 
 class Painter:
@@ -106,7 +108,7 @@ class Painter:
             "admin": caller.role >= Role.ADMIN,
             "csrf": getattr(caller, "csrf", ""),
             "session": bool(getattr(caller, "session", "")),
-            "nav": NAV,
+            "nav": [(name, to) for name, to, least in NAV if caller.role >= least],
             "here": here,
             "base": CONSOLE,
             "path": request.url.path,

@@ -320,7 +320,7 @@ def masked(
 def in_full(request: Request, caller: Caller, *, asked: bool, of: str = "") -> bool:
     """Whether customers are told in full; that they are stands in the audit.
 
-    ``of``: the episode, where it is one alert.
+    ``of``: the episode, where it is one alert; the rule, where it is a report.
 
     Raises:
         ProblemError: they were asked for by one who may not see them.

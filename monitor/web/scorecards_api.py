@@ -6,6 +6,7 @@ a month of events is more than a request may wait for.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -13,6 +14,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from monitor.scorecards.kept import LABEL, NAME, Shelf
+from monitor.web.access import Caller
 from monitor.web.application import Supervisor
 from monitor.web.problems import ProblemError
 
@@ -80,7 +82,7 @@ def _shelf(request: Request) -> Shelf:
 @router.get("", summary="Cards and periods whose results are kept")
 async def list_(_caller: Supervisor, request: Request) -> AllResults:
     """Names alone."""
-    found = await run_in_threadpool(_shelf(request).listed)
+    found = await listed(request)
     return AllResults(cards=[CardResults(card=card, periods=of) for card, of in found.items()])
 
 
@@ -89,7 +91,7 @@ async def sheet(
     card: CardPath, period: PeriodPath, caller: Supervisor, request: Request
 ) -> SheetBody:
     """Supervisors: statements, pools and total of their own teams."""
-    return SheetBody(**await _found(request, caller, card, period))
+    return SheetBody(**await found(request, caller, card, period))
 
 
 @router.get("/{card}/{period}/{person}", summary="One person's pay with all workings")
@@ -97,21 +99,40 @@ async def person_(
     card: CardPath, period: PeriodPath, person: PersonPath, caller: Supervisor, request: Request
 ) -> PersonBody:
     """Somebody of another team is not there, for a supervisor."""
-    found = await _found(request, caller, card, period)
-    mine = [each for each in found["statements"] if each["person"] == person]
-    if not mine:
-        raise ProblemError(404, "nobody of that name has a statement here that you may see")
+    whole = await found(request, caller, card, period)
     return PersonBody(
         card=card,
-        title=found["title"],
-        currency=found["currency"],
+        title=whole["title"],
+        currency=whole["currency"],
         period=period,
-        statements=mine,
+        statements=of_person(whole, person),
     )
 
 
-async def _found(request: Request, caller: Supervisor, card: str, period: str) -> dict[str, Any]:
-    found = await run_in_threadpool(_shelf(request).seen_by, card, period, caller.teams)
-    if found is None:
+async def listed(request: Request) -> dict[str, list[str]]:
+    """Labels of kept periods by card, the newest first."""
+    return await run_in_threadpool(_shelf(request).listed)
+
+
+async def found(request: Request, caller: Caller, card: str, period: str) -> dict[str, Any]:
+    """One period of a card, as this caller may see it.
+
+    Raises:
+        ProblemError: nothing is kept of it.
+    """
+    kept = await run_in_threadpool(_shelf(request).seen_by, card, period, caller.teams)
+    if kept is None:
         raise ProblemError(404, "no result is kept of that card and period")
-    return found
+    return kept
+
+
+def of_person(whole: Mapping[str, Any], person: str) -> list[dict[str, Any]]:
+    """One person's statements among those that may be seen.
+
+    Raises:
+        ProblemError: there are none.
+    """
+    mine = [each for each in whole["statements"] if each["person"] == person]
+    if not mine:
+        raise ProblemError(404, "nobody of that name has a statement here that you may see")
+    return mine

@@ -13,7 +13,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from monitor.web.passwords import Passwords
-from tests.daemon.folder import NUMBER, Folder
+from tests.daemon.folder import NUMBER, RULES, Folder
+from tests.interface.test_scorecards import kept
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 PASSWORD = "correct-horse-battery"
@@ -76,7 +77,17 @@ def context_of(started: Browser, **more: Any) -> BrowserContext:
 
 
 def folder_at(path: Path) -> Folder:
-    """A daemon's folder with the interface on, and a pool in which a person decides."""
+    """A daemon's folder with the interface on.
+
+    There is a pool in which a person decides, a rule in shadow, and a scorecard that was kept.
+    """
     numbers = [NUMBER.format(n) for n in range(11, 15)]
     pool = {"numbers": numbers, "approval": 0, "max_fraction": "50%", "min_left": 1}
-    return Folder(path, web=web_section(), pools={"spring": pool})
+    results = path / "scorecards"
+    kept(results, "2026-10")
+    folder = Folder(
+        path, web=web_section(), pools={"spring": pool}, scorecards={"folder": str(results)}
+    )
+    tried = {**RULES["rules"][1], "id": "tried", "status": "shadow"}
+    folder.write(None, {**RULES, "rules": [*RULES["rules"], tried]})
+    return folder

@@ -15,7 +15,9 @@ from tests.daemon.running import Threaded, eventually, threaded
 
 pytestmark = pytest.mark.browser
 SOUTH = {"team": "south", "group": "south-1", "agent": "agent-2"}
+PAY = "/scorecards/made/2026-10"
 PAGES = ("/", "/?by=number", "/alerts?show=all", "/numbers", "/rules", "/health")
+MORE = ("/shadow", "/shadow/tried", "/scorecards", PAY, f"{PAY}/amy")
 
 
 class Shift:
@@ -156,6 +158,23 @@ def test_all_of_it_by_keyboard(shift: Shift) -> None:
     expect(page.locator("#q")).to_be_focused()
 
 
+def test_what_a_shadow_rule_would_have_done_is_a_click_from_the_rules(shift: Shift) -> None:
+    shift.bad.set()
+    eventually(lambda: shift.running.alerts("tried"), "an alert of the rule in shadow")
+    page = shift.open("/rules")
+    page.click("#rule-tried a.tag")
+    expect(page.locator("h1")).to_contain_text("tried")
+    expect(page.locator("tbody tr").first).to_contain_text(BAD)
+
+
+def test_pay_is_followed_to_its_working(shift: Shift) -> None:
+    page = shift.open("/scorecards")
+    page.click("#card-made a.rule-title")
+    page.click("a:text-is('bob')")
+    expect(page.locator("h1")).to_have_text("bob")
+    expect(page.locator(".working").first).to_contain_text("pool of south")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_serious_for_those_who_see_or_hear_it_differently(
     shift: Shift, scheme: str
@@ -166,11 +185,11 @@ def test_nothing_serious_for_those_who_see_or_hear_it_differently(
     shift.open("/alerts?show=all")
     there = page.locator(".alert-title").first.get_attribute("href") or ""
     more = (there.removeprefix("/console"), "/scope?by=team&name=team-1")
-    for path in (*PAGES, *more):
+    for path in (*PAGES, *MORE, *more):
         shift.open(path)
         found += failures(page)
     page.set_viewport_size({"width": 390, "height": 844})
-    for path in ("/", "/alerts?show=all"):
+    for path in ("/", "/alerts?show=all", "/shadow", "/shadow/tried", PAY):
         shift.open(path)
         found += failures(page)
         wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")

@@ -19,9 +19,11 @@ from monitor.snapshot import Unready
 from monitor.store.store import Recording, Store
 from tests.docs.markdown import ROOT
 from tests.exporter import sample
+from tests.interface import test_shadow as shadow
 from tests.interface.reading import CUSTOMER, NOW, Site, alert, picture, site_at, standing_of
 from tests.interface.serving import ROLES, bearer
 from tests.interface.test_alerts import ACTS, ALL, OURS, OVER, PRIVATE, explained
+from tests.interface.test_scorecards import kept
 
 CONSOLE = ROOT / "monitor" / "console"
 HOSTILE = '"><script>alert(1)</script>'
@@ -49,8 +51,20 @@ PAGES = (
     "/scope?by=agent&name=nobody",
     "/rules",
     "/rules?status=shadow",
+    "/shadow",
+    "/shadow?days=1",
+    "/shadow/trial",
+    "/shadow/real?days=30",
     "/health",
 )
+PAY = (
+    "/scorecards",
+    "/scorecards/made/2026-10",
+    "/scorecards/made/2026-10?q=AM&page=2",
+    "/scorecards/made/2026-09?team=nobody",
+    "/scorecards/made/2026-10/amy",
+)
+"""Pages that viewers may not see."""
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +82,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
                 NOW, "1" * 32, sample.NUMBERS[3], "wanted", "suspended", "applied", "telephony",
                 ACTS.episode, "", NOW + 60_000, HOSTILE,
             )  # fmt: skip
-            store.record(Recording([*ALL, named], changes=[change]))
+            store.record(Recording([*ALL, named, *shadow.ALL], changes=[change]))
+        kept(made.settings.path.parent / "scorecards", "2026-09", "2026-10")
         yield made
 
 
@@ -115,6 +130,43 @@ def test_a_page_is_whole_and_safe(site: Site, path: str, language: str) -> None:
         assert len(page.ids) == len(set(page.ids))
         assert page.handlers == []  # nothing in the page itself is a script or a style
         assert all(script.get("src", "").startswith("/console/static/") for script in page.scripts)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("path", PAY)
+def test_viewers_see_nobodys_pay_and_the_others_a_page_that_is_whole_and_safe(
+    site: Site, path: str, language: str
+) -> None:
+    assert get(site, path, "viewer", language).status_code == 403
+    assert "/console/scorecards" not in get(site, "/rules", "viewer", language).text
+    for role in ROLES[1:]:
+        answer = get(site, path, role, language)
+        assert answer.status_code == 200, answer.text
+        page = Page(answer.text)
+        assert len(page.ids) == len(set(page.ids))
+        assert page.handlers == []
+
+
+def test_supervisors_see_the_pay_of_their_own_teams(site: Site) -> None:
+    ours, every = (get(site, "/scorecards/made/2026-10", role).text for role in ROLES[1:3])
+    assert ("amy" in ours, "bob" in ours, "200.00" in ours) == (True, False, False)
+    assert ("amy" in every, "bob" in every, "200.00" in every) == (True, True, True)
+    assert get(site, "/scorecards/made/2026-10/bob", "supervisor").status_code == 404
+    bob = get(site, "/scorecards/made/2026-10/bob", "operator").text
+    assert "100.00" in bob
+    assert "amy" not in bob  # of a pool one's own share alone
+
+
+def test_what_shadow_rules_would_have_done(site: Site) -> None:
+    text = get(site, "/shadow").text
+    assert "/console/shadow/trial?days=7" in text
+    assert "/console/shadow/by-agent?days=7" in text
+    text = get(site, "/shadow/trial").text
+    assert "out of service" in text
+    assert f"/console/alerts/{shadow.TRIED.episode}" in text
+    assert "It would have told nobody" in get(site, "/shadow/by-agent").text
+    assert get(site, "/shadow/none").status_code == 404
+    assert get(site, "/shadow?days=32").status_code == 422
 
 
 def test_a_page_is_in_the_language_of_the_cookie_or_the_caller(site: Site) -> None:

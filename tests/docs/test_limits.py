@@ -25,13 +25,14 @@ from monitor.people import desk, matchers
 from monitor.recorder import BACKLOG_MAX
 from monitor.rules import belonging, event_rule, fresh, fresh_figures, past, waits, wave
 from monitor.scorecards import kept
+from monitor.shadow import report
 from monitor.simulate import demo
 from monitor.source import bookmarks, descriptors, files, followed
 from monitor.stats import TOPICS_MAX
 from monitor.store import accounts, holdings
 from monitor.strict_yaml import composer, nodes
 from monitor.telephony import acks, dead_letters, direct, joined, kamailio, simulated, vicidial
-from monitor.web import access, live, live_api, lockout, oidc, provider
+from monitor.web import access, live, live_api, lockout, oidc, provider, shadow_api
 from monitor.windows import funnel
 from tests.docs import settings_page
 from tests.docs.markdown import ROOT
@@ -96,6 +97,8 @@ FIXED = {
     "sessions": accounts.SESSIONS_MAX,
     "people on their way through the identity provider": oidc.UNDER_WAY_MAX,
     "bytes of its answer": provider.ANSWER_BYTES_MAX,
+    "alerts, and commands, that a report on shadow rules reads": report.READ_MAX,
+    "such reports that are kept for a minute": shadow_api.KEPT_MAX,
     "live events that are kept": live.EVENTS_MAX,
     "alerts of a second that are told one by one": live.SINGLE_MAX,
     "live streams": live_api.STREAMS_MAX,

@@ -26,6 +26,7 @@ from monitor.web.sessions import csrf_of, digest_of
 from tests.exporter import sample
 from tests.interface.browser import NOW, SAME
 from tests.interface.serving import ROLES, TEAM, bearer, tokens
+from tests.shadow.made import FIGURES, SITE
 
 FOREIGN = "foreign"
 """A supervisor of another team, by token and by session."""
@@ -82,7 +83,7 @@ def everything(root: Path, **web: Any) -> Iterator[Everything]:
         patch.object(live_api, "STREAMS_MAX", 0),  # such an answer has no end
     ):
         _sign_in(store)
-        server = open_web(config, board, clock, Counter())
+        server = open_web(config, board, clock, Counter(), judged=lambda: (SITE, FIGURES))
         assert server is not None
         server.start()
         base = f"http://127.0.0.1:{server.port}"

@@ -79,6 +79,9 @@ ENDPOINTS: Final[dict[tuple[str, str], Row]] = {
     ("POST", "/api/v1/silences/{ident}/end"): Row(OPERATOR, 404),
     ("GET", "/api/v1/rules"): Row(VIEWER),
     ("GET", "/api/v1/health"): Row(VIEWER),
+    ("GET", "/api/v1/shadow"): Row(VIEWER),
+    ("GET", "/api/v1/shadow/{rule}"): Row(VIEWER),
+    ("GET", "/api/v1/shadow/{rule}?customers=true"): Row(ADMIN),
     ("GET", "/api/v1/live"): Row(VIEWER, 503),  # too many are open: test_live.py has the others
     ("GET", "/console"): Row(VIEWER),
     ("GET", "/console/"): Row(VIEWER),
@@ -90,6 +93,11 @@ ENDPOINTS: Final[dict[tuple[str, str], Row]] = {
     ("GET", "/console/scope"): Row(VIEWER, 422),
     ("GET", "/console/scope?by=team&name=team-1"): Row(VIEWER),
     ("GET", "/console/rules"): Row(VIEWER),
+    ("GET", "/console/shadow"): Row(VIEWER),
+    ("GET", "/console/shadow/{rule}"): Row(VIEWER),
+    ("GET", "/console/scorecards"): Row(SUPERVISOR),
+    ("GET", "/console/scorecards/{card}/{period}"): Row(SUPERVISOR, 404),
+    ("GET", "/console/scorecards/{card}/{period}/{person}"): Row(SUPERVISOR, 404),
     ("GET", "/console/health"): Row(VIEWER),
     ("GET", "/console/language"): Row(VIEWER, 422),
     ("GET", "/console/language?to=zh"): Row(VIEWER, 303),
@@ -110,5 +118,6 @@ PLACES: Final = {
     "card": "step-rates",
     "period": "2026-10",
     "person": "agent-0007",
+    "rule": "trial",
 }
 """What stands in the places of a path."""

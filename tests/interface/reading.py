@@ -12,6 +12,7 @@ from monitor.clock import ManualClock
 from monitor.decisions import Alert, Evidence, Figures, Level, Scope, derive_id
 from monitor.events.settings import EventSettings
 from monitor.interfaces import parts_of
+from monitor.scorecards.settings import ScorecardSettings
 from monitor.snapshot import AlertStanding, Board, Snapshot
 from monitor.store.settings import StoreSettings
 from monitor.store.store import Recording, Store
@@ -19,6 +20,7 @@ from monitor.web.office import Office
 from monitor.web.room import Explain, Room
 from tests.exporter import sample
 from tests.interface.serving import Served, serving
+from tests.shadow.made import FIGURES, SITE
 
 NOW = 1_763_776_800_000
 CUSTOMER = "+8613912345678"
@@ -98,7 +100,9 @@ def site_at(
     settings, clock, board = StoreSettings(path=path / "monitor.db"), ManualClock(NOW), Board()
     room = Room(board, trends_bytes=2**24, stalled_after_ms=60_000, explain=explain)
     office = Office(board, settings, "CN", clock)
-    with serving(*parts_of(office, EventSettings(), None, room), office=office, **more) as served:
+    kept = ScorecardSettings(folder=path / "scorecards")
+    parts = parts_of(office, EventSettings(), kept, room, lambda: (SITE, FIGURES))
+    with serving(*parts, office=office, **more) as served:
         made = Site(served, board, room, clock, settings)
         made.publish(picture() if shown is None else shown)
         yield made

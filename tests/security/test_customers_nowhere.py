@@ -57,6 +57,7 @@ RULE_BY_CUSTOMER = {
     "notify": {"route": "people"},
     "message": {"en": "{customer} hangs up {value:%}"},
 }
+TRIED = {**RULE_BY_CUSTOMER, "id": "tried", "status": "shadow"}
 
 
 @pytest.fixture(scope="module")
@@ -78,12 +79,14 @@ def running(
     (hangups,) = INDICATORS["indicators"]
     by = {**hangups, "by": [*hangups["by"], "customer"]}
     folder.write(
-        {**INDICATORS, "indicators": [by]}, {**RULES, "rules": [*RULES["rules"], RULE_BY_CUSTOMER]}
+        {**INDICATORS, "indicators": [by]},
+        {**RULES, "rules": [*RULES["rules"], RULE_BY_CUSTOMER, TRIED]},
     )
     with threaded(folder) as daemon:
         folder.call(GOOD, bad=True, count=8, customer=CUSTOMER)
         folder.append({"type": "call.ended", "customer": CUSTOMER, "number": CUSTOMER * 99})
         eventually(lambda: daemon.alerts("customer"), "an alert about the customer")
+        eventually(lambda: daemon.alerts("tried"), "the same of the rule in shadow")
         _plant(folder.store)
         daemon.ticks_on()
         yield daemon, folder.store
@@ -134,7 +137,7 @@ def test_no_answer_shows_it(running: tuple[Threaded, Path], role: str) -> None:
     found: dict[str, Any] = {}
     with httpx.Client(base_url=base, headers=shown(role), timeout=30) as client:
         for ident, episode in zip(("0" * 32, "1" * 32), sorted(set(episodes)), strict=True):
-            places = {**PLACES, "number": GOOD, "ident": ident, "episode": episode}
+            places = {**PLACES, "number": GOOD, "ident": ident, "episode": episode, "rule": "tried"}
             for method, declared in ENDPOINTS:
                 if method != "GET" or declared in ENDLESS:
                     continue
@@ -144,10 +147,12 @@ def test_no_answer_shows_it(running: tuple[Threaded, Path], role: str) -> None:
                 found[path] = answer.text + str(answer.headers)
     history = found[f"/api/v1/numbers/{GOOD}/history"]
     assert "on 2026-11-30 at 09:15" in history
+    assert found["/api/v1/shadow/tried"].count('"customer":') == 1
     shows = {path for path, text in found.items() if DIGITS.search(text)}
     assert len(found) > 10
     if role == "admin":
         assert "/api/v1/do-not-call/export" in shows  # the search would find it
+        assert "/api/v1/shadow/tried?customers=true" in shows
     else:
         assert not shows
 

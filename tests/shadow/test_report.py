@@ -1,7 +1,5 @@
 """What a rule in shadow would have done, next to what happened after."""
 
-# ruff: noqa: E501 - rules stand on one line
-
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -12,12 +10,11 @@ import pytest
 
 from monitor.clock import SystemClock
 from monitor.decisions import Decision
-from monitor.indicators.load import loads_indicators
-from monitor.rules.load import loads_rules
 from monitor.shadow import report as module
 from monitor.shadow.report import ShadowReport, report
 from monitor.store.settings import StoreSettings
 from monitor.store.store import Recording, Store
+from tests.shadow.made import FIGURES, SITE
 from tests.store.made import alert, command
 
 HOUR = 3_600_000
@@ -25,21 +22,6 @@ DAY = 24 * HOUR
 NOW = 1_800_000_000_000
 SINCE = NOW - 7 * DAY
 ONE, TWO, THREE = ("+8621500000" + each for each in ("01", "02", "03"))
-INDICATORS = """version: 1
-indicators:
-  - {id: hangs, kind: ratio, hits: {count: call.ended, where: "hangup_by == 'customer'"}, of: {count: call.ended}, by: [number, agent], windows: [30m]}
-  - {id: complaints, kind: ratio, hits: {count: complaint.filed}, of: {count: call.ended}, by: [number], windows: [24h]}
-"""
-RULES = """version: 1
-rules:
-  - {id: trial, indicator: hangs, by: number, window: 30m, status: shadow, levels: {warn: {above: 25%}, crit: {above: 30%}}, no_data: hold}
-  - {id: by-agent, indicator: hangs, by: agent, window: 30m, status: shadow, levels: {warn: {above: 25%}}, no_data: hold}
-  - {id: real, indicator: hangs, by: number, window: 30m, levels: {crit: {above: 60%}}, no_data: hold}
-  - {id: flagged, event: {on: number.flagged, until: number.cleared}, by: number, status: shadow, levels: {crit: {}}, no_data: hold}
-  - {id: complained, indicator: complaints, by: number, window: 24h, levels: {warn: {above: 1%}}, evidence: {method: raw, min_of: 50}, no_data: hold}
-"""
-FIGURES = loads_indicators(INDICATORS, Path("indicators.yaml"), tick_ms=5_000).value.indicators
-SITE = loads_rules(RULES, Path("rules.yaml"), FIGURES).value.rules
 
 
 @pytest.fixture
