@@ -5,6 +5,7 @@ Owns the masking and the digest. Every channel but telephony's sends what is mad
 
 from __future__ import annotations
 
+import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,13 +25,15 @@ from monitor.decisions import (
     iso,
     scope_text,
 )
-from monitor.logs import mask, mask_customer
+from monitor.logs import mask_customer
 
 DigestWhy = Literal["late", "too_many"] | NoticeWhy
 """Why notifications are told as one."""
 
 CUSTOMER = "customer"
 _SHOWN_IN_DIGEST = 100
+_TOLD_APART = 4
+"""Characters of a customer that is nothing else where it stands within a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class Digest:
     newest: tuple[Decision, ...]
     """The last of them, in full."""
     level: Level | None = None
-    """The worst of them; None: it is not of one notice."""
+    """The worst of them, of what fires where anything does; None: none of them is an alert."""
     route: str = ""
     """The route that led here; empty where several did, or none."""
     person: str = ""
@@ -85,7 +88,9 @@ class Digest:
         counts: Counter[tuple[str, str, str]] = Counter()
         newest: deque[Decision] = deque(maxlen=_SHOWN_IN_DIGEST)
         from_ms, to_ms = 2**62, 0
+        languages: set[str] = set()
         for decision in decisions:
+            languages.add(decision.language if isinstance(decision, Notice) else "")
             if isinstance(decision, Notice):
                 counts.update(dict(_headings(decision)))
                 newest.extend(decision.newest)
@@ -94,7 +99,10 @@ class Digest:
             counts[_heading(decision)] += 1
             newest.append(decision)
             from_ms, to_ms = min(from_ms, decision.at_ms), max(to_ms, decision.at_ms)
-        return cls(name, why, counts, from_ms, to_ms, tuple(newest))
+        language = languages.pop() if len(languages) == 1 else ""
+        return cls(
+            name, why, counts, from_ms, to_ms, tuple(newest), _worst(counts), language=language
+        )
 
     @property
     def count(self) -> int:
@@ -152,7 +160,15 @@ def text_for_people(alert: Alert, language: str) -> str:
 
 
 def _masked(scope: Scope) -> Scope:
-    return tuple((name, mask(value) if name == CUSTOMER else value) for name, value in scope)
+    return tuple(
+        (name, mask_customer(value) if name == CUSTOMER else value) for name, value in scope
+    )
+
+
+def _worst(counts: Mapping[tuple[str, str, str], int]) -> Level | None:
+    firing = {level for what, _, level in counts if what == "alert firing"}
+    levels = firing or {level for what, _, level in counts if what == "alert resolved"}
+    return "crit" if "crit" in levels else "warn" if levels else None
 
 
 def _headings(notice: Notice) -> Iterator[tuple[tuple[str, str, str], int]]:
@@ -164,7 +180,14 @@ def _headings(notice: Notice) -> Iterator[tuple[tuple[str, str, str], int]]:
 def _without(texts: Mapping[str, str], customers: Sequence[str]) -> dict[str, str]:
     cleaned = dict(texts)
     for customer in customers:
-        cleaned = {tag: text.replace(customer, mask(customer)) for tag, text in cleaned.items()}
+        found = re.escape(customer)
+        if len(customer) < _TOLD_APART:  # else customer 7 would take the figures away
+            found = rf"(?<![0-9A-Za-z]){found}(?![0-9A-Za-z])"
+        masked = mask_customer(customer)
+        cleaned = {
+            tag: re.sub(found, lambda _found, masked=masked: masked, text)  # type: ignore[misc]
+            for tag, text in cleaned.items()
+        }
     return cleaned
 
 

@@ -20,8 +20,15 @@ from monitor.decisions import (
     derive_id,
     scope_text,
 )
+from monitor.delivery.receivers import PeopleReceiver
 from monitor.delivery.routing.plan import Plan
-from monitor.delivery.settings import LOG, TELEPHONY, AlertmanagerReceiver, DeliverySettings
+from monitor.delivery.settings import (
+    LOG,
+    TELEPHONY,
+    AlertmanagerReceiver,
+    DeliverySettings,
+    LogReceiver,
+)
 from monitor.people.matchers import labels_of
 from monitor.store.outbox import PlannedDelivery
 from monitor.store.routed import RECEIVER
@@ -73,6 +80,16 @@ class Router:
                 for name, receiver in settings.known_receivers().items()
                 if isinstance(receiver, AlertmanagerReceiver)
             ),
+            languages={
+                name: receiver.language
+                for name, receiver in settings.known_receivers().items()
+                if isinstance(receiver, PeopleReceiver)
+            },
+            silent=frozenset(
+                name
+                for name, receiver in settings.known_receivers().items()
+                if isinstance(receiver, LogReceiver)
+            ),
             packs=packs,
         )
         """Who hears of alerts where `delivery.routing` is used."""
@@ -105,7 +122,7 @@ class Router:
             case Alert(shadow=True) | Command(shadow=True) | Order(shadow=True):
                 return (LOG,)
             case Alert() if self.people.on:
-                return (LOG,) if decision.inhibited_by else (RECEIVER,)
+                return (RECEIVER,)  # routing leaves out whom a page tells of it
             case Alert():
                 return self._told(decision)
             case Command():
@@ -135,7 +152,7 @@ class Router:
         return tuple(
             name
             for route in self.people.taking(labels, now_ms)
-            for name in self.people.stateful(route.to, alert.level, now_ms)
+            for name in self.people.stateful(route.to, alert.level, now_ms, labels)
         )
 
 

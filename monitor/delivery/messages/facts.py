@@ -28,7 +28,7 @@ from monitor.delivery.messages.background import About
 from monitor.delivery.messages.words import duration, word
 from monitor.delivery.people import Digest, masked
 from monitor.delivery.remarks import Remark
-from monitor.logs import mask, mask_customer
+from monitor.logs import mask_customer
 
 Clean = Callable[[str], str]
 RECORDS_MAX = 5
@@ -115,7 +115,7 @@ class Teller:
                 found = {
                     "kind": "order",
                     "action": decision.action,
-                    "customer": clean(mask(decision.customer)),
+                    "customer": clean(mask_customer(decision.customer)),
                     "rule": decision.rule,
                 }
             case Listing():
@@ -135,6 +135,7 @@ class Teller:
             "kind": "digest",
             "id": digest.id,
             "why": digest.why,
+            "level": "" if _is_over(digest) else digest.level or "",
             "count": digest.count,
             "from": self.time(digest.from_ms),
             "to": self.time(digest.to_ms),
@@ -212,7 +213,7 @@ class Teller:
                 said = texts.get(self.language) or next(iter(texts.values()), "")
                 return said or f"{decision.rule} {_names(masked(decision).scope)}"
             case Order():
-                return f"{word(decision.action, self.language)} {mask(decision.customer)}"
+                return f"{word(decision.action, self.language)} {mask_customer(decision.customer)}"
             case Listing():
                 said = word(f"do-not-call {decision.action}", self.language)
                 return f"{said} {mask_customer(decision.customer)}"
@@ -222,6 +223,11 @@ class Teller:
                 return f"{decision.number}: {decision.detail}"
             case Notice():
                 return " ".join(self._line(alert) for alert in decision.newest)
+
+
+def _is_over(digest: Digest) -> bool:
+    """Nothing in it fires."""
+    return all(what == "alert resolved" for what, _, _ in digest.counts)
 
 
 def _names(scope: Scope) -> str:

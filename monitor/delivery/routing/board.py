@@ -63,8 +63,10 @@ class Board:
                 taking.add(group.name)
         for name, group in groups.items():
             member = self._join(group, alert, labels, key, now_ms)
-            if firing:
-                member.moved = name not in taking
+            if firing and name in taking:
+                member.back()
+            elif firing:
+                member.moved = True
 
     def due_episodes(self, now_ms: int) -> list[str]:
         """Those that :meth:`flush` wants to know of how they stand with people."""
@@ -171,7 +173,7 @@ class Board:
         self._state.touch_member(member)
         self._state.touch("group", group.name)
         route = self._route(group)
-        self._tell_stateful(group, route, alert, key, now_ms)
+        self._tell_stateful(group, route, alert, member, now_ms)
         at_ms = now_ms + route.wait_ms
         if group.told_ms is not None and not rises and not group.alone:
             at_ms = max(at_ms, group.told_ms + route.interval_ms)
@@ -179,12 +181,12 @@ class Board:
         return member
 
     def _tell_stateful(
-        self, group: Group, route: RoutePlan, alert: Alert, key: str, now_ms: int
+        self, group: Group, route: RoutePlan, alert: Alert, member: Member, now_ms: int
     ) -> None:
         """Who shows what fires is told of each transition as it is."""
-        names = self.plan.stateful(route.to, alert.level, now_ms)
+        names = self.plan.stateful(route.to, alert.level, now_ms, member.labels)
         if names:
-            self._ledger.send(Message.plainly(alert, route.name, names, key))
+            self._ledger.send(Message.plainly(alert, route.name, names, member.key))
             self._ledger.note(group, alert.episode, [alert.id], "told", notice=alert.id)
 
     def _move(self, member: Member, now_ms: int, heard: Sequence[list[str]] = ()) -> None:
@@ -192,7 +194,8 @@ class Board:
         for route in self.plan.taking(member.labels, now_ms):
             group = self._group(route, member.labels, now_ms)
             group.due_ms = now_ms
-            if member.episode not in group.members:
+            there = group.members.get(member.episode)
+            if there is None:
                 moved = Member(
                     group.name,
                     member.episode,
@@ -207,6 +210,11 @@ class Board:
                 )
                 self._state.add(group, moved)
                 heard = ()  # once
+            elif there is not member and there.moved:
+                there.back()
+                there.level, there.alert, there.at_ms = member.level, member.alert, member.at_ms
+                there.pending = list(member.pending)
+                self._state.touch_member(there)
 
     def _route(self, group: Group) -> RoutePlan:
         route = self.plan.route(group.route, group.of_rule)
@@ -248,15 +256,23 @@ class Board:
             self._teller.flapping(group, route, flaps, now_ms)
         if news:
             self._teller.news(group, route, news, now_ms)
-        if free and route.hours is not None and not route.hours.hold(now_ms):
-            self._hand_over(free, now_ms)
-        else:
-            self._teller.escalate(group, route, free, now_ms)
-            self._teller.repeat(group, route, free, now_ms)
-        group.due_ms = min([*due, *_later(group, route)], default=None)
+        due += self._again(group, route, free, now_ms)
+        group.due_ms = min(due, default=None)
         self._state.touch("group", group.name)
         if not group.members:
             del self._state.groups[group.name]
+
+    def _again(
+        self, group: Group, route: RoutePlan, free: Sequence[Member], now_ms: int
+    ) -> list[int]:
+        """What was told is told on, or handed over; when it is looked at again."""
+        if free and route.hours is not None and not route.hours.hold(now_ms):
+            if self._hand_over(free, now_ms):
+                return [route.hours.next_ms(now_ms)]
+        else:
+            self._teller.escalate(group, route, free, now_ms)
+            self._teller.repeat(group, route, free, now_ms)
+        return _later(group, route)
 
     def _stays(self, group: Group, route: RoutePlan, member: Member, cause: Cause | None) -> bool:
         """Whether people are not told of a member now; it is said why."""
@@ -285,7 +301,7 @@ class Board:
             self._ledger.hold(group, member, cause)
             return True
         left: Cause | None = cause
-        if not member.told:
+        if not member.told and not member.heard:
             left = cause or member.held or "over_before_told"
         elif cause is None and not route.ends:
             left = "ends_not_told"
@@ -295,12 +311,20 @@ class Board:
         self._state.drop(group, member)
         return True
 
-    def _hand_over(self, free: Sequence[Member], now_ms: int) -> None:
-        """The hours are over, and nobody has acknowledged: it takes the routes of now."""
+    def _hand_over(self, free: Sequence[Member], now_ms: int) -> bool:
+        """The hours are over, and nobody has acknowledged: it takes the routes of now.
+
+        Where those tell nobody it stays for the hours to come; whether something does.
+        """
+        stays = False
         for member in free:
+            if not self.plan.anybody(member.labels, member.level, now_ms):
+                stays = True
+                continue
             self._move(member, now_ms)
             member.moved = True
             self._state.touch_member(member)
+        return stays
 
 
 def _later(group: Group, route: RoutePlan) -> list[int]:

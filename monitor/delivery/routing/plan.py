@@ -26,6 +26,8 @@ from monitor.units import Rate
 from monitor.windows.arrays import column
 from monitor.windows.hours import NEVER_AGAIN, WorkingHours
 
+WRITTEN: Final = ("en", "zh")
+"""Languages of messages."""
 DEFAULT: Final = "default"
 """What takes an alert that no route of ``routing`` takes: its rule's route, else the default."""
 
@@ -38,6 +40,8 @@ class Target(NamedTuple):
     receivers: tuple[str, ...]
     via: str = ""
     """The rotation whose turn it is."""
+    silent: bool = False
+    """It is in the log alone: no person hears."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,15 @@ class Hours:
             at_ms += 60_000
             if self.hold(at_ms):
                 return at_ms
+        return NEVER_AGAIN
+
+    def end_ms(self, now_ms: int) -> int:
+        """When they will be over, looked at minute by minute; now where they are."""
+        at_ms = now_ms - now_ms % 60_000
+        for _ in range(60 * 24 * 8):
+            if not self.hold(max(at_ms, now_ms)):
+                return max(at_ms, now_ms)
+            at_ms += 60_000
         return NEVER_AGAIN
 
 
@@ -146,11 +159,15 @@ class Plan:
         default: tuple[str, ...] = (),
         pages: str = "",
         stateful: frozenset[str] = frozenset(),
+        languages: Mapping[str, str] | None = None,
+        silent: frozenset[str] = frozenset(),
         packs: Mapping[str, str] | None = None,
     ) -> None:
         """``legacy``: receivers by the route that a rule names; ``packs``: by rule.
 
         ``pages``: the route of refusals that name none, which a wave's one page is.
+        ``languages``: what is written to receivers that have one of their own.
+        ``silent``: receivers that are no more than a log.
         ``stateful``: receivers that show what fires, and so are told of every transition.
         """
         self.routes = tuple(map(RoutePlan.of, routing))
@@ -161,6 +178,8 @@ class Plan:
         self.packs = dict(packs or {})
         self._pages = pages
         self._stateful = stateful
+        self._languages = dict(languages or {})
+        self._silent = silent
         self._people = dict(people)
         self._rotas = {name: Rota(rotation) for name, rotation in rotations.items()}
         self._at_most = at_most
@@ -198,17 +217,29 @@ class Plan:
             who = name if rota is None else rota.person(now_ms)
             person = self._people.get(who)
             if person is None:
-                found.setdefault(who, Target("", (who,)))
+                found.setdefault(who, Target("", (who,), silent=who in self._silent))
                 continue
             ways = [*person.receivers, *(person.crit if level == "crit" else ())]
-            target = Target(who, tuple(dict.fromkeys(ways)), name if rota is not None else "")
-            found.setdefault(who, target)
+            via = name if rota is not None else ""
+            silent = self._silent.issuperset(ways)
+            found.setdefault(who, Target(who, tuple(dict.fromkeys(ways)), via, silent))
         return list(found.values())
 
-    def stateful(self, names: Sequence[str], level: Level, now_ms: int) -> tuple[str, ...]:
+    def anybody(self, labels: Mapping[str, str], level: Level, now_ms: int) -> bool:
+        """Whether a person would hear of an alert with these labels now, by whatever route."""
+        routes = self.taking(labels, now_ms)
+        return any(
+            not each.silent for route in routes for each in self.targets(route.to, level, now_ms)
+        )
+
+    def stateful(
+        self, names: Sequence[str], level: Level, now_ms: int, labels: Mapping[str, str]
+    ) -> tuple[str, ...]:
         """Receivers among the targets that are told of every transition as it is."""
         found = self.targets(names, level, now_ms) if self._stateful else []
         ways = [way for target in found for way in target.receivers if way in self._stateful]
+        if "inhibited_by" in labels:
+            ways = list(self.without_paged(ways, labels.get("route", "")))
         return tuple(dict.fromkeys(ways))
 
     def without_stateful(self, receivers: Sequence[str]) -> tuple[str, ...]:
@@ -234,6 +265,13 @@ class Plan:
         """What a person reads; empty: as the receiver says."""
         known = self._people.get(person)
         return (known.language if known is not None else None) or ""
+
+    def translated(self, person: str, receivers: Sequence[str]) -> bool:
+        """Whether a person reads another language than one of these receivers is written in."""
+        wanted = self.language(person).partition("-")[0]
+        return wanted in WRITTEN and any(
+            self._languages.get(name, wanted) != wanted for name in receivers
+        )
 
     def _fallback(self, of_rule: str) -> RoutePlan:
         return RoutePlan(DEFAULT, {}, self._legacy.get(of_rule, self._default))

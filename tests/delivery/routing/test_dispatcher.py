@@ -156,6 +156,31 @@ def test_one_alert_is_told_as_itself_and_two_routes_to_one_receiver_tell_it_once
     assert desk.told() == {"ops": [first.id]}
 
 
+@pytest.mark.parametrize(
+    ("refusals", "told"),
+    [
+        ({}, ["ding-zhang", "ops", "sms-zhang"]),  # the page is in the log, so it stands for nobody
+        ({"routes": {"operations": {"receivers": ["ops"]}}}, ["ding-zhang", "sms-zhang"]),
+        ({"routes": {"operations": {"receivers": ["ding-zhang", "sms-zhang", "ops"]}}}, []),
+        ({"routes": {"night": {"receivers": ["ops"]}}, "refusals": "night"}, ["ding-zhang"]),
+    ],
+)
+def test_in_a_wave_all_hear_who_are_not_sent_the_one_page(
+    store: Store, clock: ManualClock, refusals: dict[str, Any], told: list[str]
+) -> None:
+    desk = Desk(store, clock, routing=[ALL | {"to": ["zhang", "ops"]}], **refusals)
+    level = "warn" if "refusals" in refusals else "crit"
+    first = made(1, inhibited_by="page", route="", level=level)
+    desk.record(first)
+    desk.settle()
+    assert sorted(desk.told()) == told
+    assert store.routing.told(first.episode)[0].cause == ("" if told else "inhibited")
+    over = alert(NOW_MS + 1, **_of(first), route="", inhibited_by="page", state="resolved")
+    desk.record(over)
+    desk.settle()
+    assert {name: len(ids) for name, ids in desk.told().items()} == dict.fromkeys(told, 2)
+
+
 def test_a_silence_is_seen_to_end_and_the_log_says_that_it_held(
     store: Store, clock: ManualClock
 ) -> None:
@@ -215,6 +240,19 @@ def test_without_routes_a_late_digest_leaves_out_what_is_silenced(
     assert (digest.why, digest.count) == ("late", 2)
 
 
+@pytest.mark.parametrize("level", ["warn", "crit"])
+def test_what_routing_held_for_hours_is_told_as_itself(
+    store: Store, clock: ManualClock, level: str
+) -> None:
+    desk = Desk(store, clock, routing=[ALL])
+    desk.people.silence({"rule": "number-*"}, NOW_MS + 7_200_000, "wang", "works")
+    held = [made(n, level=level) for n in (1, 2)]
+    desk.record(*held)
+    desk.run(7_260_000)
+    assert desk.told()["ding-zhang"] == [each.id for each in held]
+    assert desk.channels["ding-zhang"].digests == []
+
+
 def test_late_notices_are_summed_up_as_what_they_tell(store: Store, clock: ManualClock) -> None:
     desk = Desk(store, clock, routing=[{"name": "g", "to": ["ops"], "group_by": ["team"]}])
     desk.record(*(made(n) for n in (1, 21, 2, 22)))
@@ -227,6 +265,7 @@ def test_late_notices_are_summed_up_as_what_they_tell(store: Store, clock: Manua
     (digest,) = desk.channels["ops"].digests
     assert (digest.why, digest.count) == ("late", 4)
     assert digest.counts == {("alert firing", "number-hangup", "crit"): 4}
+    assert (digest.level, digest.language) == ("crit", "")
 
 
 def test_who_takes_no_digests_gets_the_alerts_of_a_notice(store: Store, clock: ManualClock) -> None:
