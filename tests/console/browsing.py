@@ -51,8 +51,9 @@ def web_section(**more: Any) -> dict[str, Any]:
     return {"enabled": True, "port": 0, "users": {"lin": user}, "rate": "100000/1m", **more}
 
 
-def sign_in(page: Page, base: str) -> None:
-    page.goto(f"{base}/console/")
+def sign_in(page: Page, base: str, there: str = "/") -> None:
+    """By way of a page that only somebody who signed in may see."""
+    page.goto(f"{base}/console{there}")
     page.fill("input[name=name]", "lin")
     page.fill("input[name=password]", PASSWORD)
     page.click("button[type=submit]")

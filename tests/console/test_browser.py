@@ -81,9 +81,22 @@ def test_an_alert_pops_up_is_opened_its_records_seen_and_acknowledged(shift: Shi
     page.click("#records button:has-text('Show customers in full')")
     expect(page.locator("#records")).to_contain_text("+8613912345678")
     page.fill("#note", "I listen to these calls")
-    page.click("#ack-form button.primary")
+    page.click("#acknowledge button.primary")
     expect(page.locator(".pairs")).to_contain_text("lin")
     expect(page.locator(".pairs")).to_contain_text("I listen to these calls")
+
+
+def test_a_messages_button_leads_to_the_acknowledgement_past_the_sign_in(shift: Shift) -> None:
+    shift.bad.set()
+    shift.open("/alerts")
+    there = shift.page.locator(".alert-row", has_text="south").locator(".alert-title").first
+    path = (there.get_attribute("href") or "").removeprefix("/console")
+    context = context_of(shift.context.browser)  # type: ignore[arg-type]
+    page = context.new_page()
+    sign_in(page, shift.base, f"{path}?do=acknowledge")
+    expect(page.locator("#acknowledge button.primary")).to_be_focused()
+    assert page.url == f"{shift.base}/console{path}"
+    context.close()
 
 
 def test_a_number_is_suspended_and_put_back(shift: Shift) -> None:

@@ -238,3 +238,14 @@ follow((kind) => {
 });
 addEventListener("pagehide", forget);
 drawAll();
+
+// A message's button leads to what is to be done; a reload does not lead there again.
+const came = new URL(location.href);
+if (came.searchParams.get("do") === "acknowledge") {
+  const form = document.getElementById("acknowledge");
+  const there = form?.querySelector("button") || document.getElementById("people-h");
+  there?.scrollIntoView({ block: "center" });
+  there?.focus({ preventScroll: true });
+  came.searchParams.delete("do");
+  history.replaceState(null, "", came.href);
+}
