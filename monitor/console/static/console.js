@@ -23,6 +23,7 @@ for (const each of document.querySelectorAll('[data-zone-to="device"]')) {
 }
 press(null, "data-zone-to", cookie("monitor-zone") ? "device" : "");
 press(null, "data-sound-to", localStorage.getItem("monitor-sound") || "off");
+press(null, "data-pop-to", localStorage.getItem("monitor-pop") || "own");
 
 function choose(target) {
   const theme = target.closest("[data-theme-to]");
@@ -46,6 +47,12 @@ function choose(target) {
     localStorage.setItem("monitor-sound", to);
     press(null, "data-sound-to", to);
     if (to === "on") chime("warn");
+    return true;
+  }
+  const pops = target.closest("[data-pop-to]");
+  if (pops) {
+    localStorage.setItem("monitor-pop", pops.getAttribute("data-pop-to"));
+    press(null, "data-pop-to", pops.getAttribute("data-pop-to"));
     return true;
   }
   return false;
