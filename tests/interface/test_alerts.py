@@ -214,10 +214,34 @@ def test_silences(site: Site) -> None:
     second = post(site, "silences", "operator", wide).json()
     standing = site.ask("/api/v1/silences").json()["silences"]
     assert {each["id"] for each in standing} == {kept.id, second["id"]}
+    assert {each["yours"] for each in site.ask("/api/v1/silences").json()["silences"]} == {False}
+    assert post(site, f"silences/{second['id']}/end", "viewer").status_code == 403
     assert post(site, f"silences/{second['id']}/end", "supervisor").status_code == 403
     assert post(site, f"silences/{second['id']}/end", "operator").json() == {"new": True}
     assert post(site, f"silences/{'0' * 32}/end", "operator").status_code == 404
     assert len(site.ask("/api/v1/silences").json()["silences"]) == 1
+
+
+def test_a_supervisor_ends_its_own_silences_and_those_of_its_teams(site: Site) -> None:
+    path = f"alerts/{OURS.episode}/silence"
+    own = post(site, path, "supervisor", {"for": "1h", "reason": "a drill"}).json()
+    assert own["yours"]
+    quiet = {"for": "30m", "reason": "training"}
+    ids = [
+        post(site, "silences", "operator", {**quiet, "matchers": matchers}).json()["id"]
+        for matchers in (
+            {"team": TEAM, "rule": "team-*"}, {"team": [TEAM, "south"]}, {"team": "!south"},
+            {"rule": "team-hangup"}, {"team": "n*"},
+        )
+    ]  # fmt: skip
+    page = site.ask("/console/alerts", "supervisor").text
+    assert page.count('data-act="end-silence"') == 2
+    ended = [
+        post(site, f"silences/{each}/end", "supervisor").status_code for each in (own["id"], *ids)
+    ]
+    assert ended == [200, 200, 403, 403, 403, 403]
+    for each in ids:
+        post(site, f"silences/{each}/end", "operator")
 
 
 def test_who_was_told_and_what_silences_it(tmp_path: Path) -> None:

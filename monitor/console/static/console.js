@@ -64,14 +64,17 @@ let asked = null;
 let last = 0;
 let due = null;
 
-/** Fetch this page's middle anew and put it in place; one question at a time. */
-export async function refresh(address = location.href) {
+/**
+ * Fetch this page's middle anew and put it in place; one question at a time. `why`: "asked" by
+ * somebody, or a "refresh", by which no session lives on.
+ */
+export async function refresh(address = location.href, why = "refresh") {
   if (asked) asked.abort();
   const mine = (asked = new AbortController());
   last = Date.now();
   let answer, told;
   try {
-    answer = await fetch(address, { headers: { "X-Fragment": "1" }, signal: mine.signal });
+    answer = await fetch(address, { headers: { "X-Fragment": why }, signal: mine.signal });
     told = await answer.text();
   } catch {
     return mine !== asked; // another one is under way; or the next event tries again
@@ -112,9 +115,9 @@ document.addEventListener("visibilitychange", () => {
 async function go(address, replace = false) {
   if (replace) history.replaceState(null, "", address);
   else history.pushState(null, "", address);
-  if (!(await refresh(address))) location.assign(address);
+  if (!(await refresh(address, "asked"))) location.assign(address);
 }
-addEventListener("popstate", () => refresh());
+addEventListener("popstate", () => refresh(location.href, "asked"));
 
 // --- what people do --------------------------------------------------------------------------
 

@@ -140,7 +140,7 @@ function count(name, n) {
 }
 
 async function pop(alert) {
-  const answer = await fetch(`${base}/alerts/${alert.episode}/toast`, { headers: { "X-Fragment": "1" } });
+  const answer = await fetch(`${base}/alerts/${alert.episode}/toast`, { headers: { "X-Fragment": "refresh" } });
   if (answer.status === 204) return; // a silence covers it
   news(1);
   chime(alert.level, `${alert.episode}-${alert.level}`);
