@@ -121,6 +121,7 @@ class Daemon:
             web = open_web(
                 config, self.board, self._clock, self.stats.web, explain, self._lately,
                 lambda: (self.site.rules, self.site.indicators),
+                lambda: self.site.packs_of_rules,
             )  # fmt: skip
             if web is not None:
                 servers.callback(web.stop)

@@ -8,7 +8,7 @@ Owns the list of parts. Nothing of the web framework is imported where the inter
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from monitor.clock import Clock
@@ -34,11 +34,12 @@ def open_web(
     explain: Explain | None = None,
     feed: Callable[[], Sequence[Decision]] = tuple,
     judged: Judged | None = None,
+    packs: Callable[[], Mapping[str, str]] = dict,
 ) -> WebServer | None:
     """The server of all parts, not started; None where it is off.
 
     ``explain`` reads the records behind an alert; ``feed`` is what was decided lately; ``judged``
-    says which rules and indicators there are.
+    says which rules and indicators there are; ``packs`` the name of its pack by rule.
 
     Raises:
         UsageError: the address cannot be listened on, or a token or the certificate cannot serve.
@@ -57,6 +58,7 @@ def open_web(
         stalled_after_ms=config.exporter.stalled_after,
         explain=explain,
         feed=feed,
+        packs=packs,
     )
 
     def over() -> None:

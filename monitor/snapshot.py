@@ -122,6 +122,8 @@ class RuleStanding:
     """Text by language tag."""
     folded: int = 0
     """Scopes that became part of a wave of events instead of an alert each, since (re)load."""
+    runbook: str = ""
+    """What to do about its alerts: text, or an address."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,8 +103,10 @@ async def alert(episode: alerts_api.EpisodePath, caller: Viewer, request: Reques
 
 @router.get("/alerts/{episode}/toast")
 async def toast(episode: alerts_api.EpisodePath, caller: Viewer, request: Request) -> Response:
-    """What pops up when it comes."""
+    """What pops up when it comes; nothing does where people silenced it."""
     found = await alerts_api.whole(request, caller, episode, full=False)
+    if found["silenced_until"] is not None:
+        return Response(status_code=204)
     return Painter(request, caller).fragment("toast.html", alert=found, **views.around(request))
 
 

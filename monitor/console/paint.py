@@ -108,6 +108,8 @@ class Painter:
             "admin": caller.role >= Role.ADMIN,
             "csrf": getattr(caller, "csrf", ""),
             "session": bool(getattr(caller, "session", "")),
+            # Whose alerts pop up; a viewer has no team, and looks after all.
+            "pops_of": sorted(caller.teams) if caller.teams else None,
             "nav": [(name, to) for name, to, least in NAV if caller.role >= least],
             "here": here,
             "base": CONSOLE,

@@ -52,4 +52,5 @@ def rule_standing(rule: Rule, counts: Mapping[str, int], folded: int = 0) -> Rul
         states={str(state): counts.get(str(state), 0) for state in State},
         title={str(language): text for language, text in rule.title.items()},
         folded=folded,
+        runbook=rule.runbook,
     )

@@ -20,10 +20,12 @@ from monitor.events.batch import PRIVATE_DIMENSIONS
 from monitor.logs import mask_customer
 from monitor.people.desk import PeopleDesk
 from monitor.store.handled import Act, Handling, InboxRow, Wanted
+from monitor.store.silenced import Silence
 from monitor.store.store import Store
 from monitor.web.access import Caller
 from monitor.web.application import Viewer, words_for
 from monitor.web.deeds import Note, note
+from monitor.web.hearing import Telling, silenced_until, tellings
 from monitor.web.office import office_of
 from monitor.web.packed import packed
 from monitor.web.problems import ProblemError
@@ -82,6 +84,9 @@ class AlertRow(BaseModel):
     shadow: bool = Field(description="Its rule only tries: nobody is told")
     handled: Handled = Field(description="What people did about it")
     yours: bool = Field(description="Whether the caller may act on it")
+    silenced_until: str | None = Field(
+        description="Nobody is told of it until then, as people said; null: it is not silenced"
+    )
 
 
 class Inbox(BaseModel):
@@ -99,6 +104,10 @@ class AlertWhole(AlertRow):
     commands: list[dict[str, Any]] = Field(description="What was done about numbers for it")
     refusals: list[dict[str, Any]] = Field(description="What a guard did not let through")
     acts: list[dict[str, Any]] = Field(description="What people did, the newest first")
+    told: list[Telling] = Field(
+        description="Who was told, or why nobody was, the oldest first; kept with `store.retention`"
+    )
+    runbook: str = Field(description="What to do about it, as its rule says: text, or an address")
 
 
 class Explained(BaseModel):
@@ -199,17 +208,23 @@ async def inbox(
     """A page of the inbox as JSON."""
     full = in_full(request, caller, asked=whole)
     office, tables = office_of(request), tables_or_none(request)
+    packs = room_of(request).packs()
 
-    def ask(store: Store) -> tuple[tuple[InboxRow, ...], str | None]:
-        page = PeopleDesk(store, office.clock).inbox(wanted, cursor=cursor, limit=limit)
-        return page.rows, page.cursor
+    def ask(store: Store) -> tuple[tuple[InboxRow, ...], str | None, list[Silence]]:
+        desk = PeopleDesk(store, office.clock)
+        page = desk.inbox(wanted, cursor=cursor, limit=limit)
+        return page.rows, page.cursor, desk.silences()
 
     try:
-        rows, further = await office.ask(ask)
+        rows, further, silences = await office.ask(ask)
     except ValueError as error:
         raise ProblemError(422, str(error)) from error
     return {
-        "alerts": [alert_row(row, tables, caller, full=full) for row in rows],
+        "alerts": [
+            alert_row(row, tables, caller, full=full)
+            | {"silenced_until": silenced_until(row, silences, packs.get(row.alert.rule, ""))}
+            for row in rows
+        ],
         "firing": _by_level(tables),
         "next": further,
     }
@@ -223,6 +238,7 @@ async def whole(request: Request, caller: Caller, episode: str, *, full: bool) -
     """
     full = in_full(request, caller, asked=full, of=episode)
     office, tables = office_of(request), tables_or_none(request)
+    packs = room_of(request).packs()
 
     def ask(store: Store) -> dict[str, Any] | None:
         desk = PeopleDesk(store, office.clock)
@@ -231,7 +247,8 @@ async def whole(request: Request, caller: Caller, episode: str, *, full: bool) -
             return None
         found = alert_row(row, tables, caller, full=full)
         decisions = store.history.of_episode(episode, row.alert.rule, row.alert.since_ms)
-        found["course"] = [transition(each) for each in decisions if isinstance(each, Alert)]
+        course = [each for each in decisions if isinstance(each, Alert)]
+        found["course"] = [transition(each) for each in course]
         found["commands"] = [each.to_json() for each in decisions if isinstance(each, Command)]
         found["refusals"] = [
             _undone(each, caller, full=full)
@@ -239,6 +256,10 @@ async def whole(request: Request, caller: Caller, episode: str, *, full: bool) -
             if not isinstance(each, Alert | Command)
         ]
         found["acts"] = [act_row(act, caller) for act in desk.acts(about=episode)]
+        found["told"] = tellings(store, episode, course)
+        pack = packs.get(row.alert.rule, "")
+        found["silenced_until"] = silenced_until(row, desk.silences(), pack)
+        found["runbook"] = "" if tables is None else tables.runbook_of.get(row.alert.rule, "")
         return found
 
     found = await office.ask(ask)

@@ -42,6 +42,9 @@ Send = Callable[[Message], Awaitable[None]]
 Asgi = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 SIGN_IN: Final = "/signin"
+LIVE: Final = "/api/v1/live"
+BY_ITSELF: Final = "refresh"
+"""What a page's ``X-Fragment`` says where nobody asked for it."""
 
 
 class Gate:
@@ -133,7 +136,8 @@ class Gate:
         shown = header(scope, b"authorization")
         caller = self._tokens.caller(shown)
         if caller is None and not shown:
-            caller = await self._sessions.caller(header(scope, b"cookie"))
+            cookies = header(scope, b"cookie")
+            caller = await self._sessions.caller(cookies, by_itself=_by_itself(scope))
         scope["monitor.caller"] = caller
         return caller
 
@@ -214,6 +218,12 @@ class _Replayed:
             return await self._after()
         body, self._body = self._body, None
         return {"type": "http.request", "body": body, "more_body": False}
+
+
+def _by_itself(scope: MutableMapping[str, Any]) -> bool:
+    """Whether an open page asks without anybody's doing: its stream, and what it refreshes."""
+    live = str(scope["path"]).rstrip("/") == LIVE
+    return live or header(scope, b"x-fragment") == BY_ITSELF
 
 
 def _a_page_is_wanted(scope: MutableMapping[str, Any]) -> bool:

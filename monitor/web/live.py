@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -211,7 +211,9 @@ class Watching:
 
     def _tell(self, kind: str, found: list[dict[str, Any]]) -> None:
         if len(found) > SINGLE_MAX:
-            self._hub.tell(f"{kind}s", {"count": len(found)})
+            loud = Counter(each["team"] for each in found if _is_loud(each))
+            more = {"loud": dict(loud)} if kind == "alert" else {}
+            self._hub.tell(f"{kind}s", {"count": len(found), **more})
             return
         for each in found:
             self._hub.tell(kind, each)
@@ -248,6 +250,7 @@ def _alert(
         "level": alert.level,
         "state": state,
         "new": before is None,
+        "worse": before is not None and before.level == "warn" and alert.level == "crit",
         "scope": masked(dict(alert.scope)),
         "team": team,
         "since": iso(alert.since_ms),
@@ -255,6 +258,11 @@ def _alert(
         "kind": alert.figures.kind,
         "shadow": alert.shadow,
     }
+
+
+def _is_loud(told: Mapping[str, Any]) -> bool:
+    """Whether an alert is news that pages pop up."""
+    return told["state"] == "firing" and not told["shadow"] and (told["new"] or told["worse"])
 
 
 def _number(standing: NumberStanding, state: str | None = None) -> dict[str, Any]:

@@ -67,7 +67,8 @@ def _holding(request: Request, caller: Caller) -> Callable[[], Awaitable[bool]]:
         if not caller.session:
             return True
         sessions: Sessions = request.app.state.signin.sessions
-        return await sessions.caller(request.headers.get("cookie", "")) is not None
+        found = await sessions.caller(request.headers.get("cookie", ""), by_itself=True)
+        return found is not None
 
     return holds
 

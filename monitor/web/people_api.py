@@ -17,6 +17,7 @@ from monitor.decisions import iso
 from monitor.people.desk import PeopleDesk, UnknownError
 from monitor.store.handled import InboxRow
 from monitor.store.silenced import Silence
+from monitor.store.store import Store
 from monitor.units import DurationMs
 from monitor.web.access import Caller
 from monitor.web.alerts_api import EpisodePath, masked, tables_or_none
@@ -25,6 +26,7 @@ from monitor.web.office import office_of
 from monitor.web.problems import ProblemError
 from monitor.web.requested import Key, name_of
 from monitor.web.room import room_of
+from monitor.web.settings import Role
 
 T = TypeVar("T")
 Text = Annotated[str, Field(max_length=2_000)]
@@ -71,6 +73,7 @@ class SilenceRow(BaseModel):
     by: str = Field(description="Who said so")
     reason: str = Field(description="Why")
     ended_by: str | None = Field(description="Who ended it early")
+    yours: bool = Field(description="Whether the caller may end it")
 
 
 class Silences(BaseModel):
@@ -163,20 +166,26 @@ async def end(
     ident: Annotated[
         str, Path(pattern=r"^[0-9a-f]{1,64}$", description="The silence, as in the list")
     ],
-    caller: Operator,
+    caller: Supervisor,
     request: Request,
     key: Key = None,
 ) -> Done:
-    """What still fires is told from then on."""
+    """What still fires is told then. A supervisor: its own, or of its teams alone."""
     office, name = office_of(request), name_of(caller, key)
+
+    def work(store: Store) -> bool | None:
+        desk = PeopleDesk(store, office.clock)
+        found = store.silenced.find(ident)
+        if found is not None and not may_end(found, caller):
+            return None
+        return desk.end_silence(ident, caller.name, ident=name)
+
     try:
-        new = await office.ask(
-            lambda store: PeopleDesk(store, office.clock).end_silence(
-                ident, caller.name, ident=name
-            )
-        )
+        new = await office.ask(work)
     except UnknownError as error:
         raise ProblemError(404, "there is no such silence") from error
+    if new is None:
+        raise ProblemError(403, "somebody else's silence, and not of your teams alone")
     room_of(request).hub.tell("acted", {"what": "end_silence"})
     return Done(new=new)
 
@@ -226,6 +235,18 @@ def _exactly(value: str) -> str:
     return f"?{pattern[1:]}" if pattern.startswith("!") else pattern
 
 
+def may_end(silence: Silence, caller: Caller) -> bool:
+    """Whether it is the caller's own, or covers alerts of the caller's teams alone."""
+    if caller.role >= Role.OPERATOR or silence.by == caller.name:
+        return caller.role >= Role.SUPERVISOR
+    teams = silence.matchers.get("team", ())
+    return bool(teams) and all(_plain(each) and caller.acts_on(each) for each in teams)
+
+
+def _plain(pattern: str) -> bool:
+    return not pattern.startswith("!") and glob.escape(pattern) == pattern
+
+
 def shown(found: Silence, caller: Caller) -> SilenceRow:
     """A silence as people see it; customers are masked."""
     matchers = {
@@ -240,4 +261,5 @@ def shown(found: Silence, caller: Caller) -> SilenceRow:
         by=found.by,
         reason=words_for(caller, found.reason),
         ended_by=found.ended_by,
+        yours=may_end(found, caller),
     )

@@ -100,7 +100,7 @@ class SessionSettings(_Model):
     """How long whoever signed in stays so."""
 
     idle: DurationMs = Field(2 * 3_600_000, ge=60_000, le=30 * 86_400_000)
-    """Over when nothing was asked for so long."""
+    """Over when its person did nothing for so long; what an open page fetches does not count."""
     absolute: DurationMs = Field(12 * 3_600_000, ge=60_000, le=30 * 86_400_000)
     """Over so long after signing in, whatever was asked."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi import Request
@@ -36,7 +36,10 @@ class Room:
         stalled_after_ms: int,
         explain: Explain | None = None,
         feed: Callable[[], Sequence[Decision]] = tuple,
+        packs: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
+        """``packs``: the name of its pack by rule, as of the last reload."""
+        self.packs = packs
         self.desk = Desk()
         self.trends = Trends(trends_bytes)
         self.hub = Hub(uuid.uuid4().hex[:8])

@@ -92,8 +92,10 @@ class Sessions:
         oidc = settings.oidc
         self._provider = "" if oidc is None else stamp([oidc.model_dump_json()])
 
-    async def caller(self, cookies: str) -> Caller | None:
+    async def caller(self, cookies: str, *, by_itself: bool = False) -> Caller | None:
         """Whose session these cookies are; None: nobody's, or it is over.
+
+        ``by_itself``: an open page asks, nobody does anything; the session does not live on by it.
 
         Raises:
             StoreError: the store does not answer.
@@ -101,7 +103,7 @@ class Sessions:
         ident = cookie_of(cookies, self.cookies.name("session"))
         if not ident or self._office is None:
             return None
-        found = await self._office.ask(self._looked_up(digest_of(ident)))
+        found = await self._office.ask(self._looked_up(digest_of(ident), by_itself=by_itself))
         if found is None:
             return None
         return self.accounts.caller(*found, csrf_of(ident))
@@ -142,7 +144,9 @@ class Sessions:
 
         return made
 
-    def _looked_up(self, digest: str) -> Callable[[Store], tuple[Session, Account | None] | None]:
+    def _looked_up(
+        self, digest: str, *, by_itself: bool
+    ) -> Callable[[Store], tuple[Session, Account | None] | None]:
         def work(store: Store) -> tuple[Session, Account | None] | None:
             session = store.sessions.find(digest)
             if session is None:
@@ -161,7 +165,8 @@ class Sessions:
             if over or not same:
                 store.sessions.end(digest)
                 return None
-            if now_ms - session.seen_ms >= min(_SEEN_EVERY_MS, self._times.idle // 4):
+            unseen_ms = now_ms - session.seen_ms
+            if not by_itself and unseen_ms >= min(_SEEN_EVERY_MS, self._times.idle // 4):
                 with suppress(StoreError):  # it may be read, and that is enough for now
                     store.sessions.seen(digest, now_ms)
             return session, account

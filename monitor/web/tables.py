@@ -109,6 +109,11 @@ class Tables:
         return {rule.rule: rule.indicator for rule in self.picture.rules}
 
     @cached_property
+    def runbook_of(self) -> Mapping[str, str]:
+        """What to do about a rule's alerts; empty where nobody wrote it down."""
+        return {rule.rule: rule.runbook for rule in self.picture.rules}
+
+    @cached_property
     def loud(self) -> Sequence[AlertStanding]:
         """Alerts that fire and are no shadows."""
         return [alert for alert in self.picture.alerts if not alert.shadow]

@@ -45,15 +45,18 @@ def browser() -> Iterator[Browser]:
 
 
 def web_section(**more: Any) -> dict[str, Any]:
-    """An interface with an administrator, ``lin``, who signs in."""
+    """An interface with ``lin``, an administrator, and ``han``, a supervisor of ``north``."""
     user = {"role": "admin", "password_hash": {"value": Passwords().hash(PASSWORD)}}
     user |= {"language": "en", "zone": "Asia/Shanghai"}
-    return {"enabled": True, "port": 0, "users": {"lin": user}, "rate": "100000/1m", **more}
+    lead = user | {"role": "supervisor", "teams": ["north"]}
+    users = {"lin": user, "han": lead}
+    return {"enabled": True, "port": 0, "users": users, "rate": "100000/1m", **more}
 
 
-def sign_in(page: Page, base: str) -> None:
-    page.goto(f"{base}/console/")
-    page.fill("input[name=name]", "lin")
+def sign_in(page: Page, base: str, there: str = "/", name: str = "lin") -> None:
+    """By way of a page that only somebody who signed in may see."""
+    page.goto(f"{base}/console{there}")
+    page.fill("input[name=name]", name)
     page.fill("input[name=password]", PASSWORD)
     page.click("button[type=submit]")
     page.wait_for_url("**/console/**")

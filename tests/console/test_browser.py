@@ -81,9 +81,22 @@ def test_an_alert_pops_up_is_opened_its_records_seen_and_acknowledged(shift: Shi
     page.click("#records button:has-text('Show customers in full')")
     expect(page.locator("#records")).to_contain_text("+8613912345678")
     page.fill("#note", "I listen to these calls")
-    page.click("#ack-form button.primary")
+    page.click("#acknowledge button.primary")
     expect(page.locator(".pairs")).to_contain_text("lin")
     expect(page.locator(".pairs")).to_contain_text("I listen to these calls")
+
+
+def test_a_messages_button_leads_to_the_acknowledgement_past_the_sign_in(shift: Shift) -> None:
+    shift.bad.set()
+    shift.open("/alerts")
+    there = shift.page.locator(".alert-row", has_text="south").locator(".alert-title").first
+    path = (there.get_attribute("href") or "").removeprefix("/console")
+    context = context_of(shift.context.browser)  # type: ignore[arg-type]
+    page = context.new_page()
+    sign_in(page, shift.base, f"{path}?do=acknowledge")
+    expect(page.locator("#acknowledge button.primary")).to_be_focused()
+    assert page.url == f"{shift.base}/console{path}"
+    context.close()
 
 
 def test_a_number_is_suspended_and_put_back(shift: Shift) -> None:
@@ -132,6 +145,75 @@ def test_the_language_is_another_from_now_on(shift: Shift) -> None:
     page.click("#menu summary")
     page.click("#menu a[lang=en]")
     expect(page.locator("h1")).to_have_text("Numbers")
+
+
+TOLD = """([who, data]) => new BroadcastChannel(`monitor-live-${who}`).postMessage(
+  {kind: "alert", id: `other-${Date.now()}`, data: {state: "firing", shadow: false, ...data}})"""
+
+
+def streams(page: Page) -> int:
+    found: int = page.evaluate(
+        "fetch('/api/v1/health').then((a) => a.json()).then((h) => h.streams)"
+    )
+    return found
+
+
+def sounds(page: Page) -> int:
+    found: int = page.evaluate("Number(document.body.dataset.sounded || 0)")
+    return found
+
+
+def test_one_stream_serves_all_tabs_and_another_tab_takes_it_over(shift: Shift) -> None:
+    shift.open("/")
+    tabs = [shift.context.new_page() for _ in range(8)]
+    for tab in tabs:
+        tab.goto(f"{shift.base}/console/alerts")
+        expect(tab.locator("[data-livestate=live]")).to_be_visible()
+    assert streams(tabs[-1]) == 1
+    shift.page.goto("about:blank")  # the one that held it
+    for tab in tabs:
+        tab.evaluate("document.querySelector('[data-count=alerts]').textContent = '?'")
+    for tab in tabs:
+        expect(tab.locator("[data-count=alerts]")).not_to_have_text("?")  # it hears the next tick
+    eventually(lambda: streams(tabs[-1]) == 1, "one stream again")
+    for tab in tabs:
+        tab.close()
+
+
+def test_only_ones_own_alerts_pop_up_and_sound_and_those_that_get_worse(shift: Shift) -> None:
+    shift.bad.set()
+    inbox = f"{shift.base}/api/v1/alerts"
+    named = eventually(
+        lambda: next(iter(shift.context.request.get(inbox).json()["alerts"]), None), "an alert"
+    )
+    context = context_of(shift.context.browser)  # type: ignore[arg-type]
+    page, asked = context.new_page(), []
+    page.on("request", lambda sent: asked.append(sent.url) if "/toast" in sent.url else None)
+    sign_in(page, shift.base, name="han")
+    expect(page.locator("[data-livestate=live]")).to_be_visible()
+    page.click("#menu summary")
+    page.click("[data-sound-to=on]")
+    expect(page.locator("body")).to_have_attribute("data-sounded", "1")  # so it will sound
+    other = context.new_page()
+    other.goto(f"{shift.base}/console/")
+    expect(other.locator("[data-livestate=live]")).to_be_visible()
+    told = {"episode": named["episode"], "level": "crit", "new": False, "worse": True}
+    other.evaluate(TOLD, ["han", told | {"team": "south"}])  # another's
+    other.evaluate(TOLD, ["han", told | {"team": "north", "worse": False}])
+    page.evaluate("document.getElementById('toasts').innerHTML = '"
+        '<div class="toast lvl-crit" id="t1"></div><div class="toast lvl-warn" id="t2"></div>'
+        "<div class=\"toast lvl-warn\" id=\"t3\"></div>'")  # fmt: skip
+    other.evaluate(TOLD, ["han", told | {"team": "north"}])
+    expect(page.locator(f"#t-{named['episode']}")).to_be_visible()
+    assert len(asked) == 1
+    assert page.locator("#toasts > *").evaluate_all("them => them.map((one) => one.id)") == [
+        "t1", "t3", f"t-{named['episode']}",
+    ]  # fmt: skip
+    eventually(lambda: sum(map(sounds, (page, other))) == 2, "one of the tabs to sound")
+    page.click("[data-pop-to=all]")
+    with page.expect_response("**/toast"):
+        other.evaluate(TOLD, ["han", told | {"team": "south"}])
+    context.close()
 
 
 def test_focus_and_a_written_note_are_kept_when_the_page_changes(shift: Shift) -> None:

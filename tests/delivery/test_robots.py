@@ -105,7 +105,7 @@ def test_an_alert_arrives_signed_with_its_links(opened: Opened, kind: str) -> No
     assert "挂断率 80%" in text
     link = f"https://monitor.example.com/console/alerts/{alert(at_ms=NOW_MS).episode}"
     written = json.dumps(vendor.taken[0])
-    assert f"{link}#acknowledge" in written
+    assert f"{link}?do=acknowledge" in written
     assert re.search(rf"{link}[\")]", written)
     assert (channel.test("people"), vendor.texts()[1].count("people")) == ("0 ok", 1)
 

@@ -159,6 +159,7 @@ def snapshot(now_ms: int) -> Snapshot:
                 "active",
                 (RuleLevel("warn", 0.25, "above"), RuleLevel("crit", 0.3, "above")),
                 {"ok": 37, "insufficient": 2, "firing": 1},
+                runbook="https://wiki.example.com/number-hangup",
             ),
             RuleStanding(
                 "number-flagged", "", ("number",), "", "active", (), {"ok": 39, "firing": 1}

@@ -76,7 +76,7 @@ ENDPOINTS: Final[dict[tuple[str, str], Row]] = {
     ("POST", "/api/v1/alerts/{episode}/silence"): Row(SUPERVISOR, 404, QUIET),
     ("GET", "/api/v1/silences"): Row(VIEWER),
     ("POST", "/api/v1/silences"): Row(OPERATOR, 200, {**QUIET, "matchers": {"rule": "x"}}),
-    ("POST", "/api/v1/silences/{ident}/end"): Row(OPERATOR, 404),
+    ("POST", "/api/v1/silences/{ident}/end"): Row(SUPERVISOR, 404),
     ("GET", "/api/v1/rules"): Row(VIEWER),
     ("GET", "/api/v1/health"): Row(VIEWER),
     ("GET", "/api/v1/shadow"): Row(VIEWER),

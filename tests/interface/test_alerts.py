@@ -13,7 +13,9 @@ import pytest
 from monitor.decisions import Alert, Command, Refusal
 from monitor.errors import UsageError
 from monitor.people.desk import PeopleDesk
-from monitor.store.store import Store
+from monitor.store.outbox import PlannedDelivery
+from monitor.store.routed import Routed, Told
+from monitor.store.store import Recording, Store
 from tests.interface.reading import (
     CUSTOMER,
     NOW,
@@ -212,10 +214,72 @@ def test_silences(site: Site) -> None:
     second = post(site, "silences", "operator", wide).json()
     standing = site.ask("/api/v1/silences").json()["silences"]
     assert {each["id"] for each in standing} == {kept.id, second["id"]}
+    assert {each["yours"] for each in site.ask("/api/v1/silences").json()["silences"]} == {False}
+    assert post(site, f"silences/{second['id']}/end", "viewer").status_code == 403
     assert post(site, f"silences/{second['id']}/end", "supervisor").status_code == 403
     assert post(site, f"silences/{second['id']}/end", "operator").json() == {"new": True}
     assert post(site, f"silences/{'0' * 32}/end", "operator").status_code == 404
     assert len(site.ask("/api/v1/silences").json()["silences"]) == 1
+
+
+def test_a_supervisor_ends_its_own_silences_and_those_of_its_teams(site: Site) -> None:
+    path = f"alerts/{OURS.episode}/silence"
+    own = post(site, path, "supervisor", {"for": "1h", "reason": "a drill"}).json()
+    assert own["yours"]
+    quiet = {"for": "30m", "reason": "training"}
+    ids = [
+        post(site, "silences", "operator", {**quiet, "matchers": matchers}).json()["id"]
+        for matchers in (
+            {"team": TEAM, "rule": "team-*"}, {"team": [TEAM, "south"]}, {"team": "!south"},
+            {"rule": "team-hangup"}, {"team": "n*"},
+        )
+    ]  # fmt: skip
+    page = site.ask("/console/alerts", "supervisor").text
+    assert page.count('data-act="end-silence"') == 2
+    ended = [
+        post(site, f"silences/{each}/end", "supervisor").status_code for each in (own["id"], *ids)
+    ]
+    assert ended == [200, 200, 403, 403, 403, 403]
+    for each in ids:
+        post(site, f"silences/{each}/end", "operator")
+
+
+def test_who_was_told_and_what_silences_it(tmp_path: Path) -> None:
+    with site_at(tmp_path) as made:
+        made.room.packs = lambda: {OURS.rule: "quiet-pack"}
+        with Store.open(made.settings, made.clock) as store:
+            store.record(Recording([OURS, ACTS], deliveries=[
+                PlannedDelivery(OURS.id, "sms-zhang", "k"), PlannedDelivery(ACTS.id, "mail", "k"),
+            ]))  # fmt: skip
+            held = Told(OURS.id, "night", OURS.episode, "held", "out_of_hours", "")
+            told = Told(OURS.id, "floor", OURS.episode, "told", "", OURS.id)
+            desk = PeopleDesk(store, made.clock)
+            store.routing.keep(Routed(told=[held, told]))
+            until_ms = NOW + 3_600_000
+            desk.silence({"pack": "quiet-*", "team": TEAM}, until_ms, "lin", "a drill")
+            desk.silence({"rule": "nothing-like-it"}, until_ms, "lin", "a drill")
+        found = made.ask(f"/api/v1/alerts/{OURS.episode}").json()
+        by_route = {each["route"]: each for each in found["told"]}
+        assert (by_route["night"]["state"], by_route["night"]["cause"]) == ("held", "out_of_hours")
+        assert by_route["floor"]["to"] == [{"receiver": "sms-zhang", "state": "queued"}]
+        assert "" not in by_route  # the alert itself went by a route
+        assert found["silenced_until"] == "2025-11-22T03:00:00Z"
+        rows = {row["rule"]: row for row in made.ask("/api/v1/alerts").json()["alerts"]}
+        assert rows[OURS.rule]["silenced_until"] == found["silenced_until"]
+        assert rows[ACTS.rule]["silenced_until"] is None
+        other = made.ask(f"/api/v1/alerts/{ACTS.episode}").json()
+        assert other["runbook"] == "https://wiki.example.com/number-hangup"
+        assert [each["to"][0]["receiver"] for each in other["told"]] == ["mail"]
+        page = made.ask(f"/console/alerts/{OURS.episode}").text
+        assert 'id="silenced"' in page
+        assert "sms-zhang" in page
+        assert "不在该路由的时段内" in page
+        assert (
+            "https://wiki.example.com/number-hangup</a>"
+            in made.ask(f"/console/alerts/{ACTS.episode}").text
+        )
+        assert made.ask(f"/console/alerts/{OURS.episode}/toast").status_code == 204
+        assert made.ask(f"/console/alerts/{ACTS.episode}/toast").status_code == 200
 
 
 def test_the_inbox_is_there_before_the_first_picture(tmp_path: Path) -> None:

@@ -53,7 +53,9 @@ def test_alerts_come_change_and_end() -> None:
     assert (kind, data["new"], data["state"], data["team"]) == ("alert", True, "firing", "team-1")
     assert (board["alerts"], board["crit"]) == (1, 0)
     (_, worse), _ = looked.told(picture(alerts=firing("e1")))
-    assert (worse["new"], worse["level"]) == (False, "crit")
+    assert (worse["new"], worse["worse"], worse["level"]) == (False, True, "crit")
+    (_, better), _ = looked.told(picture(alerts=firing("e1", level="warn")))
+    assert (better["new"], better["worse"]) == (False, False)
     (_, over), _ = looked.told(picture(alerts=()))
     assert (over["state"], over["new"]) == ("resolved", False)
     assert looked.told(picture(alerts=())) == []
@@ -81,7 +83,10 @@ def test_a_storm_is_one_event() -> None:
     looked = Looked()
     looked.told(picture(alerts=()))
     storm = firing(*(f"e{i}" for i in range(SINGLE_MAX + 1)))
-    assert looked.told(picture(alerts=storm))[0] == ("alerts", {"count": SINGLE_MAX + 1})
+    many = {"count": SINGLE_MAX + 1, "loud": {"team-1": SINGLE_MAX + 1}}
+    assert looked.told(picture(alerts=storm))[0] == ("alerts", many)
+    over = {"count": SINGLE_MAX + 1, "loud": {}}  # nothing that anybody need hear
+    assert looked.told(picture(alerts=()))[0] == ("alerts", over)
 
 
 def test_numbers_change_their_state() -> None:

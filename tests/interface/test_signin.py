@@ -341,6 +341,20 @@ def test_so_many_comparisons_wait(here: Site, monkeypatch: pytest.MonkeyPatch) -
     assert browser.sign_in().status_code == 303
 
 
+def test_an_open_page_keeps_no_session_alive(here: Site) -> None:
+    browser = signed_in(here)
+    refresh, asked = ({"x-fragment": each} for each in ("refresh", "asked"))
+    here.clock.advance(HOUR // 2)
+    assert browser.get("/api/v1/self", **asked).status_code == 200  # that is use
+    here.clock.advance(HOUR)
+    assert browser.get("/api/v1/self", **refresh).status_code == 200
+    assert browser.get("/api/v1/live").status_code == 404  # no such part here
+    here.clock.advance(HOUR - 1)
+    assert browser.get("/api/v1/self", **refresh).status_code == 200
+    here.clock.advance(1)  # two hours since, the shipped `session.idle`
+    assert browser.get("/api/v1/self", **refresh).status_code == 401
+
+
 def test_a_store_that_is_away_is_told(here: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     browser = signed_in(here)
 

@@ -51,7 +51,8 @@ async function load(box) {
   made.busy = true;
   const { by, name, indicator, window: over = "" } = box.dataset;
   try {
-    const answer = await fetch(`/api/v1/trends?${new URLSearchParams({ by, name, indicator, window: over })}`);
+    const query = new URLSearchParams({ by, name, indicator, window: over });
+    const answer = await fetch(`/api/v1/trends?${query}`, { headers: { "X-Fragment": "refresh" } });
     if (!answer.ok) return;
     const [line] = (await answer.json()).lines;
     made.at = Date.now();

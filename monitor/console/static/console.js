@@ -23,6 +23,7 @@ for (const each of document.querySelectorAll('[data-zone-to="device"]')) {
 }
 press(null, "data-zone-to", cookie("monitor-zone") ? "device" : "");
 press(null, "data-sound-to", localStorage.getItem("monitor-sound") || "off");
+press(null, "data-pop-to", localStorage.getItem("monitor-pop") || "own");
 
 function choose(target) {
   const theme = target.closest("[data-theme-to]");
@@ -48,6 +49,12 @@ function choose(target) {
     if (to === "on") chime("warn");
     return true;
   }
+  const pops = target.closest("[data-pop-to]");
+  if (pops) {
+    localStorage.setItem("monitor-pop", pops.getAttribute("data-pop-to"));
+    press(null, "data-pop-to", pops.getAttribute("data-pop-to"));
+    return true;
+  }
   return false;
 }
 
@@ -57,14 +64,17 @@ let asked = null;
 let last = 0;
 let due = null;
 
-/** Fetch this page's middle anew and put it in place; one question at a time. */
-export async function refresh(address = location.href) {
+/**
+ * Fetch this page's middle anew and put it in place; one question at a time. `why`: "asked" by
+ * somebody, or a "refresh", by which no session lives on.
+ */
+export async function refresh(address = location.href, why = "refresh") {
   if (asked) asked.abort();
   const mine = (asked = new AbortController());
   last = Date.now();
   let answer, told;
   try {
-    answer = await fetch(address, { headers: { "X-Fragment": "1" }, signal: mine.signal });
+    answer = await fetch(address, { headers: { "X-Fragment": why }, signal: mine.signal });
     told = await answer.text();
   } catch {
     return mine !== asked; // another one is under way; or the next event tries again
@@ -105,9 +115,9 @@ document.addEventListener("visibilitychange", () => {
 async function go(address, replace = false) {
   if (replace) history.replaceState(null, "", address);
   else history.pushState(null, "", address);
-  if (!(await refresh(address))) location.assign(address);
+  if (!(await refresh(address, "asked"))) location.assign(address);
 }
-addEventListener("popstate", () => refresh());
+addEventListener("popstate", () => refresh(location.href, "asked"));
 
 // --- what people do --------------------------------------------------------------------------
 
@@ -238,3 +248,14 @@ follow((kind) => {
 });
 addEventListener("pagehide", forget);
 drawAll();
+
+// A message's button leads to what is to be done; a reload does not lead there again.
+const came = new URL(location.href);
+if (came.searchParams.get("do") === "acknowledge") {
+  const form = document.getElementById("acknowledge");
+  const there = form?.querySelector("button") || document.getElementById("people-h");
+  there?.scrollIntoView({ block: "center" });
+  there?.focus({ preventScroll: true });
+  came.searchParams.delete("do");
+  history.replaceState(null, "", came.href);
+}

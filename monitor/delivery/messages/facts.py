@@ -100,7 +100,7 @@ class Teller:
             "done": [self._done(each) for each in about.done],
             "runbook": plain(about.runbook),
             "url": url,
-            "acknowledge_url": url and f"{url}#acknowledge",
+            "acknowledge_url": url and f"{url}?do=acknowledge",
         }
 
     def notice(self, decision: Command | Refusal | Order | Listing) -> dict[str, Any]:
