@@ -190,7 +190,7 @@ def _opened(page: Page, address: str) -> tuple[float, float]:
     page.goto(address, wait_until="load")
     painted = "() => performance.getEntriesByName('first-contentful-paint').length"
     _await(lambda: page.evaluate(painted), "a first paint")
-    return tuple(  # type: ignore[return-value]  # two of them
+    return tuple(
         page.evaluate(
             "() => [performance.getEntriesByName('first-contentful-paint')[0].startTime,"
             " performance.getEntriesByType('navigation')[0].loadEventEnd]"

@@ -111,6 +111,8 @@ def test_taken_over_by_a_reload(sections: dict[str, Any]) -> None:
         ({"time": {"lateness": "1m"}}, "time"),
         ({"events": {"phones": {"region": "DE"}}}, "events"),
         ({"telephony": {"kind": "none"}}, "telephony"),
+        ({"archive": {"path": "var/archive"}}, "archive"),
+        ({"scorecards": {"folder": "var/cards"}}, "scorecards"),
         ({"store": {"retention": "1d"}}, "store"),
         ({"dead_letters": {"topic": None}}, "dead_letters"),
         ({"exporter": {"port": 1}}, "exporter"),
@@ -141,6 +143,8 @@ def test_every_section_is_of_one_kind_or_the_other() -> None:
         "logs",
     }
     by_restart = {
+        "archive",
+        "scorecards",
         "source",
         "time",
         "mappings",

@@ -16,7 +16,7 @@ from tests.daemon.folder import GOOD, INDICATORS, RULES, Folder
 from tests.daemon.running import Process, eventually, process
 from tests.delivery.doubles import http_server
 from tests.deploy.tools import free_port
-from tests.interface.serving import TOKENS, bearer
+from tests.interface.serving import bearer, tokens
 
 CUSTOMER = "+86139{:08}"
 LISTED = CUSTOMER.format(1)
@@ -66,7 +66,7 @@ def site(root: Path, url: str) -> Folder:
         web={
             "enabled": True,
             "port": free_port(),
-            "tokens": {f"a-{role}": {"value": t, "role": role} for role, t in TOKENS.items()},
+            "tokens": tokens(),
         },
     )
     folder.write(COUNTED, WATCHED)

@@ -155,7 +155,7 @@ def test_no_answer_shows_it(running: tuple[Threaded, Path], role: str) -> None:
                 found[path] = answer.text + str(answer.headers)
     history = found[f"/api/v1/numbers/{GOOD}/history"]
     assert "on 2026-11-30 at 09:15" in history
-    assert found["/api/v1/shadow/tried"].count('"customer":') == 1
+    assert found["/api/v1/shadow/tried"].count('"customer":') == 2
     shows = {path for path, text in found.items() if DIGITS.search(text)}
     assert len(found) > 10
     if role == "admin":
