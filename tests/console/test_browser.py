@@ -257,6 +257,26 @@ def test_pay_is_followed_to_its_working(shift: Shift) -> None:
     expect(page.locator(".working").first).to_contain_text("pool of south")
 
 
+def test_after_an_act_by_keyboard_the_focus_stays_in_the_row(shift: Shift) -> None:
+    asked = NUMBER.format(13)
+    shift.folder.append({"type": "number.flagged", "number": asked})
+    page = shift.open("/alerts")
+    row = page.locator(".alert-row", has_text=asked)
+    row.locator("[data-act=acknowledge]").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".alert-row.known", has_text=asked)).to_be_visible()
+    expect(row.locator(":focus")).to_be_visible()
+
+
+def test_what_cannot_be_shown_is_said_on_a_page(shift: Shift) -> None:
+    number = "/scope?by=number&name=xyz"
+    for path in ("/alerts/" + "0" * 32, "/?page=0", "/alerts?cursor=bad", "/nowhere", number):
+        page = shift.open(path)
+        expect(page.locator("main h1")).to_be_visible()
+        expect(page.locator("main a", has_text="Alerts")).to_be_visible()
+        assert page.locator("[data-number-act]").count() == 0
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_serious_for_those_who_see_or_hear_it_differently(
     shift: Shift, scheme: str

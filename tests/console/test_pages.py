@@ -215,7 +215,15 @@ def test_an_admin_may_see_customers_behind_an_alert(site: Site) -> None:
 
 def test_what_is_not_there(site: Site) -> None:
     for path in (f"/alerts/{'0' * 32}", "/scope?by=customer&name=x", "/static/none.js", "/nowhere"):
-        assert get(site, path).status_code == 404, path
+        answer = get(site, path, "viewer", "zh", Accept="text/html")
+        assert (answer.status_code, Page(answer.text).lang) == (404, "zh-CN"), path
+        assert "没有这个页面" in answer.text
+        bare = get(site, path)  # a program, or a page that refreshes itself
+        assert (bare.status_code, bare.json()["status"]) == (404, 404)
+    assert get(site, "/?page=0", Accept="text/html").status_code == 422
+    refreshing = get(site, "/?page=0", Accept="text/html", **{"X-Fragment": "refresh"})
+    assert refreshing.json()["status"] == 422
+    assert get(site, "/scope?by=number&name=xyz").status_code == 404
 
 
 def test_before_the_first_picture_pages_say_so(tmp_path: Path) -> None:
