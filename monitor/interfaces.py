@@ -91,7 +91,7 @@ def parts_of(
     judged: Judged | None = None,
 ) -> list[Part]:
     """Every part; None: only to be described."""
-    from monitor.console import pages, scorecard_pages, shadow_pages
+    from monitor.console import faults, pages, scorecard_pages, shadow_pages
     from monitor.scorecards.kept import Shelf
     from monitor.web import (
         alerts_api,
@@ -125,7 +125,7 @@ def parts_of(
         Part(daemon_api.router, API),
         Part(shadow_api.router, f"{API}/shadow", {"shadows": shadow_api.Shadows(judged)}),
         Part(live_api.router, API),
-        Part(pages.router, pages.CONSOLE),
+        Part(pages.router, pages.CONSOLE, {"faults": {pages.CONSOLE: faults.fault_page}}),
         Part(shadow_pages.router, pages.CONSOLE),
         Part(scorecard_pages.router, pages.CONSOLE),
     ]

@@ -148,6 +148,8 @@ async def scope(caller: Viewer, request: Request, by: Text, name: Text) -> Respo
     """One team, agent, number …: its figures now and lately, and its alerts."""
     if by == "number":
         name = asking.e164(name, office_of(request).region)
+        if not name[1:].isdigit():
+            raise ProblemError(404, "this is no telephone number")
     shown = await views.scope(request, caller, by, name)
     return Painter(request, caller).page("scope.html", "board", **shown)
 

@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 from starlette.datastructures import QueryParams
 
-from monitor.console import shown
+from monitor.console import details, shown
 from monitor.console.assets import assets
 from monitor.console.words import HTML_LANG, LANGUAGES, Words, catalogue
 from monitor.web.access import Caller
@@ -120,6 +120,7 @@ class Painter:
             "at": self._at,
             "ago": self._ago,
             "lasts": self._lasts,
+            "detail": self._detail,
             "link": self._link,
             "static": _static,
             "shown": shown,
@@ -146,6 +147,14 @@ class Painter:
         text = self.words(key, span=self.words(f"time.{unit}", n=count))
         whole = when.astimezone(self.zone).strftime("%Y-%m-%d %H:%M:%S %Z")
         return _AGO.format(when.isoformat(), whole, text)
+
+    def _detail(self, text: str) -> str:
+        """What a guard or a history keeps, in the viewer's language and zone."""
+        return details.in_words(self.words, self._moment, text)
+
+    def _moment(self, stamp: str) -> str:
+        when = shown.moment(stamp)
+        return "" if when is None else shown.clock(when, self.zone, self.now)
 
     def _lasts(self, seconds: float | None) -> str:
         """A duration in words."""

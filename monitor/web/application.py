@@ -163,19 +163,29 @@ async def whoami(caller: Viewer) -> Self:
     )
 
 
-def _problem(_request: Request, error: Exception) -> JSONResponse:
+def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)  # noqa: S101 - registered for it alone
     content = problems.document(error.status, error.detail, error.errors)
-    return _answer(error.status, content, error.headers)
+    return _page(request, content) or _answer(error.status, content, error.headers)
 
 
-def _http(_request: Request, error: Exception) -> JSONResponse:
+def _http(request: Request, error: Exception) -> Response:
     """No such path, no such method: the framework's own words quote nothing."""
     assert isinstance(error, HTTPException)  # noqa: S101
-    return _answer(error.status_code, problems.document(error.status_code), error.headers)
+    content = problems.document(error.status_code)
+    return _page(request, content) or _answer(error.status_code, content, error.headers)
 
 
-def _invalid(_request: Request, error: Exception) -> JSONResponse:
+def _page(request: Request, content: Mapping[str, Any]) -> Response | None:
+    """What a part shows to people instead of a problem; None: the problem it is."""
+    for prefix, faults in getattr(request.app.state, "faults", {}).items():
+        if request.url.path.startswith(f"{prefix}/"):
+            found: Response | None = faults(request, content["status"], content.get("detail", ""))
+            return found
+    return None
+
+
+def _invalid(request: Request, error: Exception) -> Response:
     """Where it is wrong, and what would be right; never what was sent."""
     assert isinstance(error, RequestValidationError)  # noqa: S101
     errors = [
@@ -185,7 +195,8 @@ def _invalid(_request: Request, error: Exception) -> JSONResponse:
         }
         for fault in error.errors()[: problems.FAULTS_MAX]
     ]
-    return _answer(422, problems.document(422, "see errors", errors), {})
+    content = problems.document(422, "see errors", errors)
+    return _page(request, content) or _answer(422, content, {})
 
 
 def _away(_request: Request, error: Exception) -> JSONResponse:

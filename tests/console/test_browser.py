@@ -158,6 +158,11 @@ def streams(page: Page) -> int:
     return found
 
 
+GIVEN_BACK = """(episode) => fetch(`/api/v1/alerts/${episode}/assign`, {method: "POST",
+  body: '{"to": null}', headers: {"Content-Type": "application/json",
+  "X-CSRF-Token": document.querySelector("meta[name=csrf]").content}})"""
+
+
 def sounds(page: Page) -> int:
     found: int = page.evaluate("Number(document.body.dataset.sounded || 0)")
     return found
@@ -255,6 +260,30 @@ def test_pay_is_followed_to_its_working(shift: Shift) -> None:
     page.click("a:text-is('bob')")
     expect(page.locator("h1")).to_have_text("bob")
     expect(page.locator(".working").first).to_contain_text("pool of south")
+
+
+def test_after_an_act_by_keyboard_the_focus_stays_in_the_row(shift: Shift) -> None:
+    shift.bad.set()
+    page = shift.open("/alerts")
+    row = page.locator(".alert-row.lvl-warn", has_text="south")
+    take = row.locator("[data-act=assign]")
+    expect(row).to_be_visible()
+    episode = (row.get_attribute("id") or "").removeprefix("a-")
+    page.evaluate(GIVEN_BACK, episode)
+    expect(take).to_be_visible()
+    take.focus()
+    page.keyboard.press("Enter")
+    expect(take).to_have_count(0)
+    expect(row.locator(":focus")).to_be_visible()
+
+
+def test_what_cannot_be_shown_is_said_on_a_page(shift: Shift) -> None:
+    number = "/scope?by=number&name=xyz"
+    for path in ("/alerts/" + "0" * 32, "/?page=0", "/alerts?cursor=bad", "/nowhere", number):
+        page = shift.open(path)
+        expect(page.locator("main h1")).to_be_visible()
+        expect(page.locator("main a", has_text="Alerts")).to_be_visible()
+        assert page.locator("[data-number-act]").count() == 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -87,9 +87,24 @@ export async function refresh(address = location.href, why = "refresh") {
   const made = document.createElement("main");
   made.innerHTML = told;
   if (mine !== asked) return true; // another one is under way
+  const rows = rowsOf(document.activeElement);
   morph(main, made);
+  goOn(rows);
   drawAll();
   return true;
+}
+
+/** The row that an element is in, and the one after it. */
+function rowsOf(element) {
+  const row = element?.closest("#main li[id], #main tr[id]");
+  return row ? [row, row.nextElementSibling] : [];
+}
+
+/** What had the focus is gone with what was done: go on in its row, or in the next one. */
+function goOn(rows) {
+  if (!rows.length || document.activeElement !== document.body) return;
+  const row = rows.find((each) => each?.isConnected);
+  (row?.querySelector("button:not(:disabled)") || row?.querySelector(".button") || main).focus();
 }
 
 /** Refresh soon, at most once in `least` ms; a page that nobody sees waits until it is seen. */
@@ -145,7 +160,8 @@ document.addEventListener("click", (event) => {
   const button = target.closest("button[data-act], button[data-number-act]");
   if (button && !button.closest("form[data-act]")?.matches("[data-act]") || (button && button.type === "button")) {
     event.preventDefault();
-    act(button, {}).then((done) => done && after(button));
+    const rows = rowsOf(button);
+    act(button, {}).then((done) => done && after(button, rows));
   }
 });
 
@@ -197,8 +213,11 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-function after(element) {
+function after(element, rows = []) {
   element.closest(".toast")?.remove();
+  // A browser takes the focus from a button that is disabled while it waits.
+  if (element.isConnected && document.activeElement === document.body) element.focus();
+  goOn(rows);
   refreshSoon(0);
 }
 
