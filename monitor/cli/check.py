@@ -15,6 +15,7 @@ from monitor.cli.output import counted, lines
 from monitor.cli.stream import say
 from monitor.delivery.messages.samples import tried_out
 from monitor.delivery.messages.templates import Templates
+from monitor.delivery.unheard import unheard
 from monitor.errors import ConfigError, Problem
 from monitor.rules.cases import RuleTest, load_cases
 from monitor.rules.lint import Finding, Surroundings, lint, place_indicators, place_rules
@@ -43,7 +44,8 @@ def check(
     """Check configuration, packs, rules and their tests: errors with line and column, and lint.
 
     Status 0: nothing keeps it from running, though there may be warnings; 1: it loads, and some
-    rule cannot do what it says, or a message template is wrong (lines that begin with `error:`);
+    rule cannot do what it says, a message template is wrong, or nobody would hear of refusals
+    (lines that begin with `error:`);
     2: it does not load.
     """
     path = config_path(config)
@@ -67,6 +69,10 @@ def check(
     ]
     templates = Templates(site.config.delivery.templates)
     findings += [("error", problem) for problem in tried_out(templates)]
+    findings += [
+        (severity, site.loaded.problem(("delivery", *fault.loc), fault.message, fault.hint))
+        for severity, fault in unheard(site.config.delivery)
+    ]
     if untold and not as_json:
         names = ", ".join(each.problem.owner for each in untold)
         lines().print(f"no story in *.test.yaml tells of: {names}", style="dim")

@@ -105,7 +105,7 @@ class Router:
             case Alert(shadow=True) | Command(shadow=True) | Order(shadow=True):
                 return (LOG,)
             case Alert() if self.people.on:
-                return (LOG,) if decision.inhibited_by else (RECEIVER,)
+                return (RECEIVER,)  # routing leaves out whom a page tells of it
             case Alert():
                 return self._told(decision)
             case Command():
@@ -135,7 +135,7 @@ class Router:
         return tuple(
             name
             for route in self.people.taking(labels, now_ms)
-            for name in self.people.stateful(route.to, alert.level, now_ms)
+            for name in self.people.stateful(route.to, alert.level, now_ms, labels)
         )
 
 

@@ -182,3 +182,19 @@ tests:
         encoding="utf-8",
     )
     assert "no story" not in monitor("check").out
+
+
+def test_routes_to_people_that_leave_a_page_in_the_log_are_an_error(folder: Folder) -> None:
+    delivery = {
+        "routes": {"people": {"receivers": ["log"]}},
+        "receivers": {"ding": {"type": "webhook", "url": "http://127.0.0.1/x"}},
+        "people": {"li": {"receivers": ["ding"]}},
+        "routing": [{"name": "crit", "match": {"level": "crit"}, "to": ["li"]}],
+    }
+    folder.write(rules=CALM, delivery=delivery)
+    done = monitor("check")
+    assert done.status == 1
+    assert "go by the route operations, which is not set, so by `default`, to the log alone" in (
+        " ".join(done.out.split())
+    )
+    assert "warning: " in done.out

@@ -171,7 +171,7 @@ class Board:
         self._state.touch_member(member)
         self._state.touch("group", group.name)
         route = self._route(group)
-        self._tell_stateful(group, route, alert, key, now_ms)
+        self._tell_stateful(group, route, alert, member, now_ms)
         at_ms = now_ms + route.wait_ms
         if group.told_ms is not None and not rises and not group.alone:
             at_ms = max(at_ms, group.told_ms + route.interval_ms)
@@ -179,12 +179,12 @@ class Board:
         return member
 
     def _tell_stateful(
-        self, group: Group, route: RoutePlan, alert: Alert, key: str, now_ms: int
+        self, group: Group, route: RoutePlan, alert: Alert, member: Member, now_ms: int
     ) -> None:
         """Who shows what fires is told of each transition as it is."""
-        names = self.plan.stateful(route.to, alert.level, now_ms)
+        names = self.plan.stateful(route.to, alert.level, now_ms, member.labels)
         if names:
-            self._ledger.send(Message.plainly(alert, route.name, names, key))
+            self._ledger.send(Message.plainly(alert, route.name, names, member.key))
             self._ledger.note(group, alert.episode, [alert.id], "told", notice=alert.id)
 
     def _move(self, member: Member, now_ms: int, heard: Sequence[list[str]] = ()) -> None:

@@ -205,10 +205,14 @@ class Plan:
             found.setdefault(who, target)
         return list(found.values())
 
-    def stateful(self, names: Sequence[str], level: Level, now_ms: int) -> tuple[str, ...]:
+    def stateful(
+        self, names: Sequence[str], level: Level, now_ms: int, labels: Mapping[str, str]
+    ) -> tuple[str, ...]:
         """Receivers among the targets that are told of every transition as it is."""
         found = self.targets(names, level, now_ms) if self._stateful else []
         ways = [way for target in found for way in target.receivers if way in self._stateful]
+        if "inhibited_by" in labels:
+            ways = list(self.without_paged(ways, labels.get("route", "")))
         return tuple(dict.fromkeys(ways))
 
     def without_stateful(self, receivers: Sequence[str]) -> tuple[str, ...]:

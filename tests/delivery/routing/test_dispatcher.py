@@ -156,6 +156,31 @@ def test_one_alert_is_told_as_itself_and_two_routes_to_one_receiver_tell_it_once
     assert desk.told() == {"ops": [first.id]}
 
 
+@pytest.mark.parametrize(
+    ("refusals", "told"),
+    [
+        ({}, ["ding-zhang", "ops", "sms-zhang"]),  # the page is in the log, so it stands for nobody
+        ({"routes": {"operations": {"receivers": ["ops"]}}}, ["ding-zhang", "sms-zhang"]),
+        ({"routes": {"operations": {"receivers": ["ding-zhang", "sms-zhang", "ops"]}}}, []),
+        ({"routes": {"night": {"receivers": ["ops"]}}, "refusals": "night"}, ["ding-zhang"]),
+    ],
+)
+def test_in_a_wave_all_hear_who_are_not_sent_the_one_page(
+    store: Store, clock: ManualClock, refusals: dict[str, Any], told: list[str]
+) -> None:
+    desk = Desk(store, clock, routing=[ALL | {"to": ["zhang", "ops"]}], **refusals)
+    level = "warn" if "refusals" in refusals else "crit"
+    first = made(1, inhibited_by="page", route="", level=level)
+    desk.record(first)
+    desk.settle()
+    assert sorted(desk.told()) == told
+    assert store.routing.told(first.episode)[0].cause == ("" if told else "inhibited")
+    over = alert(NOW_MS + 1, **_of(first), route="", inhibited_by="page", state="resolved")
+    desk.record(over)
+    desk.settle()
+    assert {name: len(ids) for name, ids in desk.told().items()} == dict.fromkeys(told, 2)
+
+
 def test_a_silence_is_seen_to_end_and_the_log_says_that_it_held(
     store: Store, clock: ManualClock
 ) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from monitor.delivery.unheard import unheard
 from monitor.errors import ConfigError
 from monitor.site import load_site
+from tests.delivery.routing.scene import settings_of
 
 HEAD = """\
 version: 1
@@ -81,3 +84,36 @@ def test_a_person_may_not_be_called_as_a_receiver_nor_a_receiver_as_routing(
         "there is no receiver dong",
         "nobody would ever be told",
     ]
+
+
+LOGGED = "refusals, and the one page of a wave, go by the route"
+PAGED = {"routes": {"operations": {"receivers": ["ops"]}}}
+EVERYTHING = {"name": "all", "to": ["zhang"]}
+DAY = {"tz": "UTC", "from": "09:00", "to": "18:00"}
+
+
+@pytest.mark.parametrize(
+    ("delivery", "said"),
+    [
+        ({}, []),  # without routes to people the log is what was asked for
+        ({"routing": [EVERYTHING]}, ["error routing"]),
+        (
+            {"routing": [EVERYTHING], "routes": {"operations": {"receivers": ["log"]}}},
+            ["error routes.operations"],
+        ),
+        ({"routing": [EVERYTHING], "refusals": "night", **PAGED}, ["error routing"]),
+        ({"routing": [EVERYTHING], "default": ["log", "ops"]}, []),
+        ({"routing": [EVERYTHING], **PAGED}, []),
+        ({"routing": [EVERYTHING | {"match": {"level": "crit"}}], **PAGED}, ["warning routing"]),
+        ({"routing": [EVERYTHING | {"hours": DAY}], **PAGED}, ["warning routing"]),
+        ({"routing": [EVERYTHING | {"hours": DAY, "otherwise": "hold"}], **PAGED}, []),
+        ({"routing": [EVERYTHING | {"to": []}], **PAGED}, ["warning routing"]),
+        ({"routing": [EVERYTHING | {"hours": DAY}], "default": ["ops"]}, []),
+    ],
+)
+def test_where_the_log_alone_would_hear_it_is_said(
+    delivery: dict[str, Any], said: list[str]
+) -> None:
+    found = list(unheard(settings_of(**delivery)))
+    assert [f"{each.severity} {'.'.join(map(str, each.fault.loc))}" for each in found] == said
+    assert all((LOGGED in each.fault.message) == (each.severity == "error") for each in found)

@@ -86,6 +86,15 @@ def test_who_shows_what_fires_shows_what_its_routes_say_and_nothing_silenced(
     assert router.showing(other, 0) == ()
     assert router.showing(alert(scope=(("agent", "a1"),)), 0, "t1") == ("am",)
     assert router.showing(alert(shadow=True), 0) == ("log",)
+    assert router.showing(alert(scope=mine.scope, inhibited_by="page"), 0) == ("am",)
+    paged = settings_of(
+        receivers=receivers,
+        people={},
+        routing=routing,
+        routes={"operations": {"receivers": ["am"]}},
+    )
+    wave = alert(scope=mine.scope, inhibited_by="page", route="")
+    assert Router(paged, telephony=False).showing(wave, 0) == ()
     legacy = Router(settings_of(receivers=receivers, people={}, default=["am"]), telephony=False)
     assert legacy.showing(mine, 0) == ("am",)
     clock = ManualClock(1_000_000)
