@@ -63,8 +63,10 @@ class Board:
                 taking.add(group.name)
         for name, group in groups.items():
             member = self._join(group, alert, labels, key, now_ms)
-            if firing:
-                member.moved = name not in taking
+            if firing and name in taking:
+                member.back()
+            elif firing:
+                member.moved = True
 
     def due_episodes(self, now_ms: int) -> list[str]:
         """Those that :meth:`flush` wants to know of how they stand with people."""
@@ -192,7 +194,8 @@ class Board:
         for route in self.plan.taking(member.labels, now_ms):
             group = self._group(route, member.labels, now_ms)
             group.due_ms = now_ms
-            if member.episode not in group.members:
+            there = group.members.get(member.episode)
+            if there is None:
                 moved = Member(
                     group.name,
                     member.episode,
@@ -207,6 +210,11 @@ class Board:
                 )
                 self._state.add(group, moved)
                 heard = ()  # once
+            elif there is not member and there.moved:
+                there.back()
+                there.level, there.alert, there.at_ms = member.level, member.alert, member.at_ms
+                there.pending = list(member.pending)
+                self._state.touch_member(there)
 
     def _route(self, group: Group) -> RoutePlan:
         route = self.plan.route(group.route, group.of_rule)
@@ -285,7 +293,7 @@ class Board:
             self._ledger.hold(group, member, cause)
             return True
         left: Cause | None = cause
-        if not member.told:
+        if not member.told and not member.heard:
             left = cause or member.held or "over_before_told"
         elif cause is None and not route.ends:
             left = "ends_not_told"

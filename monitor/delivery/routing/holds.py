@@ -39,7 +39,7 @@ class Holds:
         if self.sources.mute(member.episode, member.labels):
             return "inhibited", None
         flap = self.flap(member.key, now_ms)
-        if flap is not None and route.name in flap.told:
+        if flap is not None and not _unsaid(flap, member, route):
             return "flapping", flap.calm_ms
         if route.holds and route.hours is not None and not route.hours.hold(now_ms):
             return "out_of_hours", route.hours.next_ms(now_ms)
@@ -62,9 +62,9 @@ class Holds:
         return None
 
     def flaps_first(self, member: Member, route: RoutePlan, now_ms: int) -> bool:
-        """Whether it flaps, and the route was not told so yet."""
+        """Whether it flaps, and the route was not told so yet, or not that it is critical."""
         flap = self.flap(member.key, now_ms)
-        return flap is not None and route.name not in flap.told
+        return flap is not None and _unsaid(flap, member, route)
 
     def note_flap(self, key: str, alert: Alert, *, begins: bool, now_ms: int) -> None:
         """An episode began, or something happened to one."""
@@ -72,6 +72,10 @@ class Holds:
         if setting is None:
             return
         flap = self._state.flaps.get(key)
+        if flap is not None and flap.calm_ms <= now_ms:
+            del self._state.flaps[key]
+            self._state.touch("flap", key)
+            flap = None
         if flap is None:
             if not begins:
                 return
@@ -81,12 +85,20 @@ class Holds:
             recent = [at_ms for at_ms in flap.begins if at_ms > since_ms]
             flap.begins = [*recent, alert.at_ms][-setting.count :]
         flap.held = flap.held or len(flap.begins) >= setting.count
-        flap.calm_ms = now_ms + setting.within
+        if begins or alert.state != "firing":
+            flap.calm_ms = now_ms + setting.within
         self._state.touch("flap", key)
 
     def tidy(self, now_ms: int) -> None:
         """Forget what has been calm for long."""
         flaps = self._state.flaps
-        for key in [k for k, flap in flaps.items() if flap.calm_ms <= now_ms and not flap.held]:
+        for key in [k for k, flap in flaps.items() if flap.calm_ms <= now_ms]:
             del flaps[key]
             self._state.touch("flap", key)
+
+
+def _unsaid(flap: Flap, member: Member, route: RoutePlan) -> bool:
+    """Whether the route is still to be told that it flaps, as bad as it is."""
+    if route.name not in flap.told:
+        return True
+    return member.firing and member.level == "crit" and route.name not in flap.crit

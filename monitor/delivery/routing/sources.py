@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from monitor.delivery.routing.settings import Inhibition
 from monitor.people.matchers import misses
 
-_Place = tuple[int, tuple[str, ...]]
+_Place = tuple[int, tuple[str, ...], bool]
+"""Which inhibition, the values to be equal, and whether sources there are targets too."""
 
 
 class Sources:
@@ -44,24 +45,28 @@ class Sources:
         return bool(before - places)
 
     def mute(self, episode: str, labels: Mapping[str, str]) -> bool:
-        """Whether another episode makes this one needless."""
+        """Whether another episode makes this one needless.
+
+        As with Alertmanager, of two that are both source and target neither mutes the other.
+        """
         for index, inhibition in enumerate(self._inhibitions):
-            place = self._place(index, inhibition, labels)
-            if place is None or misses(inhibition.target, labels):
+            values = _values(inhibition, labels)
+            if values is None or misses(inhibition.target, labels):
                 continue
-            if self._at.get(place, set()) - {episode}:
-                return True
+            for both in (False, True) if misses(inhibition.source, labels) else (False,):
+                sources = self._at.get((index, values, both), ())
+                if len(sources) > (episode in sources):
+                    return True
         return False
 
     def _places(self, labels: Mapping[str, str]) -> set[_Place]:
-        found = {
-            self._place(index, each, labels)
+        return {
+            (index, values, not misses(each.target, labels))
             for index, each in enumerate(self._inhibitions)
-            if not misses(each.source, labels)
+            if not misses(each.source, labels) and (values := _values(each, labels)) is not None
         }
-        return {place for place in found if place is not None}
 
-    @staticmethod
-    def _place(index: int, inhibition: Inhibition, labels: Mapping[str, str]) -> _Place | None:
-        values = tuple(labels.get(name, "") for name in inhibition.equal)
-        return None if "" in values else (index, values)
+
+def _values(inhibition: Inhibition, labels: Mapping[str, str]) -> tuple[str, ...] | None:
+    values = tuple(labels.get(name, "") for name in inhibition.equal)
+    return None if "" in values else values

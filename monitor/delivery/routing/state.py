@@ -68,6 +68,11 @@ class Member:
     again: bool = False
     """The rule asks for people to be told again."""
 
+    def back(self) -> None:
+        """It is on this route, after others it may have been on meanwhile: then it is news here."""
+        if self.moved:
+            self.moved, self.told, self.step = False, "", 0
+
 
 @dataclass(slots=True)
 class Group:
@@ -106,6 +111,8 @@ class Flap:
     """Held till then, unless it goes on."""
     told: list[str] = field(default_factory=list)
     """Routes that were told that it flaps."""
+    crit: list[str] = field(default_factory=list)
+    """Those that were told so when it was critical."""
 
 
 @dataclass(slots=True)

@@ -47,11 +47,14 @@ class Teller:
     def flapping(
         self, group: Group, route: RoutePlan, members: Sequence[Member], now_ms: int
     ) -> None:
-        """They come and go: said once, and held from now on."""
+        """They come and go: said once a level, and held from now on."""
         to = self.plan.targets(route.to, worst(members), now_ms)
         self._tell(group, route, "flapping", members, to, now_ms)
         for member in members:
-            self._state.flaps[member.key].told.append(route.name)
+            flap = self._state.flaps[member.key]
+            for names in (flap.told, flap.crit) if member.level == "crit" else (flap.told,):
+                if route.name not in names:
+                    names.append(route.name)
             self._state.touch("flap", member.key)
             self._ledger.hold(group, member, "flapping")
         group.told_ms = now_ms

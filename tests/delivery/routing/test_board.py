@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from monitor.decisions import Alert
-from tests.delivery.routing.scene import Scene
+from tests.delivery.routing.scene import Scene, at
 
 ONE = {"name": "all", "to": ["zhang"]}
 
@@ -289,6 +289,46 @@ def test_a_source_mutes_its_targets_and_what_still_fires_is_told_after_it(first:
     assert scene.said(made["target"]) == ["all: told"]
 
 
+MUTUAL = [{"source": {"level": "crit"}, "target": {"rule": "number-*"}, "equal": ["campaign"]}]
+
+
+@pytest.mark.parametrize(
+    ("fired", "inhibited"),
+    [
+        ([("number-a", "crit"), ("number-b", "crit")], set()),  # both are source and target
+        ([("number-a", "crit"), ("number-b", "warn")], {"number-b"}),
+        ([("down", "crit"), ("number-a", "crit"), ("number-b", "warn")], {"number-a", "number-b"}),
+        ([("down", "warn"), ("number-a", "crit")], set()),
+        ([("down", "crit"), ("other", "crit")], set()),
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_two_that_are_both_source_and_target_do_not_mute_each_other(
+    fired: list[tuple[str, str]], inhibited: set[str], *, turned: bool
+) -> None:
+    scene = Scene(routing=[ONE], inhibit=MUTUAL)
+    made = {
+        rule: scene.fire(rule, f"campaign=c1,number={rule}", level)
+        for rule, level in (reversed(fired) if turned else fired)
+    }
+    scene.until("09:30")
+    said = {rule: scene.said(each) for rule, each in made.items()}
+    expected = {rule: ["all: inhibited" if rule in inhibited else "all: told"] for rule in made}
+    assert said == expected
+
+
+def test_what_becomes_a_target_too_mutes_no_longer_what_is_a_source_as_well() -> None:
+    target = {"rule": "number-*", "state": "bad"}
+    scene = Scene(routing=[ONE], inhibit=[MUTUAL[0] | {"target": target}])
+    first = scene.fire("number-a", "campaign=c1,state=good")
+    held = scene.fire("number-b", "campaign=c1,state=bad")
+    scene.until("09:10")
+    assert scene.said(held) == ["all: inhibited"]
+    scene.change(first, scope=(("campaign", "c1"), ("state", "bad")))
+    scene.until("09:11")
+    assert scene.said(held) == ["all: told"]
+
+
 # --- flapping -------------------------------------------------------------------------------------
 
 
@@ -327,6 +367,88 @@ def test_what_fires_on_when_it_is_calm_is_told() -> None:
         "09:50 zhang alerts 1",
     ]
     assert scene.said(made) == ["all: told"]
+
+
+FLAPS = {"count": 3, "within": "60m"}
+
+
+def flapping(scene: Scene, level: str) -> Alert:
+    """It began three times by 09:08, and fires on; the last was told as flapping."""
+    for minute in (0, 4, 8):
+        scene.until(f"09:{minute:02}")
+        made = scene.fire(level=level)
+        scene.until(f"09:{minute + 1:02}")
+        if minute < 8:
+            scene.end(made)
+            scene.until(f"09:{minute + 2:02}")
+    assert scene.heard()[-1] == "09:08 zhang flapping 1"
+    return made
+
+
+@pytest.mark.parametrize("begins", ["2026-11-30 13:00", "2026-12-02 09:00"])
+def test_what_flapped_and_ended_in_a_silence_is_news_when_it_comes_again(begins: str) -> None:
+    scene = Scene(routing=[ONE], flapping=FLAPS)
+    last = flapping(scene, "crit")
+    scene.silence("2026-11-30 12:00", rule="r1")
+    scene.until("09:20")
+    scene.end(last)
+    scene.until(begins)
+    assert [key for key in scene.rows if key[0] == "flap"] == []
+    told = len(scene.sent)
+    again = scene.fire()
+    scene.step()
+    assert len(scene.sent) == told + 1
+    assert scene.said(again) == ["all: told"]
+
+
+def test_a_flap_that_is_over_is_over_for_what_begins_at_that_moment() -> None:
+    scene = Scene(routing=[ONE], flapping=FLAPS)
+    last = flapping(scene, "crit")
+    scene.silence("2026-11-30 12:00", rule="r1")
+    scene.until("09:20")
+    scene.end(last)
+    scene.step()
+    scene.now_ms += 3_600_000  # nothing was looked at in between
+    again = scene.fire()
+    scene.silences.clear()
+    scene.step()
+    assert scene.said(again) == ["all: told"]
+
+
+def test_what_is_only_said_again_is_calm() -> None:
+    scene = Scene(routing=[ONE], flapping=FLAPS)
+    last = flapping(scene, "warn")
+    told = len(scene.sent)
+    for moment in ("09:30", "10:00", "10:30", "11:00"):
+        scene.until(moment)
+        last = scene.change(last, reason="repeat")
+    scene.until("11:01")
+    # It last began at 09:08; what the rule said again meanwhile is told once.
+    assert [line[:5] for line in scene.heard()[told:]] == ["10:08", "10:30", "11:00"]
+    assert scene.said(last) == ["all: told"]
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_what_flaps_and_gets_critical_is_told_once_as_that(*, anew: bool) -> None:
+    scene = Scene(routing=[ONE], flapping=FLAPS)
+    last = flapping(scene, "warn")
+    told = len(scene.sent)
+    if anew:  # another episode, of which nobody was told
+        scene.end(last)
+        scene.until("09:12")
+        last = scene.fire(level="warn")
+        scene.until("09:13")
+    worse = scene.change(last, level="crit", reason="escalated")
+    scene.until("09:20")
+    assert [(m.why, m.level, m.receivers) for _, m in scene.sent[told:]] == [
+        ("flapping", "crit", ("ding-zhang", "sms-zhang"))
+    ]
+    assert scene.said(worse) == ["all: told"]
+    better = scene.change(worse, level="warn", reason="relaxed")
+    scene.until("09:21")
+    scene.change(better, level="crit", reason="escalated")
+    scene.until("10:00")
+    assert len(scene.sent) == told + 1
 
 
 def test_without_flap_control_all_of_it_is_told() -> None:
@@ -396,6 +518,66 @@ def test_after_hours_what_nobody_acknowledged_goes_to_the_next_route() -> None:
     scene.end(first)
     scene.until("21:01")
     assert sorted(scene.heard()[2:]) == ["21:00 night alerts 1", "21:00 zhang alerts 1"]
+
+
+@pytest.mark.parametrize("until", ["2026-12-01 12:00", "2026-12-03 12:00"])
+@pytest.mark.parametrize("killed", [False, True])
+def test_what_is_handed_over_and_back_is_told_by_whoever_has_the_hours(
+    until: str, *, killed: bool
+) -> None:
+    again = {"every": "60m", "factor": 1}
+    scene = Scene(
+        start="2026-11-30 12:30",
+        routing=[
+            {"name": "day", "to": ["zhang"], "hours": DAY, "repeat": again},
+            {"name": "night", "to": ["li"], "hours": DAY | {"outside": True}, "repeat": again},
+        ],
+    )
+    first = scene.fire()
+    for moment in ("2026-11-30 20:00", "2026-12-01 09:45", until):
+        scene.until(moment)
+        if killed:
+            scene.restart()
+    by_hour = {ms // 3_600_000: m.person for ms, m in scene.sent}
+    hours = range(min(by_hour), max(by_hour) + 1)
+    assert len(scene.sent) == len(by_hour) == len(hours)
+    assert hours[-1] == at(until) // 3_600_000 - 1
+    for hour, person in by_hour.items():
+        local = (hour + 8) % 24
+        assert person == ("zhang" if 9 <= local < 18 else "li"), local
+    scene.end(first)
+    scene.until("2026-12-03 13:00")
+    assert sorted(m.person for _, m in scene.sent[-2:]) == ["li", "zhang"]
+
+
+def test_of_an_end_before_it_is_told_anew_hears_whoever_heard_of_it() -> None:
+    by_level = {"match": {"level": "crit"}, "group_by": ["team"], "group_interval": "30m"}
+    scene = Scene(routing=[{"name": "crit", "to": ["zhang"], **by_level}])
+    last = scene.fire(level="crit")
+    for minute, level in ((5, "warn"), (10, "crit")):
+        scene.until(f"09:{minute:02}")
+        last = scene.change(last, level=level)
+        scene.step()
+    scene.until("09:15")
+    scene.end(last)
+    scene.until("10:00")
+    assert [line[:8] for line in scene.heard() if "zhang" in line] == ["09:00 zh", "09:30 zh"]
+    assert scene.sent[-1][1].counts == {"resolved crit r1": 1}
+
+
+def test_what_gets_worse_again_is_news_on_the_routes_of_that_level() -> None:
+    scene = Scene(
+        routing=[
+            {"name": "crit", "match": {"level": "crit"}, "to": ["zhang"]},
+            {"name": "warn", "to": ["li"]},
+        ]
+    )
+    last = scene.fire(level="crit")
+    for minute, level in ((5, "warn"), (10, "crit"), (15, "warn")):
+        scene.until(f"09:{minute:02}")
+        last = scene.change(last, level=level)
+    scene.until("09:20")
+    assert [line[:8] for line in scene.heard()] == ["09:00 zh", "09:05 li", "09:10 zh", "09:15 li"]
 
 
 # --- nobody, Alertmanager, changes ----------------------------------------------------------------
