@@ -1,6 +1,6 @@
 """Structured logs: one line an event.
 
-Owns the set-up of structlog and the masking of customer numbers; what is logged is said where it
+Owns the set-up of structlog and the masking of customers; what is logged is said where it
 happens. JSON on a pipe, colours on a terminal.
 """
 
@@ -19,6 +19,8 @@ from structlog.typing import EventDict, WrappedLogger
 _PHONE = re.compile(r"\+?\d{8,15}")
 _WRITTEN = re.compile(r"(?<![\w.-])(?!\d{4}-\d\d-\d\d)\+?\(?\d(?:[ ()./-]{0,2}\d){9,14}(?![\w-])")
 """A telephone number as people write it; ids in hexadecimal are none."""
+_SHORT = re.compile(r"\+?\d{4,5}…\d\d|.{0,2}…", re.DOTALL)
+"""What :func:`mask_customer` makes."""
 _MASKED = frozenset({"detail", "error", "exception"})
 """What may quote a record: text that is made elsewhere."""
 
@@ -50,15 +52,19 @@ def mask_words(text: str) -> str:
 
 
 def mask_customer(value: str) -> str:
-    """A customer of any kind; of an id, which has no digits to know a number by, most goes."""
-    masked = mask(value)
-    return masked if masked != value else f"{value[:2]}…"
+    """A customer of any kind; of what is no telephone number, most goes: ``c-123456`` → ``c-…``.
+
+    What is masked already stays as it is.
+    """
+    if _PHONE.fullmatch(value):
+        return mask(value)
+    return value if _SHORT.fullmatch(value) else f"{value[: min(2, len(value) // 2)]}…"
 
 
 def _mask_customers(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     for key, value in event.items():
         if key == "customer" or (isinstance(value, str) and key in _MASKED):
-            event[key] = mask(str(value))
+            event[key] = mask_customer(str(value)) if key == "customer" else mask(str(value))
     return event
 
 

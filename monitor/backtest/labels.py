@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from monitor.backtest.tally import Episode, Outage
 from monitor.errors import ConfigError, Problem
-from monitor.logs import mask
+from monitor.logs import mask_customer
 from monitor.strict_yaml import loads_yaml
 
 CASES_MAX = 10_000
@@ -148,7 +148,9 @@ def _verdict(
         outcome = "standing" if first.from_ms < from_ms else "found"
     after_ms = None if first is None else max(0, first.from_ms - from_ms)
     return Verdict(
-        scope=tuple((k, mask(v) if k == "customer" else v) for k, v in sorted(case.scope.items())),
+        scope=tuple(
+            (k, mask_customer(v) if k == "customer" else v) for k, v in sorted(case.scope.items())
+        ),
         from_ms=from_ms,
         to_ms=to_ms,
         outcome=outcome,
@@ -162,7 +164,7 @@ def _verdict(
 def _is_about(case: Case, episode: Episode) -> bool:
     scope = dict(episode.scope)
     return (case.rule is None or case.rule == episode.rule) and all(
-        scope.get(name) in {value, mask(value) if name == "customer" else value}
+        scope.get(name) in {value, mask_customer(value) if name == "customer" else value}
         for name, value in case.scope.items()
     )
 

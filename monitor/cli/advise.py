@@ -30,7 +30,7 @@ from monitor.cli.stream import say
 from monitor.clock import SystemClock
 from monitor.engine import Engine
 from monitor.events.ahead import ReadAhead
-from monitor.logs import mask
+from monitor.logs import mask_customer
 from monitor.rules.levels import Sequential, Wilson
 from monitor.running.heap import keep_freed
 from monitor.site import load_site
@@ -112,7 +112,7 @@ def _masked(told: Advice) -> dict[str, Any]:
 
 def _shown(told: Advice, name: str) -> dict[str, str]:
     values = zip(told.by, scope_of(name), strict=False)
-    return {by: mask(value) if by == "customer" else value for by, value in values}
+    return {by: mask_customer(value) if by == "customer" else value for by, value in values}
 
 
 # --- for people -----------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.decisions import Alert, Command, Decision, Figures, Listing, Notice, Order, Refusal
-from monitor.logs import mask, mask_customer
+from monitor.logs import mask_customer
 from monitor.snapshot import IndicatorFigures, Snapshot
 
 _BAR = "▏▎▍▌▋▊▉█"
@@ -149,7 +149,8 @@ def sentence(decision: Decision, zone: tzinfo | None = None) -> Text:
             colour = {"crit": "red", "warn": "yellow"}[decision.level]
             mark = "●" if decision.state == "firing" else "○"
             scope = ", ".join(
-                mask(value) if name == "customer" else value for name, value in decision.scope
+                mask_customer(value) if name == "customer" else value
+                for name, value in decision.scope
             )
             style = colour if decision.state == "firing" else "dim"
             how = (
@@ -183,7 +184,7 @@ def sentence(decision: Decision, zone: tzinfo | None = None) -> Text:
         case Order():
             return Text.assemble(
                 ("▶ ", "bold yellow"),
-                (f"{decision.action} {mask(decision.customer)}", "bold yellow"),
+                (f"{decision.action} {mask_customer(decision.customer)}", "bold yellow"),
                 (f" {decision.rule}", "dim"),
             )
         case Listing():

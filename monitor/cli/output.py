@@ -14,10 +14,9 @@ from rich.console import Console
 from rich.table import Table
 
 from monitor.cli.stream import silence
-from monitor.decisions import Alert, Decision, Listing, Order
+from monitor.decisions import Decision
 from monitor.delivery.people import for_people
 from monitor.errors import UsageError
-from monitor.logs import mask
 
 _PIPE_COLUMNS = 10_000
 
@@ -104,16 +103,7 @@ def counted(count: int, what: str) -> str:
 
 def document(decision: Decision) -> dict[str, Any]:
     """A decision as JSON, with customers masked as everywhere else."""
-    plain = decision.to_json()
-    if isinstance(decision, Order | Listing):
-        return for_people(decision)
-    if not isinstance(decision, Alert) or "customer" not in dict(decision.scope):
-        return plain
-    scope = {name: mask(value) if name == "customer" else value for name, value in decision.scope}
-    return plain | {
-        "scope": scope,
-        "message": {language: mask(text) for language, text in decision.message.items()},
-    }
+    return for_people(decision)
 
 
 def write(path: Path, text: str) -> None:

@@ -33,7 +33,7 @@ from monitor.decisions import Decision
 from monitor.engine import AT_ONCE, Engine
 from monitor.errors import UsageError
 from monitor.events.ahead import ReadAhead
-from monitor.logs import mask
+from monitor.logs import mask_customer
 from monitor.replay import indicator_lines, replay_engine
 from monitor.running.heap import keep_freed
 from monitor.site import Site, load_site
@@ -127,7 +127,7 @@ def _masked(line: dict[str, Any]) -> dict[str, Any]:
     scope = line["scope"]
     if "customer" not in scope:
         return line
-    return line | {"scope": scope | {"customer": mask(scope["customer"])}}
+    return line | {"scope": scope | {"customer": mask_customer(scope["customer"])}}
 
 
 def _table_printer() -> Callable[[Decision | dict[str, Any]], None]:

@@ -20,7 +20,7 @@ from monitor.delivery.routes import Router
 from monitor.delivery.routing.plan import Plan
 from monitor.delivery.routing.preview import Preview, in_words, preview
 from monitor.errors import StoreError, UsageError
-from monitor.logs import mask
+from monitor.logs import mask_customer
 from monitor.people.matchers import labels_of
 from monitor.site import Site
 from monitor.store.routed import Told
@@ -151,7 +151,9 @@ def _told(each: Told) -> dict[str, str | int]:
 
 def _masked(labels: object) -> dict[str, str]:
     named = cast("dict[str, str]", labels)
-    return {name: mask(text) if name == "customer" else text for name, text in named.items()}
+    return {
+        name: mask_customer(text) if name == "customer" else text for name, text in named.items()
+    }
 
 
 app = single(

@@ -33,7 +33,7 @@ from monitor.decisions import iso
 from monitor.errors import UsageError
 from monitor.events.catalogue import EVENT_TYPES, ZONES
 from monitor.events.sampling import Chosen, Draw, choose, first_of, week_of
-from monitor.logs import mask
+from monitor.logs import mask_customer
 from monitor.site import Site
 from monitor.source.settings import FilesSettings
 from monitor.units import parse_share
@@ -212,7 +212,7 @@ def _document(chosen: Chosen, records: list[Record], *, in_full: bool) -> Record
     return {
         "week": chosen.week,
         "agent": chosen.agent,
-        "customer": chosen.customer if in_full else mask(chosen.customer),
+        "customer": chosen.customer if in_full else mask_customer(chosen.customer),
         "new_at": iso(chosen.new_ms),
         "event": chosen.event,
         "new_customers": chosen.of,

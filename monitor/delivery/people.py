@@ -5,6 +5,7 @@ Owns the masking and the digest. Every channel but telephony's sends what is mad
 
 from __future__ import annotations
 
+import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,13 +25,15 @@ from monitor.decisions import (
     iso,
     scope_text,
 )
-from monitor.logs import mask, mask_customer
+from monitor.logs import mask_customer
 
 DigestWhy = Literal["late", "too_many"] | NoticeWhy
 """Why notifications are told as one."""
 
 CUSTOMER = "customer"
 _SHOWN_IN_DIGEST = 100
+_TOLD_APART = 4
+"""Characters of a customer that is nothing else where it stands within a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,9 @@ def text_for_people(alert: Alert, language: str) -> str:
 
 
 def _masked(scope: Scope) -> Scope:
-    return tuple((name, mask(value) if name == CUSTOMER else value) for name, value in scope)
+    return tuple(
+        (name, mask_customer(value) if name == CUSTOMER else value) for name, value in scope
+    )
 
 
 def _headings(notice: Notice) -> Iterator[tuple[tuple[str, str, str], int]]:
@@ -164,7 +169,14 @@ def _headings(notice: Notice) -> Iterator[tuple[tuple[str, str, str], int]]:
 def _without(texts: Mapping[str, str], customers: Sequence[str]) -> dict[str, str]:
     cleaned = dict(texts)
     for customer in customers:
-        cleaned = {tag: text.replace(customer, mask(customer)) for tag, text in cleaned.items()}
+        found = re.escape(customer)
+        if len(customer) < _TOLD_APART:  # else customer 7 would take the figures away
+            found = rf"(?<![0-9A-Za-z]){found}(?![0-9A-Za-z])"
+        masked = mask_customer(customer)
+        cleaned = {
+            tag: re.sub(found, lambda _found, masked=masked: masked, text)  # type: ignore[misc]
+            for tag, text in cleaned.items()
+        }
     return cleaned
 
 

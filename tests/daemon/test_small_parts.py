@@ -22,7 +22,7 @@ from monitor import logs
 from monitor.clock import ManualClock, SystemClock
 from monitor.decisions import NumberChange, derive_id, iso, scope_text
 from monitor.keys import OTHER, OVERFLOW, KeyTable
-from monitor.logs import mask
+from monitor.logs import mask, mask_customer
 from monitor.stats import OTHER_TYPES, Stats, Timing
 from tests.store.made import alert, command, refusal
 
@@ -201,6 +201,25 @@ def test_records_are_counted_by_topic_up_to_a_bound(monkeypatch: pytest.MonkeyPa
 )
 def test_numbers_are_masked(text: str, shown: str) -> None:
     assert mask(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("customer", "shown"),
+    [
+        ("+8613912345678", "+8613…78"),
+        ("12345678", "12345…78"),
+        ("c-123456", "c-…"),
+        ("c-12345678901", "c-…"),
+        ("li.si@example.com", "li…"),
+        ("ab", "a…"),
+        ("a", "…"),
+        ("", "…"),
+    ],
+)
+def test_customers_are_masked_whatever_they_are(customer: str, shown: str) -> None:
+    assert mask_customer(customer) == shown
+    assert mask_customer(shown) == shown
+    assert logged(customer=customer)[0]["customer"] == shown
 
 
 @given(st.text())

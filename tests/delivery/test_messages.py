@@ -179,16 +179,19 @@ def test_figures_as_people_write_them(figures: Figures, text: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_customers_are_masked_everywhere(form: str) -> None:
-    scope = (("number", "+862150000007"), ("customer", CUSTOMER))
-    seen = alert(scope=scope, message={"en": f"{CUSTOMER} again"})
-    order = Order(0, "o", "customer.release", (("customer", CUSTOMER),), "r", "e")
-    listing = Listing(0, "l", "add", CUSTOMER, 0, None, "opted_out", "sms.opted_out", "events")
+@pytest.mark.parametrize(
+    ("customer", "shown"), [(CUSTOMER, "+8613…78"), ("c-123456", "c-…"), ("li@example.com", "li…")]
+)
+def test_customers_are_masked_everywhere(form: str, customer: str, shown: str) -> None:
+    scope = (("number", "+862150000007"), ("customer", customer))
+    seen = alert(scope=scope, message={"en": f"{customer} again"})
+    order = Order(0, "o", "customer.release", (("customer", customer),), "r", "e")
+    listing = Listing(0, "l", "add", customer, 0, None, "opted_out", "sms.opted_out", "events")
     made = [messages().of(each, form) for each in (seen, order, listing)]  # type: ignore[arg-type]  # a Form
     made.append(messages().digest(Digest.of([seen, order, listing]), form))  # type: ignore[arg-type]  # a Form
     for message in made:
-        assert CUSTOMER not in message.title + message.body
-    assert "+8613…78" in made[0].title + made[0].body
+        assert customer not in message.title + message.body
+        assert shown in message.title + message.body
 
 
 def test_html_quotes_what_comes_in_events() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 
 from monitor.decisions import Decision
 from monitor.delivery.people import Digest, for_people, masked, scope_for_people, text_for_people
-from tests.store.made import NUMBER, alert, command, refusal
+from tests.store.made import NUMBER, alert, command, listing, order, refusal
 
 CUSTOMER = "+8613912345678"
 MASKED = "+8613…78"
@@ -38,8 +39,29 @@ def test_nothing_else_is_touched() -> None:
     assert masked(plain) is plain
     for decision in (plain, command(), refusal()):
         assert for_people(decision) == decision.to_json()
-    opaque = alert(scope=(("customer", "C-17"),))
-    assert for_people(opaque)["scope"] == {"customer": "C-17"}
+
+
+@pytest.mark.parametrize(
+    ("customer", "shown", "text", "said"),
+    [
+        ("c-123456", "c-…", "c-123456 again, 客户c-123456", "c-… again, 客户c-…"),
+        ("li.si@example.com", "li…", "<li.si@example.com>", "<li…>"),
+        ("c-13912345678", "c-…", "c-13912345678 again", "c-… again"),
+        ("7", "…", "7 again: 17 of 77, 客户7", "… again: 17 of 77, 客户…"),
+        ("张三", "张…", "张三又被拨打", "张…又被拨打"),
+    ],
+)
+def test_a_customer_who_is_no_telephone_number_is_masked_too(
+    customer: str, shown: str, text: str, said: str
+) -> None:
+    scope = (("number", NUMBER), ("customer", customer))
+    told = alert(scope=scope, message={"en": text})
+    assert for_people(told)["scope"] == {"number": NUMBER, "customer": shown}
+    assert for_people(told)["message"] == {"en": said}
+    assert for_people(order(scope=scope))["scope"]["customer"] == shown
+    assert for_people(listing(customer=customer))["customer"] == shown
+    notice = Digest.of([told, order(scope=scope), listing(customer=customer)]).to_json()
+    assert customer not in str(notice["newest"]) or len(customer) == 1
 
 
 def test_texts_for_the_log() -> None:

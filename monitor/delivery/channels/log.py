@@ -13,7 +13,7 @@ from monitor.decisions import Alert, Command, Figures, Listing, Order, Refusal, 
 from monitor.delivery.channels.base import Channel
 from monitor.delivery.people import Digest, scope_for_people, text_for_people
 from monitor.delivery.remarks import NoRemarks, Remarks
-from monitor.logs import mask, mask_customer
+from monitor.logs import mask_customer
 from monitor.store.outbox import Delivery
 
 _EVENTS = {"late": "late_notifications", "too_many": "too_many_notifications", "alerts": "alerts"}
@@ -40,7 +40,7 @@ class LogChannel(Channel):
                 self._log.warning(
                     "order",
                     action=order.action,
-                    customer=mask(order.customer),
+                    customer=mask_customer(order.customer),
                     rule=order.rule,
                     at=iso(order.at_ms),
                     id=order.id,

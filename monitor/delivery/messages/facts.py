@@ -28,7 +28,7 @@ from monitor.delivery.messages.background import About
 from monitor.delivery.messages.words import duration, word
 from monitor.delivery.people import Digest, masked
 from monitor.delivery.remarks import Remark
-from monitor.logs import mask, mask_customer
+from monitor.logs import mask_customer
 
 Clean = Callable[[str], str]
 RECORDS_MAX = 5
@@ -115,7 +115,7 @@ class Teller:
                 found = {
                     "kind": "order",
                     "action": decision.action,
-                    "customer": clean(mask(decision.customer)),
+                    "customer": clean(mask_customer(decision.customer)),
                     "rule": decision.rule,
                 }
             case Listing():
@@ -212,7 +212,7 @@ class Teller:
                 said = texts.get(self.language) or next(iter(texts.values()), "")
                 return said or f"{decision.rule} {_names(masked(decision).scope)}"
             case Order():
-                return f"{word(decision.action, self.language)} {mask(decision.customer)}"
+                return f"{word(decision.action, self.language)} {mask_customer(decision.customer)}"
             case Listing():
                 said = word(f"do-not-call {decision.action}", self.language)
                 return f"{said} {mask_customer(decision.customer)}"
