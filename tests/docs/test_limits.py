@@ -12,7 +12,7 @@ from monitor import posting
 from monitor.archive import writer
 from monitor.delivery.channels import alertmanager, progress
 from monitor.delivery.messages import facts, split, templates
-from monitor.delivery.routing import dispatcher, state
+from monitor.delivery.routing import budgets, dispatcher, state
 from monitor.dnc import asking
 from monitor.engine import Pace
 from monitor.events import do_not_call
@@ -64,6 +64,7 @@ FIXED = {
     "records held for what alerts say in common": held.ROWS_MAX,
     "alerts a minute that say it": remarks.PER_MINUTE,
     "transitions of one alert that wait to be told": state.PENDING_MAX,
+    "digests for what is critical, beyond that": budgets.URGENT_MAX,
     "alerts in one message in full": state.SHOWN_MAX,
     "alerts routed in one step": dispatcher.TAKEN_MAX,
     "rows of a page of the inbox": desk.PAGE_MAX,

@@ -1,7 +1,8 @@
 """No more than a person can read: so many messages in so long, and what is more in one.
 
 Owns the count and the digests. The last message of a person's rate is kept for a digest, so that a
-storm is summed up soon, and not only when the rate allows the next message.
+storm is summed up soon, and not only when the rate allows the next message. What is critical does
+not wait for that: a few digests go beyond the rate for it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from monitor.units import Rate
 
 GATHER_MS: Final = 60_000
 """How long a digest gathers, at least."""
+URGENT_MAX: Final = 3
+"""Digests beyond the rate, in the time of the rate, for what is critical."""
 
 
 class Budgets:
@@ -38,10 +41,13 @@ class Budgets:
             budget.sent.append(now_ms)
             self.send(message)
             return ""
-        due_ms = now_ms + GATHER_MS
+        soon_ms = due_ms = now_ms + GATHER_MS
         if len(budget.sent) >= rate.count:
             due_ms = max(due_ms, budget.sent[-rate.count] + rate.per_ms)
         waiting = budget.waiting or Waiting(due_ms, "warn", [])
+        budget.urgent = _recent(budget.urgent, rate, now_ms)
+        if _urgent(message) and len(budget.urgent) < URGENT_MAX:
+            waiting.due_ms = min(waiting.due_ms, soon_ms)
         budget.waiting = waiting
         _gather(waiting, message)
         return _digest_id(message.person, budget)
@@ -75,6 +81,9 @@ class Budgets:
                     key=derive_id("person", person),
                 )
             )
+            rate = plan.at_most(person)
+            if rate is not None and len(_recent(budget.sent, rate, now_ms)) >= rate.count:
+                budget.urgent.append(now_ms)
             budget.digests += 1
             budget.waiting = None
             budget.sent.append(now_ms)
@@ -92,6 +101,11 @@ class Budgets:
 
 def _recent(sent: list[int], rate: Rate, now_ms: int) -> list[int]:
     return [at_ms for at_ms in sent if at_ms + rate.per_ms > now_ms][-rate.count :]
+
+
+def _urgent(message: Message) -> bool:
+    """Something critical fires."""
+    return any(heading.startswith("firing crit ") for heading in message.counts)
 
 
 def _digest_id(person: str, budget: Budget) -> str:

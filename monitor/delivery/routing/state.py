@@ -136,6 +136,8 @@ class Budget:
 
     sent: list[int] = field(default_factory=list)
     """When."""
+    urgent: list[int] = field(default_factory=list)
+    """When those that went beyond the rate."""
     digests: int = 0
     waiting: Waiting | None = None
 
