@@ -51,7 +51,7 @@ class Digest:
     newest: tuple[Decision, ...]
     """The last of them, in full."""
     level: Level | None = None
-    """The worst of them; None: it is not of one notice."""
+    """The worst of them, of what fires where anything does; None: none of them is an alert."""
     route: str = ""
     """The route that led here; empty where several did, or none."""
     person: str = ""
@@ -88,7 +88,9 @@ class Digest:
         counts: Counter[tuple[str, str, str]] = Counter()
         newest: deque[Decision] = deque(maxlen=_SHOWN_IN_DIGEST)
         from_ms, to_ms = 2**62, 0
+        languages: set[str] = set()
         for decision in decisions:
+            languages.add(decision.language if isinstance(decision, Notice) else "")
             if isinstance(decision, Notice):
                 counts.update(dict(_headings(decision)))
                 newest.extend(decision.newest)
@@ -97,7 +99,10 @@ class Digest:
             counts[_heading(decision)] += 1
             newest.append(decision)
             from_ms, to_ms = min(from_ms, decision.at_ms), max(to_ms, decision.at_ms)
-        return cls(name, why, counts, from_ms, to_ms, tuple(newest))
+        language = languages.pop() if len(languages) == 1 else ""
+        return cls(
+            name, why, counts, from_ms, to_ms, tuple(newest), _worst(counts), language=language
+        )
 
     @property
     def count(self) -> int:
@@ -158,6 +163,12 @@ def _masked(scope: Scope) -> Scope:
     return tuple(
         (name, mask_customer(value) if name == CUSTOMER else value) for name, value in scope
     )
+
+
+def _worst(counts: Mapping[tuple[str, str, str], int]) -> Level | None:
+    firing = {level for what, _, level in counts if what == "alert firing"}
+    levels = firing or {level for what, _, level in counts if what == "alert resolved"}
+    return "crit" if "crit" in levels else "warn" if levels else None
 
 
 def _headings(notice: Notice) -> Iterator[tuple[tuple[str, str, str], int]]:

@@ -157,17 +157,17 @@ class Routing:
             ]
             upsert(connection, TELLINGS, rows)
             _insert(connection, step.notices)
-            known = _known(connection, [plan.decision for plan in step.deliveries])
+            known = _known(connection, [plan.decision for plan in step.deliveries], now_ms)
             enqueue(connection, step.deliveries, known, self._room, now_ms=now_ms)
 
 
-def _known(connection: Connection, names: Sequence[str]) -> dict[str, tuple[str, int]]:
-    """Kind and time of decisions, by id."""
+def _known(connection: Connection, names: Sequence[str], now_ms: int) -> dict[str, tuple[str, int]]:
+    """Kind of decisions, by id, and now: what routing held for hours is told as itself, not late."""
     known: dict[str, tuple[str, int]] = {}
     for chunk in in_chunks(list(dict.fromkeys(names))):
-        statement = select(DECISIONS.c.id, DECISIONS.c.kind, DECISIONS.c.at_ms)
+        statement = select(DECISIONS.c.id, DECISIONS.c.kind)
         for row in connection.execute(statement.where(DECISIONS.c.id.in_(chunk))):
-            known[row.id] = row.kind, row.at_ms
+            known[row.id] = row.kind, now_ms
     return known
 
 

@@ -266,7 +266,10 @@ def test_a_digest_leads_to_each_alert_and_has_the_tone_of_the_worst() -> None:
     assert told.tone == "bad"
     over = [alert(n, state="resolved") for n in (1, 2)]
     assert messages().digest(Digest.of(over), "md").tone == "good"
-    assert messages().digest(Digest.of([alert(1), command()]), "md").tone == "worrying"
+    mild = messages().digest(Digest.of([alert(1, level="warn"), command()]), "md")
+    assert (mild.tone, mild.title) == ("worrying", "Digest: 2 notifications")
+    late = messages().digest(Digest.of([alert(1), command()]), "md")
+    assert (late.tone, late.title) == ("bad", "Digest, critical: 2 notifications")
 
 
 def test_a_digest_shows_the_newest() -> None:

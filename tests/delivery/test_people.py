@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from monitor.decisions import Decision
+from monitor.decisions import Decision, Notice
 from monitor.delivery.people import Digest, for_people, masked, scope_for_people, text_for_people
 from tests.store.made import NUMBER, alert, command, listing, order, refusal
 
@@ -97,3 +97,32 @@ def test_a_digest_counts_all_and_shows_the_newest_masked() -> None:
     assert CUSTOMER not in msgspec.json.encode(shown).decode()
     assert Digest.of(decisions).id == digest.id
     assert Digest.of(decisions[1:]).id != digest.id
+
+
+CRIT, WARN = alert(level="crit"), alert(70_000, level="warn")
+ENDED = alert(80_000, level="crit", state="resolved")
+
+
+def told(language: str) -> Notice:
+    counts = {"firing crit number-hangup": 1}
+    return Notice(1, "n", "alerts", "all", "li", language, "crit", counts, 1, 1, (CRIT,))
+
+
+@pytest.mark.parametrize(
+    ("decisions", "level", "language"),
+    [
+        ([CRIT, WARN], "crit", ""),
+        ([WARN, WARN], "warn", ""),
+        ([WARN, ENDED], "warn", ""),  # what fires counts
+        ([ENDED, ENDED], "crit", ""),
+        ([command(), refusal()], None, ""),
+        ([told("zh"), told("zh")], "crit", "zh"),
+        ([told("zh"), told("en")], "crit", ""),
+        ([told("zh"), WARN], "crit", ""),
+    ],
+)
+def test_a_sum_has_the_worst_level_and_the_language_of_all(
+    decisions: list[Decision], level: str | None, language: str
+) -> None:
+    digest = Digest.summed("d", "late", decisions)
+    assert (digest.level, digest.language) == (level, language)

@@ -135,6 +135,7 @@ class Teller:
             "kind": "digest",
             "id": digest.id,
             "why": digest.why,
+            "level": "" if _is_over(digest) else digest.level or "",
             "count": digest.count,
             "from": self.time(digest.from_ms),
             "to": self.time(digest.to_ms),
@@ -222,6 +223,11 @@ class Teller:
                 return f"{decision.number}: {decision.detail}"
             case Notice():
                 return " ".join(self._line(alert) for alert in decision.newest)
+
+
+def _is_over(digest: Digest) -> bool:
+    """Nothing in it fires."""
+    return all(what == "alert resolved" for what, _, _ in digest.counts)
 
 
 def _names(scope: Scope) -> str:

@@ -240,6 +240,19 @@ def test_without_routes_a_late_digest_leaves_out_what_is_silenced(
     assert (digest.why, digest.count) == ("late", 2)
 
 
+@pytest.mark.parametrize("level", ["warn", "crit"])
+def test_what_routing_held_for_hours_is_told_as_itself(
+    store: Store, clock: ManualClock, level: str
+) -> None:
+    desk = Desk(store, clock, routing=[ALL])
+    desk.people.silence({"rule": "number-*"}, NOW_MS + 7_200_000, "wang", "works")
+    held = [made(n, level=level) for n in (1, 2)]
+    desk.record(*held)
+    desk.run(7_260_000)
+    assert desk.told()["ding-zhang"] == [each.id for each in held]
+    assert desk.channels["ding-zhang"].digests == []
+
+
 def test_late_notices_are_summed_up_as_what_they_tell(store: Store, clock: ManualClock) -> None:
     desk = Desk(store, clock, routing=[{"name": "g", "to": ["ops"], "group_by": ["team"]}])
     desk.record(*(made(n) for n in (1, 21, 2, 22)))
@@ -252,6 +265,7 @@ def test_late_notices_are_summed_up_as_what_they_tell(store: Store, clock: Manua
     (digest,) = desk.channels["ops"].digests
     assert (digest.why, digest.count) == ("late", 4)
     assert digest.counts == {("alert firing", "number-hangup", "crit"): 4}
+    assert (digest.level, digest.language) == ("crit", "")
 
 
 def test_who_takes_no_digests_gets_the_alerts_of_a_notice(store: Store, clock: ManualClock) -> None:
