@@ -20,6 +20,7 @@ from monitor.decisions import (
     derive_id,
     scope_text,
 )
+from monitor.delivery.receivers import PeopleReceiver
 from monitor.delivery.routing.plan import Plan
 from monitor.delivery.settings import LOG, TELEPHONY, AlertmanagerReceiver, DeliverySettings
 from monitor.people.matchers import labels_of
@@ -73,6 +74,11 @@ class Router:
                 for name, receiver in settings.known_receivers().items()
                 if isinstance(receiver, AlertmanagerReceiver)
             ),
+            languages={
+                name: receiver.language
+                for name, receiver in settings.known_receivers().items()
+                if isinstance(receiver, PeopleReceiver)
+            },
             packs=packs,
         )
         """Who hears of alerts where `delivery.routing` is used."""

@@ -162,7 +162,7 @@ class Routing:
 
 
 def _known(connection: Connection, names: Sequence[str], now_ms: int) -> dict[str, tuple[str, int]]:
-    """Kind of decisions, by id, and now: what routing held for hours is told as itself, not late."""
+    """Kind of decisions by id, and now: what routing held for hours is told as itself, not late."""
     known: dict[str, tuple[str, int]] = {}
     for chunk in in_chunks(list(dict.fromkeys(names))):
         statement = select(DECISIONS.c.id, DECISIONS.c.kind)

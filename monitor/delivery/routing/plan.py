@@ -26,6 +26,8 @@ from monitor.units import Rate
 from monitor.windows.arrays import column
 from monitor.windows.hours import NEVER_AGAIN, WorkingHours
 
+WRITTEN: Final = ("en", "zh")
+"""Languages of messages."""
 DEFAULT: Final = "default"
 """What takes an alert that no route of ``routing`` takes: its rule's route, else the default."""
 
@@ -146,11 +148,13 @@ class Plan:
         default: tuple[str, ...] = (),
         pages: str = "",
         stateful: frozenset[str] = frozenset(),
+        languages: Mapping[str, str] | None = None,
         packs: Mapping[str, str] | None = None,
     ) -> None:
         """``legacy``: receivers by the route that a rule names; ``packs``: by rule.
 
         ``pages``: the route of refusals that name none, which a wave's one page is.
+        ``languages``: what is written to receivers that have one of their own.
         ``stateful``: receivers that show what fires, and so are told of every transition.
         """
         self.routes = tuple(map(RoutePlan.of, routing))
@@ -161,6 +165,7 @@ class Plan:
         self.packs = dict(packs or {})
         self._pages = pages
         self._stateful = stateful
+        self._languages = dict(languages or {})
         self._people = dict(people)
         self._rotas = {name: Rota(rotation) for name, rotation in rotations.items()}
         self._at_most = at_most
@@ -238,6 +243,13 @@ class Plan:
         """What a person reads; empty: as the receiver says."""
         known = self._people.get(person)
         return (known.language if known is not None else None) or ""
+
+    def translated(self, person: str, receivers: Sequence[str]) -> bool:
+        """Whether a person reads another language than one of these receivers is written in."""
+        wanted = self.language(person).partition("-")[0]
+        return wanted in WRITTEN and any(
+            self._languages.get(name, wanted) != wanted for name in receivers
+        )
 
     def _fallback(self, of_rule: str) -> RoutePlan:
         return RoutePlan(DEFAULT, {}, self._legacy.get(of_rule, self._default))

@@ -132,16 +132,18 @@ class Teller:
         receivers: tuple[str, ...],
     ) -> Message:
         group.sent += 1
-        plain = why == "alerts" and len(members) == 1
+        first, single = members[0], why == "alerts" and len(members) == 1
+        # A bare alert is written in the receiver's language, so another one takes a notice.
+        plain = single and not self.plan.translated(target.person, receivers)
+        named = derive_id("notice", first.alert, target.person) if single else _notice_id(group)
         counts: dict[str, int] = {}
         for member in members:
             state = "firing" if member.firing else "resolved"
             heading = f"{state} {member.level} {member.labels['rule']}"
             counts[heading] = counts.get(heading, 0) + 1
         ordered = sorted(members, key=lambda m: (m.firing, m.level == "crit", m.at_ms, m.episode))
-        first = members[0]
         return Message(
-            id=first.alert if plain else _notice_id(group),
+            id=first.alert if plain else named,
             why=why,
             route=route.name,
             person=target.person,

@@ -690,3 +690,43 @@ def test_a_group_that_comes_again_has_messages_of_its_own() -> None:
         "10:20 ops alerts 2",
     ]
     assert len({message.id for _, message in scene.sent}) == 4
+
+
+@pytest.mark.parametrize(
+    ("person", "robot", "alone"),
+    [
+        ("zh", "en", False),
+        ("zh", "zh", True),
+        ("zh-CN", "zh", True),
+        ("fr", "en", True),  # no message is written in that
+        (None, "en", True),
+    ],
+)
+def test_one_alert_is_told_in_the_language_of_whom_it_is_for(
+    person: str | None, robot: str, *, alone: bool
+) -> None:
+    scene = Scene(
+        receivers={"ding": {"type": "dingtalk", "token": {"env": "X"}, "language": robot}},
+        people={"chen": {"receivers": ["ding"], "language": person}},
+        routing=[ONE | {"to": ["chen"]}, ONE | {"name": "nobody", "to": ["ding"]}],
+    )
+    first = scene.fire()
+    scene.until("09:01")
+    (_, message) = scene.sent[0]
+    assert (message.plain, message.id == first.id) == (alone, alone)
+    assert message.language == (person or "")
+    assert scene.said(first) == ["all: told"]
+
+
+def test_in_another_language_two_routes_tell_a_person_by_one_message() -> None:
+    scene = Scene(
+        receivers={"ding": {"type": "dingtalk", "token": {"env": "X"}, "language": "en"}},
+        people={"chen": {"receivers": ["ding"], "language": "zh"}},
+        routing=[{"name": name, "to": ["chen"], "continue": True} for name in ("a", "b")],
+    )
+    first = scene.fire()
+    scene.until("09:01")
+    scene.end(first)
+    scene.until("09:02")
+    ids = [message.id for _, message in scene.sent]
+    assert ids[0] == ids[1] != ids[2] == ids[3]
