@@ -22,7 +22,13 @@ from monitor.decisions import (
 )
 from monitor.delivery.receivers import PeopleReceiver
 from monitor.delivery.routing.plan import Plan
-from monitor.delivery.settings import LOG, TELEPHONY, AlertmanagerReceiver, DeliverySettings
+from monitor.delivery.settings import (
+    LOG,
+    TELEPHONY,
+    AlertmanagerReceiver,
+    DeliverySettings,
+    LogReceiver,
+)
 from monitor.people.matchers import labels_of
 from monitor.store.outbox import PlannedDelivery
 from monitor.store.routed import RECEIVER
@@ -79,6 +85,11 @@ class Router:
                 for name, receiver in settings.known_receivers().items()
                 if isinstance(receiver, PeopleReceiver)
             },
+            silent=frozenset(
+                name
+                for name, receiver in settings.known_receivers().items()
+                if isinstance(receiver, LogReceiver)
+            ),
             packs=packs,
         )
         """Who hears of alerts where `delivery.routing` is used."""

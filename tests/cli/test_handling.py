@@ -163,11 +163,12 @@ def test_who_would_hear_and_why_not() -> None:
         "    after 30s, with others alike in team: zhang by ding-zhang, sms-zhang (floor's turn)",
         "    15m later, unacknowledged: li by ding-li",
         f"    {again}: zhang by ding-zhang, sms-zhang (floor's turn)",
+        "    from 2026-11-30T10:00:00Z, unacknowledged: nobody",
         "○ held does not match: team is T1, not T9",
         "○ nobody does not match: team is T1, not T8",
         "○ default is not looked at: a route before it takes the alert",
     ]
-    assert route("--scope", "team=T9")[5] == (
+    assert route("--scope", "team=T9")[6] == (
         "○ held is not looked at: a route before it takes the alert"
     )
     night = route("--scope", "team=T9", at="2026-11-30T20:00+08:00")
@@ -176,7 +177,9 @@ def test_who_would_hear_and_why_not() -> None:
     assert night[3].startswith("    at 2026-12-01T01:00:00Z: zhang by")
     warn = route("--scope", "team=T2", "--level", "warn")
     assert warn[1] == "○ office does not match: level is warn, not crit"
-    assert warn[-2:] == ["● default takes it", "    at once: log"]
+    assert warn[-2:] == ["● default takes it", "    at once: nobody, log alone"]
+    done = monitor("route", "--rule", "hangup", "--scope", "team=T2", "--level", "warn")
+    assert done.status == 1
 
 
 @pytest.mark.usefixtures("routed")

@@ -256,15 +256,23 @@ class Board:
             self._teller.flapping(group, route, flaps, now_ms)
         if news:
             self._teller.news(group, route, news, now_ms)
-        if free and route.hours is not None and not route.hours.hold(now_ms):
-            self._hand_over(free, now_ms)
-        else:
-            self._teller.escalate(group, route, free, now_ms)
-            self._teller.repeat(group, route, free, now_ms)
-        group.due_ms = min([*due, *_later(group, route)], default=None)
+        due += self._again(group, route, free, now_ms)
+        group.due_ms = min(due, default=None)
         self._state.touch("group", group.name)
         if not group.members:
             del self._state.groups[group.name]
+
+    def _again(
+        self, group: Group, route: RoutePlan, free: Sequence[Member], now_ms: int
+    ) -> list[int]:
+        """What was told is told on, or handed over; when it is looked at again."""
+        if free and route.hours is not None and not route.hours.hold(now_ms):
+            if self._hand_over(free, now_ms):
+                return [route.hours.next_ms(now_ms)]
+        else:
+            self._teller.escalate(group, route, free, now_ms)
+            self._teller.repeat(group, route, free, now_ms)
+        return _later(group, route)
 
     def _stays(self, group: Group, route: RoutePlan, member: Member, cause: Cause | None) -> bool:
         """Whether people are not told of a member now; it is said why."""
@@ -303,12 +311,20 @@ class Board:
         self._state.drop(group, member)
         return True
 
-    def _hand_over(self, free: Sequence[Member], now_ms: int) -> None:
-        """The hours are over, and nobody has acknowledged: it takes the routes of now."""
+    def _hand_over(self, free: Sequence[Member], now_ms: int) -> bool:
+        """The hours are over, and nobody has acknowledged: it takes the routes of now.
+
+        Where those tell nobody it stays for the hours to come; whether something does.
+        """
+        stays = False
         for member in free:
+            if not self.plan.anybody(member.labels, member.level, now_ms):
+                stays = True
+                continue
             self._move(member, now_ms)
             member.moved = True
             self._state.touch_member(member)
+        return stays
 
 
 def _later(group: Group, route: RoutePlan) -> list[int]:

@@ -40,6 +40,8 @@ class Target(NamedTuple):
     receivers: tuple[str, ...]
     via: str = ""
     """The rotation whose turn it is."""
+    silent: bool = False
+    """It is in the log alone: no person hears."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,15 @@ class Hours:
             at_ms += 60_000
             if self.hold(at_ms):
                 return at_ms
+        return NEVER_AGAIN
+
+    def end_ms(self, now_ms: int) -> int:
+        """When they will be over, looked at minute by minute; now where they are."""
+        at_ms = now_ms - now_ms % 60_000
+        for _ in range(60 * 24 * 8):
+            if not self.hold(max(at_ms, now_ms)):
+                return max(at_ms, now_ms)
+            at_ms += 60_000
         return NEVER_AGAIN
 
 
@@ -149,12 +160,14 @@ class Plan:
         pages: str = "",
         stateful: frozenset[str] = frozenset(),
         languages: Mapping[str, str] | None = None,
+        silent: frozenset[str] = frozenset(),
         packs: Mapping[str, str] | None = None,
     ) -> None:
         """``legacy``: receivers by the route that a rule names; ``packs``: by rule.
 
         ``pages``: the route of refusals that name none, which a wave's one page is.
         ``languages``: what is written to receivers that have one of their own.
+        ``silent``: receivers that are no more than a log.
         ``stateful``: receivers that show what fires, and so are told of every transition.
         """
         self.routes = tuple(map(RoutePlan.of, routing))
@@ -166,6 +179,7 @@ class Plan:
         self._pages = pages
         self._stateful = stateful
         self._languages = dict(languages or {})
+        self._silent = silent
         self._people = dict(people)
         self._rotas = {name: Rota(rotation) for name, rotation in rotations.items()}
         self._at_most = at_most
@@ -203,12 +217,20 @@ class Plan:
             who = name if rota is None else rota.person(now_ms)
             person = self._people.get(who)
             if person is None:
-                found.setdefault(who, Target("", (who,)))
+                found.setdefault(who, Target("", (who,), silent=who in self._silent))
                 continue
             ways = [*person.receivers, *(person.crit if level == "crit" else ())]
-            target = Target(who, tuple(dict.fromkeys(ways)), name if rota is not None else "")
-            found.setdefault(who, target)
+            via = name if rota is not None else ""
+            silent = self._silent.issuperset(ways)
+            found.setdefault(who, Target(who, tuple(dict.fromkeys(ways)), via, silent))
         return list(found.values())
+
+    def anybody(self, labels: Mapping[str, str], level: Level, now_ms: int) -> bool:
+        """Whether a person would hear of an alert with these labels now, by whatever route."""
+        routes = self.taking(labels, now_ms)
+        return any(
+            not each.silent for route in routes for each in self.targets(route.to, level, now_ms)
+        )
 
     def stateful(
         self, names: Sequence[str], level: Level, now_ms: int, labels: Mapping[str, str]

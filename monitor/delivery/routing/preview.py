@@ -14,6 +14,7 @@ from monitor.delivery.routing.plan import Plan, Target, Verdict
 from monitor.people.matchers import misses
 from monitor.store.silenced import Silence
 from monitor.units import format_duration
+from monitor.windows.hours import NEVER_AGAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,9 @@ class Preview:
     @property
     def anybody(self) -> bool:
         """Whether somebody would hear."""
-        return self.silence is None and any(to for each in self.said for _, to in each.heard)
+        return self.silence is None and any(
+            not target.silent for each in self.said for _, to in each.heard for target in to
+        )
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
@@ -80,6 +83,8 @@ def preview(
 
 def in_words(target: Target) -> str:
     """``zhang by ding-zhang, sms-zhang (floor's turn)``."""
+    if target.silent:
+        return f"nobody, {', '.join(target.receivers)} alone"
     if not target.person:
         return ", ".join(target.receivers)
     via = f" ({target.via}'s turn)" if target.via else ""
@@ -111,6 +116,12 @@ def _said(
         every = format_duration(route.repeat.every)
         again = plan.targets(route.to, level, first_ms + route.repeat.every)
         heard.append((f"again after {every} without news, unacknowledged", tuple(again)))
+    if verdict.in_hours and route.hours is not None and not route.holds:
+        end_ms = route.hours.end_ms(now_ms)
+        if end_ms < NEVER_AGAIN:
+            then = plan.taking(labels, end_ms) if plan.anybody(labels, level, end_ms) else ()
+            others = [each for after in then for each in plan.targets(after.to, level, end_ms)]
+            heard.append((f"from {iso(end_ms)}, unacknowledged", tuple(others)))
     return Said(route.name, taken=True, why=why, heard=tuple(heard))
 
 
@@ -129,4 +140,9 @@ def _why_not(verdict: Verdict, labels: Mapping[str, str], now_ms: int) -> str:
 
 
 def _target(target: Target) -> dict[str, Any]:
-    return {"person": target.person, "receivers": list(target.receivers), "rotation": target.via}
+    return {
+        "silent": target.silent,
+        "person": target.person,
+        "receivers": list(target.receivers),
+        "rotation": target.via,
+    }

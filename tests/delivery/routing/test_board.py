@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from monitor.decisions import Alert
@@ -730,3 +732,26 @@ def test_in_another_language_two_routes_tell_a_person_by_one_message() -> None:
     scene.until("09:02")
     ids = [message.id for _, message in scene.sent]
     assert ids[0] == ids[1] != ids[2] == ids[3]
+
+
+@pytest.mark.parametrize("others", [[], [{"name": "nobody", "to": []}]])
+def test_what_nobody_else_would_hear_of_stays_for_the_hours_to_come(
+    others: list[dict[str, Any]],
+) -> None:
+    steps = [{"after": "1h", "to": ["wang"]}]
+    day = {"name": "day", "to": ["zhang"], "hours": DAY, "repeat": {"every": "1h", "factor": 1}}
+    scene = Scene(start="2026-11-30 17:30", routing=[day | {"escalate": steps}, *others])
+    first = scene.fire()
+    scene.until("2026-12-01 08:59")
+    assert scene.heard() == ["17:30 zhang alerts 1"]
+    scene.restart()
+    scene.until("2026-12-01 10:30")
+    assert scene.heard()[1:] == [
+        "09:00 wang escalation 1",
+        "09:00 zhang repeat 1",
+        "10:00 zhang repeat 1",
+    ]
+    scene.end(first)
+    scene.until("2026-12-01 10:31")
+    assert sorted(line[:8] for line in scene.heard()[4:]) == ["10:30 wa", "10:30 zh"]
+    assert scene.left() == []
