@@ -369,3 +369,21 @@ def test_pieces_are_remembered_for_a_while() -> None:
 def test_a_message_is_a_plain_value() -> None:
     message = Message("i", "", "title", "", "plain")
     assert (message.text, ManualClock().now_ms()) == ("title", 0)
+
+
+@pytest.mark.parametrize(
+    ("own", "site", "shown"),
+    [
+        (None, "Asia/Shanghai", "2027-01-15 16:00:00 +08:00"),
+        ("UTC", "Asia/Shanghai", "2027-01-15 08:00:00 +00:00"),
+        ("America/St_Johns", None, "2027-01-15 04:30:00 -03:30"),
+    ],
+)
+@pytest.mark.parametrize("form", FORMS)
+def test_a_time_says_its_zone_which_is_the_receivers_or_else_the_sites(
+    form: Any, own: str | None, site: str | None, shown: str
+) -> None:
+    settings = PeopleReceiver.model_validate({"language": "en", "zone": own})
+    at_ms = 1_800_000_000_000
+    told = Messages(settings, Sources(zone=site)).of(alert(at_ms, since_ms=at_ms), form)
+    assert shown in told.body
