@@ -199,6 +199,7 @@ class Daemon:
                 remarks=remarks if within_ms else NoRemarks(),
                 background=SiteBackground(lambda: self.site, store.history),
                 console=config.web.public_url,
+                zone=config.web.zone,
             ),
         )
         dispatcher = Dispatcher(

@@ -40,7 +40,9 @@ def send_test(
     if receiver is not None and receiver not in known:
         msg = f"there is no receiver {receiver}; there are: {', '.join(sorted(known))}"
         raise UsageError(msg)
-    sources = Sources(templates=Templates(settings.templates), console=site.config.web.public_url)
+    web = site.config.web
+    templates = Templates(settings.templates)
+    sources = Sources(templates=templates, console=web.public_url, zone=web.zone)
     table, failed = plain_table("receiver", "type", "", "answer"), False
     for name, each in known.items():
         if receiver not in {None, name}:

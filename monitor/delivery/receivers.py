@@ -36,7 +36,7 @@ class PeopleReceiver(BaseModel):
     language: Language = "zh"
     """Of its messages: ``zh`` or ``en``."""
     zone: Annotated[str, AfterValidator(_known_zone)] | None = None
-    """In which times are told, such as ``Asia/Shanghai``; left out: the daemon's own."""
+    """In which times are told, such as ``Asia/Shanghai``; left out: ``web.zone``."""
     timeout: Annotated[DurationMs, Field(gt=0, le=300_000)] = 10_000
     """How long one attempt may take."""
     rate: Rate | None = None

@@ -18,7 +18,7 @@ from monitor.clock import ManualClock
 from monitor.decisions import Alert, Figures, Listing, Notice, NoticeWhy, Order
 from monitor.delivery.channels.progress import REMEMBERED_MAX, Progress
 from monitor.delivery.messages import sparkline
-from monitor.delivery.messages.background import About
+from monitor.delivery.messages.background import About, NoBackground
 from monitor.delivery.messages.facts import TEXT_MAX
 from monitor.delivery.messages.messages import Message, Messages, Sources, drawn
 from monitor.delivery.messages.split import split, utf8
@@ -36,7 +36,7 @@ from monitor.delivery.messages.templates import (
 from monitor.delivery.messages.words import duration, word
 from monitor.delivery.people import Digest
 from monitor.delivery.receivers import PeopleReceiver
-from monitor.delivery.remarks import Remark, Shared
+from monitor.delivery.remarks import NoRemarks, Remark, Shared
 from monitor.errors import ConfigError
 from tests.store.made import alert, command, refusal
 
@@ -70,7 +70,8 @@ def messages(language: str = "en", *, known: bool = True, folder: Path | None = 
     settings = PeopleReceiver.model_validate({"language": language, "zone": "Asia/Shanghai"})
     sources = Sources(
         templates=Templates(folder),
-        **({"remarks": Known(), "background": Known()} if known else {}),
+        remarks=Known() if known else NoRemarks(),
+        background=Known() if known else NoBackground(),
         console="https://monitor.example.com" if known else None,
     )
     return Messages(settings, sources)
@@ -368,3 +369,21 @@ def test_pieces_are_remembered_for_a_while() -> None:
 def test_a_message_is_a_plain_value() -> None:
     message = Message("i", "", "title", "", "plain")
     assert (message.text, ManualClock().now_ms()) == ("title", 0)
+
+
+@pytest.mark.parametrize(
+    ("own", "site", "shown"),
+    [
+        (None, "Asia/Shanghai", "2027-01-15 16:00:00 +08:00"),
+        ("UTC", "Asia/Shanghai", "2027-01-15 08:00:00 +00:00"),
+        ("America/St_Johns", None, "2027-01-15 04:30:00 -03:30"),
+    ],
+)
+@pytest.mark.parametrize("form", FORMS)
+def test_a_time_says_its_zone_which_is_the_receivers_or_else_the_sites(
+    form: Any, own: str | None, site: str | None, shown: str
+) -> None:
+    settings = PeopleReceiver.model_validate({"language": "en", "zone": own})
+    at_ms = 1_800_000_000_000
+    told = Messages(settings, Sources(zone=site)).of(alert(at_ms, since_ms=at_ms), form)
+    assert shown in told.body

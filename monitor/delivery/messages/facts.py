@@ -177,9 +177,10 @@ class Teller:
         return decision.episode and f"{self.console}/console/alerts/{decision.episode}"
 
     def time(self, ms: int) -> str:
-        """``2026-11-22 09:04:00``, in the receiver's zone."""
+        """``2026-11-22 09:04:00 +08:00``, in the receiver's zone."""
         moment = datetime.fromtimestamp(ms / 1000, tz=UTC).astimezone(self.zone)
-        return moment.strftime("%Y-%m-%d %H:%M:%S")
+        text = moment.isoformat(" ", "seconds")
+        return f"{text[:19]} {text[19:]}"
 
     def _done(self, decision: Command | Refusal) -> dict[str, Any]:
         clean = self.clean

@@ -72,6 +72,8 @@ class Sources:
     background: Background = field(default_factory=NoBackground)
     console: str | None = None
     """Address of the console, without a slash at its end; None: messages hold no links."""
+    zone: str | None = None
+    """Of times, for receivers that have none of their own; None: the daemon's."""
 
 
 class Messages:
@@ -79,7 +81,8 @@ class Messages:
 
     def __init__(self, settings: PeopleReceiver, sources: Sources) -> None:
         self._language = settings.language
-        self._zone = None if settings.zone is None else ZoneInfo(settings.zone)
+        zone = settings.zone or sources.zone
+        self._zone = None if zone is None else ZoneInfo(zone)
         self._sources = sources
         self._told_of: set[str] = set()
 
