@@ -1,7 +1,7 @@
 """Runs the README's `make run` from start to stop and looks at its figures. Needs Python alone.
 
 Started by .ci/run: the daemon must come up within a minute after the install, show an alert and a
-suspension within another, serve metrics, and stop cleanly at ctrl-c.
+suspension within another, serve metrics and the console, and stop cleanly at ctrl-c.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 URL = "http://127.0.0.1:9108"
+CONSOLE = "http://127.0.0.1:9109"
 
 
-def fetch(path: str) -> str:
+def fetch(path: str, base: str = URL) -> str:
     try:
-        with urllib.request.urlopen(URL + path, timeout=5) as answer:  # noqa: S310 - our own URL
+        with urllib.request.urlopen(base + path, timeout=5) as answer:  # noqa: S310 - our own URL
             return str(answer.read().decode())
     except (urllib.error.URLError, OSError):
         return ""
@@ -70,6 +71,7 @@ def main() -> None:
     try:
         wait("installed and started", 600, lambda: b"starting the daemon" in log(out.name), process)
         wait("ready", 60, lambda: "ready" in fetch("/readyz"), process)
+        wait("the console's sign-in", 30, lambda: "<form" in fetch("/signin", CONSOLE), process)
         wait(
             "an alert fired",
             60,
