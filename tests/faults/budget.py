@@ -14,7 +14,7 @@ from pathlib import Path
 
 FIXED = 30
 """Played everywhere; half a minute. ``MONITOR_FAULT_SEEDS=2000`` plays more of them."""
-CI_S = 100.0
+CI_S = 50.0
 """On each of two workers, the fixed ones included. ``MONITOR_FAULT_SECONDS`` is another time."""
 WHEN = "in CI, or for MONITOR_FAULT_SECONDS=…"
 HALVES = 2
