@@ -10,7 +10,6 @@ import pytest
 from monitor.clock import SystemClock
 from monitor.indicators.load import loads_indicators
 from monitor.rules.cases import loads_cases
-from monitor.rules.load import loads_rules
 from monitor.rules.testing import run_tests
 from monitor.site import load_site
 from tests.packs.stories import run, shipped
@@ -42,13 +41,6 @@ def test_the_ten_minutes_work(tmp_path: Path) -> None:
 @pytest.mark.parametrize("example", blocks("indicators.md"))
 def test_the_example_indicators_load(example: str) -> None:
     loads_indicators(f"version: 1\nindicators:\n{example}", Path("example.yaml"))
-
-
-@pytest.mark.parametrize(
-    "block", [b for b in blocks("rules.md") if b.startswith(("  - {id", "  - id"))]
-)
-def test_rules_of_the_cookbook_load(block: str) -> None:
-    loads_rules(f"version: 1\nrules:\n{block}", Path("example.yaml"), shipped().indicators)
 
 
 @pytest.mark.parametrize(
