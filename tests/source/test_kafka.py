@@ -10,7 +10,8 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import LogTruncationError
 
 from monitor.errors import SourceError, SourceUnavailable
@@ -352,6 +353,25 @@ def compacted(
 
     wait_until(cleaned)
     return read()
+
+
+def frozen(kafka: Cluster, topic: str) -> None:
+    """Have the broker compact it no more, so that whoever reads it twice reads the same."""
+    admin = KafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    kept = ConfigResource(ConfigResourceType.TOPIC, topic, configs={"cleanup.policy": "delete"})
+    admin.alter_configs([kept], incremental=True)
+    admin.close()
+    partition = Partition(topic, 0)
+
+    def offsets() -> list[int]:
+        source = KafkaSource(settings(kafka.bootstrap, topic))
+        source.start({partition: 0}, None)
+        rows = gather_to_end(source)[partition]
+        source.close()
+        return [int(row[0]) for row in rows]
+
+    # What was being compacted just then may still be put in its place.
+    wait_until(lambda: offsets() == offsets())
 
 
 def test_compaction_leaves_holes_that_are_read_over(

@@ -19,7 +19,7 @@ from monitor.source.records import Records
 from monitor.source.settings import KafkaSettings
 from tests.broker.broker import Cluster
 from tests.source.contract import AWAIT_S, at_end, check_shape
-from tests.source.test_kafka import compacted, compacting, transact
+from tests.source.test_kafka import compacted, compacting, frozen, transact
 
 pytestmark = pytest.mark.kafka
 
@@ -173,6 +173,7 @@ def test_a_compacted_topic_from_every_offset(kafka: Cluster) -> None:
     producer.flush(30)
     compacted(kafka, producer, topic, 100)
     producer.close(timeout=10)
+    frozen(kafka, topic)
     partition = Partition(topic, 0)
     offsets = [int(row[0]) for row in rows(alike(kafka, topic))[partition]]
     gaps = [after - before for before, after in itertools.pairwise(offsets)]
