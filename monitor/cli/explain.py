@@ -21,7 +21,7 @@ from monitor.errors import StoreError, UsageError
 from monitor.explain.chance import NAMED_AT, Common
 from monitor.explain.explain import Explanation, explain
 from monitor.explain.gather import gather, replayed
-from monitor.explain.parts import parts_of, rule_of
+from monitor.explain.parts import parts_of, rule_of, with_records
 from monitor.explain.question import ask
 from monitor.explain.reading import log_of, past_of
 from monitor.replay import Past
@@ -91,7 +91,7 @@ def explain_alert(
         told = [explained(found)]
         shown = told[0].to_json()
     else:
-        told = [explained(each) for each in parts if not _is_on_others(site, each)]
+        told = [explained(each) for each in with_records(site, parts)]
         shown = {"alert": found.id, "rule": found.rule, "parts": [each.to_json() for each in told]}
     if as_json:
         say(json.dumps(shown, ensure_ascii=False))
@@ -139,11 +139,6 @@ def _known(site: Site, rule: Rule, files: list[str] | None) -> Callable[[str], l
     with store_of(site) as store:
         found = {name: store.history.alerts(rule=name, limit=_PARTS_READ) for name in rule.parts}
     return found.__getitem__
-
-
-def _is_on_others(site: Site, alert: Alert) -> bool:
-    rule = rule_of(site, alert)
-    return rule is not None and bool(rule.parts)
 
 
 def _is_named(alert: Alert, name: str) -> bool:

@@ -42,6 +42,11 @@ def parts_of(alert: Alert, rule: Rule, known: Callable[[str], Iterable[Alert]]) 
     return found
 
 
+def with_records(site: Site, alerts: Iterable[Alert]) -> list[Alert]:
+    """Those whose rule is not on others itself: they alone have records of their own."""
+    return [each for each in alerts if not ((rule := rule_of(site, each)) and rule.parts)]
+
+
 def _agree(part: Alert, whole: Alert) -> bool:
     scope = dict(whole.scope)
     return all(scope.get(name, value) == value for name, value in part.scope)

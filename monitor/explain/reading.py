@@ -16,7 +16,7 @@ from monitor.clock import SystemClock
 from monitor.decisions import Alert
 from monitor.explain.explain import explain
 from monitor.explain.gather import gather
-from monitor.explain.parts import parts_of, rule_of
+from monitor.explain.parts import parts_of, rule_of, with_records
 from monitor.explain.question import ask
 from monitor.recorder import journaled_end, journaled_floors, journaled_refusals
 from monitor.replay import Past
@@ -80,12 +80,10 @@ class Reading:
                 known = {
                     name: store.history.alerts(rule=name, limit=_PARTS_READ) for name in rule.parts
                 }
-                asked = parts_of(alert, rule, known.__getitem__)[:_PARTS_MAX]
+                parts = parts_of(alert, rule, known.__getitem__)[:_PARTS_MAX]
+                asked = with_records(site, parts)
         found = []
         for each in asked:
-            of = rule_of(site, each)
-            if each is not alert and of is not None and of.parts:
-                continue  # it has no records of its own either
             question = ask(site, each)
             gathered = gather(site, question, log_of(site), past)
             told = explain(question, gathered, records=records, whole_customers=whole_customers)

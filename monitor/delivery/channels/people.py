@@ -37,14 +37,13 @@ def open_for_people(
     """
     messages, pacer = Messages(receiver, sources), Pacer(*receiver.rates)
     match receiver:
-        case DingTalkReceiver():
-            return DingTalkChannel(
+        case DingTalkReceiver() | FeishuReceiver():
+            opened = DingTalkChannel if isinstance(receiver, DingTalkReceiver) else FeishuChannel
+            return opened(
                 messages,
                 url=receiver.url,
                 token=_revealed(name, "token", receiver.token),
-                secret=None
-                if receiver.secret is None
-                else _revealed(name, "secret", receiver.secret),
+                secret=_if_any(name, "secret", receiver.secret),
                 clock=clock,
                 pacer=pacer,
                 timeout_ms=receiver.timeout,
@@ -58,24 +57,11 @@ def open_for_people(
                 pacer=pacer,
                 timeout_ms=receiver.timeout,
             )
-        case FeishuReceiver():
-            return FeishuChannel(
-                messages,
-                url=receiver.url,
-                token=_revealed(name, "token", receiver.token),
-                secret=None
-                if receiver.secret is None
-                else _revealed(name, "secret", receiver.secret),
-                clock=clock,
-                pacer=pacer,
-                timeout_ms=receiver.timeout,
-            )
         case MailReceiver():
-            password = receiver.password
             return MailChannel(
                 messages,
                 receiver,
-                password=None if password is None else _revealed(name, "password", password),
+                password=_if_any(name, "password", receiver.password),
                 clock=clock,
                 pacer=pacer,
             )
@@ -89,6 +75,10 @@ def open_for_people(
         case _:
             msg = f"no channel for {type(receiver).__name__}"
             raise TypeError(msg)
+
+
+def _if_any(name: str, setting: str, secret: Secret | None) -> str | None:
+    return None if secret is None else _revealed(name, setting, secret)
 
 
 def _revealed(name: str, setting: str, secret: Secret) -> str:
