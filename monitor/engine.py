@@ -46,6 +46,7 @@ from monitor.numbers.sightings import Sightings
 from monitor.rules.evaluate import RuleBook
 from monitor.source.base import Fetched, Partition, Source
 from monitor.stats import OTHER_TYPES, Stats
+from monitor.windows.arrays import Int64, begins_of
 from monitor.windows.dedup import Dedup
 from monitor.windows.doubt import Doubt
 from monitor.windows.pending import Pending, aligned
@@ -413,8 +414,8 @@ class Engine:
         outcome = Outcome(judged=until)
         row_ticks: deque[int] = deque()
         if rows is not None:
-            oldest = rows.group_by("tick").agg(pl.col("eff").min()).sort("tick")
-            row_ticks.extend(oldest["tick"].to_list())
+            ticks, oldest = _firsts(rows)
+            row_ticks.extend(ticks.tolist())
             self._load(rows)
         while (tick := self._next_tick(row_ticks, until)) is not None:
             self._tick(tick, outcome)
@@ -432,7 +433,7 @@ class Engine:
             self._note_places(rows)
         if rows is not None and self.pace.live:
             now_ms = self.clock.now_ms()
-            for eff in oldest["eff"].to_list():
+            for eff in oldest.tolist():
                 self.stats.decision_delay.observe((now_ms - eff) / 1000)
 
     def _release(self, until: int) -> pl.DataFrame | None:
@@ -638,6 +639,13 @@ class Engine:
             judges.desk.restore(self.judges.desk.snapshot())
         judges.rules.part_with(judges.desk.waits_for)
         self.judges = judges
+
+
+def _firsts(rows: pl.DataFrame) -> tuple[Int64, Int64]:
+    """The ticks of released rows, which stand in order, and the oldest ``eff`` of each."""
+    tick, eff = rows["tick"].to_numpy(), rows["eff"].to_numpy()
+    first = begins_of(tick)
+    return tick[first], eff[first]
 
 
 def _raw(fetched: Fetched, offset: int) -> bytes:

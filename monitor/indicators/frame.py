@@ -15,7 +15,7 @@ import polars as pl
 from monitor.events.batch import COMPANY, EVERYTHING
 from monitor.indicators.formula import SCALE, Counter, Rows
 from monitor.indicators.predicate import passes
-from monitor.windows.arrays import Bool, Int64, column
+from monitor.windows.arrays import Bool, Int64, begins_of
 from monitor.windows.extremes import NONE
 from monitor.windows.ids import Coded, coded
 from monitor.windows.roll import Float64
@@ -37,8 +37,9 @@ class Frame:
         self._tables: dict[tuple[Counter, ...], Int64] = {}
         self.times = released["time"].to_numpy()
         self.tick_of_row = released["tick"].to_numpy()
-        self.ticks, tick_index = np.unique(self.tick_of_row, return_inverse=True)
-        self.tick_index = column(tick_index)
+        begins = begins_of(self.tick_of_row)
+        self.ticks = self.tick_of_row[begins]
+        self.tick_index = np.cumsum(begins) - 1
 
     def mask(self, rows: Rows) -> Bool:
         """Which rows of the load are among ``rows``."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
-from typing import Any
+from typing import Any, Final
 
 from monitor.decisions import (
     Alert,
@@ -29,6 +29,8 @@ from monitor.sealed import Later, plain
 from monitor.units import rough_duration
 
 NEVER = -1
+_NOT_KEPT: Final = {"kept": False}
+"""Of what the next walk finds out anew."""
 
 
 @dataclass(slots=True)
@@ -51,6 +53,10 @@ class Row:
     repeat_at: int = NEVER
     repeat_pause: int = 0
     held_since: int = NEVER
+    shown: Level = field(default="warn", metadata=_NOT_KEPT)
+    """The level whose evidence it shows."""
+    steady: int = field(default=NEVER, metadata=_NOT_KEPT)
+    """What :meth:`monitor.rules.judge.RuleJudge.codes` says while only time moves it."""
 
     @property
     def text(self) -> str:
@@ -101,7 +107,7 @@ def _plain_rows(rows: Sequence[tuple[Any, tuple[Any, ...]]]) -> list[dict[str, A
 
 
 def _names(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(item.name for item in fields(kind))
+    return tuple(item.name for item in fields(kind) if item.metadata.get("kept", True))
 
 
 _NAMES, _FIGURES, _EVIDENCE = _names(Row), _names(Figures), _names(Evidence)

@@ -209,28 +209,37 @@ class FigureRule:
         return self._looks_at_all or any(detector.over for detector in self.detectors)
 
     def _judge_keys(self, tick: int, changed: Int64, looked_at: set[int]) -> list[Alert]:
-        """Judge the keys that may breach, and the rows that may move, which are ``looked_at`` then.
+        """Judge the keys that may breach, and the rows that may move.
 
-        A row whose figures and bounds are as they were, and none of whose times is over, would stay
-        as it is.
+        Those that time moves are ``looked_at``, and so are afterwards all that were walked. A row
+        none of whose times is over stays as it is while its figures and bounds do; and where what
+        they say of it is what held it in its state at its last walk, only what it shows is new.
         """
         ids = self._suspects(changed)
+        walked: set[int] = set()
         if self.rows:
-            looked_at.update(self._rows_of(changed))
-            live = np.array(sorted(looked_at & self.rows.keys()), dtype=np.int64)
+            due = looked_at.union(self._rows_of(changed)) & self.rows.keys()
+            live = np.array(sorted(due), dtype=np.int64)
             ids = _union([ids, live]) if len(ids) else live
         if len(ids):
             ids = ids[self.numbers.in_service(ids)]
         if not len(ids):
             return []
         judgement = self._judge.judge(ids, self._windows)
+        least = self.rule.recovering.min_of
+        codes = self._judge.codes(judgement, least)
         alerts: list[Alert] = []
         for position in self._that_matter(judgement).tolist():
-            sighting = self._judge.sight(judgement, position, self.rule.recovering.min_of)
-            key = int(ids[position])
-            looked_at.add(key)
-            alert = self._walk(tick, key, sighting)
+            key, code = int(ids[position]), codes[position]
+            row = self.rows.get(key)
+            if row is not None and row.steady == code and key not in looked_at:
+                row.figures = self._judge.figures(judgement, position)
+                row.evidence = self._judge.stands(judgement, position, row.shown)
+                continue
+            walked.add(key)
+            alert = self._walk(tick, key, self._judge.sight(judgement, position, least), code)
             alerts += [alert] if alert is not None else []
+        looked_at |= walked
         return alerts
 
     def _rows_of(self, ids: Int64) -> Iterable[int]:
@@ -264,14 +273,18 @@ class FigureRule:
         live = [key in self.rows for key in judgement.ids.tolist()]
         return np.flatnonzero(matters | live)
 
-    def _walk(self, tick: int, key: int, sighting: Sighting) -> Alert | None:
+    def _walk(self, tick: int, key: int, sighting: Sighting, code: int) -> Alert | None:
+        """One scope further; ``code`` is what it would be walked by at the next tick, too."""
         row = self.rows.get(key)
         if row is None:
             scope = self._views[0].scope(key)
             if self._exceptions.match(scope):
                 return None
             row = Row(scope, State.OK, sighting.figures, next(iter(sighting.evidence.values())))
+        before = row.state, row.level
         step = self._walker.walk(row, tick, sighting)
+        moved = step.alert is not None or (row.state, row.level) != before
+        row.steady = NEVER if moved else code
         if row.state in (State.OK, State.INSUFFICIENT):
             self._end(key, row)
         else:

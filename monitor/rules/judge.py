@@ -174,6 +174,7 @@ class RuleJudge:
             LevelJudge(name, level, rule, views[0], references, **times)
             for name, level in rule.levels.items()
         ]
+        self._named = {level.name: (place, level) for place, level in enumerate(self.levels)}
         self.moving = [level.moving for level in self.levels if level.moving is not None]
         self._proven = [level for level in self.levels if level.detector is not None]
         valued = [level for level in self.levels if level.detector is None]
@@ -276,36 +277,47 @@ class RuleJudge:
                     settled |= verdict.enough
         return chosen
 
+    def codes(self, judgement: Judgement, min_of: int) -> list[int]:
+        """By key, one number for all that a :class:`Sighting` says but its figures.
+
+        While it stays as it was, only time moves a scope. ``min_of`` as in :meth:`sight`.
+        """
+        scales = np.array([view.scale_of for view in self.views], dtype=np.int64)
+        ample = judgement.of >= min_of * scales[judgement.window]
+        codes: Int64 = (judgement.of != 0) + 2 * judgement.enough.astype(np.int64) + 4 * ample
+        for flags in (*judgement.breach, *judgement.cleared):
+            codes = 2 * codes + flags
+        found: list[int] = codes.tolist()
+        return found
+
     def sight(self, judgement: Judgement, position: int, min_of: int) -> Sighting:
         """One key of a judgement in plain values; ``min_of`` in events, or in the field's unit."""
-        chosen = int(judgement.window[position])
-        view = self.views[chosen]
-        verdicts = judgement.verdicts[judgement.windows.index(chosen)]
-        hits, of = int(judgement.hits[position]), int(judgement.of[position])
-        value = _value(view, hits, of)
+        chosen, of = int(judgement.window[position]), int(judgement.of[position])
+        breach, cleared = judgement.breach[:, position], judgement.cleared[:, position]
+        names = [level.name for level in self.levels]
         return Sighting(
             data=of != 0,
             enough=bool(judgement.enough[position]),
-            ample=of >= min_of * view.scale_of,
-            breach={
-                level.name: bool(judgement.breach[index, position])
-                for index, level in enumerate(self.levels)
-            },
-            cleared={
-                level.name: bool(judgement.cleared[index, position])
-                for index, level in enumerate(self.levels)
-            },
-            figures=Figures(
-                value, hits / view.scale_hits, of / view.scale_of, self.keys[chosen], view.kind
-            ),
-            evidence={
-                level.name: level.stands(verdicts[index], position)
-                for index, level in enumerate(self.levels)
-            },
+            ample=of >= min_of * self.views[chosen].scale_of,
+            breach=dict(zip(names, breach.tolist(), strict=True)),
+            cleared=dict(zip(names, cleared.tolist(), strict=True)),
+            figures=self.figures(judgement, position),
+            evidence={name: self.stands(judgement, position, name) for name in names},
         )
 
+    def figures(self, judgement: Judgement, position: int) -> Figures:
+        """The figures of one key, in the window chosen for it."""
+        chosen = int(judgement.window[position])
+        view = self.views[chosen]
+        hits, of = int(judgement.hits[position]), int(judgement.of[position])
+        # Two integers divided are rounded once, as their fraction would be.
+        value = (hits * view.scale_of) / (of * view.scale_hits) if of else None
+        return Figures(
+            value, hits / view.scale_hits, of / view.scale_of, self.keys[chosen], view.kind
+        )
 
-def _value(view: FigureView, hits: int, of: int) -> float | None:
-    if of == 0:
-        return None
-    return float(Fraction(hits * view.scale_of, of * view.scale_hits))
+    def stands(self, judgement: Judgement, position: int, name: LevelName) -> Evidence:
+        """The evidence of one key for a level, in the window chosen for it."""
+        window = judgement.windows.index(int(judgement.window[position]))
+        place, level = self._named[name]
+        return level.stands(judgement.verdicts[window][place], position)

@@ -56,7 +56,8 @@ class Walker:
         milder = self._milder(row, sighting)
         facts = self._facts(row, tick, sighting, due, milder)
         row.figures = sighting.figures
-        row.evidence = sighting.evidence[self._shown(row, due)]
+        row.shown = self._shown(row, due)
+        row.evidence = sighting.evidence[row.shown]
         row.state, reason = advance(row.state, facts)
         return self._tell(row, tick, reason, due, milder)
 

@@ -39,6 +39,13 @@ def roomy(rows: int, have: int) -> int:
     return max(rows, 2 * have if have < ROOMY_MAX else have + have // 4)
 
 
+def begins_of(ordered: npt.NDArray[_Scalar]) -> Bool:
+    """Where a value stands that the one before it is not; equal values stand side by side."""
+    begins = np.ones(len(ordered), dtype=np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
+    return begins
+
+
 def grown(array: npt.NDArray[_Scalar], rows: int, fill: int = 0) -> npt.NDArray[_Scalar]:
     """``array`` itself when it has ``rows`` rows, else a longer copy, see :func:`roomy`.
 
