@@ -53,9 +53,10 @@ class Groups:
 
     def take(self, tick: int) -> dict[str, Any] | None:
         """The columns of ``tick``, once; None when it has no rows."""
-        if self.next_tick != tick:
+        position = self.position
+        if position == len(self.ticks) or self.ticks[position] != tick:
             return None
-        first, last = self.bounds[self.position], self.bounds[self.position + 1]
+        first, last = self.bounds[position], self.bounds[position + 1]
         self.position += 1
         return {name: values[first:last] for name, values in self.columns.items()}
 

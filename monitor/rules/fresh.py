@@ -12,7 +12,7 @@ else the calls of before would have the number out again at once.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -24,7 +24,6 @@ from monitor.decisions import OnTrial
 from monitor.events.catalogue import FEEDBACK_TYPES
 from monitor.rules.fresh_figures import FreshFigures, looks_on
 from monitor.rules.model import Rule
-from monitor.rules.ports import Int64
 from monitor.windows.pending import aligned_after
 
 CALL_IDS_MAX: Final = 10_000
@@ -44,6 +43,34 @@ class _Number:
     """Calls that started since, the oldest first."""
 
 
+class _Load:
+    """Rows of several ticks, in order."""
+
+    def __init__(self, rows: pl.DataFrame) -> None:
+        self._rows = rows
+        self._ticks = rows["tick"].to_numpy()
+        self._numbers: list[str | None] | None = None
+        """By row; made when somebody is looked for."""
+
+    def until(self, tick: int) -> bool:
+        """Whether all of it comes before ``tick``."""
+        return bool(self._ticks[-1] < tick)
+
+    def of(self, tick: int, numbers: Container[str | None]) -> pl.DataFrame | None:
+        """The rows of one tick that are of ``numbers``; None where there are none.
+
+        Looked for in a list: to ask a frame takes a hundred times as long as the few rows of a
+        tick are worth.
+        """
+        first, last = np.searchsorted(self._ticks, [tick, tick + 1]).tolist()
+        if first == last:
+            return None
+        if self._numbers is None:
+            self._numbers = self._rows["number"].to_list()
+        found = [row for row in range(first, last) if self._numbers[row] in numbers]
+        return self._rows[found] if found else None
+
+
 class FreshCalls:
     """Rows of numbers on probation that count, for all rules."""
 
@@ -57,8 +84,7 @@ class FreshCalls:
         self._tick_ms = tick_ms
         self._numbers: dict[str, _Number] = {}
         self._proving: frozenset[str] = frozenset()
-        self._loads: deque[tuple[Int64, pl.DataFrame]] = deque()
-        """With the tick of each row, which ascend."""
+        self._loads: deque[_Load] = deque()
 
     @property
     def fields(self) -> frozenset[str]:
@@ -73,33 +99,23 @@ class FreshCalls:
     def load(self, released: pl.DataFrame) -> None:
         """Keep rows until their ticks: nobody knows yet who will be on probation then."""
         if released.height and (self._asked or self._numbers):
-            self._loads.append((released["tick"].to_numpy(), released))
+            self._loads.append(_Load(released))
 
     def step(self, tick: int, held: AbstractSet[str], proving: Mapping[str, OnTrial]) -> None:
         """Go to ``tick``, before any rule does; ``proving`` are on probation as of the last one."""
-        rows = self._rows(tick)
+        while self._loads and self._loads[0].until(tick):
+            self._loads.popleft()
         for figures in self._rules.values():
             figures.moved.clear()
         if not proving and not self._numbers:
             return
         self._enter(held, proving)
-        fresh = None if rows is None else self._fresh(rows)
+        fresh = self._fresh(tick)
         for figures in self._rules.values():
             figures.step(tick, self._proving, fresh)
         judged = {number for figures in self._rules.values() for number in figures.numbers}
         for number in self._numbers.keys() - judged - self._proving:
             del self._numbers[number]
-
-    def _rows(self, tick: int) -> pl.DataFrame | None:
-        """The rows of ``tick``; what is older is let go."""
-        while self._loads:
-            ticks, rows = self._loads[0]
-            first, last = np.searchsorted(ticks, [tick, tick + 1]).tolist()
-            if first == len(ticks):
-                self._loads.popleft()
-                continue
-            return rows.slice(first, last - first) if last > first else None
-        return None
 
     def _enter(self, held: AbstractSet[str], proving: Mapping[str, OnTrial]) -> None:
         for number in [n for n in self._numbers if n in held]:
@@ -115,10 +131,10 @@ class FreshCalls:
                         self._rules[rule].begin(number, trial.since_ms)
         self._proving = frozenset(proving)
 
-    def _fresh(self, rows: pl.DataFrame) -> pl.DataFrame | None:
+    def _fresh(self, tick: int) -> pl.DataFrame | None:
         """Of the rows of one tick, in order, those that count."""
-        rows = rows.filter(pl.col("number").is_in(list(self._numbers)))
-        if not rows.height:
+        rows = self._loads[0].of(tick, self._numbers) if self._loads else None
+        if rows is None:
             return None
         told = rows.select("number", "type", "call_id", "time", *_known_of(rows))
         kept = [self._counts(*row) for row in told.iter_rows()]

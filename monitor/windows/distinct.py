@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from monitor.compiled.pairs import count_entered, see
 from monitor.keys import OVERFLOW, KeyTable
 from monitor.windows.arrays import Bool, Int64, column, grown, unique_of
 from monitor.windows.closing import final_tick
@@ -51,6 +52,17 @@ class Seen(Protocol):
     def key(self) -> Int64:
         """Per pair: the scope's key."""
         ...
+
+
+def seen_later(slots: Int64, grains: Int64, last: Int64) -> tuple[Int64, Int64, Int64]:
+    """Note in ``last``, shape (pairs, 1), when different pairs are seen.
+
+    Returns:
+        Those that were seen later than ever before, that before, and when.
+    """
+    later = np.empty((3, len(slots)), dtype=np.int64)
+    moved, before, after = later[:, : see(slots, column(grains), last, later)]
+    return moved.copy(), before, after  # windows keep the first, and would keep all with it
 
 
 class DistinctPairs:
@@ -102,17 +114,15 @@ class DistinctPairs:
     def _see(self, slots: Int64, sets: Int64, grains: Int64) -> None:
         if self.last.shape[1] == 1:
             # With one set a pair has one row, and what the set has seen is what all have.
-            changed, seen = slots, self.last[:, 0]
-            before = seen[slots]
-            after = seen[slots] = np.maximum(before, grains)
+            changed, before, after = seen_later(slots, grains, self.last)
         else:
             changed = unique_of([slots])
             before = self.last[changed].min(axis=1)
             np.maximum.at(self.last, (slots, sets), grains)
             after = self.last[changed].min(axis=1)
-        later = after > before
-        if np.count_nonzero(later):
-            changed, before, after = changed[later], before[later], after[later]
+            moved = after > before
+            changed, before, after = changed[moved], before[moved], after[moved]
+        if len(changed):
             for window in self.windows.values():
                 window.move(changed, before, after)
 
@@ -193,10 +203,13 @@ class DistinctWindow:
 
     def move(self, slots: Int64, before: Int64, after: Int64) -> None:
         """The time by which all sets have seen a pair went from ``before`` on to ``after``."""
-        inside = after >= self.lo
-        entered = slots[inside & (before < self.lo)]
-        np.add.at(self._counts, self._pairs.key[entered], 1)
-        self._queue(slots[inside], after[inside])
+        if int(after.min()) < self.lo:
+            inside = after >= self.lo
+            slots, before, after = slots[inside], before[inside], after[inside]
+            if len(slots) == 0:
+                return
+        count_entered(slots, before, self.lo, self._pairs.key, self._counts)
+        self._queue(slots, after)
 
     def late(self, rows: PairRows) -> None:
         """Rows of the closing period join its final figure."""
@@ -261,6 +274,11 @@ class DistinctWindow:
             self._closed = None
 
     def _queue(self, slots: Int64, met: Int64) -> None:
+        if len(met) and (pane := self.spec.pane_of(int(met.min()))) == self.spec.pane_of(
+            int(met.max())
+        ):  # nearly always
+            self._leaving.setdefault(pane, []).append(slots)
+            return
         panes = self.spec.pane_start(met)
         for pane in np.unique(panes).tolist():
             self._leaving.setdefault(pane, []).append(slots[panes == pane])

@@ -28,7 +28,7 @@ import numpy as np
 from monitor.compiled.funnel import END, NEVER, fold, listed, newest, put_in, walk
 from monitor.keys import OVERFLOW, KeyTable
 from monitor.windows.arrays import Bool, Int64, column, grown, roomy
-from monitor.windows.distinct import DistinctWindow, PairRows
+from monitor.windows.distinct import DistinctWindow, PairRows, seen_later
 from monitor.windows.spec import WindowSpec
 
 EVENTS_MAX = 256
@@ -48,13 +48,10 @@ class Level:
 
     def raise_to(self, slots: Int64, grains: Int64) -> None:
         """The latest chains of different pairs began in these grains; or earlier ones did not."""
-        before = self.last[slots, 0]
-        later = grains > before
-        if np.count_nonzero(later):
-            slots, before, after = slots[later], before[later], grains[later]
-            self.last[slots, 0] = after
+        moved, before, after = seen_later(slots, grains, self.last)
+        if len(moved):
             for window in self.windows.values():
-                window.move(slots, before, after)
+                window.move(moved, before, after)
 
 
 class FunnelPairs:
