@@ -30,7 +30,7 @@ from monitor import logs
 from monitor.assembly import build_judges
 from monitor.clock import SystemClock
 from monitor.indicators.compile import BEGINNING
-from monitor.running.heap import keep_freed
+from monitor.running.heap import settle
 from monitor.site import Site, load_site
 from monitor.source.kafka import POLL_RECORDS_MAX, KafkaSource
 from monitor.source.settings import KafkaSettings
@@ -99,7 +99,7 @@ def main() -> None:
         Topic(tiny, given.partitions, batch_bytes=1_900, decides=False),
     )
     warm()
-    keep_freed()  # as the daemon does
+    settle()  # as the daemon does
     with _cluster() as kafka, tempfile.TemporaryDirectory(prefix="bench-") as folder:
         costs = [_measure(kafka, topic, Path(folder), given.rounds) for topic in topics]
     report.table(("", *(topic.job.name for topic in topics)), _rows(topics, costs))

@@ -7,6 +7,7 @@ between them is the engine's own.
 
 from __future__ import annotations
 
+import gc
 import statistics
 import tempfile
 import time
@@ -21,7 +22,7 @@ from monitor.clock import SystemClock
 from monitor.engine import AT_ONCE, Engine
 from monitor.events.ahead import ReadAhead
 from monitor.replay import replay_engine
-from monitor.running.heap import keep_freed
+from monitor.running.heap import settle
 from monitor.simulate.pacing import to_file
 from monitor.simulate.simulation import simulate
 from monitor.site import Site, load_site
@@ -196,7 +197,8 @@ def replay(
 
     ``ahead``: as ``monitor replay`` and the daemon do it, decoding in a thread of its own.
     """
-    keep_freed()
+    gc.collect()  # the last round's engine, which would stay
+    settle()
     clock = SystemClock()
     source: Source = FileSource(FilesSettings(kind="files", paths=(str(file),)), clock)
     if ahead:

@@ -32,7 +32,7 @@ from monitor.engine import Engine
 from monitor.events.ahead import ReadAhead
 from monitor.logs import mask_customer
 from monitor.rules.levels import Sequential, Wilson
-from monitor.running.heap import keep_freed
+from monitor.running.heap import settle
 from monitor.site import load_site
 from monitor.source.base import Source
 
@@ -74,7 +74,7 @@ def advise_rule(
     logs.configure(level="error")
     check_span(files, since, until)
     site = load_site(config_path(config))
-    keep_freed()
+    settle()
     clock = SystemClock()
 
     def open_source() -> Source:

@@ -31,7 +31,7 @@ from monitor.cli.recorded import (
 from monitor.cli.stream import say
 from monitor.clock import SystemClock
 from monitor.errors import UsageError
-from monitor.running.heap import keep_freed
+from monitor.running.heap import settle
 from monitor.site import Site, load_site
 
 SinceOption = Annotated[
@@ -106,7 +106,7 @@ def backtest(
     place = zone_of(zone)
     cases = () if labels is None else load_cases(labels, place)
     site = load_site(config_path(config), packs=rules)
-    keep_freed()
+    settle()
     clock = SystemClock()
     counted = Range(
         None if since is None else to_ms(since), None if until is None else to_ms(until)

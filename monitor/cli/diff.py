@@ -34,7 +34,7 @@ from monitor.cli.recorded import FilesOption, KafkaOption, recorded_source, to_m
 from monitor.cli.stream import say
 from monitor.clock import SystemClock
 from monitor.errors import UsageError
-from monitor.running.heap import keep_freed
+from monitor.running.heap import settle
 from monitor.site import Site, load_site
 
 _Set = Annotated[
@@ -67,7 +67,7 @@ def diff(
     check_range(since, until)
     place = zone_of(zone)
     sites = [_site(each, config) for each in (a, b)]
-    keep_freed()
+    settle()
     clock = SystemClock()
     counted = Range(
         None if since is None else to_ms(since), None if until is None else to_ms(until)

@@ -35,7 +35,7 @@ from monitor.errors import UsageError
 from monitor.events.ahead import ReadAhead
 from monitor.logs import mask_customer
 from monitor.replay import indicator_lines, replay_engine
-from monitor.running.heap import keep_freed
+from monitor.running.heap import settle
 from monitor.site import Site, load_site
 from monitor.units import format_duration
 from monitor.windows.watermark import NEVER
@@ -83,7 +83,7 @@ def replay(
     check_span(files, since, until)
     site = load_site(config_path(config), packs=rules)
     _whole_ticks(site, indicators_every)
-    keep_freed()
+    settle()
     clock = SystemClock()
     source = ReadAhead(recorded_source(site, files, kafka=kafka, until=until), clock)
     as_json = output == "json" or (output is None and not sys.stdout.isatty())

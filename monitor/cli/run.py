@@ -26,7 +26,7 @@ from monitor.cli.options import ConfigOption, config_path
 from monitor.cli.stream import silence
 from monitor.clock import Clock, SystemClock
 from monitor.decisions import Decision
-from monitor.running.heap import keep_freed
+from monitor.running.heap import settle
 from monitor.site import Site, load_site
 from monitor.warm import warm
 
@@ -70,7 +70,6 @@ def run(
         daemon.reloaded = log_as_told
         if demonstration:
             stack.enter_context(demo.traffic(daemon, clock))
-        keep_freed()
         _signals(daemon, hangup_stops=demonstration)
         _work(daemon, clock, table=table, password=password)
 
@@ -109,6 +108,7 @@ def _work(daemon: Daemon, clock: Clock, *, table: bool, password: str = "") -> N
     def engine() -> None:
         try:
             _load_compiled()
+            settle()
             daemon.run()
         except BaseException as error:  # noqa: BLE001 - handed over to the main thread
             failure.append(error)

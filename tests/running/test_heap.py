@@ -25,6 +25,34 @@ else:
 """
 
 
+_CYCLES = """
+import gc, weakref
+from monitor.running.heap import YOUNG, settle
+
+class Node: pass
+
+def cycle():
+    node = Node()
+    node.me = node
+    return weakref.ref(node)
+
+gc.disable()
+before, kept = len(gc.get_objects()), cycle()
+settle()
+assert gc.get_threshold()[0] == YOUNG
+after = len(gc.get_objects())
+later = cycle()
+gc.collect()
+print(before > 1_000, after < before // 10, kept() is not None, later() is None)
+"""
+
+
+def test_what_is_there_is_not_looked_through_again_and_cycles_made_later_are_found() -> None:
+    program = [sys.executable, "-c", _CYCLES]
+    found = subprocess.run(program, capture_output=True, text=True, check=True).stdout.split()
+    assert found == ["True"] * 4
+
+
 def _faults(how: str) -> str:
     program = [sys.executable, "-c", _PROGRAM, how]
     return subprocess.run(program, capture_output=True, text=True, check=True).stdout.strip()
