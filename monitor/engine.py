@@ -476,7 +476,7 @@ class Engine:
         if self.on_rows is not None and not self._nobody_waits():
             self.on_rows(rows)
         frame = self.judges.indicators.load(rows)
-        self.judges.rules.load(rows)
+        self.judges.rules.load(rows, frame)
         seen = Sightings(
             frame.tick_of_row,
             rows["type"].is_in(CALL_TYPES).to_numpy(),

@@ -18,6 +18,7 @@ import polars as pl
 import structlog
 
 from monitor.decisions import Alert, Around, Cleared, OnTrial, Order, OrderAction, Want, derive_id
+from monitor.indicators.frame import Frame
 from monitor.rules.about import around
 from monitor.rules.absence_rule import AbsenceRule
 from monitor.rules.blame import PAIR
@@ -158,14 +159,17 @@ class RuleBook:
 
     # --- a tick -----------------------------------------------------------------------------------
 
-    def load(self, released: pl.DataFrame) -> None:
-        """Keep the rows that rules look at one by one, until their ticks."""
+    def load(self, released: pl.DataFrame, frame: Frame | None = None) -> None:
+        """Keep the rows that rules look at one by one, until their ticks.
+
+        ``frame``: as the indicators gave it; without it no number on probation has figures.
+        """
         self.references.load(released)
         for judge in self._events.values():
             judge.load(released)
         for parted in self._parted:
             parted.load(released)
-        self._fresh.load(released)
+        self._fresh.load(released, frame)
 
     def step(
         self, tick: int, held: AbstractSet[str], on_trial: Mapping[str, OnTrial] = _NOBODY

@@ -22,7 +22,8 @@ import polars as pl
 
 from monitor.decisions import OnTrial
 from monitor.events.catalogue import FEEDBACK_TYPES
-from monitor.rules.fresh_figures import FreshFigures, looks_on
+from monitor.indicators.frame import Frame
+from monitor.rules.fresh_figures import FreshFigures, FreshRows, looks_on
 from monitor.rules.model import Rule
 from monitor.windows.pending import aligned_after
 
@@ -46,8 +47,9 @@ class _Number:
 class _Load:
     """Rows of several ticks, in order."""
 
-    def __init__(self, rows: pl.DataFrame) -> None:
-        self._rows = rows
+    def __init__(self, rows: pl.DataFrame, frame: Frame | None) -> None:
+        self.rows = rows
+        self.frame = frame
         self._ticks = rows["tick"].to_numpy()
         self._numbers: list[str | None] | None = None
         """By row; made when somebody is looked for."""
@@ -56,19 +58,25 @@ class _Load:
         """Whether all of it comes before ``tick``."""
         return bool(self._ticks[-1] < tick)
 
-    def of(self, tick: int, numbers: Container[str | None]) -> pl.DataFrame | None:
-        """The rows of one tick that are of ``numbers``; None where there are none.
+    def of(self, tick: int, numbers: Container[str | None]) -> list[int]:
+        """Where the rows of one tick stand that are of ``numbers``.
 
-        Looked for in a list: to ask a frame takes a hundred times as long as the few rows of a
-        tick are worth.
+        A tick has few rows: to ask a table of them takes a hundred times as long as a list.
         """
-        first, last = np.searchsorted(self._ticks, [tick, tick + 1]).tolist()
-        if first == last:
-            return None
         if self._numbers is None:
-            self._numbers = self._rows["number"].to_list()
-        found = [row for row in range(first, last) if self._numbers[row] in numbers]
-        return self._rows[found] if found else None
+            self._numbers = self.rows["number"].to_list()
+        first, last = np.searchsorted(self._ticks, [tick, tick + 1]).tolist()
+        return [row for row in range(first, last) if self._numbers[row] in numbers]
+
+    def told(self, places: list[int]) -> list[list[Any]]:
+        """What tells of some rows when a call began and whose it was, column by column."""
+        chosen = pl.Series(places, dtype=pl.UInt32)
+        return [
+            self.rows[name].gather(chosen).to_list()
+            if name in self.rows.columns  # else nobody reads it
+            else [None] * len(places)
+            for name in ("number", "type", "call_id", "time", "started_at", "talk_s", "direction")
+        ]
 
 
 class FreshCalls:
@@ -96,10 +104,13 @@ class FreshCalls:
         """By number on probation, the calls of its own that it has started since."""
         return {number: self._numbers[number].calls for number in self._proving}
 
-    def load(self, released: pl.DataFrame) -> None:
-        """Keep rows until their ticks: nobody knows yet who will be on probation then."""
+    def load(self, released: pl.DataFrame, frame: Frame | None) -> None:
+        """Keep rows until their ticks: nobody knows yet who will be on probation then.
+
+        ``frame``: the same rows as the indicators load them.
+        """
         if released.height and (self._asked or self._numbers):
-            self._loads.append(_Load(released))
+            self._loads.append(_Load(released, frame))
 
     def step(self, tick: int, held: AbstractSet[str], proving: Mapping[str, OnTrial]) -> None:
         """Go to ``tick``, before any rule does; ``proving`` are on probation as of the last one."""
@@ -131,14 +142,15 @@ class FreshCalls:
                         self._rules[rule].begin(number, trial.since_ms)
         self._proving = frozenset(proving)
 
-    def _fresh(self, tick: int) -> pl.DataFrame | None:
+    def _fresh(self, tick: int) -> FreshRows | None:
         """Of the rows of one tick, in order, those that count."""
-        rows = self._loads[0].of(tick, self._numbers) if self._loads else None
-        if rows is None:
+        load = self._loads[0] if self._loads else None
+        places = [] if load is None else load.of(tick, self._numbers)
+        if load is None or not places:
             return None
-        told = rows.select("number", "type", "call_id", "time", *_known_of(rows))
-        kept = [self._counts(*row) for row in told.iter_rows()]
-        return rows.filter(pl.Series(kept, dtype=pl.Boolean))
+        told = zip(places, *load.told(places), strict=True)
+        counted = [place for place, *row in told if self._counts(*row)]
+        return FreshRows(load.frame, counted) if load.frame is not None and counted else None
 
     def _counts(
         self,
@@ -191,11 +203,3 @@ class FreshCalls:
         for name, entry in state["rules"].items():
             if name in self._rules:
                 self._rules[name].restore(entry)
-
-
-def _known_of(rows: pl.DataFrame) -> list[pl.Expr]:
-    """Fields of :data:`FIELDS`; null where nobody reads them."""
-    return [
-        pl.col(name) if name in rows.columns else pl.lit(None).alias(name)
-        for name in ("started_at", "talk_s", "direction")
-    ]

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
-import polars as pl
 
 from monitor.indicators.formula import Formula, formula
 from monitor.indicators.frame import Frame
@@ -26,6 +25,15 @@ KEYS_MAX: Final = 100_000
 """Scopes of one rule with figures of their own; past it the oldest begin again from nothing."""
 
 _Pair = list[int]
+
+
+class FreshRows(NamedTuple):
+    """Rows of one tick that count for numbers on probation."""
+
+    frame: Frame
+    """The load they are in, as the rules' indicators look at it."""
+    places: list[int]
+    """Where they stand there, ascending."""
 
 
 def looks_on(rule: Rule) -> bool:
@@ -90,31 +98,30 @@ class FreshFigures:
                 for text in [text for text in table if self._number_of(text) == number]:
                     del table[text]
 
-    def step(self, tick: int, proving: AbstractSet[str], rows: pl.DataFrame | None) -> None:
+    def step(self, tick: int, proving: AbstractSet[str], rows: FreshRows | None) -> None:
         """Take in the fresh rows of ``tick``; numbers whose window is as long as the rule's go."""
         for number in [n for n, at in self._since.items() if self._is_over(n, at, tick, proving)]:
             self.forget(number)
         self._news = {}
-        if rows is None or not self._since:
-            return
-        rows = rows.filter(
-            pl.col("number").is_in(list(self._since)),
-            *(pl.col(name).is_not_null() for name in self.rule.by),
-        )
-        if rows.height:
+        if rows is not None and self._since:
             self._take(rows)
 
-    def _take(self, rows: pl.DataFrame) -> None:
-        frame = Frame(rows, [each for c in self._made_of.counters for each in c.sets])
-        values = [frame.value(counter).tolist() for counter in self._made_of.counters]
-        scopes = rows.select(self.rule.by).iter_rows()
-        for scope, *pair in zip(scopes, *values, strict=True):
-            if any(pair):
-                text = SEPARATOR.join(scope)
-                for table in (self._pairs, self._news):
-                    sums = table.setdefault(text, [0, 0])
-                    sums[0] += pair[0]
-                    sums[1] += pair[-1]
+    def _take(self, rows: FreshRows) -> None:
+        coded = [rows.frame.codes(dimension) for dimension in self.rule.by]
+        values = [rows.frame.value(counter) for counter in self._made_of.counters]
+        for place in rows.places:
+            codes = [int(codes[place]) for _, codes in coded]
+            pair = [int(each[place]) for each in values]
+            if min(codes) < 0 or not any(pair):
+                continue
+            scope = [texts[code] for (texts, _), code in zip(coded, codes, strict=True)]
+            if scope[self._position] not in self._since:
+                continue
+            text = SEPARATOR.join(scope)
+            for table in (self._pairs, self._news):
+                sums = table.setdefault(text, [0, 0])
+                sums[0] += pair[0]
+                sums[1] += pair[-1]
         over = len(self._pairs) - KEYS_MAX
         for text in list(islice(self._pairs, max(0, over))):
             del self._pairs[text]
