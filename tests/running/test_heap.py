@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -65,3 +66,16 @@ def test_pages_are_asked_for_once() -> None:
     pages = 8 * 8_000_000 // 4096
     assert int(kept) < 2 * pages
     assert int(_faults("freed")) > 10 * pages  # else it has become needless
+
+
+@pytest.mark.parametrize("theirs", [None, "dirty_decay_ms:1"])
+def test_polars_keeps_what_it_freed_unless_somebody_says_otherwise(theirs: str | None) -> None:
+    environ = {name: text for name, text in os.environ.items() if "RJEM" not in name}
+    if theirs is not None:
+        environ["_RJEM_MALLOC_CONF"] = theirs
+    # polars puts its own before what it finds, and the last one counts.
+    program = "import os, monitor, polars; print(os.environ['_RJEM_MALLOC_CONF'])"
+    told = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environ
+    ).stdout.strip()
+    assert told.endswith(theirs or "dirty_decay_ms:10000")
