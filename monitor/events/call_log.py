@@ -82,7 +82,7 @@ class CallLog:
 
     def add(self, said: pl.DataFrame) -> None:
         """Append the rows that have a key; ``SEQ`` ascends."""
-        rows = said.select(*self._schema)
+        rows = said[list(self._schema)]
         if rows[self._key].null_count():
             rows = rows.filter(pl.col(self._key).is_not_null())
         if rows.is_empty():

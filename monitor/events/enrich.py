@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from monitor.events.batch import DIMENSIONS
@@ -67,22 +68,21 @@ class Owners:
             self._owners.trim(self._limits.numbers - self._limits.numbers // 4)
             self._count_numbers()
         self._tick = int(released["tick"][-1])
-        is_call = pl.col("type").is_in(CALL_TYPES)
-        placed = released.select(
-            "type",
-            "call_id",
-            *DIMENSIONS,
-            (is_call.cum_sum() - is_call + self._seq).cast(pl.Int64).alias(SEQ),
-        ).with_row_index(ROW)
-        calls = placed.select(is_call).to_series()
-        said = placed if calls.all() else placed.filter(calls)
+        calls = released["type"].is_in(CALL_TYPES)
+        is_call = calls.to_numpy()
+        before = np.cumsum(is_call, dtype=np.int64) - is_call + self._seq
+        rows = np.arange(released.height, dtype=np.uint32)
+        placed = released[["type", "call_id", *DIMENSIONS]].hstack(
+            [pl.Series(SEQ, before), pl.Series(ROW, rows)]
+        )
+        said = placed if is_call.all() else placed.filter(calls)
         self._calls.add(said)
         self._owners.add(said)
         self._numbers.add(used)
         self._seq += said.height
         lacking = pl.any_horizontal(pl.col(DIMENSIONS).is_null())
         is_feedback = pl.col("type").is_in(FEEDBACK_TYPES)
-        told = placed.head(0) if calls.all() else placed.filter(is_feedback)
+        told = placed.head(0) if is_call.all() else placed.filter(is_feedback)
         asking = told.filter(lacking)
         filled = released if asking.is_empty() else self._fill(released, asking)
         self._calls.forget(self._seq - self._limits.calls)

@@ -247,7 +247,8 @@ class FigureRule:
         if len(ids) < len(self.rows):
             return [key for key in ids.tolist() if key in self.rows]
         rows = np.fromiter(self.rows, dtype=np.int64, count=len(self.rows))
-        found: list[int] = rows[np.isin(rows, ids)].tolist()
+        places = np.minimum(np.searchsorted(ids, rows), len(ids) - 1)
+        found: list[int] = rows[ids[places] == rows].tolist()
         return found
 
     def _suspects(self, ids: Int64) -> Int64:

@@ -72,7 +72,7 @@ class _Load:
         """What tells of some rows when a call began and whose it was, column by column."""
         chosen = pl.Series(places, dtype=pl.UInt32)
         return [
-            self.rows[name].gather(chosen).to_list()
+            self.rows[name][chosen].to_list()
             if name in self.rows.columns  # else nobody reads it
             else [None] * len(places)
             for name in ("number", "type", "call_id", "time", "started_at", "talk_s", "direction")

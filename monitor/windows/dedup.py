@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import polars as pl
 
 from monitor.compiled.tables import add_ids, move_ids
 from monitor.sealed import Sealed, Stretches
+from monitor.windows.arrays import begins_of
 from monitor.windows.ids import halves
 
 UInt64 = npt.NDArray[np.uint64]
@@ -69,11 +71,11 @@ class Dedup:
         frames: list[pl.DataFrame] = []
         dropped: list[pl.DataFrame] = []
         uncertain, ticks = 0, set[int]()
-        generations = released["tick"] // self._span_ms
-        found = generations.unique(maintain_order=True).to_list()
-        for generation in found:
-            self._turn(generation)
-            part = released if len(found) == 1 else released.filter(generations == generation)
+        generations = released["tick"].to_numpy() // self._span_ms
+        begins = np.flatnonzero(begins_of(generations)).tolist()
+        for begin, end in pairwise([*begins, released.height]):
+            self._turn(int(generations[begin]))
+            part = released[begin:end]
             room = max(self._limit - len(self), 0)
             first, doubtful = self._current.add(part["id"], self._previous, room)
             # None that is not remembered is recognised, even beside its copy: whether both are
@@ -86,7 +88,7 @@ class Dedup:
                 dropped.append(part.filter(~first).select("type"))
             frames.append(kept)
         return Unique(
-            frame=pl.concat(frames),
+            frame=frames[0] if len(frames) == 1 else pl.concat(frames),
             duplicates=pl.concat(dropped) if dropped else released.select("type").clear(),
             uncertain=uncertain,
             uncertain_ticks=sorted(ticks),

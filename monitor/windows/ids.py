@@ -55,7 +55,7 @@ def coded(texts: pl.Series) -> Coded:
     first = np.empty(len(low), np.int64)
     slots = np.full(1 << (_ROOM * len(low)).bit_length(), -1, np.int32)
     count = number_ids(low, high, slots, found, first)
-    names = texts.gather(pl.Series(first[:count]))
+    names = texts[pl.Series(first[:count])]
     order = names.arg_sort(nulls_last=True).to_numpy()
     place = np.empty(count, np.int64)
     place[order] = np.arange(count)
@@ -64,4 +64,4 @@ def coded(texts: pl.Series) -> Coded:
         place[order[-1]] = -1
     order = order[: count - missing]
     rows = first[order]
-    return Coded(Names(names.gather(pl.Series(order)), low[rows], high[rows]), place[found])
+    return Coded(Names(names[pl.Series(order)], low[rows], high[rows]), place[found])

@@ -143,14 +143,19 @@ def _cut(
     """Rows with ``eff < before_ms``, and the others."""
     taken, kept = [], []
     for frame in frames:
-        due = frame["eff"] < before_ms
-        if due.all():
+        due = frame["eff"].to_numpy() < before_ms
+        count = int(np.count_nonzero(due))
+        if count == len(due):
             taken.append(frame)
-        elif due.any():
-            taken.append(frame.filter(due))
-            kept.append(frame.filter(~due))
-        else:
+        elif count == 0:
             kept.append(frame)
+        elif due[:count].all():  # they stand first, and need no copy
+            taken.append(frame[:count])
+            kept.append(frame[count:])
+        else:
+            mask = pl.Series(due)
+            taken.append(frame.filter(mask))
+            kept.append(frame.filter(~mask))
     return taken, kept
 
 
