@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from monitor.decisions import Alert, derive_id
+from monitor.rules.episodes import Row
 from monitor.rules.evaluate import RuleBook, RuleStep
 from monitor.rules.figure_rule import HELD_ENDS_MS
 from monitor.rules.model import Rule
+from monitor.sealed import plain
 from tests.rules.fakes import T0, TICK, FakeSource, FakeView, rule
 
 N = "+862150000007"
@@ -430,6 +432,30 @@ def test_each_level_recovers_for_its_own_time() -> None:
     assert told[4] == [("firing", "warn", "relaxed")]
     assert told[5] == told[6] == []
     assert told[7] == [("resolved", "warn", "recovered")]
+
+
+def test_what_a_calm_row_shows_is_of_now_and_of_the_level_that_fires() -> None:
+    levels = {
+        "warn": {"above": "20%", "evidence": {"method": "raw", "min_of": 10}},
+        "crit": {"above": "30%", "clear": "28%", "evidence": {"method": "raw", "min_of": 20}},
+    }
+    bench = Bench(rule(levels=levels))
+
+    def shown() -> tuple[float | None, float, float]:
+        [state] = bench.book.snapshot()["rules"].values()
+        [entry] = plain(state["state"]["rows"])
+        row = Row.restore(entry["row"])
+        return row.figures.value, row.evidence.score, row.evidence.needed
+
+    bench.at(1, {N: (50, 100)})
+    assert shown() == (0.5, 100, 20)
+    bench.at(2, {N: (51, 102)})
+    bench.at(3, {N: (60, 150)})  # its state is what it was; what it shows is not
+    assert shown() == (0.4, 150, 20)
+    assert said(bench.at(4, {N: (50, 200)}).alerts) == [("firing", "warn", "relaxed")]
+    bench.at(5, {N: (55, 250)})
+    bench.at(6, {N: (56, 250)})
+    assert shown() == (0.224, 250, 10)
 
 
 def test_wilson_fires_when_its_bound_is_beyond_and_hits_are_enough() -> None:
