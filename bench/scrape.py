@@ -27,7 +27,8 @@ from typing import Any
 
 from bench.job import DISORDER_MS, Job, event_lines, write_pack
 from bench.report import Report, arguments, tell
-from monitor import app, logs, publish
+from monitor import logs, publish
+from monitor.app import daemon as app
 from monitor.running import standing
 from monitor.site import load_site
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from monitor.app import Daemon
+from monitor.app.daemon import Daemon
 from monitor.clock import Clock
 from monitor.simulate.demo import live_demo
 from monitor.site import SHIPPED_PACKS, Site, load_site

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.live import Live
 
 from monitor import logs
-from monitor.app import Daemon
+from monitor.app.daemon import Daemon
 from monitor.cli import demo
 from monitor.cli.declare import single
 from monitor.cli.live import line, render
