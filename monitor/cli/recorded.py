@@ -115,6 +115,15 @@ def check_span(files: list[str] | None, since: datetime | None, until: datetime 
         raise UsageError(
             "--since and --until are for --kafka and archives: lines of a file have no broker time"
         )
+    check_order(since, until)
+
+
+def check_order(since: datetime | None, until: datetime | None) -> None:
+    """Whether something lies between ``--since`` and ``--until``.
+
+    Raises:
+        UsageError: nothing does.
+    """
     if since is not None and until is not None and to_ms(until) <= to_ms(since):
         raise UsageError("--until is not after --since: nothing lies between them")
 
