@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from monitor.decisions import Alert, Command, Decision, iso
+from monitor.delivery.people import without
 from monitor.errors import MonitorError
 from monitor.events.batch import PRIVATE_DIMENSIONS
 from monitor.logs import mask_customer
@@ -331,11 +332,8 @@ def masked(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Scope and texts without a customer to dial."""
     private = {name: value for name, value in scope.items() if name in PRIVATE_DIMENSIONS}
-    texts = dict(message)
-    for value in private.values():
-        texts = {tag: text.replace(value, mask_customer(value)) for tag, text in texts.items()}
     hidden = {name: mask_customer(value) for name, value in private.items()}
-    return dict(scope) | hidden, texts
+    return dict(scope) | hidden, without(message, private.values())
 
 
 def in_full(request: Request, caller: Caller, *, asked: bool, of: str = "") -> bool:
