@@ -16,7 +16,7 @@ from monitor.people.desk import PeopleDesk
 from monitor.store.outbox import PlannedDelivery
 from monitor.store.routed import Routed, Told
 from monitor.store.store import Recording, Store
-from monitor.web.alerts_api import masked
+from monitor.web.customers import masked
 from tests.interface.reading import (
     CUSTOMER,
     NOW,
