@@ -49,8 +49,9 @@ def board(
     area: Text = "",
     span: Text = "short",
     sort: Text = "attention",
-    reverse: bool = False,  # noqa: FBT001, FBT002 - the framework's way of a parameter
-    firing: bool = False,  # noqa: FBT001, FBT002
+    *,
+    reverse: bool = False,
+    firing: bool = False,
     page: Annotated[int, Query(ge=1, le=10_000)] = 1,
 ) -> Response:
     """Teams, groups and agents, or another dimension, with the four sides of the business."""
@@ -115,7 +116,8 @@ async def records(
     episode: alerts_api.EpisodePath,
     caller: Viewer,
     request: Request,
-    customers: bool = False,  # noqa: FBT001, FBT002
+    *,
+    customers: bool = False,
 ) -> Response:
     """The records behind it, as a piece of its page."""
     painter = Painter(request, caller)

@@ -58,13 +58,14 @@ async def list_(
     rule: Annotated[str | None, Query(max_length=200, description="Of this rule")] = None,
     team: Annotated[str | None, Query(max_length=300, description="Of this team")] = None,
     acknowledged: Annotated[bool | None, Query(description="Somebody knows, or nobody")] = None,
-    mine: Annotated[bool, Query(description="Assigned to whoever asks")] = False,  # noqa: FBT002
-    shadow: Annotated[bool, Query(description="Those of shadow rules instead")] = False,  # noqa: FBT002
+    *,
+    mine: Annotated[bool, Query(description="Assigned to whoever asks")] = False,
+    shadow: Annotated[bool, Query(description="Those of shadow rules instead")] = False,
     cursor: Annotated[
         str | None, Query(max_length=80, description="`next` of the page before")
     ] = None,
     limit: Annotated[int, Query(ge=1, le=PAGE_MAX, description="Rows at most")] = 50,
-    customers: Customers = False,  # noqa: FBT002
+    customers: Customers = False,
 ) -> Response:
     """One row an episode, the newest first by its beginning."""
     wanted = Wanted(
@@ -85,7 +86,8 @@ async def show(
     episode: EpisodePath,
     caller: Viewer,
     request: Request,
-    customers: Customers = False,  # noqa: FBT002
+    *,
+    customers: Customers = False,
 ) -> Response:
     """With its course, what was done for it, and what people did about it."""
     return packed(request, await whole(request, caller, episode, full=customers))
@@ -102,7 +104,8 @@ async def records(
     caller: Viewer,
     request: Request,
     limit: Annotated[int, Query(ge=0, le=RECORDS_MAX, description="Records at most")] = 50,
-    customers: Customers = False,  # noqa: FBT002
+    *,
+    customers: Customers = False,
 ) -> Response:
     """Read back from the log, which may take seconds; one question at a time."""
     found = await explained(request, caller, episode, limit, full=customers)

@@ -214,7 +214,8 @@ async def show(
     request: Request,
     days: Days = 7,
     after_hours: AfterHours = 24,
-    customers: Customers = False,  # noqa: FBT002 - the framework's way of a parameter
+    *,
+    customers: Customers = False,
 ) -> Response:
     """With its alerts; also of a rule that was in shadow, and acts now."""
     found = await whole(request, caller, rule, days, after_hours, full=customers)
