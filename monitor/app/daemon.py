@@ -201,19 +201,30 @@ class Daemon:
             standing = Standing(parts)
             connect(parts, standing, systems)
 
-            # What looks on, each in a thread of its own.
-            archiver = open_archiver(config, clock, stats)
+            with self._looked_at(parts, delivery):
+                yield parts, standing, delivery.worker
+
+    @contextlib.contextmanager
+    def _looked_at(self, parts: Parts, delivery: Delivery) -> Iterator[None]:
+        """What looks on, each in a thread of its own: the archive, remarks, the watchdog."""
+        config = parts.site.config
+        with contextlib.ExitStack() as closing:
+            archiver = open_archiver(config, self._clock, self.stats)
             if archiver is not None:
                 archiver.start()
                 closing.callback(archiver.stop)
-            delivery.watch(engine)
+            delivery.watch(parts.engine)
             closing.callback(delivery.unwatch)
             watchdog = Watchdog(
-                self.board, clock, parts.beat, lanes=delivery.busy, directories=directories(config)
+                self.board,
+                self._clock,
+                parts.beat,
+                lanes=delivery.busy,
+                directories=directories(config),
             )
             watchdog.start()
             closing.callback(watchdog.stop)
-            yield parts, standing, delivery.worker
+            yield
 
     def _lately(self) -> list[Decision]:
         """What has been decided lately, for those who look."""
