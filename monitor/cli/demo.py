@@ -6,6 +6,7 @@ Owns the demonstration's configuration and its folder. The traffic is ``monitor.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import secrets
 import shutil
 import socket
@@ -13,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from monitor.app.daemon import Daemon
 from monitor.clock import Clock
@@ -56,16 +58,19 @@ class Demonstration:
     """Of its only user."""
     taken: tuple[int, ...]
     """The usual ports that somebody else has; it listens on others."""
+    lock: IO[bytes]
+    """Held while it lasts: another one would empty the folder under it."""
 
 
 def prepare() -> Demonstration:
     """A demonstration in an emptied folder: each run tells its story from the start.
 
     Raises:
-        UsageError: no port is free.
+        UsageError: one runs in this folder already, or no port is free.
     """
     from monitor.web.passwords import Passwords  # noqa: PLC0415 - other commands need no argon2
 
+    lock = _lock()
     console = free_port(CONSOLE)
     metrics = free_port(METRICS, but=console)
     shutil.rmtree(FOLDER, ignore_errors=True)
@@ -87,7 +92,19 @@ def prepare() -> Demonstration:
     HASH.write_text(Passwords().hash(password), encoding="utf-8")
     usual = ((METRICS, metrics), (CONSOLE, console))
     taken = tuple(wanted for wanted, port in usual if port != wanted)
-    return Demonstration(load_site(PATH), password, taken)
+    return Demonstration(load_site(PATH), password, taken, lock)
+
+
+def _lock() -> IO[bytes]:
+    FOLDER.parent.mkdir(parents=True, exist_ok=True)
+    lock = FOLDER.with_suffix(".lock").open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        msg = f"a demonstration runs in {FOLDER} already: stop it, or start this one elsewhere"
+        raise UsageError(msg) from error
+    return lock
 
 
 def free_port(wanted: int, *, but: int | None = None, tried: int = PORTS_TRIED) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.cli.demo import PORTS_TRIED, free_port
+from monitor.cli.demo import PATH, PORTS_TRIED, free_port, prepare
 from monitor.errors import UsageError
 from tests import web
 from tests.cli.program import monitor
@@ -47,6 +47,21 @@ def test_it_gives_up_where_none_is_free() -> None:
     port = any_port()
     with listening(*range(port, port + 3)), pytest.raises(UsageError, match="nor the 2 after it"):
         free_port(port, tried=3)
+
+
+def test_one_that_runs_already_in_the_same_folder_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = prepare()
+    written = PATH.read_text("utf-8")
+    with pytest.raises(UsageError, match="a demonstration runs in var/demo already"):
+        prepare()
+    assert PATH.read_text("utf-8") == written
+    first.lock.close()
+    second = prepare()
+    assert second.password != first.password
+    second.lock.close()
 
 
 def test_the_demonstration_gives_way_and_says_so(tmp_path: Path) -> None:
