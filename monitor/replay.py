@@ -52,8 +52,10 @@ class Past:
         return self.judged_to != NEVER
 
 
-def past_of(store: Store, *, tick_ms: int) -> Past:
+def past_of(store: Store, *, tick_ms: int, inputs: bool) -> Past:
     """What a live run knew that its log does not say.
+
+    ``inputs``: what people and telephony did, too; it changes decisions, and no record.
 
     Raises:
         StoreError: the journal cannot be read.
@@ -61,7 +63,7 @@ def past_of(store: Store, *, tick_ms: int) -> Past:
     journal = store.journal
     entries = journal.read()
     return Past(
-        inputs=tuple(journaled_inputs(entries, tick_ms=tick_ms)),
+        inputs=tuple(journaled_inputs(entries, tick_ms=tick_ms)) if inputs else (),
         floors=tuple(journaled_floors(journal.floors())),
         refused=tuple(journaled_refusals(entries)),
         judged_to=journaled_end(journal.judged_to_ms(), tick_ms=tick_ms),

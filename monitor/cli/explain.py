@@ -121,7 +121,8 @@ def _find(site: Site, name: str, files: list[str] | None) -> tuple[Alert, Past]:
     try:
         with store_of(site) as store:
             alerts = store.history.alerts_named(name)
-            past = past_of(store, tick_ms=site.config.time.tick) if alerts and not files else past
+            if alerts and not files:
+                past = past_of(store, tick_ms=site.config.time.tick, inputs=False)
     except StoreError:
         if not files:
             raise

@@ -144,7 +144,7 @@ def journaled(site: Site, path: Path) -> Past:
     if path != _CONFIGURED:
         settings = settings.model_copy(update={"path": path, "url": None})
     with Store.open(settings, SystemClock(), daemon=False) as store:
-        past = past_of(store, tick_ms=site.config.time.tick)
+        past = past_of(store, tick_ms=site.config.time.tick, inputs=True)
     if not past:
         msg = f"--journal {path}: that store has judged nothing yet"
         raise UsageError(msg)

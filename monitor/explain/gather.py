@@ -78,7 +78,6 @@ def gather(site: Site, question: Question, source: Source, past: Past) -> Gather
         SourceError: the log cannot be read.
     """
     config = site.config
-    past = replace(past, inputs=())  # people and telephony decide of numbers, and change no row
     engine = replay_engine(replace(site, indicators=(), rules=()), source, _ignore, past=past)
     gathering = _Gathering(question, config.time.tick)
     derived = question.fields & frozenset(DERIVED)

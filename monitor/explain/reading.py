@@ -62,7 +62,7 @@ class Reading:
         site = self._site()
         rule = rule_of(site, alert)
         with closing(Store.open(site.config.store, SystemClock(), daemon=False)) as store:
-            past = past_of(store, tick_ms=site.config.time.tick)
+            past = past_of(store, tick_ms=site.config.time.tick, inputs=False)
             asked = [alert]
             if rule is not None and rule.parts:
                 known = {
