@@ -12,7 +12,7 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 run: $(VENV)/.run ## simulated traffic through the real daemon; ctrl-c stops it
-	@echo "→ starting the daemon on simulated traffic: figures below, metrics at http://127.0.0.1:9108/metrics, ctrl-c stops it"
+	@echo "→ starting the daemon on simulated traffic: figures and where to look below, ctrl-c stops it"
 	@$(BIN)/monitor run --demo
 
 test: $(VENV)/.test lint ## lint, types, layers, tests, coverage

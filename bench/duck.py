@@ -65,7 +65,7 @@ def team_windows(file: Path) -> dict[str, dict[str, list[int]]]:
     columns = ", ".join(_MEASURES)
     for pane_ms, panes in _WINDOWS:
         database.execute(_window("team", pane_ms, panes))
-        query = f'select pane, key, {columns} from "team {pane_ms}"'  # noqa: S608 - our own names
+        query = f'select pane, key, {columns} from "team {pane_ms}"'
         for pane, team, *sums in database.execute(query).fetchall():
             window = f"{panes * pane_ms}/{(pane + 1) * pane_ms}"
             found.setdefault(window, {})[team] = [int(each) for each in sums]
@@ -83,7 +83,7 @@ def _load(file: Path) -> str:
             cast(round_even(talk_s * 1000, 0) as bigint) as talk
         from read_json('{file}', format = 'newline_delimited', columns = {{{columns}}})
         where type = 'call.ended'
-    """  # noqa: S608 - our own file and names
+    """
 
 
 def _window(scope: str, pane_ms: int, panes: int) -> str:
@@ -99,4 +99,4 @@ def _window(scope: str, pane_ms: int, panes: int) -> str:
         window window_ as (
             partition by key order by pane range between {panes - 1} preceding and current row
         )
-    """  # noqa: S608 - our own names
+    """

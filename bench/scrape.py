@@ -27,7 +27,9 @@ from typing import Any
 
 from bench.job import DISORDER_MS, Job, event_lines, write_pack
 from bench.report import Report, arguments, tell
-from monitor import app, logs, publish
+from monitor import logs, publish
+from monitor.app import daemon as app
+from monitor.app.engine import build_engine as build
 from monitor.running import standing
 from monitor.site import load_site
 
@@ -136,7 +138,7 @@ def _serve(folder: Path) -> None:
     logs.configure(level="error")
     ticks: list[tuple[float, int]] = []
     published: list[tuple[float, float]] = []
-    build, take = app.build_engine, publish.picture
+    take = publish.picture
 
     def build_engine(*args: Any, **named: Any) -> Any:
         engine = build(*args, **named)

@@ -1,9 +1,11 @@
 """From a site to concrete parts: the only place that knows which class a setting means.
 
-Owns construction alone; order of start and stop is ``monitor.app``.
+Owns construction alone; order of start and stop is ``monitor.app.daemon``.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import polars as pl
 
@@ -11,6 +13,8 @@ from monitor.archive.source import ArchiveSource
 from monitor.archive.writer import Archiver
 from monitor.clock import Clock
 from monitor.config import Config
+from monitor.decisions import Command
+from monitor.delivery.routes import Router
 from monitor.delivery.settings import KafkaReceiver
 from monitor.engine import Engine, Judges
 from monitor.errors import SourceError
@@ -178,3 +182,15 @@ def connect_telephony(config: Config, clock: Clock) -> Telephony:
     """The telephony system that the configuration names; not connected."""
     source = config.source if isinstance(config.source, KafkaSettings) else None
     return open_telephony(config.telephony, source, clock)
+
+
+def open_router(
+    site: Site, telephony: Telephony, systems: Callable[[Command], tuple[str, ...]]
+) -> Router:
+    """The routes of a site; ``systems``: of telephony, those that a command goes to."""
+    return Router(
+        site.config.delivery,
+        telephony=bool(telephony.channels),
+        systems=systems,
+        packs=site.packs_of_rules,
+    )

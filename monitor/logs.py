@@ -21,6 +21,8 @@ _WRITTEN = re.compile(r"(?<![\w.-])(?!\d{4}-\d\d-\d\d)\+?\(?\d(?:[ ()./-]{0,2}\d
 """A telephone number as people write it; ids in hexadecimal are none."""
 _SHORT = re.compile(r"\+?\d{4,5}…\d\d|.{0,2}…", re.DOTALL)
 """What :func:`mask_customer` makes."""
+_SHORT_ID = 5
+"""Of an id of so few characters two would be half of it."""
 _MASKED = frozenset({"detail", "error", "exception"})
 """What may quote a record: text that is made elsewhere."""
 
@@ -54,11 +56,11 @@ def mask_words(text: str) -> str:
 def mask_customer(value: str) -> str:
     """A customer of any kind; of what is no telephone number, most goes: ``c-123456`` → ``c-…``.
 
-    What is masked already stays as it is.
+    Of what is short nothing stays, what is masked already stays as it is.
     """
     if _PHONE.fullmatch(value):
         return mask(value)
-    return value if _SHORT.fullmatch(value) else f"{value[: min(2, len(value) // 2)]}…"
+    return value if _SHORT.fullmatch(value) else f"{value[:2] if len(value) > _SHORT_ID else ''}…"
 
 
 def _mask_customers(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

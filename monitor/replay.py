@@ -21,12 +21,19 @@ from monitor.events.enrich import Owners
 from monitor.events.rejects import DeadLetters, MemoryDeadLetters
 from monitor.indicators.compile import BEGINNING
 from monitor.numbers.settings import NumbersSettings, PoolsSettings
-from monitor.recorder import ReplayRecorder
+from monitor.recorder import (
+    ReplayRecorder,
+    journaled_end,
+    journaled_floors,
+    journaled_inputs,
+    journaled_refusals,
+)
 from monitor.rules.cases import Scenario
 from monitor.site import Site
 from monitor.source.base import Partition, Source
 from monitor.source.memory import MemorySource
 from monitor.stats import Stats
+from monitor.store.store import Store
 from monitor.windows.dedup import Dedup
 from monitor.windows.watermark import NEVER, Floor, Watermarks
 
@@ -43,6 +50,24 @@ class Past:
     def __bool__(self) -> bool:
         """Whether there was a journal at all."""
         return self.judged_to != NEVER
+
+
+def past_of(store: Store, *, tick_ms: int, inputs: bool) -> Past:
+    """What a live run knew that its log does not say.
+
+    ``inputs``: what people and telephony did, too; it changes decisions, and no record.
+
+    Raises:
+        StoreError: the journal cannot be read.
+    """
+    journal = store.journal
+    entries = journal.read()
+    return Past(
+        inputs=tuple(journaled_inputs(entries, tick_ms=tick_ms)) if inputs else (),
+        floors=tuple(journaled_floors(journal.floors())),
+        refused=tuple(journaled_refusals(entries)),
+        judged_to=journaled_end(journal.judged_to_ms(), tick_ms=tick_ms),
+    )
 
 
 def replay_engine(

@@ -6,7 +6,7 @@ is summed up, and how, is ``monitor.scorecards.tally``'s. Nothing is judged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from monitor.engine import AT_ONCE
 from monitor.events.batch import DIMENSIONS
 from monitor.events.catalogue import DERIVED
 from monitor.events.customers import read_for
-from monitor.explain.explain import customer
+from monitor.explain.explain import plain_records
 from monitor.indicators.compile import BEGINNING, IndicatorSet
 from monitor.indicators.formula import Formula
 from monitor.indicators.frame import Frame
@@ -202,22 +202,5 @@ def shown_records(
     counted = [records(counter, read_.rows) for counter in made.counters]
     found = pl.concat(counted).unique(["src", "offset"], maintain_order=True)
     found = found.sort("time", "src", "offset")
-    return found.height, list(_plain(found.head(most), read_.partitions, whole_customers))
-
-
-def _plain(
-    rows: pl.DataFrame,
-    partitions: Sequence[Partition],
-    whole_customers: bool,  # noqa: FBT001
-) -> Iterable[dict[str, Any]]:
-    for row in rows.iter_rows(named=True):
-        found = {name: value for name, value in row.items() if value is not None}
-        partition, offset, time = (
-            partitions[found.pop("src")],
-            found.pop("offset"),
-            found.pop("time"),
-        )
-        if "customer" in found and not whole_customers:
-            found["customer"] = customer(found["customer"])
-        place = {"topic": partition.topic, "partition": partition.number, "offset": offset}
-        yield {"time": iso(time), **found, **place}
+    plain = plain_records(found.head(most), read_.partitions, whole_customers=whole_customers)
+    return found.height, list(plain)

@@ -133,7 +133,7 @@ def main() -> None:
     logs.configure(level="warning")
     began = time.perf_counter()
     warm()
-    print(f"compiled in {time.perf_counter() - began:.1f} s, kept in {compiled.kept()}")  # noqa: T201
+    print(f"compiled in {time.perf_counter() - began:.1f} s, kept in {compiled.kept()}")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,6 @@ WaitOption = Annotated[
 ]
 WAIT_S = 15.0
 _POLL_S = 0.2
-_ASK_STATUS = "monitor status tells."
 
 
 def ask(
@@ -56,7 +55,6 @@ def ask(
         typer.Exit: with the status that the answer stands for.
     """
     site = site_of(config)
-    clock = SystemClock()
     try:
         request = asking.request(
             asking.ACTS[action],
@@ -75,20 +73,32 @@ def ask(
         write_down(store, f"numbers {action}", request.number, left=True)
         answer = None
         if wait_s:
-            answer = asking.await_answer(
-                store, request.id, clock, wait_s, lambda: clock.wait(threading.Event(), _POLL_S)
-            )
+            answer = asking.await_answer(store, request.id, SystemClock(), wait_s, pause)
     if answer is not None and answer.settled:
         say(f"{what}: {answer.words}")
         raise typer.Exit(1 if answer.status == "refused" else 0)
     if answer is not None and answer.tick_ms is not None:
         say(f"{what}: taken by the daemon as of {iso(answer.tick_ms)}, and not judged yet")
         return
+    unanswered(what, wait_s, missing="taken it", later="the request")
+
+
+def pause() -> None:
+    """Between two looks whether the daemon has done something."""
+    SystemClock().wait(threading.Event(), _POLL_S)
+
+
+def unanswered(what: str, wait_s: float, *, missing: str, later: str) -> None:
+    """Say that it is left for the daemon, which need not run: ``missing`` so far, ``later`` to do.
+
+    Raises:
+        typer.Exit: it was waited for, in vain.
+    """
     if wait_s == 0:
         say(f"{what}: left for the daemon")
         return
-    say(f"{what}: left for the daemon, which has not taken it within {span(wait_s)}")
-    lines(stderr=True).print(f"Is it running? It takes the request when it is. {_ASK_STATUS}")
+    say(f"{what}: left for the daemon, which has not {missing} within {span(wait_s)}")
+    lines(stderr=True).print(f"Is it running? It takes {later} when it is. monitor status tells.")
     raise typer.Exit(1)
 
 

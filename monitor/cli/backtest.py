@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated
 
 import typer
 
 from monitor import logs
 from monitor.backtest.labels import load_cases
 from monitor.backtest.page import page_of
-from monitor.backtest.run import Bench, Range
+from monitor.backtest.run import Bench
 from monitor.backtest.text import show
-from monitor.cli.declare import duration, single
+from monitor.cli.backtest_options import (
+    HtmlOption,
+    LanguageOption,
+    SinceOption,
+    UntilOption,
+    WarmUpOption,
+    ZoneOption,
+    range_of,
+    reads_from,
+    zone_of,
+)
+from monitor.cli.declare import single
 from monitor.cli.options import ConfigOption, JsonOption, config_path
 from monitor.cli.output import lines, span, write
 from monitor.cli.progress import reading
@@ -26,40 +35,12 @@ from monitor.cli.recorded import (
     RulesOption,
     journaled,
     recorded_source,
-    to_ms,
 )
 from monitor.cli.stream import say
 from monitor.clock import SystemClock
-from monitor.errors import UsageError
 from monitor.running.heap import settle
 from monitor.site import Site, load_site
 
-SinceOption = Annotated[
-    datetime | None,
-    typer.Option(
-        "--since",
-        metavar="TIME",
-        help="Count decisions from here on, as 2026-11-22T09:00; local unless it names a zone.",
-    ),
-]
-UntilOption = Annotated[
-    datetime | None,
-    typer.Option("--until", metavar="TIME", help="Count decisions before this."),
-]
-WarmUpOption = Annotated[
-    int | None,
-    typer.Option(
-        "--warm-up",
-        metavar="DURATION",
-        parser=duration,
-        help="With --kafka and --since: read so much before it, to fill windows; by default as long"
-        " as the longest one.",
-    ),
-]
-ZoneOption = Annotated[
-    str | None,
-    typer.Option("--zone", metavar="ZONE", help="Zone of days, such as Asia/Shanghai; else local."),
-]
 LabelsOption = Annotated[
     Path | None,
     typer.Option(
@@ -70,14 +51,6 @@ LabelsOption = Annotated[
         exists=True,
         dir_okay=False,
     ),
-]
-HtmlOption = Annotated[
-    Path | None,
-    typer.Option("--html", metavar="FILE", help="Write the report with charts, one file, too."),
-]
-LanguageOption = Annotated[
-    Literal["en", "zh"],
-    typer.Option("--language", help="Which language that file opens in; it has both."),
 ]
 
 
@@ -102,15 +75,12 @@ def backtest(
     taken to do at once what it is told, unless the journal says what it did.
     """
     logs.configure(level="warning")
-    check_range(since, until)
+    counted = range_of(since, until)
     place = zone_of(zone)
     cases = () if labels is None else load_cases(labels, place)
     site = load_site(config_path(config), packs=rules)
     settle()
     clock = SystemClock()
-    counted = Range(
-        None if since is None else to_ms(since), None if until is None else to_ms(until)
-    )
     bench = Bench(
         site,
         recorded_source(site, files, kafka=kafka, until=until),
@@ -139,43 +109,6 @@ def backtest(
         f"{read.events:,} events, {read.duplicates:,} duplicates, {read.late:,} late,"
         f" {refused:,} refused in {span(read.seconds)}: {rate:,.0f} events/s"
     )
-
-
-def check_range(since: datetime | None, until: datetime | None) -> None:
-    """Whether ``--since`` and ``--until`` go together.
-
-    Raises:
-        UsageError: they do not.
-    """
-    if since is not None and until is not None and to_ms(until) <= to_ms(since):
-        raise UsageError("--until is not after --since: nothing lies between them")
-
-
-def zone_of(name: str | None) -> tzinfo | None:
-    """The zone of that name; None: local.
-
-    Raises:
-        UsageError: there is none.
-    """
-    if name is None:
-        return None
-    if name == "UTC":
-        return UTC
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        msg = f"--zone {name}: there is no such zone; write one such as Asia/Shanghai"
-        raise UsageError(msg) from error
-
-
-def reads_from(bench: Bench, warm_up_ms: int | None) -> int | None:
-    """The broker time to begin reading at, so that windows are full when counting begins."""
-    since_ms = bench.counted.since_ms
-    if since_ms is None:
-        return None
-    if warm_up_ms is None:
-        warm_up_ms = bench.engine.judges.indicators.horizon_ms + bench.site.config.time.lateness
-    return max(0, since_ms - warm_up_ms)
 
 
 def named(site: Site, rules: list[Path] | None) -> str:

@@ -13,16 +13,16 @@ from monitor import logs
 from monitor.backtest.compare import Comparison, compare
 from monitor.backtest.compared_page import compared_page
 from monitor.backtest.compared_words import show
-from monitor.backtest.run import Bench, Range
+from monitor.backtest.run import Bench
 from monitor.backtest.tee import Tee
-from monitor.cli.backtest import (
+from monitor.cli.backtest_options import (
     HtmlOption,
     LanguageOption,
     SinceOption,
     UntilOption,
     WarmUpOption,
     ZoneOption,
-    check_range,
+    range_of,
     reads_from,
     zone_of,
 )
@@ -30,7 +30,7 @@ from monitor.cli.declare import single
 from monitor.cli.options import ConfigOption, JsonOption, config_path
 from monitor.cli.output import lines, write
 from monitor.cli.progress import Tell, reading
-from monitor.cli.recorded import FilesOption, KafkaOption, recorded_source, to_ms
+from monitor.cli.recorded import FilesOption, KafkaOption, recorded_source
 from monitor.cli.stream import say
 from monitor.clock import SystemClock
 from monitor.errors import UsageError
@@ -64,14 +64,11 @@ def diff(
     Both are judged in one reading. Status 0: they decide the same, 1: they do not.
     """
     logs.configure(level="warning")
-    check_range(since, until)
+    counted = range_of(since, until)
     place = zone_of(zone)
     sites = [_site(each, config) for each in (a, b)]
     settle()
     clock = SystemClock()
-    counted = Range(
-        None if since is None else to_ms(since), None if until is None else to_ms(until)
-    )
     source = recorded_source(sites[0], files, kafka=kafka, until=until)
     one, other = [
         Bench(site, side, clock, counted=counted)

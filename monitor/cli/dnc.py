@@ -7,7 +7,6 @@ out with its next tick. Customers are masked unless they are asked for in full.
 from __future__ import annotations
 
 import json
-import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +14,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from monitor.cli.asking import WaitOption, who_asks, write_down
+from monitor.cli.asking import WaitOption, pause, unanswered, who_asks, write_down
 from monitor.cli.declare import group, member, some_duration
 from monitor.cli.options import ConfigOption, JsonOption, site_of, store_of
-from monitor.cli.output import console, counted, lines, plain_table, span, stamp, write
+from monitor.cli.output import console, counted, plain_table, stamp, write
 from monitor.cli.stream import say
 from monitor.clock import SystemClock
 from monitor.decisions import ListAction, Listing, ListingAction
@@ -47,7 +46,6 @@ ForOption = Annotated[
     ),
 ]
 FullOption = Annotated[bool, typer.Option("--customers", help="Show customers in full.")]
-_POLL_S = 0.2
 
 
 @member(app, "list", "dnc list", "dnc list --reason opted_out --limit 500 --json")
@@ -198,9 +196,6 @@ def _ask(
     end_s = clock.monotonic_s() + wait_s
     what = f"{action} {counted(len(names), 'customer')}"
 
-    def pause() -> None:
-        clock.wait(threading.Event(), _POLL_S)
-
     with store_of(site) as store:
         for request in requests:
             _put(store, request, end_s)
@@ -213,12 +208,7 @@ def _ask(
     if all(answer is not None and answer.settled for answer in answers):
         say(f"{what}: done, {changed:,} changed")
         return
-    if wait_s == 0:
-        say(f"{what}: left for the daemon")
-        return
-    say(f"{what}: left for the daemon, which has not carried all of it out within {span(wait_s)}")
-    lines(stderr=True).print("Is it running? It takes the rest when it is. monitor status tells.")
-    raise typer.Exit(1)
+    unanswered(what, wait_s, missing="carried all of it out", later="the rest")
 
 
 def _put(store: Store, request: ListAction, end_s: float) -> None:
@@ -230,7 +220,7 @@ def _put(store: Store, request: ListAction, end_s: float) -> None:
         except BackPressure:
             if clock.monotonic_s() >= end_s:
                 raise
-            clock.wait(threading.Event(), _POLL_S)
+            pause()
         else:
             return
 

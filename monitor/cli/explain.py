@@ -23,8 +23,8 @@ from monitor.explain.explain import Explanation, explain
 from monitor.explain.gather import gather, replayed
 from monitor.explain.parts import parts_of, rule_of, with_records
 from monitor.explain.question import ask
-from monitor.explain.reading import log_of, past_of
-from monitor.replay import Past
+from monitor.explain.reading import log_of
+from monitor.replay import Past, past_of
 from monitor.rules.model import Rule
 from monitor.site import Site
 
@@ -121,7 +121,8 @@ def _find(site: Site, name: str, files: list[str] | None) -> tuple[Alert, Past]:
     try:
         with store_of(site) as store:
             alerts = store.history.alerts_named(name)
-            past = past_of(store, site.config.time.tick) if alerts and not files else past
+            if alerts and not files:
+                past = past_of(store, tick_ms=site.config.time.tick, inputs=False)
     except StoreError:
         if not files:
             raise

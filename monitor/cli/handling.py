@@ -7,7 +7,7 @@ takes effect in the store, and the daemon looks there before it tells anybody.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -23,8 +23,8 @@ from monitor.cli.stream import say
 from monitor.clock import SystemClock
 from monitor.decisions import iso
 from monitor.errors import UsageError
-from monitor.logs import mask
 from monitor.people.desk import PeopleDesk, UnknownError
+from monitor.people.matchers import masked
 from monitor.store.handled import Act, InboxRow, Wanted
 from monitor.store.silenced import Silence
 from monitor.store.store import Store
@@ -285,7 +285,7 @@ def _row(row: InboxRow) -> dict[str, Any]:
 def _silence(each: Silence) -> dict[str, Any]:
     return {
         "id": each.id,
-        "matchers": _shown(each.matchers),
+        "matchers": masked(each.matchers),
         "begun": iso(each.begun_ms),
         "until": iso(each.until_ms),
         "by": each.by,
@@ -308,20 +308,12 @@ def _act(each: Act) -> dict[str, Any]:
 def _details(each: Act) -> dict[str, Any]:
     details = dict(each.details)
     if "matchers" in details:
-        details["matchers"] = _shown(details["matchers"])
+        details["matchers"] = masked(details["matchers"])
     if "until_ms" in details:
         details["until"] = iso(details.pop("until_ms"))
     return details
 
 
-def _shown(matchers: Any) -> dict[str, list[str]]:
-    """Patterns, customers masked."""
-    return {
-        name: [mask(p) if name == "customer" else p for p in patterns]
-        for name, patterns in matchers.items()
-    }
-
-
 def _matchers(each: Silence) -> str:
-    patterns: Sequence[tuple[str, list[str]]] = list(_shown(each.matchers).items())
-    return ", ".join(f"{name}={' or '.join(found)}" for name, found in patterns)
+    patterns = masked(each.matchers)
+    return ", ".join(f"{name}={' or '.join(found)}" for name, found in patterns.items())

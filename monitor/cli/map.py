@@ -2,87 +2,84 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from monitor.cli.declare import single
+from monitor.cli.map_check import check_mappings
+from monitor.cli.map_letters import Tell, letters
 from monitor.cli.options import ConfigOption, JsonOption, site_of
 from monitor.cli.output import counted, lines
-from monitor.cli.stream import say
-from monitor.errors import ConfigError, Problem, UsageError
-from monitor.mapping.find import meant, shipped
-from monitor.mapping.fixtures import cases, check_fixtures, write_fixtures
-from monitor.mapping.load import LoadedMapping, load_mapping, unknown_settings
-from monitor.mapping.mapper import Broken
+from monitor.errors import UsageError
+from monitor.mapping.find import meant
+from monitor.mapping.load import LoadedMapping, unknown_settings
 from monitor.mapping.records import read_records
 
-_SHOWN_MAX = 20
-"""Dead letters that are shown when they go to nowhere else; the rest is counted."""
+MappingArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="MAPPING", help="Name, or path of a mapping file.", show_default=False),
+]
+FilesArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="FILE…",
+        help="Records: JSON Lines, or one JSON document.",
+        exists=True,
+        dir_okay=False,
+        show_default=False,
+    ),
+]
+LettersOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--dead-letters",
+        metavar="FILE",
+        help="Where records go that break, as JSON Lines; otherwise the first are shown.",
+    ),
+]
+SettingsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="A setting of the mapping; repeat for several."
+    ),
+]
+CheckOption = Annotated[
+    bool,
+    typer.Option("--check", help="Check MAPPING, or all that ship and are configured; no records."),
+]
+FixturesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--fixtures",
+        metavar="FOLDER",
+        help="With --check: a folder for each mapping, of records and what becomes of them.",
+        exists=True,
+        file_okay=False,
+    ),
+]
+WriteOption = Annotated[
+    bool,
+    typer.Option("--write", help="With --fixtures: write what becomes of them, for you to read."),
+]
 
 
 def map_records(
-    mapping: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="MAPPING", help="Name, or path of a mapping file.", show_default=False
-        ),
-    ] = None,
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="FILE…",
-            help="Records: JSON Lines, or one JSON document.",
-            exists=True,
-            dir_okay=False,
-            show_default=False,
-        ),
-    ] = None,
-    dead_letters: Annotated[
-        Path | None,
-        typer.Option(
-            "--dead-letters",
-            metavar="FILE",
-            help="Where records go that break, as JSON Lines; otherwise the first are shown.",
-        ),
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="A setting of the mapping; repeat for several."
-        ),
-    ] = None,
-    check: Annotated[
-        bool,
-        typer.Option(
-            "--check", help="Check MAPPING, or all that ship and are configured; no records."
-        ),
-    ] = False,
-    fixtures: Annotated[
-        Path | None,
-        typer.Option(
-            "--fixtures",
-            metavar="FOLDER",
-            help="With --check: a folder for each mapping, of records and what becomes of them.",
-            exists=True,
-            file_okay=False,
-        ),
-    ] = None,
-    write: Annotated[
-        bool,
-        typer.Option(
-            "--write", help="With --fixtures: write what becomes of them, for you to read."
-        ),
-    ] = False,
+    mapping: MappingArgument = None,
+    files: FilesArgument = None,
+    dead_letters: LettersOption = None,
+    settings: SettingsOption = None,
+    check: CheckOption = False,
+    fixtures: FixturesOption = None,
+    write: WriteOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -94,16 +91,13 @@ def map_records(
     own = site_of(config).mappings
     given = _settings(settings or [])
     if check:
-        names = (
-            [mapping] if mapping is not None else [*own, *(n for n in shipped() if n not in own)]
-        )
-        _check(names, own, given, fixtures, write=write, as_json=as_json)
-        return
+        names = [] if mapping is None else [mapping]
+        check_mappings(names, own, given, fixtures, write=write, as_json=as_json)
     if mapping is None or not files:
         raise UsageError("name a mapping and files with records, or give --check")
     chosen = meant(mapping, own, given)
     _refuse_unknown(chosen, given)
-    with _letters(dead_letters) as tell:
+    with letters(dead_letters) as tell:
         count = _work(chosen, files, tell)
     summary = f"{counted(count.records, 'record')}: {counted(count.events, 'event')},"
     summary += f" {count.silent:,} without, {counted(count.broken, 'dead letter')}"
@@ -120,10 +114,7 @@ class _Count:
     broken: int = 0
 
 
-_Tell = Callable[[LoadedMapping, Path, int, bytes, Broken], None]
-
-
-def _work(chosen: LoadedMapping, files: Sequence[Path], tell: _Tell) -> _Count:
+def _work(chosen: LoadedMapping, files: Sequence[Path], tell: Tell) -> _Count:
     count = _Count()
     with _bar(files) as advance:
         for path in files:
@@ -154,47 +145,6 @@ def _bar(files: Sequence[Path]) -> Iterator[Callable[[int], None]]:
         yield lambda read: progress.advance(task, read)
 
 
-@contextlib.contextmanager
-def _letters(path: Path | None) -> Iterator[_Tell]:
-    """What is told of each dead letter: a line in a file, or the first few for people."""
-    if path is None:
-        shown, out = [0], lines(stderr=True)
-
-        def show(chosen: LoadedMapping, file: Path, line: int, _: bytes, each: Broken) -> None:
-            shown[0] += 1
-            if shown[0] <= _SHOWN_MAX:
-                place = f"{chosen.file.path}:{each.line}"
-                out.print(f"{file}:{line}: {each.reason}: {each.what} ({place})", style="yellow")
-            elif shown[0] == _SHOWN_MAX + 1:
-                out.print("and more: --dead-letters FILE keeps all of them", style="yellow")
-
-        yield show
-        return
-    try:
-        with path.open("w", encoding="utf-8") as file:
-            yield lambda chosen, source, line, record, each: _write(
-                file, chosen, source, line, record, each
-            )
-    except OSError as error:
-        msg = f"{path} cannot be written: {error.strerror}"
-        raise UsageError(msg) from error
-
-
-def _write(
-    file: IO[str], chosen: LoadedMapping, source: Path, line: int, record: bytes, each: Broken
-) -> None:
-    entry = {
-        "reason": each.reason,
-        "detail": each.detail,
-        "mapping": chosen.name,
-        "at": f"{chosen.file.path}:{each.line}",
-        "file": str(source),
-        "line": line,
-        "value": base64.b64encode(record).decode(),
-    }
-    file.write(json.dumps(entry, ensure_ascii=False) + "\n")
-
-
 def _settings(given: Sequence[str]) -> dict[str, str]:
     found = {}
     for text in given:
@@ -210,63 +160,6 @@ def _refuse_unknown(chosen: LoadedMapping, given: dict[str, str]) -> None:
     for name, hint in unknown_settings(chosen.file.value, given):
         msg = f"--set {name}: {chosen.name} has no such setting; {hint}"
         raise UsageError(msg)
-
-
-def _check(
-    names: Sequence[str],
-    own: dict[str, LoadedMapping],
-    given: dict[str, str],
-    fixtures: Path | None,
-    *,
-    write: bool,
-    as_json: bool,
-) -> None:
-    problems: list[Problem] = []
-    loaded: list[LoadedMapping] = []
-    for name in names:
-        try:
-            chosen = meant(name, own)
-            known = {
-                key: value for key, value in given.items() if key in chosen.file.value.settings
-            }
-            loaded.append(load_mapping(chosen.file.path, known) if known else chosen)
-        except ConfigError as error:
-            problems += error.problems
-    tried = 0
-    for chosen in loaded:
-        folder = None if fixtures is None else fixtures / chosen.name
-        if folder is None or not folder.is_dir():
-            continue
-        if write:
-            write_fixtures(chosen.mapper, folder)
-        tried += len(cases(folder))
-        problems += check_fixtures(chosen.mapper, folder)
-    _report(problems, len(names), tried, as_json=as_json)
-    raise typer.Exit(1 if problems else 0)
-
-
-def _report(problems: Sequence[Problem], mappings: int, tried: int, *, as_json: bool) -> None:
-    if as_json:
-        found: list[dict[str, Any]] = [
-            {
-                "path": str(each.path),
-                "line": each.line,
-                "column": each.column,
-                "owner": each.owner,
-                "message": each.message,
-                "hint": each.hint,
-            }
-            for each in problems
-        ]
-        say(json.dumps({"mappings": mappings, "fixtures": tried, "problems": found}))
-        return
-    console = lines()
-    for problem in problems:
-        console.print(f"error: {problem}", style="red")
-    console.print(
-        f"{counted(mappings, 'mapping')}, {counted(tried, 'fixture')}:"
-        f" {counted(len(problems), 'error')}"
-    )
 
 
 app = single(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic_core import PydanticCustomError
 
 from monitor import logs
 from monitor.cli.declare import group, member
@@ -31,19 +29,16 @@ from monitor.cli.new_options import (
     WindowsOption,
     YesOption,
 )
+from monitor.cli.new_rule import asked_rule, event_type
 from monitor.cli.options import ConfigOption, config_path
 from monitor.cli.output import counted, lines
 from monitor.clock import SystemClock
 from monitor.config import Config
 from monitor.errors import UsageError
-from monitor.events.catalogue import EVENT_TYPES
-from monitor.indicators.formula import is_countable
-from monitor.indicators.model import Indicator
 from monitor.scaffold import files
-from monitor.scaffold.entries import NewIndicator, NewRule
-from monitor.site import Site, load_site
+from monitor.scaffold.entries import NewIndicator
+from monitor.site import load_site
 from monitor.strict_yaml import load_yaml
-from monitor.units import Threshold
 
 app = group("A new pack, indicator or rule: asks, writes the YAML and a first test.")
 
@@ -129,7 +124,7 @@ def indicator(
     figure = NewIndicator(
         id=title,
         kind=shape,  # type: ignore[arg-type]  # looked at above
-        event=_known(counted_),
+        event=event_type(counted_),
         where=asker.ask(where, "Which of them (a condition)", None if is_share else "", "--where"),
         of_event=asker.ask(of_event, "A share of what type", counted_, "--of-event")
         if is_share
@@ -213,16 +208,7 @@ def _write_rule(
     folder: Path, title: str, asker: Asker, given: Answers, config: Path | None
 ) -> None:
     site = load_site(None, packs=[folder])
-    made = _on_event(title, asker, given) if given.on_event else None
-    if made is None:
-        figure = _figure(site, asker, given.indicator)
-        made = _on_figure(title, figure, asker, given)
-    route = asker.ask(given.route, "Who hears of it (a route)", _route(config), "--route")
-    acts = "number" in made.by
-    suspend = given.suspend or ""
-    if acts and given.suspend is None:
-        suspend = asker.ask(None, "Suspend the number for (empty: not at all)", "", "--suspend")
-    rule = NewRule(**{**_fields(made), "route": route, "suspend": suspend})
+    rule = asked_rule(title, site.indicators, asker, given, route=_route(config))
     files.add(folder / files.RULES, rule.text())
     kept = files.add_stories(folder, title, SystemClock())
     site = load_site(None, packs=[folder])
@@ -236,74 +222,6 @@ def _write_rule(
             "no story could be guessed in which it fires: add one, or it is not known to work",
             style="yellow",
         )
-
-
-def _fields(rule: NewRule) -> dict[str, Any]:
-    return {name: getattr(rule, name) for name in rule.__dataclass_fields__}
-
-
-def _on_event(title: str, asker: Asker, given: Answers) -> NewRule:
-    event = _known(given.on_event or "")
-    until = asker.ask(given.until, "Ends with (a type, empty: after an hour)", "", "--until")
-    by = asker.ask(given.by, "By", "number", "--by")
-    return NewRule(title, "", event, until and _known(until), by, "", "", True, "", "", "", "")
-
-
-def _on_figure(title: str, figure: Indicator, asker: Asker, given: Answers) -> NewRule:
-    scopes = [", ".join(by) if len(by) == 1 else f"[{', '.join(by)}]" for by in figure.by]
-    by = asker.ask(given.by, f"By ({', '.join(scopes)})", scopes[0], "--by")
-    above = given.above if given.above is not None else figure.better == "lower"
-    unit = "such as 30%" if figure.figure == "ratio" else "such as 4.2"
-    default = str(figure.target) if figure.target is not None else None
-    default = default or ("30%" if figure.figure == "ratio" else None)
-    side = "above" if above else "below"
-    threshold = asker.ask(given.threshold, f"Fires {side} ({unit})", default, "--threshold")
-    easier = _easier(threshold, above=above)
-    clear = asker.ask(given.clear, "Lets go at", easier, "--clear")
-    window = given.window or figure.window_keys[0]
-    if given.window is None and len(figure.window_keys) > 1:
-        window = asker.ask(None, f"Window ({', '.join(figure.window_keys)})", window, "--window")
-    return NewRule(
-        title, figure.id, "", "", by, threshold, clear, above, window,
-        _evidence(figure, asker, given), "", "",
-    )  # fmt: skip
-
-
-def _easier(threshold: str, *, above: bool) -> str:
-    """Where it lets go, if nobody says: a sixth on the good side, or it would flap."""
-    try:
-        bound = Threshold.parse(threshold if threshold.endswith("%") else float(threshold))
-    except (ValueError, PydanticCustomError):
-        return ""  # it moves, or is none; loading tells
-    share = bound.is_share and bound < 1
-    made = bound * Fraction(5, 6) if above else bound * Fraction(6, 5)
-    if share and not above:
-        made = min(made, (1 + bound) / 2)
-    shown = Fraction(f"{float(made):.2g}")
-    return str(Threshold(shown, is_share=bound.is_share))
-
-
-def _evidence(figure: Indicator, asker: Asker, given: Answers) -> str:
-    if given.min_of is None and is_countable(figure):
-        return "{method: sequential, false_alarms: 1 per 30 scope-days}"
-    if figure.figure == "count":
-        return "{method: raw}"
-    shown = None if given.min_of is None else str(given.min_of)
-    return (
-        f"{{method: raw, min_of: {asker.ask(shown, 'At least below the line', '50', '--min-of')}}}"
-    )
-
-
-def _figure(site: Site, asker: Asker, given: str | None) -> Indicator:
-    known = [each.id for each in site.indicators]
-    if not known:
-        raise UsageError("the pack has no indicator yet: monitor new indicator PACK ID")
-    wanted = asker.ask(given, f"Indicator ({', '.join(known)})", known[-1], "--indicator")
-    found = next((each for each in site.indicators if each.id == wanted), None)
-    if found is None:
-        msg = f"the pack has no indicator '{wanted}'; it has: {', '.join(known)}"
-        raise UsageError(msg)
-    return found
 
 
 def _folder(name: str, config: Path | None) -> Path:
@@ -333,13 +251,6 @@ def _refuse(folder: Path, kind: str, name: str) -> None:
     if files.has(folder, kind, name):
         msg = f"{folder} has {kind[:-1]} '{name}' already, and nothing is overwritten"
         raise UsageError(msg)
-
-
-def _known(event: str) -> str:
-    if event not in EVENT_TYPES:
-        msg = f"no event type '{event}'; docs/events.md has all: {', '.join(sorted(EVENT_TYPES))}"
-        raise UsageError(msg)
-    return event
 
 
 def _list(text: str) -> tuple[str, ...]:

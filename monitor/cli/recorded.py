@@ -15,13 +15,7 @@ from monitor.archive.source import ArchiveSource, archive_of
 from monitor.assembly import open_source
 from monitor.clock import SystemClock
 from monitor.errors import UsageError
-from monitor.recorder import (
-    journaled_end,
-    journaled_floors,
-    journaled_inputs,
-    journaled_refusals,
-)
-from monitor.replay import Past
+from monitor.replay import Past, past_of
 from monitor.site import Site
 from monitor.source.base import Source
 from monitor.source.bounded import BoundedSource
@@ -121,6 +115,15 @@ def check_span(files: list[str] | None, since: datetime | None, until: datetime 
         raise UsageError(
             "--since and --until are for --kafka and archives: lines of a file have no broker time"
         )
+    check_order(since, until)
+
+
+def check_order(since: datetime | None, until: datetime | None) -> None:
+    """Whether something lies between ``--since`` and ``--until``.
+
+    Raises:
+        UsageError: nothing does.
+    """
     if since is not None and until is not None and to_ms(until) <= to_ms(since):
         raise UsageError("--until is not after --since: nothing lies between them")
 
@@ -137,20 +140,12 @@ def journaled(site: Site, path: Path) -> Past:
         UsageError: that store has judged nothing.
         StoreError: it cannot be read.
     """
-    tick_ms = site.config.time.tick
     settings = site.config.store
     if path != _CONFIGURED:
         settings = settings.model_copy(update={"path": path, "url": None})
     with Store.open(settings, SystemClock(), daemon=False) as store:
-        entries = store.journal.read()
-        judged_to = store.journal.judged_to_ms()
-        floors = store.journal.floors()
-    if judged_to is None:
+        past = past_of(store, tick_ms=site.config.time.tick, inputs=True)
+    if not past:
         msg = f"--journal {path}: that store has judged nothing yet"
         raise UsageError(msg)
-    return Past(
-        inputs=tuple(journaled_inputs(entries, tick_ms=tick_ms)),
-        floors=tuple(journaled_floors(floors)),
-        refused=tuple(journaled_refusals(entries)),
-        judged_to=journaled_end(judged_to, tick_ms=tick_ms),
-    )
+    return past

@@ -49,7 +49,7 @@ def start() -> None:
     """Run the command that the arguments name; errors in plain words, no traceback for faults."""
     try:
         try:
-            app()
+            app(prog_name="monitor")  # however it was started
         finally:
             flush(sys.stdout)
     except ConfigError as error:

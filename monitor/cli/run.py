@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.live import Live
 
 from monitor import logs
-from monitor.app import Daemon
+from monitor.app.daemon import Daemon
 from monitor.cli import demo
 from monitor.cli.declare import single
 from monitor.cli.live import line, render
@@ -35,6 +35,8 @@ log = structlog.get_logger(__name__)
 REFRESH_S = 1.0
 LINE_EVERY_S = 5.0
 
+_Shown = demo.Demonstration | None
+
 
 def run(
     config: ConfigOption = None,
@@ -48,13 +50,9 @@ def run(
     ] = None,
 ) -> None:
     """Run the daemon until ctrl-c; SIGHUP reads the configuration again."""
-    clock, password = SystemClock(), ""
-    if demonstration:
-        path = None
-        site, password = demo.site()
-    else:
-        path = config_path(config)
-        site = load_site(path)
+    clock, shown = SystemClock(), demo.prepare() if demonstration else None
+    path = None if shown else config_path(config)
+    site = shown.site if shown else load_site(path)
     table = sys.stdout.isatty() if live is None else live
     daemon = Daemon(site, path=path, clock=clock, environ=os.environ)
     with contextlib.ExitStack() as stack:
@@ -68,10 +66,10 @@ def run(
 
         log_as_told(site)
         daemon.reloaded = log_as_told
-        if demonstration:
+        if shown:
             stack.enter_context(demo.traffic(daemon, clock))
         _signals(daemon, hangup_stops=demonstration)
-        _work(daemon, clock, table=table, password=password)
+        _work(daemon, clock, table=table, shown=shown)
 
 
 app = single("run", run, "run", "run -c /etc/monitor/config.yaml --no-live", "run --demo")
@@ -98,11 +96,8 @@ def _signals(daemon: Daemon, *, hangup_stops: bool) -> None:
     signal.signal(signal.SIGHUP, stop if hangup_stops else reload)
 
 
-def _work(daemon: Daemon, clock: Clock, *, table: bool, password: str = "") -> None:
-    """The engine in a thread of its own, this one for the terminal and signals.
-
-    ``password``: of the demonstration's user, who is told where to sign in.
-    """
+def _work(daemon: Daemon, clock: Clock, *, table: bool, shown: _Shown) -> None:
+    """The engine in a thread of its own, this one for the terminal and signals."""
     failure: list[BaseException] = []
 
     def engine() -> None:
@@ -119,9 +114,9 @@ def _work(daemon: Daemon, clock: Clock, *, table: bool, password: str = "") -> N
     thread.start()
     try:
         if table:
-            _show(daemon, thread, clock, password)
+            _show(daemon, thread, clock, shown)
         else:
-            _tell(daemon, thread, clock, password)
+            _tell(daemon, thread, clock, shown)
     finally:
         daemon.stop.set()
         thread.join()
@@ -137,29 +132,29 @@ def _load_compiled() -> None:
         log.exception("compiled_code_not_loaded", detail="it is loaded when it is needed")
 
 
-def _show(daemon: Daemon, thread: threading.Thread, clock: Clock, password: str = "") -> None:
+def _show(daemon: Daemon, thread: threading.Thread, clock: Clock, shown: _Shown = None) -> None:
     console = Console()
     with Live(console=console, refresh_per_second=4) as live:
         while thread.is_alive():
             size = (console.width, console.height)  # a window may be resized
             live.update(
-                render(daemon.board.latest, _feed(daemon), url=_url(daemon, password), size=size)
+                render(daemon.board.latest, _feed(daemon), url=_places(daemon, shown), size=size)
             )
             clock.wait(daemon.stop, REFRESH_S)
             if daemon.stop.is_set():
                 thread.join()
 
 
-def _tell(daemon: Daemon, thread: threading.Thread, clock: Clock, password: str) -> None:
+def _tell(daemon: Daemon, thread: threading.Thread, clock: Clock, shown: _Shown) -> None:
     """Lines for a pipe; what is decided is in the log. Nobody has to read them."""
-    told = not password
+    told = shown is None
     while thread.is_alive():
         clock.wait(daemon.stop, LINE_EVERY_S)
         if daemon.stop.is_set():
             thread.join()
         try:
             if not told and daemon.web_port is not None:
-                print(_console(daemon, password), flush=True)
+                print(_places(daemon, shown), flush=True)
                 told = True
             print(line(daemon.board.latest), flush=True)
         except BrokenPipeError:
@@ -168,22 +163,24 @@ def _tell(daemon: Daemon, thread: threading.Thread, clock: Clock, password: str)
             continue
 
 
-def _url(daemon: Daemon, password: str) -> str:
-    settings, port = daemon.site.config.exporter, daemon.port
-    metrics = "" if port is None else f"http://{settings.host}:{port}/metrics"
-    console = _console(daemon, password)
-    return "   ".join(each for each in (console, metrics) if each)
-
-
-def _console(daemon: Daemon, password: str) -> str:
-    """Where the console is, and how the demonstration's user signs in."""
-    port = daemon.web_port
-    if port is None:
-        return ""
-    web = daemon.site.config.web
-    scheme = "http" if web.tls is None else "https"
-    who = f" (sign in: {demo.USER} / {password})" if password else ""
-    return f"console {scheme}://{web.host}:{port}/console/{who}"
+def _places(daemon: Daemon, shown: _Shown) -> str:
+    """Where there is what to see, and how the demonstration's user signs in."""
+    config, found = daemon.site.config, []
+    if daemon.web_port is not None:
+        scheme = "http" if config.web.tls is None else "https"
+        who = f" (sign in: {demo.USER} / {shown.password})" if shown else ""
+        found.append(f"console {scheme}://{config.web.host}:{daemon.web_port}/console/{who}")
+    if daemon.port is not None:
+        label = "metrics " if found else ""
+        found.append(f"{label}http://{config.exporter.host}:{daemon.port}/metrics")
+    if shown and shown.taken:
+        numbers = " and ".join(map(str, shown.taken))
+        found.append(
+            f"(port {numbers} is taken)"
+            if len(shown.taken) == 1
+            else f"(ports {numbers} are taken)"
+        )
+    return "   ".join(found)
 
 
 def _feed(daemon: Daemon) -> list[Decision]:

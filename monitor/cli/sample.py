@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -18,7 +16,7 @@ from monitor import logs
 from monitor.assembly import open_decoder
 from monitor.cli.declare import one_of, single
 from monitor.cli.options import ConfigOption, site_of
-from monitor.cli.output import console, counted, lines, plain_table, stamp
+from monitor.cli.output import counted, lines
 from monitor.cli.recorded import (
     KafkaOption,
     SinceOption,
@@ -27,13 +25,11 @@ from monitor.cli.recorded import (
     recorded_source,
     to_ms,
 )
-from monitor.cli.stream import say
-from monitor.clock import SystemClock
+from monitor.cli.sample_shown import Record, document, show
 from monitor.decisions import iso
 from monitor.errors import UsageError
 from monitor.events.catalogue import EVENT_TYPES, ZONES
 from monitor.events.sampling import Chosen, Draw, choose, first_of, week_of
-from monitor.logs import mask_customer
 from monitor.site import Site
 from monitor.source.settings import FilesSettings
 from monitor.units import parse_share
@@ -41,10 +37,6 @@ from monitor.units import parse_share
 _NEW = ("customer.claimed", "customer.qualified")
 _COLUMNS = ("id", "type", "time", "customer", "agent")
 _BATCH = 20_000
-_SHOWN = 3
-"""Records of a customer that a line for people names."""
-
-Record = dict[str, Any]
 
 
 def _share(text: str) -> float:
@@ -66,62 +58,72 @@ def _week(text: str) -> str:
     return text
 
 
+SeedOption = Annotated[
+    str, typer.Option("--seed", metavar="TEXT", help="The same seed draws the same customers.")
+]
+FilesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--from",
+        metavar="F.jsonl",
+        help="Recorded events; repeat for several. A pattern in quotes is fine: 'day-*.jsonl'."
+        " By default those that the configuration names.",
+    ),
+]
+WeekOption = Annotated[
+    str | None,
+    typer.Option(
+        "--week", metavar="2026-W47", parser=_week, help="This ISO week only; else every week."
+    ),
+]
+ZoneOption = Annotated[
+    str, typer.Option("--tz", metavar="ZONE", help="Weeks begin at its Monday's midnight.")
+]
+ShareOption = Annotated[
+    float,
+    typer.Option("--share", metavar="SHARE", parser=_share, help="Of an agent's new customers."),
+]
+AtLeastOption = Annotated[
+    int, typer.Option("--at-least", metavar="N", min=0, help="For an agent and week.")
+]
+AtMostOption = Annotated[
+    int, typer.Option("--at-most", metavar="N", min=1, help="For an agent and week.")
+]
+NewOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--new",
+        metavar="TYPE",
+        help="Event that makes a customer new, the first of its kind; repeat for several."
+        f" By default {' and '.join(_NEW)}.",
+    ),
+]
+FullOption = Annotated[
+    bool, typer.Option("--customers", help="Customers' telephone numbers in full.")
+]
+FormatOption = Annotated[
+    Literal["json", "csv", "table"] | None,
+    typer.Option(
+        "--format",
+        help="JSON Lines, CSV, or a table; by default that on a terminal, else JSON.",
+    ),
+]
+
+
 def sample(
-    seed: Annotated[
-        str, typer.Option("--seed", metavar="TEXT", help="The same seed draws the same customers.")
-    ],
-    files: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--from",
-            metavar="F.jsonl",
-            help="Recorded events; repeat for several. A pattern in quotes is fine: 'day-*.jsonl'."
-            " By default those that the configuration names.",
-        ),
-    ] = None,
+    seed: SeedOption,
+    files: FilesOption = None,
     kafka: KafkaOption = False,
     since: SinceOption = None,
     until: UntilOption = None,
-    week: Annotated[
-        str | None,
-        typer.Option(
-            "--week", metavar="2026-W47", parser=_week, help="This ISO week only; else every week."
-        ),
-    ] = None,
-    zone: Annotated[
-        str, typer.Option("--tz", metavar="ZONE", help="Weeks begin at its Monday's midnight.")
-    ] = "UTC",
-    share: Annotated[
-        float,
-        typer.Option(
-            "--share", metavar="SHARE", parser=_share, help="Of an agent's new customers."
-        ),
-    ] = "20%",  # type: ignore[assignment]  # parsed as if it were given
-    at_least: Annotated[
-        int, typer.Option("--at-least", metavar="N", min=0, help="For an agent and week.")
-    ] = 0,
-    at_most: Annotated[
-        int, typer.Option("--at-most", metavar="N", min=1, help="For an agent and week.")
-    ] = 10,
-    new: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--new",
-            metavar="TYPE",
-            help="Event that makes a customer new, the first of its kind; repeat for several."
-            f" By default {' and '.join(_NEW)}.",
-        ),
-    ] = None,
-    in_full: Annotated[
-        bool, typer.Option("--customers", help="Customers' telephone numbers in full.")
-    ] = False,
-    output: Annotated[
-        Literal["json", "csv", "table"] | None,
-        typer.Option(
-            "--format",
-            help="JSON Lines, CSV, or a table; by default that on a terminal, else JSON.",
-        ),
-    ] = None,
+    week: WeekOption = None,
+    zone: ZoneOption = "UTC",
+    share: ShareOption = "20%",  # type: ignore[assignment]  # parsed as if it were given
+    at_least: AtLeastOption = 0,
+    at_most: AtMostOption = 10,
+    new: NewOption = None,
+    in_full: FullOption = False,
+    output: FormatOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Random checks: which new customers of each agent a supervisor looks at, week by week.
@@ -149,8 +151,8 @@ def sample(
     if week is not None:
         chosen = [each for each in chosen if each.week == week]
     found = _records_of(chosen, records(EVENT_TYPES), where) if chosen else {}
-    documents = [_document(each, found.get(_key(each), []), in_full=in_full) for each in chosen]
-    _print(documents, output or ("table" if sys.stdout.isatty() else "json"))
+    documents = [document(each, found.get(_key(each), []), in_full=in_full) for each in chosen]
+    show(documents, output or ("table" if sys.stdout.isatty() else "json"))
     nobody = first["agent"].null_count()
     text = f"{counted(len(chosen), 'customer')} of {first.height:,} new ones"
     lines(stderr=True).print(text + (f"; {nobody:,} have no agent" if nobody else ""))
@@ -206,54 +208,6 @@ def _records_of(
         key: sorted(records.values(), key=lambda record: (record["at"], record["id"]))
         for key, records in found.items()
     }
-
-
-def _document(chosen: Chosen, records: list[Record], *, in_full: bool) -> Record:
-    return {
-        "week": chosen.week,
-        "agent": chosen.agent,
-        "customer": chosen.customer if in_full else mask_customer(chosen.customer),
-        "new_at": iso(chosen.new_ms),
-        "event": chosen.event,
-        "new_customers": chosen.of,
-        "score": chosen.score,
-        "records": records,
-    }
-
-
-def _print(documents: list[Record], output: str) -> None:
-    if output == "json":
-        for document in documents:
-            say(json.dumps(document, ensure_ascii=False))
-    elif output == "csv":
-        heads = ["week", "agent", "customer", "new_at", "event", "new_customers", "score"]
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow([*heads, "records"])
-        for document in documents:
-            records = " ".join(record["id"] for record in document["records"])
-            writer.writerow([*(_harmless(document[head]) for head in heads), _harmless(records)])
-    else:
-        now_ms = SystemClock().now_ms()
-        table = plain_table("week", "agent", "customer", "new", "records")
-        for document in documents:
-            new_ms = round(datetime.fromisoformat(document["new_at"]).timestamp() * 1000)
-            ids = [record["id"] for record in document["records"]]
-            more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
-            table.add_row(
-                document["week"],
-                document["agent"],
-                document["customer"],
-                stamp(new_ms, now_ms=now_ms),
-                ", ".join(ids[:_SHOWN]) + more,
-            )
-        console().print(table)
-
-
-def _harmless(value: object) -> object:
-    """No formula for a spreadsheet: what came in an event is not ours. A number is none."""
-    if not isinstance(value, str) or re.fullmatch(r"\+[0-9…]+", value):
-        return value
-    return f"'{value}" if value[:1] in set("=+-@\t\r") else value
 
 
 app = single(

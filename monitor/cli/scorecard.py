@@ -13,22 +13,20 @@ from monitor.cli.declare import group, member
 from monitor.cli.options import ConfigOption, JsonOption
 from monitor.cli.output import counted, lines, write
 from monitor.cli.scorecard_compare import backtest, forecast, parallel
-from monitor.cli.scorecard_shown import show_sheet, show_statement
-from monitor.cli.scorecard_sums import (
+from monitor.cli.scorecard_options import (
     CardArgument,
     FilesOption,
+    HtmlOption,
     KafkaOption,
     LanguageOption,
     PeopleOption,
     PeriodOption,
     SumsOption,
     Told,
-    Work,
-    cards_of,
     file_option,
-    periods_of,
-    worked,
 )
+from monitor.cli.scorecard_shown import show_sheet, show_statement
+from monitor.cli.scorecard_sums import Work, cards_of, periods_of, worked
 from monitor.cli.stream import say
 from monitor.errors import ConfigError, Problem, UsageError
 from monitor.scorecards import cases, changes
@@ -59,9 +57,7 @@ def run(
     xlsx_file: Annotated[
         Path | None, file_option("--xlsx", "an Excel workbook with its formulas")
     ] = None,
-    html_file: Annotated[
-        Path | None, file_option("--html", "a page that needs nothing else")
-    ] = None,
+    html_file: HtmlOption = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the result for the console and the API.")
     ] = False,

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from monitor.cli.options import ConfigOption, JsonOption
 from monitor.cli.output import lines, write
-from monitor.cli.scorecard_shown import show_backtest, show_forecast, show_parallel
-from monitor.cli.scorecard_sums import (
+from monitor.cli.scorecard_options import (
     CardArgument,
     CountOption,
     FilesOption,
+    HtmlOption,
     KafkaOption,
     LanguageOption,
+    NewArgument,
+    OldArgument,
     PeopleOption,
     PeriodOption,
     SumsOption,
     Told,
-    file_option,
-    periods_of,
-    worked,
 )
+from monitor.cli.scorecard_shown import show_backtest, show_forecast, show_parallel
+from monitor.cli.scorecard_sums import periods_of, worked
 from monitor.cli.stream import say
 from monitor.errors import UsageError
 from monitor.scorecards import changes
@@ -34,16 +34,6 @@ from monitor.scorecards.forecast import forecast as foretold
 from monitor.scorecards.load import Card
 from monitor.scorecards.periods import Period
 from monitor.scorecards.report import Sheet
-
-NewArgument = Annotated[
-    Path, typer.Argument(metavar="NEW", help="The new card's file.", exists=True, dir_okay=False)
-]
-OldArgument = Annotated[
-    Path,
-    typer.Argument(
-        metavar="OLD", help="The file of the card that holds.", exists=True, dir_okay=False
-    ),
-]
 
 
 def backtest(
@@ -55,9 +45,7 @@ def backtest(
     kafka: KafkaOption = False,
     sums: SumsOption = None,
     people: PeopleOption = None,
-    html_file: Annotated[
-        Path | None, file_option("--html", "a page that needs nothing else")
-    ] = None,
+    html_file: HtmlOption = None,
     language: LanguageOption = "en",
     config: ConfigOption = None,
     as_json: JsonOption = False,

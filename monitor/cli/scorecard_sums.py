@@ -1,7 +1,6 @@
-"""Where a scorecard's figures come from, as commands are told: options, and the sums they give.
+"""Where a scorecard's figures come from: the sums that a command's options mean.
 
-Owns the options that all of them share. Events come by replay, sums of people's own from a file;
-of both, the file holds.
+Events come by replay, sums of people's own from a file; of both, the file holds.
 """
 
 from __future__ import annotations
@@ -11,16 +10,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from monitor import logs, tally
 from monitor.cli.options import site_of
 from monitor.cli.recorded import recorded_source
+from monitor.cli.scorecard_options import Language, Told
 from monitor.clock import SystemClock
 from monitor.errors import ConfigError, Problem, UsageError
 from monitor.scorecards.evaluate import evaluate
@@ -32,74 +31,6 @@ from monitor.scorecards.periods import Period, before, bounds, last_periods, par
 from monitor.scorecards.report import Sheet
 from monitor.site import Site
 from monitor.source.base import Source
-
-Language = Literal["en", "zh"]
-
-CardArgument = Annotated[
-    Path,
-    typer.Argument(metavar="CARD", help="The card's file.", exists=True, dir_okay=False),
-]
-PeriodOption = Annotated[
-    str | None,
-    typer.Option(
-        "--period",
-        metavar="PERIOD",
-        help="2026-11, 2026-W48, 2026-11-30 or 2026-11-16..2026-12-15; by default the last one of"
-        " the card's kind that is over.",
-    ),
-]
-FilesOption = Annotated[
-    list[str] | None,
-    typer.Option("--from", metavar="F.jsonl", help="Recorded events; repeat for several."),
-]
-KafkaOption = Annotated[
-    bool,
-    typer.Option("--kafka", help="Read the configured topics instead, for the time asked for."),
-]
-SumsOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--sums",
-        metavar="FILE",
-        help="CSV or JSON of figures told by hand; they go before those of events.",
-        exists=True,
-        dir_okay=False,
-    ),
-]
-PeopleOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--people",
-        metavar="CSV",
-        help="Table of people: person, name, team, role, stage, joined, from, to.",
-        exists=True,
-        dir_okay=False,
-    ),
-]
-LanguageOption = Annotated[
-    Language, typer.Option("--language", help="Of titles, where the card has both.")
-]
-CountOption = Annotated[
-    int,
-    typer.Option("--periods", metavar="N", min=1, max=120, help="So many, up to --period."),
-]
-
-
-def file_option(flag: str, what: str) -> Any:
-    """An option for a file that is written."""
-    return typer.Option(flag, metavar="FILE", help=f"Write {what} here too.", dir_okay=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a command was told of where figures come from."""
-
-    config: Path | None
-    files: list[str] | None
-    kafka: bool
-    sums: Path | None
-    people: Path | None
-    language: Language = "en"
 
 
 @dataclass(frozen=True, slots=True)

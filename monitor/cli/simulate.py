@@ -35,62 +35,71 @@ def _complete(start: str) -> list[tuple[str, str]]:
     return [(name, one.title) for name, one in SCENARIOS.items() if name.startswith(start)]
 
 
+ScenarioOption = Annotated[
+    str,
+    typer.Option(
+        "--scenario",
+        "-s",
+        metavar="NAME",
+        help=f"What happens in it: {_NAMES}.",
+        callback=_scenario,
+        autocompletion=_complete,
+    ),
+]
+ToOption = Annotated[
+    str,
+    typer.Option(
+        "--to",
+        metavar="WHERE",
+        help="file:F.jsonl, file:FOLDER (a file for each topic), kafka (as configured)"
+        " or kafka:host:port.",
+    ),
+]
+RateOption = Annotated[
+    float | None,
+    typer.Option("--rate", metavar="N", min=0.001, help="Events a second, on average."),
+]
+LengthOption = Annotated[
+    int | None,
+    typer.Option(
+        "--for",
+        metavar="DURATION",
+        parser=some_duration,
+        help="Event time, such as 2h; by default as long as the scenario is meant to be.",
+    ),
+]
+SeedOption = Annotated[
+    int,
+    typer.Option("--seed", metavar="N", help="The same seed and --start give the same bytes."),
+]
+NumbersOption = Annotated[int, typer.Option("--numbers", metavar="N", min=1, help="Own numbers.")]
+StartOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--start",
+        metavar="TIME",
+        help="Event time of the beginning, as 2026-11-22T09:00, local unless it names a zone;"
+        " by default it ends now.",
+    ),
+]
+LiveOption = Annotated[
+    bool, typer.Option("--live", help="Begin now and go on in real time, until ctrl-c.")
+]
+PartitionsOption = Annotated[
+    int, typer.Option("--partitions", metavar="N", min=1, help="Of topics made in Kafka.")
+]
+
+
 def simulate(
-    scenario: Annotated[
-        str,
-        typer.Option(
-            "--scenario",
-            "-s",
-            metavar="NAME",
-            help=f"What happens in it: {_NAMES}.",
-            callback=_scenario,
-            autocompletion=_complete,
-        ),
-    ],
-    to: Annotated[
-        str,
-        typer.Option(
-            "--to",
-            metavar="WHERE",
-            help="file:F.jsonl, file:FOLDER (a file for each topic), kafka (as configured)"
-            " or kafka:host:port.",
-        ),
-    ],
-    rate: Annotated[
-        float | None,
-        typer.Option("--rate", metavar="N", min=0.001, help="Events a second, on average."),
-    ] = None,
-    length: Annotated[
-        int | None,
-        typer.Option(
-            "--for",
-            metavar="DURATION",
-            parser=some_duration,
-            help="Event time, such as 2h; by default as long as the scenario is meant to be.",
-        ),
-    ] = None,
-    seed: Annotated[
-        int,
-        typer.Option("--seed", metavar="N", help="The same seed and --start give the same bytes."),
-    ] = 1,
-    numbers: Annotated[
-        int, typer.Option("--numbers", metavar="N", min=1, help="Own numbers.")
-    ] = NUMBERS_DEFAULT,
-    start: Annotated[
-        datetime | None,
-        typer.Option(
-            "--start",
-            metavar="TIME",
-            help="Event time of the beginning, as 2026-11-22T09:00, local unless it names a zone;"
-            " by default it ends now.",
-        ),
-    ] = None,
-    live: Annotated[
-        bool, typer.Option("--live", help="Begin now and go on in real time, until ctrl-c.")
-    ] = False,
-    partitions: Annotated[
-        int, typer.Option("--partitions", metavar="N", min=1, help="Of topics made in Kafka.")
-    ] = 4,
+    scenario: ScenarioOption,
+    to: ToOption,
+    rate: RateOption = None,
+    length: LengthOption = None,
+    seed: SeedOption = 1,
+    numbers: NumbersOption = NUMBERS_DEFAULT,
+    start: StartOption = None,
+    live: LiveOption = False,
+    partitions: PartitionsOption = 4,
     config: ConfigOption = None,
 ) -> None:
     """Write made-up traffic to a file or to Kafka, with what was planted beside it."""
@@ -114,16 +123,15 @@ def simulate(
     pace = clock if live else None
     kind, _, place = to.partition(":")
     if kind == "file" and place:
-        where = f"truth in {_file(simulation, Path(place), pace, stop)}"
+        truth = _file(simulation, Path(place), pace, stop)
     elif kind == "kafka":
         truth = Path("var") / f"{scenario}.truth.json"
         connection = _connection(config, place)
         to_kafka(simulation, connection, partitions=partitions, truth=truth, clock=pace, stop=stop)
-        where = f"truth in {truth}"
     else:
         msg = f"--to {to}: write file:F.jsonl, file:FOLDER, kafka or kafka:host:port"
         raise UsageError(msg)
-    _tell(simulation, where)
+    _tell(simulation, truth)
     if stop.is_set() and not live:
         raise typer.Exit(INTERRUPTED)
 
@@ -149,11 +157,11 @@ def _connection(config: Path | None, place: str) -> KafkaConnection:
     return source
 
 
-def _tell(simulation: Simulation, where: str) -> None:
+def _tell(simulation: Simulation, where: Path) -> None:
     truth = simulation.truth
     lines(stderr=True).print(
         f"{sum(truth.events.values()):,} events, {truth.duplicates:,} copies,"
-        f" {truth.late:,} late; {where}"
+        f" {truth.late:,} late; truth in {where}"
     )
 
 

@@ -121,7 +121,7 @@ def put_off(
         for each in range(4):
             # Rounding keeps order: what is larger before each operation is not smaller after it.
             value = (bound[key, each] + watched) * peaks[row, each]
-            bound[key, each] = value = value if value < most else most  # noqa: FURB136
+            bound[key, each] = value = value if value < most else most
             total += value
         log[key, waiting[key]] = (gap << 32) | row
         waiting[key] += 1
@@ -209,7 +209,7 @@ def settle(
             ratio = table[log[key, number] & 0xFFFFFFFF, row]
             for each in range(len(needed)):
                 now = (here[each] + watched) * ratio[each]
-                here[each] = now if now < most else most  # noqa: FURB136
+                here[each] = now if now < most else most
     waiting[key] = 0
     total = 0.0
     for row in range(4):
@@ -241,9 +241,9 @@ def take(
         was = (m0[each] + m1[each] + m2[each] + m3[each]) / 4
         g0, g1 = (m0[each] + watched) * r0[each], (m1[each] + watched) * r1[each]
         g2, g3 = (m2[each] + watched) * r2[each], (m3[each] + watched) * r3[each]
-        m0[each] = g0 = g0 if g0 < most else most  # noqa: FURB136
-        m1[each] = g1 = g1 if g1 < most else most  # noqa: FURB136
-        m2[each] = g2 = g2 if g2 < most else most  # noqa: FURB136
-        m3[each] = g3 = g3 if g3 < most else most  # noqa: FURB136
+        m0[each] = g0 = g0 if g0 < most else most
+        m1[each] = g1 = g1 if g1 < most else most
+        m2[each] = g2 = g2 if g2 < most else most
+        m3[each] = g3 = g3 if g3 < most else most
         now = (g0 + g1 + g2 + g3) / 4
         over[each] += int(now >= needed[each]) - int(was >= needed[each])

@@ -1,6 +1,7 @@
 """The pages and where they are: ``/console/…``.
 
-Owns the routes. What a page shows is gathered by ``views``, how it looks is in the templates.
+Owns the routes. What a page shows is gathered by ``views`` and ``board_view``, how it looks is in
+the templates.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from monitor.console import views
+from monitor.console import board_view, views
+from monitor.console.around import around
 from monitor.console.assets import assets
 from monitor.console.paint import (
     CONSOLE,
@@ -47,20 +49,21 @@ def board(
     area: Text = "",
     span: Text = "short",
     sort: Text = "attention",
-    reverse: bool = False,  # noqa: FBT001, FBT002 - the framework's way of a parameter
-    firing: bool = False,  # noqa: FBT001, FBT002
+    *,
+    reverse: bool = False,
+    firing: bool = False,
     page: Annotated[int, Query(ge=1, le=10_000)] = 1,
 ) -> Response:
     """Teams, groups and agents, or another dimension, with the four sides of the business."""
     painter = Painter(request, caller)
     if alerts_api.tables_or_none(request) is None:
         return painter.page("starting.html", "board", answered=503)
-    asked = views.Asked(
+    asked = board_view.Asked(
         by=by, team=team, group=group, q=q.strip(), area=area,
         span="long" if span == "long" else "short", sort=sort, reverse=reverse, firing=firing,
         page=page, open=tuple(request.query_params.getlist("open"))[:200],
     )  # fmt: skip
-    return painter.page("board.html", "board", **views.board(request, asked))
+    return painter.page("board.html", "board", **board_view.board(request, asked))
 
 
 @router.get("/alerts")
@@ -96,9 +99,7 @@ async def alerts(
 async def alert(episode: alerts_api.EpisodePath, caller: Viewer, request: Request) -> Response:
     """One alert with all that is known of it."""
     found = await alerts_api.whole(request, caller, episode, full=False)
-    return Painter(request, caller).page(
-        "alert.html", "alerts", alert=found, **views.around(request)
-    )
+    return Painter(request, caller).page("alert.html", "alerts", alert=found, **around(request))
 
 
 @router.get("/alerts/{episode}/toast")
@@ -107,7 +108,7 @@ async def toast(episode: alerts_api.EpisodePath, caller: Viewer, request: Reques
     found = await alerts_api.whole(request, caller, episode, full=False)
     if found["silenced_until"] is not None:
         return Response(status_code=204)
-    return Painter(request, caller).fragment("toast.html", alert=found, **views.around(request))
+    return Painter(request, caller).fragment("toast.html", alert=found, **around(request))
 
 
 @router.get("/alerts/{episode}/records")
@@ -115,7 +116,8 @@ async def records(
     episode: alerts_api.EpisodePath,
     caller: Viewer,
     request: Request,
-    customers: bool = False,  # noqa: FBT001, FBT002
+    *,
+    customers: bool = False,
 ) -> Response:
     """The records behind it, as a piece of its page."""
     painter = Painter(request, caller)
@@ -123,8 +125,9 @@ async def records(
         found = await alerts_api.explained(request, caller, episode, 50, full=customers)
     except ProblemError as problem:
         return painter.fragment("records.html", told=None, why=problem.detail)
-    around = views.around(request)
-    return painter.fragment("records.html", told=found, why="", in_full=customers, **around)
+    return painter.fragment(
+        "records.html", told=found, why="", in_full=customers, **around(request)
+    )
 
 
 @router.get("/numbers")

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
-from monitor.console import views
+from monitor.console.around import around
 from monitor.console.paint import Painter
 from monitor.shadow.report import CASES_MAX
 from monitor.web import shadow_api
@@ -34,7 +34,7 @@ async def shadow(caller: Viewer, request: Request, days: Days = 7) -> Response:
     rows.sort(key=lambda row: (-row["suspensions"], -row["episodes"]))
     loud = [row for row in rows if row["episodes"] or row["missed"]]
     return Painter(request, caller).page(
-        "shadow.html", "rules", **views.around(request), loud=loud,
+        "shadow.html", "rules", **around(request), loud=loud,
         quiet=[row for row in rows if row not in loud], **_asked(days, rows),
     )  # fmt: skip
 
@@ -46,7 +46,7 @@ async def shadow_rule(
     """One rule with its alerts."""
     found = await shadow_api.whole(request, caller, rule, days, AFTER_H, full=False)
     return Painter(request, caller).page(
-        "shadow_rule.html", "rules", **views.around(request), told=_told(found),
+        "shadow_rule.html", "rules", **around(request), told=_told(found),
         cases_max=CASES_MAX, **_asked(days, [found]),
     )  # fmt: skip
 

@@ -134,7 +134,7 @@ def masked(alert: Alert) -> Alert:
     customers = [value for name, value in alert.scope if name == CUSTOMER]
     if not customers:
         return alert
-    return replace(alert, scope=_masked(alert.scope), message=_without(alert.message, customers))
+    return replace(alert, scope=_masked(alert.scope), message=without(alert.message, customers))
 
 
 def for_people(decision: Decision) -> dict[str, Any]:
@@ -177,7 +177,8 @@ def _headings(notice: Notice) -> Iterator[tuple[tuple[str, str, str], int]]:
         yield (f"alert {state}", rule, level), count
 
 
-def _without(texts: Mapping[str, str], customers: Sequence[str]) -> dict[str, str]:
+def without(texts: Mapping[str, str], customers: Iterable[str]) -> dict[str, str]:
+    """Texts by language with these customers masked, wherever they stand in them."""
     cleaned = dict(texts)
     for customer in customers:
         found = re.escape(customer)

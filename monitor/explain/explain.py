@@ -6,7 +6,7 @@ masked unless the caller asks for them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from math import isfinite
@@ -20,7 +20,8 @@ from monitor.explain.chance import NAMED_AT, Common, Comparison, compare
 from monitor.explain.gather import Gathered
 from monitor.explain.question import Question, Sides
 from monitor.explain.sides import divide
-from monitor.logs import mask
+from monitor.logs import mask_customer
+from monitor.source.base import Partition
 
 DIMENSIONS = (
     "agent",
@@ -107,7 +108,11 @@ def explain(
         sides=sides,
         comparison=comparison,
         records=tuple(
-            _records(sides.bad.tail(records).reverse(), gathered, whole_customers=whole_customers)
+            plain_records(
+                sides.bad.tail(records).reverse(),
+                gathered.partitions,
+                whole_customers=whole_customers,
+            )
         ),
         complete=_complete(question, sides),
         silent=question.rule.absent is not None,
@@ -140,32 +145,25 @@ def _hour(time_ms: int, zone: tzinfo | None) -> str:
     return datetime.fromtimestamp(time_ms / 1000, tz=UTC).astimezone(zone).strftime("%H:00")
 
 
-def _records(
-    rows: pl.DataFrame, gathered: Gathered, *, whole_customers: bool
+def plain_records(
+    rows: pl.DataFrame, partitions: Sequence[Partition], *, whole_customers: bool
 ) -> Iterator[dict[str, Any]]:
+    """Rows as people and programs get them; ``partitions``: where they come from, by ``src``."""
     for row in rows.iter_rows(named=True):
-        partition = gathered.partitions[row.pop("src")]
+        partition = partitions[row.pop("src")]
         found = {name: value for name, value in row.items() if value is not None}
         offset, time = found.pop("offset"), found.pop("time")
         found.pop("tick", None)
         if "customer" in found and not whole_customers:
-            found["customer"] = customer(found["customer"])
+            found["customer"] = mask_customer(found["customer"])
         place = {"topic": partition.topic, "partition": partition.number, "offset": offset}
         yield {"time": iso(time), **found, **place}
-
-
-def customer(name: str) -> str:
-    """A customer masked: a telephone number as everywhere, an opaque id likewise."""
-    masked = mask(name)
-    if masked != name:
-        return masked
-    return f"{name[:2]}…{name[-1:]}" if len(name) > 5 else "…"
 
 
 def _masked(common: Common) -> Common:
     if common.dimension != "customer":
         return common
-    return replace(common, value=customer(common.value))
+    return replace(common, value=mask_customer(common.value))
 
 
 def _common(common: Common) -> dict[str, Any]:

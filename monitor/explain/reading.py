@@ -1,7 +1,6 @@
 """The log that an alert's records are read back from, for whoever asks.
 
-Owns the choice of the log, what a replay of it has to know of the daemon's past, and the answer to
-those who ask the daemon itself.
+Owns the choice of the log, and the answer to those who ask the daemon itself.
 """
 
 from __future__ import annotations
@@ -18,8 +17,7 @@ from monitor.explain.explain import explain
 from monitor.explain.gather import gather
 from monitor.explain.parts import parts_of, rule_of, with_records
 from monitor.explain.question import ask
-from monitor.recorder import journaled_end, journaled_floors, journaled_refusals
-from monitor.replay import Past
+from monitor.replay import past_of
 from monitor.site import Site
 from monitor.source.base import Source
 from monitor.source.bounded import BoundedSource
@@ -30,16 +28,6 @@ from monitor.store.store import Store
 _PARTS_READ: Final = 200
 _PARTS_MAX: Final = 5
 """Of what a rule on rules rests on; reading each takes its time."""
-
-
-def past_of(store: Store, tick_ms: int) -> Past:
-    """What the daemon knew that its log does not say."""
-    entries = store.journal.read()
-    return Past(
-        floors=tuple(journaled_floors(store.journal.floors())),
-        refused=tuple(journaled_refusals(entries)),
-        judged_to=journaled_end(store.journal.judged_to_ms(), tick_ms=tick_ms),
-    )
 
 
 def log_of(site: Site, files: Sequence[str] = ()) -> Source:
@@ -74,7 +62,7 @@ class Reading:
         site = self._site()
         rule = rule_of(site, alert)
         with closing(Store.open(site.config.store, SystemClock(), daemon=False)) as store:
-            past = past_of(store, site.config.time.tick)
+            past = past_of(store, tick_ms=site.config.time.tick, inputs=False)
             asked = [alert]
             if rule is not None and rule.parts:
                 known = {

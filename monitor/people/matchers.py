@@ -1,8 +1,8 @@
 """Which alerts are meant: patterns over an alert's labels.
 
-Owns the labels of an alert and the comparison. A pattern is a name as it is written, or one with
-``*``, ``?`` and ``[…]`` for what may stand there (case counts); ``!`` before it means the others.
-A label that an alert does not have is the empty text.
+Owns the labels of an alert, the comparison, and what is shown of a pattern. A pattern is a name as
+it is written, or one with ``*``, ``?`` and ``[…]`` for what may stand there (case counts); ``!``
+before it means the others. A label that an alert does not have is the empty text.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from monitor.decisions import Alert
+from monitor.logs import mask_customer
 
 Matchers = Mapping[str, Sequence[str]]
 """By label, the patterns of which one has to fit; every label named has to fit."""
@@ -53,6 +54,20 @@ def fits(pattern: str, value: str) -> bool:
     if pattern.startswith("!"):
         return not fnmatchcase(value, pattern[1:])
     return fnmatchcase(value, pattern)
+
+
+def masked(matchers: Matchers) -> dict[str, list[str]]:
+    """Patterns as people are shown them, by label: customers are masked, meant or not meant."""
+    return {
+        name: [_masked(each) if name == "customer" else each for each in patterns]
+        for name, patterns in matchers.items()
+    }
+
+
+def _masked(pattern: str) -> str:
+    negation = "!" if pattern.startswith("!") else ""
+    meant = pattern.removeprefix("!")
+    return negation + (mask_customer(meant) if meant.strip("*?") else meant)
 
 
 def read(written: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, ...]]:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import structlog
 
-from monitor.assembly import build_judges, widen_pending
-from monitor.delivery.routes import Router
+from monitor.assembly import build_judges, open_router, widen_pending
 from monitor.errors import ConfigError, LeaseLost, StoreError
 from monitor.running.parts import Parts
 from monitor.site import Site, load_site
@@ -58,12 +57,7 @@ def _take_over(parts: Parts, site: Site) -> None:
     for rule, until in judges.rules.still_heard():
         log.warning("rule_gone_numbers_wait", rule=rule, until=until)
     widen_pending(engine)
-    parts.recorder.router = Router(
-        config.delivery,
-        telephony=bool(telephony.channels),
-        systems=parts.systems,
-        packs=site.packs_of_rules,
-    )
+    parts.recorder.router = open_router(site, telephony, parts.systems)
     parts.recorder.ack_timeout_ms = config.numbers.ack_timeout
     parts.site = site
     parts.reloaded(site)

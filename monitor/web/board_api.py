@@ -125,16 +125,17 @@ def board(
     group: Annotated[str | None, Query(max_length=300, description="Agents of it")] = None,
     q: Annotated[str, Query(max_length=100, description="Part of a name")] = "",
     area: Annotated[Area | None, Query(description="All indicators of one side alone")] = None,
-    every: Annotated[bool, Query(description="All indicators, not only the headlines")] = False,  # noqa: FBT002
+    *,
+    every: Annotated[bool, Query(description="All indicators, not only the headlines")] = False,
     span: Annotated[
         Span, Query(description="Of several windows the shortest or longest")
     ] = "short",
     sort: Annotated[str, Query(max_length=100, description="`attention`, `name`, an indicator")] = (
         rows.ATTENTION
     ),
-    reverse: Annotated[bool, Query(description="The other way round")] = False,  # noqa: FBT002
-    firing: Annotated[bool, Query(description="Only those with an alert")] = False,  # noqa: FBT002
-    trend: Annotated[bool, Query(description="With what figures were lately")] = False,  # noqa: FBT002
+    reverse: Annotated[bool, Query(description="The other way round")] = False,
+    firing: Annotated[bool, Query(description="Only those with an alert")] = False,
+    trend: Annotated[bool, Query(description="With what figures were lately")] = False,
     offset: Annotated[int, Query(ge=0, le=1_000_000, description="Rows left out before")] = 0,
     limit: Annotated[int, Query(ge=0, le=ROWS_MAX, description="Rows at most")] = 100,
 ) -> Response:

@@ -7,7 +7,7 @@ it may name customers.
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from fastapi import Request
 
 from monitor.clock import Clock
 from monitor.errors import StoreError
-from monitor.logs import mask, mask_customer
+from monitor.logs import mask_customer
 from monitor.store.audit import TEXT_MAX, Deed
 from monitor.units import Rate
 from monitor.web.access import Allowance, Caller
@@ -50,9 +50,11 @@ def note(request: Request, made: Note) -> None:
 class Deeds:
     """Writes down what is done; ``office`` None: there is nowhere to."""
 
-    def __init__(self, office: Office | None, clock: Clock) -> None:
+    def __init__(self, office: Office | None, clock: Clock, paths: Iterable[str] = ()) -> None:
+        """``paths``: those that are served, as they are declared."""
         self._office = office
         self._clock = clock
+        self._words = frozenset(part for path in paths for part in path.split("/"))
         self._strangers = Allowance(_OF_STRANGERS)
 
     async def note(self, scope: MutableMapping[str, Any], status: int) -> None:
@@ -91,20 +93,20 @@ class Deeds:
             role="" if caller is None else caller.role.name.lower(),
             via="" if caller is None else caller.via,
             address=str(scope.get("monitor.address", ""))[:TEXT_MAX],
-            action=(said.action or f"{scope['method']} {_path(scope)}")[:TEXT_MAX],
+            action=(said.action or f"{scope['method']} {self._path(scope)}")[:TEXT_MAX],
             target=(said.target or _target(scope))[:TEXT_MAX],
             result=status,
             detail=said.detail[:TEXT_MAX],
         )
 
-
-def _path(scope: MutableMapping[str, Any]) -> str:
-    """As it is declared; what came to no handler as it was sent, without what may be a customer."""
-    path = str(scope["path"])
-    if scope.get("route") is None:
-        return mask(path)
-    names = {str(value): f"{{{name}}}" for name, value in (scope.get("path_params") or {}).items()}
-    return "/".join(names.get(part, part) for part in path.split("/"))
+    def _path(self, scope: MutableMapping[str, Any]) -> str:
+        """As it is declared; of what came to no handler, what may be a customer is masked."""
+        parts = str(scope["path"]).split("/")
+        if scope.get("route") is None:
+            return "/".join(part if part in self._words else mask_customer(part) for part in parts)
+        given = scope.get("path_params") or {}
+        names = {str(value): f"{{{name}}}" for name, value in given.items()}
+        return "/".join(names.get(part, part) for part in parts)
 
 
 def _target(scope: MutableMapping[str, Any]) -> str:

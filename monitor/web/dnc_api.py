@@ -86,7 +86,8 @@ async def list_(
         str, Query(max_length=500, description="Beyond this customer: `next`; for admins")
     ] = "",
     limit: Annotated[int, Query(ge=1, le=1_000, description="At most so many")] = 100,
-    customers: Annotated[bool, Query(description="In full; for admins")] = False,  # noqa: FBT002
+    *,
+    customers: Annotated[bool, Query(description="In full; for admins")] = False,
 ) -> Page:
     """By customer, masked unless an admin asks with `customers=true`."""
     if (customers or after) and caller.role < Role.ADMIN:

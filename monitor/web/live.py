@@ -19,9 +19,8 @@ from typing import Any, Final
 import structlog
 
 from monitor.decisions import Alert, Decision, iso
-from monitor.events.batch import PRIVATE_DIMENSIONS
-from monitor.logs import mask_customer
 from monitor.snapshot import AlertStanding, Board, NumberStanding, Snapshot
+from monitor.web.customers import masked_scope
 from monitor.web.tables import Desk, same
 from monitor.web.trends import Trends
 
@@ -233,14 +232,6 @@ def headline(picture: Snapshot, version: int) -> dict[str, Any]:
     }
 
 
-def masked(scope: Mapping[str, str]) -> dict[str, str]:
-    """A scope without a customer to dial."""
-    return {
-        name: mask_customer(value) if name in PRIVATE_DIMENSIONS else value
-        for name, value in scope.items()
-    }
-
-
 def _alert(
     alert: AlertStanding, before: AlertStanding | None, team: str, state: str = "firing"
 ) -> dict[str, Any]:
@@ -251,7 +242,7 @@ def _alert(
         "state": state,
         "new": before is None,
         "worse": before is not None and before.level == "warn" and alert.level == "crit",
-        "scope": masked(dict(alert.scope)),
+        "scope": masked_scope(dict(alert.scope)),
         "team": team,
         "since": iso(alert.since_ms),
         "value": alert.figures.value,

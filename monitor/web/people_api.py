@@ -15,12 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from monitor.decisions import iso
 from monitor.people.desk import PeopleDesk, UnknownError
+from monitor.people.matchers import masked
 from monitor.store.handled import InboxRow
 from monitor.store.silenced import Silence
 from monitor.store.store import Store
 from monitor.units import DurationMs
 from monitor.web.access import Caller
-from monitor.web.alerts_api import EpisodePath, masked, tables_or_none
+from monitor.web.alerts_api import EpisodePath, tables_or_none
 from monitor.web.application import Operator, Supervisor, Viewer, words_for
 from monitor.web.office import office_of
 from monitor.web.problems import ProblemError
@@ -249,13 +250,9 @@ def _plain(pattern: str) -> bool:
 
 def shown(found: Silence, caller: Caller) -> SilenceRow:
     """A silence as people see it; customers are masked."""
-    matchers = {
-        name: [masked({name: each}, {})[0][name] for each in patterns]
-        for name, patterns in found.matchers.items()
-    }
     return SilenceRow(
         id=found.id,
-        matchers=matchers,
+        matchers=masked(found.matchers),
         since=iso(found.begun_ms),
         until=iso(found.until_ms),
         by=found.by,

@@ -84,7 +84,7 @@ class WebServer:
             clock,
             counts,
             sessions=sessions,
-            deeds=Deeds(office, clock),
+            deeds=Deeds(office, clock, (route.path for route in self.routes)),
             checked_inside=[part.prefix for part in parts if part.checks_itself],
             open_to_all=[part.prefix for part in parts if part.open_to_all],
         )

@@ -18,8 +18,8 @@ from monitor.indicators.model import Indicator
 from monitor.rules.model import Rule
 from monitor.shadow.report import CASES_MAX, Case, ShadowReport, report
 from monitor.web.access import Caller
-from monitor.web.alerts_api import Customers, in_full, masked
 from monitor.web.application import Viewer
+from monitor.web.customers import Customers, in_full, masked_scope
 from monitor.web.office import Office, office_of
 from monitor.web.packed import packed
 from monitor.web.problems import ProblemError
@@ -214,7 +214,8 @@ async def show(
     request: Request,
     days: Days = 7,
     after_hours: AfterHours = 24,
-    customers: Customers = False,  # noqa: FBT002 - the framework's way of a parameter
+    *,
+    customers: Customers = False,
 ) -> Response:
     """With its alerts; also of a rule that was in shadow, and acts now."""
     found = await whole(request, caller, rule, days, after_hours, full=customers)
@@ -250,5 +251,5 @@ def shadows_of(request: Request) -> Shadows:
 def _case(case: Case, *, full: bool) -> dict[str, Any]:
     told = case.to_json() | {"kind": case.alert.figures.kind}
     if not full:
-        told["scope"], _ = masked(told["scope"], {})
+        told["scope"] = masked_scope(told["scope"])
     return told

@@ -65,6 +65,12 @@ def test_every_option_is_explained(name: str) -> None:
     assert silent == []
 
 
+def test_it_is_called_monitor_however_it_was_started() -> None:
+    command = [sys.executable, "-m", "monitor", "check", "--help"]
+    done = subprocess.run(command, capture_output=True, check=True)
+    assert "Usage: monitor check [OPTIONS]" in done.stdout.decode()
+
+
 def test_the_version_is_that_of_the_package() -> None:
     done = monitor("--version")
     assert (done.status, done.out) == (0, f"monitor {version('callcentre-monitor')}\n")

@@ -17,6 +17,7 @@ from tests.daemon.folder import Folder
 from tests.store.made import alert
 
 CUSTOMER = "+8613912345678"
+OPAQUE = "c-123456"
 
 
 def made(minutes_ago: int = 0, **changes: object) -> Alert:
@@ -61,7 +62,7 @@ def test_what_got_worse_since_somebody_acknowledged_it_says_so(left: Left) -> No
 def test_silences_by_hand(left: Left) -> None:
     left.record()
     assert monitor("alerts", "silences").out == "nothing is silenced\n"
-    matchers = ("rule=line-*", "rule=x", f"customer={CUSTOMER}")
+    matchers = ("rule=line-*", "rule=x", f"customer={CUSTOMER}", f"customer={OPAQUE}")
     begun = monitor("alerts", "silence", *matchers, "--for", "2h", "--why", "works")
     assert re.fullmatch(r"[0-9a-f]{8}: silenced until .*Z\n", begun.out)
     assert monitor(
@@ -69,8 +70,13 @@ def test_silences_by_hand(left: Left) -> None:
     ).err.startswith("monitor: a silence ends within 90 days")
     shown = monitor("alerts", "silences")
     assert "rule=line-* or x" in shown.out
-    assert CUSTOMER not in shown.out + monitor("alerts", "silences", "--json").out
-    assert CUSTOMER not in monitor("alerts", "acts").out
+    told = shown.out + "".join(
+        monitor("alerts", *what).out
+        for what in (("silences", "--json"), ("acts",), ("acts", "--json"))
+    )
+    assert "customer=+8613…78 or c-…" in told
+    assert CUSTOMER not in told
+    assert OPAQUE not in told
     assert monitor("alerts", "unsilence", begun.out[:8]).out.endswith("ended\n")
     assert monitor("alerts", "unsilence", begun.out[:8]).out.endswith("it was over already\n")
     (over,) = monitor("alerts", "silences", "--over", "--json").lines

@@ -107,13 +107,13 @@ def test_any_order_of_records_gives_the_same(recorded: Path, tmp_path: Path) -> 
 def test_customers_are_masked_and_formulas_are_none(recorded: Path) -> None:
     with recorded.open("a") as more:
         evil = {"id": "evil", "type": "customer.claimed", "time": MONDAY, "agent": "=1+1"}
-        more.write(json.dumps({**evil, "customer": "@x"}) + "\n")
+        more.write(json.dumps({**evil, "customer": "@example"}) + "\n")
     done = monitor(
         "sample", "--seed", "s", "--from", recorded, "--format", "csv", "--at-least", "1"
     )
     rows = list(csv.DictReader(io.StringIO(done.out)))
-    assert {row["customer"][:6] for row in rows if row["agent"] == "a1"} == {"+8613…", "o…"}
-    assert [row["customer"] for row in rows if row["agent"] == "'=1+1"] == ["'@…"]
+    assert {row["customer"][:6] for row in rows if row["agent"] == "a1"} == {"+8613…", "…"}
+    assert [row["customer"] for row in rows if row["agent"] == "'=1+1"] == ["'@e…"]
     assert all(row["records"] for row in rows)
     assert "customers of 212 new ones" in done.err
     shown = monitor("sample", "--seed", "s", "--from", recorded, columns=100)

@@ -73,7 +73,8 @@ def failures(page: Page) -> list[str]:
     ]
 
 
-def context_of(started: Browser, **more: Any) -> BrowserContext:
+def context_of(started: Browser | None, **more: Any) -> BrowserContext:
+    assert started is not None
     made = started.new_context(viewport={"width": 1280, "height": 900}, bypass_csp=False, **more)
     made.set_default_timeout(15_000)
     return made

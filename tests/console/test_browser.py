@@ -91,7 +91,7 @@ def test_a_messages_button_leads_to_the_acknowledgement_past_the_sign_in(shift: 
     shift.open("/alerts")
     there = shift.page.locator(".alert-row", has_text="south").locator(".alert-title").first
     path = (there.get_attribute("href") or "").removeprefix("/console")
-    context = context_of(shift.context.browser)  # type: ignore[arg-type]
+    context = context_of(shift.context.browser)
     page = context.new_page()
     sign_in(page, shift.base, f"{path}?do=acknowledge")
     expect(page.locator("#acknowledge button.primary")).to_be_focused()
@@ -191,7 +191,7 @@ def test_only_ones_own_alerts_pop_up_and_sound_and_those_that_get_worse(shift: S
     named = eventually(
         lambda: next(iter(shift.context.request.get(inbox).json()["alerts"]), None), "an alert"
     )
-    context = context_of(shift.context.browser)  # type: ignore[arg-type]
+    context = context_of(shift.context.browser)
     page, asked = context.new_page(), []
     page.on("request", lambda sent: asked.append(sent.url) if "/toast" in sent.url else None)
     sign_in(page, shift.base, name="han")
@@ -311,7 +311,7 @@ def test_nothing_serious_for_those_who_see_or_hear_it_differently(
 
 def test_the_sign_in_page_has_nothing_serious_either(shift: Shift, tmp_path: Path) -> None:
     assert tmp_path
-    context = context_of(shift.context.browser)  # type: ignore[arg-type]
+    context = context_of(shift.context.browser)
     page = context.new_page()
     page.goto(f"{shift.base}/console/")
     assert failures(page) == []

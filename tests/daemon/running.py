@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from monitor.app import Daemon
+from monitor.app.daemon import Daemon
 from monitor.clock import Clock
 from monitor.decisions import Alert, Command, Decision
 from monitor.site import load_site

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from monitor.app import Daemon
+from monitor.app.daemon import Daemon
 from monitor.errors import StoreError, UsageError
 from monitor.site import load_site
 from monitor.source.base import Partition, Source
@@ -37,7 +37,7 @@ def said(folder: Folder, event: str) -> list[dict[str, Any]]:
 
 def reading(monkeypatch: pytest.MonkeyPatch, source: Source) -> None:
     """The daemon reads ``source``, whatever its configuration says."""
-    monkeypatch.setattr("monitor.app.open_source", lambda _config, _clock: source)
+    monkeypatch.setattr("monitor.app.engine.open_source", lambda _config, _clock: source)
 
 
 def call(number: str, *, at_ms: int | None = None, bad: bool = False) -> bytes:

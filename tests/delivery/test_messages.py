@@ -30,6 +30,7 @@ from monitor.delivery.messages.templates import (
     NAMES,
     SHIPPED,
     TITLE_CHARS_MAX,
+    Form,
     Templates,
     parted,
 )
@@ -128,8 +129,8 @@ def test_a_part_ends_with_a_line_where_it_can() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("form", FORMS)
-def test_an_alert_tells_everything(language: str, form: str) -> None:
-    message = messages(language).of(alert(at_ms=600_000, since_ms=60_000), form)  # type: ignore[arg-type]  # a Form
+def test_an_alert_tells_everything(language: str, form: Form) -> None:
+    message = messages(language).of(alert(at_ms=600_000, since_ms=60_000), form)
     said = f"{message.title}\n{message.body}"
     for part in (
         "+862150000007",
@@ -182,13 +183,13 @@ def test_figures_as_people_write_them(figures: Figures, text: str) -> None:
 @pytest.mark.parametrize(
     ("customer", "shown"), [(CUSTOMER, "+8613…78"), ("c-123456", "c-…"), ("li@example.com", "li…")]
 )
-def test_customers_are_masked_everywhere(form: str, customer: str, shown: str) -> None:
+def test_customers_are_masked_everywhere(form: Form, customer: str, shown: str) -> None:
     scope = (("number", "+862150000007"), ("customer", customer))
     seen = alert(scope=scope, message={"en": f"{customer} again"})
     order = Order(0, "o", "customer.release", (("customer", customer),), "r", "e")
     listing = Listing(0, "l", "add", customer, 0, None, "opted_out", "sms.opted_out", "events")
-    made = [messages().of(each, form) for each in (seen, order, listing)]  # type: ignore[arg-type]  # a Form
-    made.append(messages().digest(Digest.of([seen, order, listing]), form))  # type: ignore[arg-type]  # a Form
+    made = [messages().of(each, form) for each in (seen, order, listing)]
+    made.append(messages().digest(Digest.of([seen, order, listing]), form))
     for message in made:
         assert customer not in message.title + message.body
         assert shown in message.title + message.body
@@ -211,15 +212,15 @@ def test_html_quotes_what_comes_in_events() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("form", FORMS)
-def test_digests_and_tests(language: str, form: str) -> None:
+def test_digests_and_tests(language: str, form: Form) -> None:
     many = [alert(n, rule=f"rule-{n % 30}") for n in range(1, 100)]
     digest = Digest.of([*many, command(), refusal()])
-    said = messages(language).digest(digest, form)  # type: ignore[arg-type]  # a Form
+    said = messages(language).digest(digest, form)
     text = said.title + said.body
     assert "101" in text
     assert ("4 × " if form != "html" else ">4</td>") in text
     assert {"en": "more", "zh": "另有"}[language] in text
-    assert messages(language).test("ops", 0, form).body.count("ops") == 1  # type: ignore[arg-type]  # a Form
+    assert messages(language).test("ops", 0, form).body.count("ops") == 1
 
 
 def notice(why: NoticeWhy, *newest: Alert, **changes: Any) -> Notice:

@@ -48,7 +48,7 @@ def test_nothing_else_is_touched() -> None:
         ("li.si@example.com", "li…", "<li.si@example.com>", "<li…>"),
         ("c-13912345678", "c-…", "c-13912345678 again", "c-… again"),
         ("7", "…", "7 again: 17 of 77, 客户7", "… again: 17 of 77, 客户…"),
-        ("张三", "张…", "张三又被拨打", "张…又被拨打"),
+        ("张三", "…", "张三又被拨打", "…又被拨打"),
     ],
 )
 def test_a_customer_who_is_no_telephone_number_is_masked_too(

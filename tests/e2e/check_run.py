@@ -21,11 +21,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-URL = "http://127.0.0.1:9108"
-CONSOLE = "http://127.0.0.1:9109"
+PLACES = re.compile(r"^console (\S+)/console/ .*metrics (\S+)/metrics", re.MULTILINE)
+"""Where it is, in the line that it prints: on other ports, where the usual ones are taken."""
 
 
-def fetch(path: str, base: str = URL) -> str:
+def places(text: str) -> tuple[str, str]:
+    """Of the console, and of the metrics; empty before it is said."""
+    found = PLACES.search(text)
+    return ("", "") if found is None else (found[1], found[2])
+
+
+def fetch(base: str, path: str) -> str:
     try:
         with urllib.request.urlopen(base + path, timeout=5) as answer:  # noqa: S310 - our own URL
             return str(answer.read().decode())
@@ -42,8 +48,8 @@ def total(metrics: str, pattern: str) -> float:
     )
 
 
-def shown(pattern: str) -> bool:
-    return total(fetch("/metrics"), pattern) > 0
+def shown(metrics: str, pattern: str) -> bool:
+    return total(fetch(metrics, "/metrics"), pattern) > 0
 
 
 def wait(
@@ -70,23 +76,22 @@ def main() -> None:
         )
     try:
         wait("installed and started", 600, lambda: b"starting the daemon" in log(out.name), process)
-        wait("ready", 60, lambda: "ready" in fetch("/readyz"), process)
-        wait("the console's sign-in", 30, lambda: "<form" in fetch("/signin", CONSOLE), process)
         wait(
-            "an alert fired",
+            "its addresses",
             60,
-            lambda: total(fetch("/metrics"), r"callcentre_alert\w*_total") > 0,
+            lambda: any(places(log(out.name).decode(errors="replace"))),
             process,
         )
-        wait(
-            "a number was suspended",
-            60,
-            lambda: total(fetch("/metrics"), r'callcentre_commands_total{.*action="suspend"') > 0,
-            process,
-        )
+        console, metrics = places(log(out.name).decode(errors="replace"))
+        wait("ready", 60, lambda: "ready" in fetch(metrics, "/readyz"), process)
+        wait("the console's sign-in", 30, lambda: "<form" in fetch(console, "/signin"), process)
+        has = functools.partial(shown, metrics)
+        wait("an alert fired", 60, lambda: has(r"callcentre_alert\w*_total"), process)
+        suspensions = r'callcentre_commands_total{.*action="suspend"'
+        wait("a number was suspended", 60, lambda: has(suspensions), process)
         for name in ("hangup_rate", "complaint_rate", "effective_talk_ratio", "number_flag_rate"):
             pattern = rf'callcentre_indicator\w*{{.*indicator="{name}"'
-            wait(f"figures of {name}", 30, functools.partial(shown, pattern), process)
+            wait(f"figures of {name}", 30, functools.partial(has, pattern), process)
         os.killpg(process.pid, signal.SIGINT)
         process.wait(15)
         print(f"  stopped with status {process.returncode}")

@@ -109,7 +109,7 @@ def _store(database: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame) 
     with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
         frame.write_parquet(file.name)
         database.execute(
-            f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM read_parquet('{file.name}')"  # noqa: S608
+            f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM read_parquet('{file.name}')"
         )
 
 
@@ -216,7 +216,7 @@ def figures(
         SELECT key, tick,
                CAST(sum(hits) OVER w AS BIGINT) AS hits, CAST(sum(of) OVER w AS BIGINT) AS of
         FROM sums WINDOW w AS (PARTITION BY key ORDER BY tick) ORDER BY key, tick
-    """  # noqa: S608 - the parts stand above
+    """
     return _frame(database, query)
 
 
@@ -229,7 +229,7 @@ def distinct(
         SELECT "{by}" AS key, "{value}" AS value, tick AS enters, {span.leaves} AS leaves
         FROM ev WHERE ({rows}) AND "{by}" IS NOT NULL AND "{value}" IS NOT NULL
         ORDER BY key, value, enters
-    """).fetchall()  # noqa: S608 - the parts stand above
+    """).fetchall()
     changes: dict[tuple[str, int], int] = {}
     current: tuple[str, str, int, int] | None = None
     for key, item, enters, leaves in [*spans, (None, None, 0, 1)]:
@@ -266,7 +266,7 @@ def signed_in(
     is seen is ignored; what is not seen yet at a tick does not end anything before it.
     """
     rows = database.execute(
-        f'SELECT agent, "{by}" AS key, state, time, tick FROM ev'  # noqa: S608 - the parts stand above
+        f'SELECT agent, "{by}" AS key, state, time, tick FROM ev'
         " WHERE type = 'agent.state' AND agent IS NOT NULL ORDER BY eff, time"
     ).fetchall()
     spans: list[tuple[str, int, int, int, int]] = []
@@ -308,5 +308,5 @@ def signed_in(
             - greatest(spans.a, moments.lo))) AS BIGINT) AS of
         FROM moments JOIN spans ON spans.key = moments.key AND spans.seen <= moments.tick
         GROUP BY ALL ORDER BY ALL
-    """  # noqa: S608 - the parts stand above
+    """
     return _frame(database, query)

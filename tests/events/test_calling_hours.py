@@ -24,15 +24,17 @@ def ms(moment: str) -> int:
 
 def within(moment: str, customer: str | None, hours: str, zone: str | None = None) -> bool | None:
     text = pl.Series([customer, zone], dtype=pl.String)
-    (found,) = within_hours(pl.Series([ms(moment)]), text[:1], text[1:], hours).to_list()
-    return found  # type: ignore[no-any-return]
+    found: list[bool | None] = within_hours(
+        pl.Series([ms(moment)]), text[:1], text[1:], hours
+    ).to_list()
+    return found[0]
 
 
 def holiday(moment: str, customer: str | None, place: str) -> bool | None:
     nothing = pl.Series([None], dtype=pl.String)
     told = pl.Series([customer], dtype=pl.String)
-    (found,) = is_holiday(pl.Series([ms(moment)]), told, nothing, place).to_list()
-    return found  # type: ignore[no-any-return]
+    found: list[bool | None] = is_holiday(pl.Series([ms(moment)]), told, nothing, place).to_list()
+    return found[0]
 
 
 @pytest.mark.parametrize(

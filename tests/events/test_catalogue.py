@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-import jsonschema  # type: ignore[import-untyped]  # comes with check-jsonschema, without stubs
+import jsonschema
 import numpy as np
 import polars as pl
 import pytest

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from monitor.errors import UsageError
-from monitor.explain.explain import Explanation, customer, explain
+from monitor.explain.explain import Explanation, explain
 from monitor.explain.gather import gather, replayed
 from monitor.explain.question import ask
 from monitor.replay import Past
@@ -321,14 +321,6 @@ def test_what_cannot_be_explained_says_why(tmp_path: Path) -> None:
     whole = {"any_of": ["p", "q"], "by": "campaign", "levels": {"warn": {}}}
     with pytest.raises(UsageError, match="rule r is about other rules: explain theirs"):
         ask(with_rules(tmp_path, HANGUPS, {"p": part, "q": part, "r": whole}), alert)
-
-
-@pytest.mark.parametrize(
-    ("name", "shown"),
-    [("+8613912345678", "+8613…78"), ("crm-4711-x", "cr…x"), ("c1", "…")],
-)
-def test_customers_are_masked(name: str, shown: str) -> None:
-    assert customer(name) == shown
 
 
 # --- entities, questions, silence, other rules ----------------------------------------------------

@@ -57,16 +57,16 @@ def main(arguments: list[str] | None = None) -> int:
             decisions += report.decisions
             if report.violations:
                 failed.append(report.seed)
-                print(f"seed {report.seed} fails: {report.violations[0]}", flush=True)  # noqa: T201
+                print(f"seed {report.seed} fails: {report.violations[0]}", flush=True)
             passed = time.monotonic() - started
             if passed - shown >= PROGRESS_S or done == len(seeds):
                 shown = passed
                 rate = f"{passed / done:.2f} s a seed"
-                print(f"{done} of {len(seeds)}, {len(failed)} failed, {rate}", flush=True)  # noqa: T201
-    print(f"{sum(places.values())} faults of {len(places)} kinds, {deaths} deaths,", end=" ")  # noqa: T201
-    print(f"{decisions} decisions, {time.monotonic() - started:.0f} s")  # noqa: T201
+                print(f"{done} of {len(seeds)}, {len(failed)} failed, {rate}", flush=True)
+    print(f"{sum(places.values())} faults of {len(places)} kinds, {deaths} deaths,", end=" ")
+    print(f"{decisions} decisions, {time.monotonic() - started:.0f} s")
     for seed in sorted(failed)[:SHORTENED]:
-        print(told(shortened(run_seed(seed), tries=options.tries)))  # noqa: T201
+        print(told(shortened(run_seed(seed), tries=options.tries)))
     return 1 if failed else 0
 
 

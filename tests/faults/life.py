@@ -1,7 +1,8 @@
 """One life of the daemon, from its start to its death.
 
 Owns the wiring: the rooms of ``monitor.running``, the recorder, the store and the lanes are the
-daemon's own; source, disk, receivers and telephony are the world's. The order is ``monitor.app``'s.
+daemon's own; source, disk, receivers and telephony are the world's. The order is that of
+``monitor.app.daemon``.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ class Life:
 def _engine(
     site: Site, source: Source, recorder: StoreRecorder, clock: Clock, stats: Stats
 ) -> Engine:
-    """As ``monitor.app.build_engine``, but for source and dead letters."""
+    """As ``monitor.app.engine.build_engine``, but for source and dead letters."""
     config = site.config
     return Engine(
         source=source,

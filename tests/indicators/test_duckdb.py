@@ -161,7 +161,7 @@ def by_sql(
     keys = ", ".join(f'"{name}"' for name in by)
     given = " and ".join(f'"{name}" is not null' for name in by)
     query = (
-        f"select {keys}, cast({hits} as bigint) h, cast({of} as bigint) o from events"  # noqa: S608
+        f"select {keys}, cast({hits} as bigint) h, cast({of} as bigint) o from events"
         f" where time >= {lo} and tick <= {tick} and {given} group by {keys}"
     )
     found = database.execute(query).fetchall()
@@ -173,7 +173,7 @@ def funnel_by_sql(
     database: duckdb.DuckDBPyConnection, indicator: str, by: str, lo: int, tick: int
 ) -> dict[tuple[str, ...], tuple[int, int]]:
     database.execute(
-        f"create or replace temp table inside as select {by} k, * from events"  # noqa: S608
+        f"create or replace temp table inside as select {by} k, * from events"
         f" where time >= {lo} and tick <= {tick} and {by} is not null and customer is not null"
     )
     hits, of = STEPS[indicator]

@@ -16,6 +16,7 @@ from monitor.people.desk import PeopleDesk
 from monitor.store.outbox import PlannedDelivery
 from monitor.store.routed import Routed, Told
 from monitor.store.store import Recording, Store
+from monitor.web.customers import masked
 from tests.interface.reading import (
     CUSTOMER,
     NOW,
@@ -288,3 +289,8 @@ def test_the_inbox_is_there_before_the_first_picture(tmp_path: Path) -> None:
         made.board.stand_by()
         (row,) = made.ask("/api/v1/alerts").json()["alerts"]
         assert (row["team"], row["area"]) == (TEAM, "")
+
+
+def test_a_short_customer_takes_no_figures_away() -> None:
+    scope, texts = masked({"customer": "7", "team": "7"}, {"en": "7 again: 17 of 77"})
+    assert (scope, texts) == ({"customer": "…", "team": "7"}, {"en": "… again: 17 of 77"})

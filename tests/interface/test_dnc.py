@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from monitor.clock import ManualClock
 from monitor.decisions import ListAction
 from monitor.events.settings import EventSettings
+from monitor.logs import mask_customer
 from monitor.snapshot import Board
 from monitor.store.settings import StoreSettings
 from monitor.store.store import Recording, Store
@@ -43,6 +45,18 @@ def office(root: Path) -> Iterator[tuple[Served, Store]]:
 
 def post(served: Served, what: str, role: str, **body: Any) -> Any:
     return served.ask(f"{PATH}/{what}", role, "POST", json={"why": "asked", **body})
+
+
+@pytest.mark.parametrize("customer", [CUSTOMER, "c-123456", "zhang-san"])
+def test_a_customer_in_a_path_that_is_nobodys_is_not_written_down(
+    tmp_path: Path, customer: str
+) -> None:
+    with office(tmp_path) as (served, _), capture_logs() as said:
+        answer = served.ask(f"{PATH}/{customer}/remove", "operator", "POST", json={})
+        assert answer.status_code == 404
+    (deed,) = [each for each in said if each["event"] == "web_action"]
+    assert deed["action"] == f"POST {PATH}/{mask_customer(customer)}/remove"
+    assert customer not in str(deed)
 
 
 def test_the_list_is_masked_unless_an_admin_asks(tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def main() -> None:
     }
     events = made[name](*sources)
     count = write(events, target)
-    print(f"{count} events in {target}")  # noqa: T201 - a script's answer
+    print(f"{count} events in {target}")
 
 
 if __name__ == "__main__":

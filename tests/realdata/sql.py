@@ -59,7 +59,7 @@ def open_events(path: Path, e164: str = "{0}") -> duckdb.DuckDBPyConnection:
     read = f"read_json('{path}', format = 'newline_delimited', columns = {{{shape}}})"
     # An id seen again is a copy: FreeSWITCH writes one record for each leg, under one id.
     base.execute(
-        "create table events as select * exclude (place)"  # noqa: S608
+        "create table events as select * exclude (place)"
         f" replace ({number} as number, {customer} as customer)"
         f" from (select *, row_number() over () as place from {read})"
         " qualify row_number() over (partition by id order by place) = 1"
@@ -101,7 +101,7 @@ def _rows(
     keys = ", ".join(f'"{name}"' for name in by)
     given = " and ".join(f'"{name}" is not null' for name in by)
     query = (
-        f"select strftime(make_timestamp(tick * 1000), '%Y-%m-%dT%H:%M:%SZ'), {keys},"  # noqa: S608
+        f"select strftime(make_timestamp(tick * 1000), '%Y-%m-%dT%H:%M:%SZ'), {keys},"
         f" {hits} as hits, {of} as part from (select *, {lo} as lo from ticks) join events"
         f" on time >= lo and time < tick and {given} group by tick, {keys}"
     )

@@ -9,7 +9,7 @@ from textwrap import indent
 
 import pytest
 import yaml
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # ships no stubs
+from jsonschema import Draft202012Validator
 
 from monitor.errors import ConfigError, Problem
 from monitor.indicators.load import loads_indicators

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from monitor.app import Daemon
+from monitor.app.daemon import Daemon
 from monitor.clock import SystemClock
 from monitor.decisions import Decision
 from monitor.errors import LeaseLost
@@ -158,7 +158,7 @@ def test_a_newer_daemon_stands_by_for_an_older_one_and_goes_on_where_that_ends(
 ) -> None:
     whole, decisions = run(None)
     site = site_on(settings, tmp_path)
-    monkeypatch.setattr("monitor.app.open_source", lambda _config, _clock: the_hour())
+    monkeypatch.setattr("monitor.app.engine.open_source", lambda _config, _clock: the_hour())
     checkpoint = FIXTURES / f"layout-{layout}.ckpt"
     judged_ms = load(tmp_path / "ckpt", layout)["engine"]["judged"]
     with (

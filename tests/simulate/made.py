@@ -72,7 +72,7 @@ class Run:
         with TemporaryDirectory() as folder:
             path = str(write(originals, Path(folder) / "events.jsonl"))
             read = "read_json(?, format = 'newline_delimited', columns = ?)"
-            query = f"CREATE TABLE events AS SELECT *, epoch_ms(time) AS t FROM {read}"  # noqa: S608 - ours
+            query = f"CREATE TABLE events AS SELECT *, epoch_ms(time) AS t FROM {read}"
             tables.execute(query, [path, _COLUMNS])
         tables.execute(_VIEWS)
         return tables

@@ -153,7 +153,7 @@ def test_live_states_add_starts_connections_and_states() -> None:
     assert events["call.started"] == pytest.approx(events["call.ended"], rel=0.05)
     assert events["call.connected"] == pytest.approx(0.45 * events["call.started"], rel=0.1)
     # Who talks at the start says so without a connection.
-    states = dict(live.ask(f"SELECT state, count(*) FROM events WHERE t > {START_MS} GROUP BY 1"))  # noqa: S608
+    states = dict(live.ask(f"SELECT state, count(*) FROM events WHERE t > {START_MS} GROUP BY 1"))
     assert states["talking"] == pytest.approx(events["call.connected"], rel=0.001)
 
 

@@ -1,7 +1,5 @@
 """What was planted is measured in the records, by DuckDB and not by us."""
 
-# ruff: noqa: S608 - the queries are ours
-
 from __future__ import annotations
 
 from math import sqrt

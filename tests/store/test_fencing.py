@@ -83,7 +83,7 @@ def everything(settings: StoreSettings) -> dict[str, list[Any]]:
         with database.read() as connection:
             names = sorted(set(inspect(connection).get_table_names()) - {"monitor_lease"})
             return {
-                name: sorted(connection.execute(text(f'SELECT * FROM "{name}"')).all(), key=str)  # noqa: S608 - our own names
+                name: sorted(connection.execute(text(f'SELECT * FROM "{name}"')).all(), key=str)
                 for name in names
             }
     finally:

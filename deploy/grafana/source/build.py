@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - scripts beside the dashboards they make, not a package
 """Writes the dashboards: ``python deploy/grafana/source/build.py``.
 
 With ``--check`` nothing is written, and a difference is exit status 1. ``--console URL``: where

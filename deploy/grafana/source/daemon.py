@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - scripts beside the dashboards they make, not a package
 """The daemon's own health: is it in time, what does it refuse, what fills up."""
 
 from __future__ import annotations

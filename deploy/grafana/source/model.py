@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - scripts beside the dashboards they make, not a package
 """Grafana's JSON model, as far as our dashboards use it.
 
 Owns the shapes and the layout (24 columns, filled from left to right). What is shown is in the

@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - scripts beside the dashboards they make, not a package
 """Outbound numbers: their states, the worst of them, what was done and what was refused."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - scripts beside the dashboards they make, not a package
 """The overview: how the centre does, by the four dimensions, and what fires."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - scripts beside the dashboards they make, not a package
 """The indicators of the shipped pack, as dashboards need them.
 
 Owns which dimension an indicator belongs to and which of its windows a board shows; titles,

@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - scripts beside the dashboards they make, not a package
 """A dashboard for each shipped pack, made from what the pack itself says.
 
 Owns which scopes and windows are shown: those that rules judge, else the first. Indicators by

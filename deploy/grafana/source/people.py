@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - scripts beside the dashboards they make, not a package
 """Team → group → agent: each level is a table of all indicators and a graph of one."""
 
 from __future__ import annotations

@@ -13,21 +13,14 @@ import hmac
 from typing import Any, ClassVar
 from urllib.parse import quote_plus, urlencode
 
-import httpx
-import msgspec
-from pydantic import SecretStr
-
-from monitor.clock import Clock
 from monitor.delivery.channels.robot import Answered, Part, RobotChannel
-from monitor.delivery.messages.messages import Message, Messages
-from monitor.delivery.pacing import Pacer
-
-URL = SecretStr("https://oapi.dingtalk.com/robot/send")
+from monitor.delivery.messages.messages import Message
 
 
 class DingTalkChannel(RobotChannel):
     """One group."""
 
+    url: ClassVar[str] = "https://oapi.dingtalk.com/robot/send"
     bytes_max: ClassVar[int] = 20_000
     throttled: ClassVar[frozenset[int]] = frozenset({130101, 410100, 90018, 90030})
     permanent: ClassVar[frozenset[int]] = frozenset(
@@ -49,29 +42,9 @@ class DingTalkChannel(RobotChannel):
         460101: "it is too long",
     }
 
-    def __init__(
-        self,
-        messages: Messages,
-        *,
-        url: SecretStr | None,
-        token: str,
-        secret: str | None,
-        clock: Clock,
-        pacer: Pacer | None = None,
-        timeout_ms: int = 10_000,
-        http: httpx.Client | None = None,
-    ) -> None:
-        super().__init__(messages, clock=clock, pacer=pacer, timeout_ms=timeout_ms, http=http)
-        self._url, self._token, self._secret = url or URL, token, secret
-
     def marked_up(self, message: Message) -> str:
         """A line break is two spaces and a break; one alone would be a space."""
         return message.body.replace("\n", "  \n")
-
-    def size(self, message: Message, text: str) -> int:
-        """Of the whole body."""
-        part = Part(f"{message.title} (9/9)", text, last=True)
-        return len(msgspec.json.encode(self._body(message, part)))
 
     def request(self, message: Message, part: Part) -> tuple[str, dict[str, Any]]:
         """Signed in its address: ``sign`` over the time in ms, a line feed and the key."""
@@ -79,8 +52,8 @@ class DingTalkChannel(RobotChannel):
         if self._secret is not None:
             timestamp = str(self.clock.now_ms())
             asked |= {"timestamp": timestamp, "sign": signature(self._secret, timestamp)}
-        url = self._url.get_secret_value()
-        return f"{url}?{urlencode(asked, quote_via=quote_plus)}", self._body(message, part)
+        url = f"{self._url}?{urlencode(asked, quote_via=quote_plus)}"
+        return url, self._body(message, part)
 
     @staticmethod
     def _body(message: Message, part: Part) -> dict[str, Any]:

@@ -13,22 +13,16 @@ import hmac
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-import httpx
-import msgspec
-from pydantic import SecretStr
-
-from monitor.clock import Clock
 from monitor.delivery.channels.robot import Part, RobotChannel
-from monitor.delivery.messages.messages import Message, Messages, Tone
-from monitor.delivery.pacing import Pacer
+from monitor.delivery.messages.messages import Message, Tone
 
-URL = SecretStr("https://open.feishu.cn/open-apis/bot/v2/hook")
 _COLOURS: dict[Tone, str] = {"bad": "red", "worrying": "orange", "good": "green", "plain": "blue"}
 
 
 class FeishuChannel(RobotChannel):
     """One group."""
 
+    url: ClassVar[str] = "https://open.feishu.cn/open-apis/bot/v2/hook"
     bytes_max: ClassVar[int] = 20_000
     code_field: ClassVar[str] = "code"
     text_field: ClassVar[str] = "msg"
@@ -48,30 +42,9 @@ class FeishuChannel(RobotChannel):
         19024: "no keyword of the robot's is in it",
     }
 
-    def __init__(
-        self,
-        messages: Messages,
-        *,
-        url: SecretStr | None,
-        token: str,
-        secret: str | None,
-        clock: Clock,
-        pacer: Pacer | None = None,
-        timeout_ms: int = 10_000,
-        http: httpx.Client | None = None,
-    ) -> None:
-        super().__init__(messages, clock=clock, pacer=pacer, timeout_ms=timeout_ms, http=http)
-        self._url = f"{(url or URL).get_secret_value().rstrip('/')}/{quote(token, safe='')}"
-        self._secret = secret
-
     def marked_up(self, message: Message) -> str:
         """As it is."""
         return message.body
-
-    def size(self, message: Message, text: str) -> int:
-        """Of the whole body."""
-        part = Part(f"{message.title} (9/9)", text, last=True)
-        return len(msgspec.json.encode(self.request(message, part)[1]))
 
     def request(self, message: Message, part: Part) -> tuple[str, dict[str, Any]]:
         """Signed in its body: over nothing, by the time in s, a line feed and the key."""
@@ -79,7 +52,7 @@ class FeishuChannel(RobotChannel):
         if self._secret is not None:
             timestamp = str(self.clock.now_ms() // 1000)
             body |= {"timestamp": timestamp, "sign": signature(self._secret, timestamp)}
-        return self._url, body
+        return f"{self._url.rstrip('/')}/{quote(self._token, safe='')}", body
 
     @staticmethod
     def _card(message: Message, part: Part) -> dict[str, Any]:

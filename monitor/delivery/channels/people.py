@@ -52,7 +52,7 @@ def open_for_people(
             return WeComChannel(
                 messages,
                 url=receiver.url,
-                key=_revealed(name, "key", receiver.key),
+                token=_revealed(name, "key", receiver.key),
                 clock=clock,
                 pacer=pacer,
                 timeout_ms=receiver.timeout,

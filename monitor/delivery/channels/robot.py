@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import httpx
 import msgspec
+from pydantic import SecretStr
 
 from monitor.clock import Clock
 from monitor.delivery.channels.progress import Progress
@@ -45,6 +46,7 @@ class RobotChannel(PeopleChannel):
     """One request a part, in order; those that have arrived are not sent again.
 
     Attributes:
+        url: the vendor's own.
         bytes_max: of what :meth:`size` measures.
         code_field, text_field: of an answer.
         throttled, permanent: its codes: come back later; nothing will help. All others are tried
@@ -52,6 +54,7 @@ class RobotChannel(PeopleChannel):
         pause_s: how long to leave it alone once it is too much.
     """
 
+    url: ClassVar[str]
     bytes_max: ClassVar[int]
     code_field: ClassVar[str] = "errcode"
     text_field: ClassVar[str] = "errmsg"
@@ -63,13 +66,21 @@ class RobotChannel(PeopleChannel):
         self,
         messages: Messages,
         *,
+        url: SecretStr | None,
+        token: str,
+        secret: str | None = None,
         clock: Clock,
         pacer: Pacer | None = None,
         timeout_ms: int = 10_000,
         http: httpx.Client | None = None,
     ) -> None:
-        """``pacer``: shared with the lane, which counts the first request of a delivery."""
+        """``url``: another than the vendor's; ``secret``: requests are signed with it.
+
+        ``pacer``: shared with the lane, which counts the first request of a delivery.
+        """
         super().__init__(messages, clock=clock)
+        self._url = self.url if url is None else url.get_secret_value()
+        self._token, self._secret = token, secret
         self.pacer = pacer
         self._http = client(timeout_ms) if http is None else http
         self._progress = Progress()
@@ -82,9 +93,10 @@ class RobotChannel(PeopleChannel):
     def marked_up(self, message: Message) -> str:
         """The text below the title as this chat reads it."""
 
-    @abstractmethod
     def size(self, message: Message, text: str) -> int:
-        """Bytes that count against the limit when ``text`` goes out by itself."""
+        """Bytes that count against the limit when ``text`` goes out by itself: the whole body."""
+        part = Part(f"{message.title} (9/9)", text, last=True)
+        return len(msgspec.json.encode(self.request(message, part)[1]))
 
     def hand_over(self, message: Message) -> str:
         """Send the parts of a message that have not arrived yet; what was answered last.

@@ -10,16 +10,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-import httpx
-from pydantic import SecretStr
-
-from monitor.clock import Clock
 from monitor.delivery.channels.robot import Part, RobotChannel
-from monitor.delivery.messages.messages import Message, Messages, Tone
+from monitor.delivery.messages.messages import Message, Tone
 from monitor.delivery.messages.split import utf8
-from monitor.delivery.pacing import Pacer
 
-URL = SecretStr("https://qyapi.weixin.qq.com/cgi-bin/webhook/send")
 _COLOURS: dict[Tone, str] = {
     "bad": "warning",
     "worrying": "warning",
@@ -31,6 +25,7 @@ _COLOURS: dict[Tone, str] = {
 class WeComChannel(RobotChannel):
     """One group."""
 
+    url: ClassVar[str] = "https://qyapi.weixin.qq.com/cgi-bin/webhook/send"
     bytes_max: ClassVar[int] = 4_096
     throttled: ClassVar[frozenset[int]] = frozenset({45009, 45033, 45047})
     permanent: ClassVar[frozenset[int]] = frozenset(
@@ -45,20 +40,6 @@ class WeComChannel(RobotChannel):
         93008: "the robot is not in the group",
     }
 
-    def __init__(
-        self,
-        messages: Messages,
-        *,
-        url: SecretStr | None,
-        key: str,
-        clock: Clock,
-        pacer: Pacer | None = None,
-        timeout_ms: int = 10_000,
-        http: httpx.Client | None = None,
-    ) -> None:
-        super().__init__(messages, clock=clock, pacer=pacer, timeout_ms=timeout_ms, http=http)
-        self._url, self._key = url or URL, key
-
     def marked_up(self, message: Message) -> str:
         """With the links below the text: a robot's Markdown has no buttons."""
         links = " | ".join(f"[{link.label}]({link.url})" for link in message.links)
@@ -70,7 +51,7 @@ class WeComChannel(RobotChannel):
 
     def request(self, message: Message, part: Part) -> tuple[str, dict[str, Any]]:
         """The key is in the address."""
-        url = f"{self._url.get_secret_value()}?{urlencode({'key': self._key})}"
+        url = f"{self._url}?{urlencode({'key': self._token})}"
         content = self._content(message, part.title, part.text)
         return url, {"msgtype": "markdown", "markdown": {"content": content}}
 

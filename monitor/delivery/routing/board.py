@@ -3,7 +3,8 @@
 Owns the order of things for one alert: taken by routes, in groups, held by a named cause or told,
 told again, escalated, told to be over. It does no input or output and draws no chance: the same
 state, alerts and times give the same messages with the same ids, so what a crash undid is done
-again, once. Who and when is ``plan``'s, why not ``holds``'s, what is said ``telling``'s.
+again, once. Who and when is ``plan``'s, in which group ``members``'s, why not ``holds``'s, what is
+said ``telling``'s.
 """
 
 from __future__ import annotations
@@ -15,15 +16,14 @@ from monitor.decisions import Alert
 from monitor.delivery.routes import order_key
 from monitor.delivery.routing.holds import Holds
 from monitor.delivery.routing.ledger import Ledger
+from monitor.delivery.routing.members import Members
 from monitor.delivery.routing.plan import Plan, RoutePlan
 from monitor.delivery.routing.sources import Sources
 from monitor.delivery.routing.state import (
-    PENDING_MAX,
     Cause,
     Effects,
     Group,
     Member,
-    Message,
     State,
 )
 from monitor.delivery.routing.telling import Teller
@@ -43,6 +43,7 @@ class Board:
         self._state = state
         self._ledger = Ledger(state)
         self._holds = Holds(plan, state, sources or Sources(plan.inhibit))
+        self._members = Members(plan, state, self._ledger)
         self._teller = Teller(plan, state, self._ledger)
         self._tidy_ms = 0
 
@@ -58,11 +59,11 @@ class Board:
         taking: set[str] = set()
         if firing or not groups:
             for route in self.plan.taking(labels, now_ms):
-                group = self._group(route, labels, now_ms)
+                group = self._members.group(route, labels, now_ms)
                 groups.setdefault(group.name, group)
                 taking.add(group.name)
         for name, group in groups.items():
-            member = self._join(group, alert, labels, key, now_ms)
+            member = self._members.join(group, alert, labels, key, now_ms)
             if firing and name in taking:
                 member.back()
             elif firing:
@@ -120,7 +121,7 @@ class Board:
 
         With ``changed``, what waits for something else is looked at, too: it may wait no more.
         """
-        self.plan = self._holds.plan = self._teller.plan = plan
+        self.plan = self._holds.plan = self._members.plan = self._teller.plan = plan
         self._holds.sources = sources
         for group in list(self._state.groups.values()):
             held = any(member.held for member in group.members.values())
@@ -132,94 +133,11 @@ class Board:
             for member in list(group.members.values()):
                 self._state.drop(group, member)
                 if member.firing:
-                    self._move(member, now_ms, member.heard)
+                    self._members.move(member, now_ms, member.heard)
                 else:
                     self._ledger.settle(group, member, "moved")
             self._state.touch("group", group.name)
             self._state.groups.pop(group.name, None)
-
-    # --- groups -----------------------------------------------------------------------------------
-
-    def _group(self, route: RoutePlan, labels: Mapping[str, str], now_ms: int) -> Group:
-        name = route.group_of(labels)
-        group = self._state.groups.get(name)
-        if group is None:
-            alone = not route.group_by
-            number = self._state.next_number()
-            group = Group(name, route.name, labels.get("route", ""), alone, number, now_ms)
-            self._state.groups[name] = group
-        self._state.touch("group", name)
-        return group
-
-    def _join(
-        self, group: Group, alert: Alert, labels: dict[str, str], key: str, now_ms: int
-    ) -> Member:
-        member = group.members.get(alert.episode)
-        rises = False
-        if member is None:
-            member = Member(
-                group.name, alert.episode, labels, alert.level, False, alert.id, alert.at_ms, key
-            )
-            if alert.state != "firing":  # it began before anybody kept this
-                member.told = alert.level
-            self._state.add(group, member)
-        else:
-            rises = (member.told, member.level, alert.level) == ("warn", "warn", "crit")
-        member.labels, member.level = labels, alert.level
-        member.firing = alert.state == "firing"
-        member.alert, member.at_ms = alert.id, alert.at_ms
-        member.again = member.again or alert.reason == "repeat"
-        member.pending = [*member.pending[1 - PENDING_MAX :], alert.id]
-        self._state.touch_member(member)
-        self._state.touch("group", group.name)
-        route = self._route(group)
-        self._tell_stateful(group, route, alert, member, now_ms)
-        at_ms = now_ms + route.wait_ms
-        if group.told_ms is not None and not rises and not group.alone:
-            at_ms = max(at_ms, group.told_ms + route.interval_ms)
-        group.due_ms = at_ms if group.due_ms is None else min(group.due_ms, at_ms)
-        return member
-
-    def _tell_stateful(
-        self, group: Group, route: RoutePlan, alert: Alert, member: Member, now_ms: int
-    ) -> None:
-        """Who shows what fires is told of each transition as it is."""
-        names = self.plan.stateful(route.to, alert.level, now_ms, member.labels)
-        if names:
-            self._ledger.send(Message.plainly(alert, route.name, names, member.key))
-            self._ledger.note(group, alert.episode, [alert.id], "told", notice=alert.id)
-
-    def _move(self, member: Member, now_ms: int, heard: Sequence[list[str]] = ()) -> None:
-        """It takes the routes that there are now, as news to them; ``heard``: who hears its end."""
-        for route in self.plan.taking(member.labels, now_ms):
-            group = self._group(route, member.labels, now_ms)
-            group.due_ms = now_ms
-            there = group.members.get(member.episode)
-            if there is None:
-                moved = Member(
-                    group.name,
-                    member.episode,
-                    member.labels,
-                    member.level,
-                    member.firing,
-                    member.alert,
-                    member.at_ms,
-                    member.key,
-                    list(member.pending),
-                    heard=[list(each) for each in heard],
-                )
-                self._state.add(group, moved)
-                heard = ()  # once
-            elif there is not member and there.moved:
-                there.back()
-                there.level, there.alert, there.at_ms = member.level, member.alert, member.at_ms
-                there.pending = list(member.pending)
-                self._state.touch_member(there)
-
-    def _route(self, group: Group) -> RoutePlan:
-        route = self.plan.route(group.route, group.of_rule)
-        assert route is not None  # noqa: S101 - ``adopt`` has seen to it
-        return route
 
     def _look_again(self, cause: Cause, now_ms: int) -> None:
         """What was held for this cause may be told now."""
@@ -231,7 +149,7 @@ class Board:
     # --- a group that is due ----------------------------------------------------------------------
 
     def _flush(self, group: Group, now_ms: int) -> None:
-        route = self._route(group)
+        route = self._members.route(group)
         due: list[int] = []
         news: list[Member] = []
         flaps: list[Member] = []
@@ -321,7 +239,7 @@ class Board:
             if not self.plan.anybody(member.labels, member.level, now_ms):
                 stays = True
                 continue
-            self._move(member, now_ms)
+            self._members.move(member, now_ms)
             member.moved = True
             self._state.touch_member(member)
         return stays

@@ -1,0 +1,1 @@
+"""The running daemon, put together; ``daemon`` is the page to begin with."""
