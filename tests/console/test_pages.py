@@ -6,23 +6,17 @@ import gzip
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
-from fractions import Fraction
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from monitor.console import details
 from monitor.console.assets import assets
-from monitor.console.words import LANGUAGES, Words, catalogue
+from monitor.console.words import LANGUAGES, catalogue
 from monitor.decisions import Evidence, Figures, NumberChange
-from monitor.numbers import guards
-from monitor.numbers.guards import PoolStanding
 from monitor.snapshot import Unready
 from monitor.store.store import Recording, Store
-from monitor.units import Rate
 from tests.docs.markdown import ROOT
 from tests.exporter import sample
 from tests.interface import test_shadow as shadow
@@ -230,31 +224,6 @@ def test_what_is_not_there(site: Site) -> None:
     refreshing = get(site, "/?page=0", Accept="text/html", **{"X-Fragment": "refresh"})
     assert refreshing.json()["status"] == 422
     assert get(site, "/scope?by=number&name=xyz").status_code == 404
-
-
-def test_what_guards_keep_is_said_in_the_readers_language() -> None:
-    pool = PoolStanding("spring", size=10, out=5, max_fraction=Fraction(1, 2), min_left=5)
-    kept = [
-        guards.max_fraction(pool), guards.min_left(pool), guards.never(listed=True),
-        guards.frozen(by="lin"), guards.undone(until_ms=NOW, tick=NOW - 60_000),
-        guards.global_rate(Rate(1, 60_000), [NOW - 1], NOW),
-    ]  # fmt: skip
-    said = [verdict.detail for verdict in kept if verdict is not None]
-    said += ["50 calls since", "until 50 calls since, or its time is over"]
-    said += ["the resume that telephony owed is withdrawn"]
-    said += ["the campaign as a whole breaches a, b: it is not single numbers"]
-    said.append(
-        "3 numbers wait, more than 0: a person decides until 2025-11-22T02:00:00Z: "
-        "monitor numbers approve e1926dae"
-    )
-    assert len(said) == len(kept) + 5
-    shown = [details.in_words(Words("zh"), lambda stamp: f"<{stamp}>", each) for each in said]
-    assert all(re.search("[一-鿿]", each) for each in shown), shown
-    assert shown[0] == "10 个号码中 5 个已停用,上限 5 个"
-    assert "<2025-11-22T02:00:00Z>" in shown[4]
-    by_hand = "a person has undone it; rules leave it alone until tomorrow"
-    for other in ("the carrier asked", by_hand):
-        assert details.in_words(Words("zh"), datetime.fromisoformat, other) == other
 
 
 def test_an_absence_is_told_by_how_long_it_lasts(tmp_path: Path) -> None:
