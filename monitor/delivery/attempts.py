@@ -154,8 +154,8 @@ class Attempts:
         elif self._channel.takes_digests:
             self._channel.send_digest(Digest.told(notice))
         else:
-            for alert in notice.newest:
-                self._channel.send(replace(delivery, decision=alert))
+            for decision in notice.shown:
+                self._channel.send(replace(delivery, decision=decision))
 
     def _over(self, delivery: Delivery, mark: str) -> Settled | None:
         """What became of it already; None: it is to be sent.

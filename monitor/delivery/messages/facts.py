@@ -107,7 +107,12 @@ class Teller:
 
     def notice(self, decision: Command | Refusal | Order | Listing) -> dict[str, Any]:
         """Of anything else that was decided."""
-        common = {"id": decision.id, "at": self.time(decision.at_ms), "url": self._page(decision)}
+        common = {
+            "id": decision.id,
+            "told": "",
+            "at": self.time(decision.at_ms),
+            "url": self._page(decision),
+        }
         clean = self.clean
         match decision:
             case Command() | Refusal():
@@ -236,7 +241,7 @@ class Teller:
                 whose = decision.number or decision.pool
                 return f"{whose}: {why}" if whose else why
             case Notice():
-                return " ".join(self._line(alert) for alert in decision.newest)
+                return " ".join(self._line(alert) for alert in decision.shown)
 
 
 def _is_over(digest: Digest) -> bool:

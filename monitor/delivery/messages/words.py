@@ -99,6 +99,8 @@ _EN: Final[Mapping[str, str]] = {
     "customer.release": "give the customer back",
     "alert firing": "alert",
     "alert resolved": "alert over",
+    "alert refused": "not suspended",
+    "alert failed": "telephony failed",
     "command suspend": "number suspended",
     "command resume": "number back",
 }
@@ -172,6 +174,8 @@ _ZH: Final[Mapping[str, str]] = {
     "remove": "移出",
     "alert firing": "告警",
     "alert resolved": "告警恢复",
+    "alert refused": "未停用",
+    "alert failed": "电话系统异常",
     "command suspend": "停用号码",
     "command resume": "恢复号码",
 }

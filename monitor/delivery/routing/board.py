@@ -1,4 +1,4 @@
-"""Who is to be told now: alerts in, messages out, on a clock that is handed in.
+"""Who is to be told now: alerts and refusals in, messages out, on a clock that is handed in.
 
 Owns the order of things for one alert: taken by routes, in groups, held by a named cause or told,
 told again, escalated, told to be over. It does no input or output and draws no chance: the same
@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from monitor.decisions import Alert
+from monitor.decisions import Alert, Refusal
 from monitor.delivery.routes import order_key
 from monitor.delivery.routing.holds import Holds
 from monitor.delivery.routing.ledger import Ledger
 from monitor.delivery.routing.plan import Plan, RoutePlan
+from monitor.delivery.routing.refusals import Refused
 from monitor.delivery.routing.sources import Sources
 from monitor.delivery.routing.state import (
     PENDING_MAX,
@@ -24,6 +25,7 @@ from monitor.delivery.routing.state import (
     Group,
     Member,
     Message,
+    Page,
     State,
 )
 from monitor.delivery.routing.telling import Teller
@@ -52,6 +54,8 @@ class Board:
         firing, key, state = alert.state == "firing", order_key(alert), self._state
         if self._holds.sources.follow(alert.episode, labels, firing=firing):
             self._look_again("inhibited", now_ms)
+        if not firing:
+            self._over_with(alert.episode, now_ms)
         groups = {name: state.groups[name] for name in state.of_episode.get(alert.episode, ())}
         begins = firing and not groups
         self._holds.note_flap(key, alert, begins=begins, now_ms=now_ms)
@@ -68,13 +72,32 @@ class Board:
             elif firing:
                 member.moved = True
 
+    def refuse(self, refusal: Refusal, alert: Alert | None, team: str, now_ms: int) -> None:
+        """A suspension was refused, or telephony did otherwise; ``alert``: that it was for."""
+        made = Refused.of(refusal, alert, team, self.plan)
+        ways: list[str] = []
+        for route in self.plan.taking(made.labels, now_ms):
+            group = self._group(route, made.labels, now_ms)
+            if refusal.id in group.members:
+                continue
+            member = made.member(group.name, now_ms)
+            self._state.add(group, member)
+            self._tell_stateful(group, route, member, now_ms)
+            self._due(group, route, now_ms, rises=False)
+            to = self.plan.targets(route.to, member.level, now_ms)
+            ways += [way for target in to for way in target.receivers]
+        if made.stands_for_alerts:
+            self._state.note_page(refusal.id, Page(now_ms, list(dict.fromkeys(ways))))
+
     def due_episodes(self, now_ms: int) -> list[str]:
         """Those that :meth:`flush` wants to know of how they stand with people."""
         return [
             episode
             for group in self._state.groups.values()
             if group.due_ms is not None and group.due_ms <= now_ms
-            for episode in group.members
+            for member in group.members.values()
+            for episode in (member.episode, member.behind)
+            if episode
         ]
 
     def next_due_ms(self) -> int | None:
@@ -173,21 +196,33 @@ class Board:
         self._state.touch_member(member)
         self._state.touch("group", group.name)
         route = self._route(group)
-        self._tell_stateful(group, route, alert, member, now_ms)
+        self._tell_stateful(group, route, member, now_ms)
+        self._due(group, route, now_ms, rises=rises)
+        return member
+
+    def _due(self, group: Group, route: RoutePlan, now_ms: int, *, rises: bool) -> None:
+        """There is news in a group; what ``rises`` to critical does not wait for the interval."""
         at_ms = now_ms + route.wait_ms
         if group.told_ms is not None and not rises and not group.alone:
             at_ms = max(at_ms, group.told_ms + route.interval_ms)
         group.due_ms = at_ms if group.due_ms is None else min(group.due_ms, at_ms)
-        return member
 
-    def _tell_stateful(
-        self, group: Group, route: RoutePlan, alert: Alert, member: Member, now_ms: int
-    ) -> None:
+    def _tell_stateful(self, group: Group, route: RoutePlan, member: Member, now_ms: int) -> None:
         """Who shows what fires is told of each transition as it is."""
-        names = self.plan.stateful(route.to, alert.level, now_ms, member.labels)
+        names = self.plan.stateful(route.to, member.level, now_ms)
+        names = self._state.not_paged(names, [member])
         if names:
-            self._ledger.send(Message.plainly(alert, route.name, names, member.key))
-            self._ledger.note(group, alert.episode, [alert.id], "told", notice=alert.id)
+            self._ledger.send(Message.plainly(member, route.name, names))
+            self._ledger.note(group, member.episode, [member.alert], "told", notice=member.alert)
+
+    def _over_with(self, episode: str, now_ms: int) -> None:
+        """Refusals of what is over are no matter any more."""
+        for name, refusal in self._state.beside.get(episode, ()):
+            group = self._state.groups[name]
+            member = group.members[refusal]
+            member.firing, group.due_ms = False, now_ms
+            self._state.touch_member(member)
+            self._state.touch("group", name)
 
     def _move(self, member: Member, now_ms: int, heard: Sequence[list[str]] = ()) -> None:
         """It takes the routes that there are now, as news to them; ``heard``: who hears its end."""
@@ -207,6 +242,9 @@ class Board:
                     member.key,
                     list(member.pending),
                     heard=[list(each) for each in heard],
+                    once=member.once,
+                    behind=member.behind,
+                    taken_ms=member.taken_ms,
                 )
                 self._state.add(group, moved)
                 heard = ()  # once
@@ -257,6 +295,7 @@ class Board:
         if news:
             self._teller.news(group, route, news, now_ms)
         due += self._again(group, route, free, now_ms)
+        self._let_go(group, route)
         group.due_ms = min(due, default=None)
         self._state.touch("group", group.name)
         if not group.members:
@@ -276,11 +315,15 @@ class Board:
 
     def _stays(self, group: Group, route: RoutePlan, member: Member, cause: Cause | None) -> bool:
         """Whether people are not told of a member now; it is said why."""
-        if not member.firing:
+        if not member.firing and not member.once:
             return self._ends_unsaid(group, route, member, cause)
+        if not member.firing:
+            self._ledger.settle(group, member, cause or member.held or "over_before_told")
+            self._state.drop(group, member)
+            return True
         if member.moved:
             self._ledger.settle(group, member, "moved")
-            if not member.told:
+            if member.once or not member.told:
                 self._state.drop(group, member)
             return True
         if cause is not None:
@@ -290,6 +333,8 @@ class Board:
             self._ledger.hold(group, member, "acknowledged")
             self._ledger.settle(group, member, "acknowledged")
             member.again = False
+            if member.once:
+                self._state.drop(group, member)
             return True
         return False
 
@@ -310,6 +355,12 @@ class Board:
         self._ledger.settle(group, member, left)
         self._state.drop(group, member)
         return True
+
+    def _let_go(self, group: Group, route: RoutePlan) -> None:
+        """A refusal has no end: with everybody told, it is over for people."""
+        for member in list(group.members.values()):
+            if member.once and member.told and member.step >= len(route.steps):
+                self._state.drop(group, member)
 
     def _hand_over(self, free: Sequence[Member], now_ms: int) -> bool:
         """The hours are over, and nobody has acknowledged: it takes the routes of now.
