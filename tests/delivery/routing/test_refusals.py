@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from monitor.delivery.routing.state import PAGES_MAX
 from tests.delivery.routing.scene import Scene, at
 
 NUMBER = "number=+8621,campaign=c7"
@@ -203,3 +204,11 @@ def test_a_refusal_told_twice_is_told_once() -> None:
     scene.board.refuse(told, None, "", scene.now_ms)
     scene.until("09:30")
     assert scene.heard() == ["09:00 zhang alerts 1"]
+
+
+def test_so_many_pages_are_remembered() -> None:
+    scene = Scene(routing=[{"name": "pages", "match": {"kind": "refusal"}, "to": ["ops"]}])
+    pages = [scene.refuse(guard="brake") for _ in range(PAGES_MAX + 1)]
+    scene.step()
+    rows = [name for kind, name in scene.rows if kind == "page"]
+    assert set(rows) == {page.id for page in pages[1:]}
