@@ -36,7 +36,8 @@ LANGUAGE_COOKIE: Final = "monitor-language"
 THEME_COOKIE: Final = "monitor-theme"
 ZONE_COOKIE: Final = "monitor-zone"
 _PIECES: Final = (
-    "icon", "state_icon", "sparkline", "level_mark", "scope_chips", "number_state", "sentence",
+    "gauge", "icon", "state_icon", "sparkline", "level_mark", "scope_chips", "number_state",
+    "sentence",
 )  # fmt: skip
 _TIME: Final = Markup('<time datetime="{}" title="{}">{}</time>')
 _AGO: Final = Markup('<time datetime="{}" title="{}" data-ago>{}</time>')

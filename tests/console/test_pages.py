@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from monitor.console import paint as painting
 from monitor.console.assets import assets
 from monitor.console.words import LANGUAGES, catalogue
 from monitor.decisions import Evidence, Figures, NumberChange
@@ -82,7 +83,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
                 NOW, "1" * 32, sample.NUMBERS[3], "wanted", "suspended", "applied", "telephony",
                 ACTS.episode, "", NOW + 60_000, HOSTILE,
             )  # fmt: skip
-            store.record(Recording([*ALL, named, *shadow.ALL], changes=[change]))
+            refused = replace(
+                change, id="2" * 32, before="wanted", after="active", until_ms=NOW + 61_000,
+                detail="5 of 10 are out of service; the limit is 5",
+            )  # fmt: skip
+            store.record(Recording([*ALL, named, *shadow.ALL], changes=[change, refused]))
         kept(made.settings.path.parent / "scorecards", "2026-09", "2026-10")
         yield made
 
@@ -224,6 +229,29 @@ def test_what_is_not_there(site: Site) -> None:
     refreshing = get(site, "/?page=0", Accept="text/html", **{"X-Fragment": "refresh"})
     assert refreshing.json()["status"] == 422
     assert get(site, "/scope?by=number&name=xyz").status_code == 404
+
+
+def test_what_is_kept_of_a_number_is_in_the_readers_language(site: Site) -> None:
+    assert "5 of 10 are out of service; the limit is 5" in get(site, "/numbers").text
+    assert "10 个号码中 5 个已停用,上限 5 个" in get(site, "/numbers", language="zh").text
+
+
+def test_a_history_says_until_when_only_of_a_number_that_is_out(site: Site) -> None:
+    rows = re.findall(r"<li>.*?</li>", get(site, "/numbers").text)
+    mine = [row for row in rows if sample.NUMBERS[3] in row]
+    assert len(mine) == 2
+    until = [row for row in mine if re.search(r'class="muted">until ', row)]
+    assert len(until) == 1
+    assert "limit is 5" not in until[0]
+
+
+def test_a_queue_that_is_full_says_so_to_everybody() -> None:
+    gauge: Any = painting._environment().globals["gauge"]
+    half, full, none = gauge("Store", 5, 10, 0.8), gauge("Store", 12, 10, 0.8), gauge("S", 0, 0, 1)
+    assert "<title>Store 50 %</title>" in half
+    assert 'class="d-used" width="50.00"' in half
+    assert 'class="d-warn" width="100.00"' in full
+    assert 'width="0.00"' in none
 
 
 def test_an_absence_is_told_by_how_long_it_lasts(tmp_path: Path) -> None:
