@@ -338,7 +338,9 @@ NoticeWhy = Literal["alerts", "repeat", "escalation", "flapping", "capped"]
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What people are told of several alerts in one, or of some once more (docs/alerting.md).
+    """What people are told of several alerts and refusals in one, or of some once more.
+
+    See docs/alerting.md.
 
     Made by the delivery side on its clock; nothing follows from it, and no replay makes one.
     """
@@ -358,11 +360,19 @@ class Notice:
     level: Level
     """The worst of them."""
     counts: Mapping[str, int]
-    """How many by state, level and rule, with blanks between."""
+    """How many by state, level and rule, with blanks between; of refusals the state is ``refused``,
+    or ``failed`` where it was telephony's."""
     from_ms: int
     to_ms: int
     newest: tuple[Alert, ...]
     """Some of them in full; those that fire come last, the critical ones at the very end."""
+    refusals: tuple[Refusal, ...] = ()
+    """Likewise."""
+
+    @property
+    def shown(self) -> tuple[Alert | Refusal, ...]:
+        """All that it has in full, the worst last."""
+        return (*self.refusals, *self.newest)
 
     @property
     def rule(self) -> str:
@@ -392,7 +402,7 @@ class Notice:
             "count": sum(self.counts.values()),
             "from": iso(self.from_ms),
             "to": iso(self.to_ms),
-            "newest": [alert.to_json() for alert in self.newest],
+            "newest": [each.to_json() for each in self.shown],
         }
 
 

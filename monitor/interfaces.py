@@ -55,6 +55,7 @@ def open_web(
     room = Room(
         board,
         trends_bytes=config.web.trends,
+        trends_kept=config.store.checkpoints / "trends.log",
         stalled_after_ms=config.exporter.stalled_after,
         explain=explain,
         feed=feed,

@@ -123,4 +123,5 @@ class _RouterOfTheDay(Router):
             return ()
         router = self._recorder.router
         known = team or (self._quiet.team(alert) if router.people.on else "")
-        return router.showing(alert, now_ms, known)
+        paged = self._quiet.paged(alert)
+        return tuple(n for n in router.showing(alert, now_ms, known) if n not in paged)

@@ -96,7 +96,7 @@ COMMANDS = (
     Entry(
         "route",
         "monitor.cli.route",
-        "Who would hear of an alert, when, and why each route would take it or not.",
+        "Who would hear of an alert or a refusal, when, and why each route would take it or not.",
     ),
     Entry(
         "explain",

@@ -21,7 +21,7 @@ from monitor.cli.options import ConfigOption, JsonOption, site_of, store_of
 from monitor.cli.output import console, document, plain_table, stamp
 from monitor.cli.stream import say
 from monitor.clock import SystemClock
-from monitor.decisions import iso
+from monitor.decisions import Refusal, iso
 from monitor.errors import UsageError
 from monitor.people.desk import PeopleDesk, UnknownError
 from monitor.people.matchers import masked
@@ -62,6 +62,15 @@ def alert_named(store: Store, begins: str) -> InboxRow:
         msg = f"{begins} is so long over that nobody keeps its handling"
         raise UsageError(msg)
     return row
+
+
+def refusal_named(store: Store, begins: str) -> Refusal | None:
+    """The refusal that is meant; None: no one refusal is called so."""
+    cleaned = begins.strip().lower()
+    if len(cleaned) < 4 or not set(cleaned) <= set("0123456789abcdef"):
+        return None
+    found = store.history.refusals_named(cleaned)
+    return found[0] if len(found) == 1 else None
 
 
 def inbox(
@@ -118,9 +127,16 @@ def acknowledge(
         str, typer.Option("--note", metavar="TEXT", help="Kept with it, for whoever looks.")
     ] = "",
 ) -> None:
-    """Say that somebody knows: nobody further is told, until it gets worse."""
+    """Say that somebody knows: nobody further is told, until it gets worse.
+
+    Of a refusal, too, by its id: the one page of a wave has no alert of its own.
+    """
 
     def act(store: Store, desk: PeopleDesk) -> str:
+        refusal = refusal_named(store, alert)
+        if refusal is not None:
+            desk.acknowledge(refusal.id, who_asks(), note)
+            return f"{refusal.id[:8]}: acknowledged"
         row = alert_named(store, alert)
         desk.acknowledge(row.alert.episode, who_asks(), note)
         return f"{row.alert.episode[:8]}: acknowledged at level {row.alert.level}"

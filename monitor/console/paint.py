@@ -17,9 +17,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 from starlette.datastructures import QueryParams
 
-from monitor.console import details, shown
+from monitor.console import shown
 from monitor.console.assets import assets
 from monitor.console.words import HTML_LANG, LANGUAGES, Words, catalogue
+from monitor.delivery.messages.sentences import sentence
 from monitor.web.access import Caller
 from monitor.web.alerts_api import tables_or_none
 from monitor.web.live import headline
@@ -35,7 +36,8 @@ LANGUAGE_COOKIE: Final = "monitor-language"
 THEME_COOKIE: Final = "monitor-theme"
 ZONE_COOKIE: Final = "monitor-zone"
 _PIECES: Final = (
-    "icon", "state_icon", "sparkline", "level_mark", "scope_chips", "number_state", "sentence",
+    "gauge", "icon", "state_icon", "sparkline", "level_mark", "scope_chips", "number_state",
+    "sentence",
 )  # fmt: skip
 _TIME: Final = Markup('<time datetime="{}" title="{}">{}</time>')
 _AGO: Final = Markup('<time datetime="{}" title="{}" data-ago>{}</time>')
@@ -150,7 +152,7 @@ class Painter:
 
     def _detail(self, text: str) -> str:
         """What a guard or a history keeps, in the viewer's language and zone."""
-        return details.in_words(self.words, self._moment, text)
+        return sentence(text, self.words.language, self._moment)
 
     def _moment(self, stamp: str) -> str:
         when = shown.moment(stamp)

@@ -65,7 +65,8 @@ async def person_(
         "scorecard_person.html", "scorecards", sheet=found, statements=mine, person=person,
         name=next((each["name"] for each in mine if each["name"]), ""),
         total=sum((Fraction(each["total"]) for each in mine), Fraction()),
-        pools=_pools_of(found["pools"], person), money=_money(found["places"]), figure=_figure,
+        titles=_titles(mine), pools=_pools_of(found["pools"], person),
+        money=_money(found["places"]), figure=_figure,
     )  # fmt: skip
 
 
@@ -89,6 +90,7 @@ def _sheet(found: dict[str, Any], q: str, team: str, page: int) -> dict[str, Any
             {"of": each, "total": total, "parts": _parts(each["lines"], most, colours)}
             for total, each in chosen[first : first + PAGE]
         ],
+        "titles": _titles(every),
         "legend": [(title, colour) for title, colour in colours.values()],
         "teams": sorted({each["team"] for each in every} - {""}),
         "count": len(chosen),
@@ -98,6 +100,11 @@ def _sheet(found: dict[str, Any], q: str, team: str, page: int) -> dict[str, Any
         "total": Fraction(found["total"]),
         "mean": Fraction(found["total"]) / people if people else None,
     }
+
+
+def _titles(statements: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Titles of lines by their ids."""
+    return {line["id"]: line["title"] for each in statements for line in each["lines"]}
 
 
 def _colours(statements: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, int]]:

@@ -6,8 +6,10 @@ and when, is ``monitor.delivery.lane``'s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import structlog
 
@@ -17,7 +19,7 @@ from monitor.delivery.channels.base import Channel
 from monitor.delivery.pacing import Pacer
 from monitor.delivery.people import Digest
 from monitor.delivery.retry import pause_ms
-from monitor.errors import DeliveryError
+from monitor.errors import DeliveryError, StoreError
 from monitor.store.outbox import Delivery, Settled
 
 log = structlog.get_logger(__name__)
@@ -48,8 +50,9 @@ class Attempts:
         draw: Callable[[], float],
         count: Callable[[str], None],
         stale: Callable[[Delivery], None],
+        note: Callable[[Sequence[int], str], None] = lambda _seqs, _text: None,
     ) -> None:
-        """As :class:`monitor.delivery.lane.Lane`."""
+        """As :class:`monitor.delivery.lane.Lane`; ``note``: ``Outbox.note``."""
         self.paused_until_s = 0.0
         """Monotonic: till then the receiver is left alone."""
         self._receiver = receiver
@@ -60,6 +63,7 @@ class Attempts:
         self._draw = draw
         self._count = count
         self._stale = stale
+        self._note = note
         self._failures = 0
 
     def one(self, delivery: Delivery, mark: str) -> Settled:
@@ -69,9 +73,12 @@ class Attempts:
             if over is not None:
                 return over
             self._pacer.took(self._clock.monotonic_s())
-            self._send(delivery)
+            with self._following(delivery.mark, partial(self._note, [delivery.seq])):
+                self._send(delivery)
         except DeliveryError as error:
             return self._failed(delivery, error)
+        except StoreError:
+            raise  # how much has arrived could not be noted: it is looked at again
         except Exception as error:
             log.exception("channel_failed", receiver=self._receiver, id=delivery.decision.id)
             return self._failed(delivery, _ours(error))
@@ -103,7 +110,9 @@ class Attempts:
         """Send late notifications as one; a single one stays itself."""
         if len(late) == 1:
             return [self.one(late[0], "")]
-        failure = self.hand_over(Digest.of([delivery.decision for delivery in late]))
+        digest = Digest.of([delivery.decision for delivery in late])
+        keep = partial(self._note, [delivery.seq for delivery in late])
+        failure = self.hand_over(digest, late[0].mark, keep)
         if failure is None:
             return [Settled(delivery.seq, "sent", "digest") for delivery in late]
         self._count(failure.reason)
@@ -112,13 +121,22 @@ class Attempts:
         self.log_failure(failure, digest=len(late), parked=parked)
         return settled
 
-    def hand_over(self, digest: Digest) -> DeliveryError | None:
-        """Send a digest; what went wrong, or None."""
+    def hand_over(
+        self, digest: Digest, kept: str, keep: Callable[[str], None]
+    ) -> DeliveryError | None:
+        """Send a digest; what went wrong, or None. ``kept`` and ``keep``: see ``Progress``.
+
+        Raises:
+            StoreError: a part has arrived, and that could not be noted.
+        """
         self._pacer.took(self._clock.monotonic_s())
         try:
-            self._channel.send_digest(digest)
+            with self._following(kept, keep):
+                self._channel.send_digest(digest)
         except DeliveryError as error:
             return error
+        except StoreError:
+            raise
         except Exception as error:
             log.exception("channel_failed", receiver=self._receiver, id=digest.id)
             return _ours(error)
@@ -147,6 +165,19 @@ class Attempts:
             **more,
         )
 
+    @contextmanager
+    def _following(self, kept: str, keep: Callable[[str], None]) -> Iterator[None]:
+        """Where a message goes out in pieces, each is noted as it arrives."""
+        progress = self._channel.progress
+        if progress is None:
+            yield
+            return
+        progress.follow(kept, keep)
+        try:
+            yield
+        finally:
+            progress.leave()
+
     def _send(self, delivery: Delivery) -> None:
         notice = delivery.decision
         if not isinstance(notice, Notice):
@@ -154,8 +185,8 @@ class Attempts:
         elif self._channel.takes_digests:
             self._channel.send_digest(Digest.told(notice))
         else:
-            for alert in notice.newest:
-                self._channel.send(replace(delivery, decision=alert))
+            for decision in notice.shown:
+                self._channel.send(replace(delivery, decision=decision))
 
     def _over(self, delivery: Delivery, mark: str) -> Settled | None:
         """What became of it already; None: it is to be sent.

@@ -7,6 +7,7 @@ outbox's to say, what becomes of an attempt is ``monitor.delivery.attempts``'s.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import structlog
 
@@ -14,6 +15,7 @@ from monitor.clock import Clock
 from monitor.decisions import Alert, derive_id
 from monitor.delivery.attempts import Attempts, Policy
 from monitor.delivery.channels.base import Channel
+from monitor.delivery.channels.progress import message_of
 from monitor.delivery.pacing import Pacer
 from monitor.delivery.people import Digest
 from monitor.errors import DeliveryError, LeaseLost, StoreError
@@ -70,6 +72,7 @@ class Lane:
             draw=draw,
             count=count,
             stale=stale,
+            note=outbox.note,
         )
         self.busy_since_s: float | None = None
         """Monotonic start of the step under way, for the watchdog; None between steps."""
@@ -167,7 +170,7 @@ class Lane:
                 self.receiver, before_ms=fresh_since_ms, limit=_DIGEST_MAX
             )
             if late:
-                told = self._told(late)
+                told = self._of_one_message(self._told(late))
                 if told:
                     self._outbox.settle(self._attempts.late(told))
                 return self._pause_left_ms()
@@ -188,6 +191,21 @@ class Lane:
             batch = self._attempt_together(batch, mark, deadline_s)
         self._attempt_all(batch, mark, deadline_s)
         return self._pause_left_ms()
+
+    def _of_one_message(self, late: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Those that go out as one; where a part of some has arrived already, these and no others.
+
+        Others among them would make it another digest, which would be told from its beginning.
+        """
+        if self.channel.progress is None:
+            return late
+        begun = next((message_of(delivery.mark) for delivery in late if delivery.mark), "")
+        if not begun:
+            return late
+        chosen = [delivery for delivery in late if message_of(delivery.mark) == begun]
+        others = [delivery.seq for delivery in late if message_of(delivery.mark) != begun]
+        self._outbox.release(others)
+        return chosen
 
     def _told(self, batch: Sequence[Delivery]) -> Sequence[Delivery]:
         """Those that people may hear of now; the others wait, or are over."""
@@ -255,7 +273,9 @@ class Lane:
         name = derive_id("folded", self.receiver, *span)
         folded = self._outbox.folded
         digest = Digest.summed(name, "too_many", folded.decisions(self.receiver, span))
-        failure = self._attempts.hand_over(digest) if digest.count else None
+        keep = partial(folded.note, span.last)
+        kept = folded.noted(span.last)
+        failure = self._attempts.hand_over(digest, kept, keep) if digest.count else None
         if failure is not None:
             self._count(failure.reason)
             self._attempts.log_failure(failure, digest=digest.count)

@@ -32,6 +32,7 @@ DigestWhy = Literal["late", "too_many"] | NoticeWhy
 
 CUSTOMER = "customer"
 _SHOWN_IN_DIGEST = 100
+_BAD = frozenset({"alert firing", "alert refused", "alert failed"})
 _TOLD_APART = 4
 """Characters of a customer that is nothing else where it stands within a word."""
 
@@ -68,7 +69,7 @@ class Digest:
             counts=dict(_headings(notice)),
             from_ms=notice.from_ms,
             to_ms=notice.to_ms,
-            newest=notice.newest,
+            newest=notice.shown,
             level=notice.level,
             route=notice.route,
             person=notice.person,
@@ -93,7 +94,7 @@ class Digest:
             languages.add(decision.language if isinstance(decision, Notice) else "")
             if isinstance(decision, Notice):
                 counts.update(dict(_headings(decision)))
-                newest.extend(decision.newest)
+                newest.extend(decision.shown)
                 from_ms, to_ms = min(from_ms, decision.from_ms), max(to_ms, decision.to_ms)
                 continue
             counts[_heading(decision)] += 1
@@ -166,7 +167,7 @@ def _masked(scope: Scope) -> Scope:
 
 
 def _worst(counts: Mapping[tuple[str, str, str], int]) -> Level | None:
-    firing = {level for what, _, level in counts if what == "alert firing"}
+    firing = {level for what, _, level in counts if what in _BAD}
     levels = firing or {level for what, _, level in counts if what == "alert resolved"}
     return "crit" if "crit" in levels else "warn" if levels else None
 

@@ -59,6 +59,16 @@ class Quiet:
         row = self._store.handled.entry(alert.episode)
         return "" if row is None else row.team
 
+    def paged(self, alert: Alert) -> frozenset[str]:
+        """Receivers that were sent the one page that stands for an alert; none: there is none.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        page = alert.inhibited_by
+        sent = self._store.routing.receivers([page]).get(page, []) if page else []
+        return frozenset(name for name, _ in sent)
+
     def until_ms(self, alert: Alert) -> int | None:
         """When to look at it again; 0: never, it is over and nobody need hear; None: send it.
 

@@ -121,8 +121,8 @@ class Router:
         match decision:
             case Alert(shadow=True) | Command(shadow=True) | Order(shadow=True):
                 return (LOG,)
-            case Alert() if self.people.on:
-                return (RECEIVER,)  # routing leaves out whom a page tells of it
+            case Alert() | Refusal() if self.people.on:
+                return (RECEIVER,)  # routing leaves out whom a page tells of an alert
             case Alert():
                 return self._told(decision)
             case Command():
@@ -152,7 +152,7 @@ class Router:
         return tuple(
             name
             for route in self.people.taking(labels, now_ms)
-            for name in self.people.stateful(route.to, alert.level, now_ms, labels)
+            for name in self.people.stateful(route.to, alert.level, now_ms)
         )
 
 

@@ -156,14 +156,14 @@ class DeliverySettings(_Model):
     do_not_call: list[Name] = []
     """Who hears of each change of the do-not-call list, in order for a customer, named in full."""
     refusals: Name = "operations"
-    """The route of refusals that have none of their own."""
+    """The route of refusals that have none of their own, and that `routing` does not take."""
     people: Annotated[dict[Name, Person], Field(max_length=10_000)] = {}
     """Who can be told, by a name of your choice."""
     rotations: Annotated[dict[Name, Rotation], Field(max_length=1_000)] = {}
     """Who is on duty, by a name of your choice."""
     routing: Annotated[list[RouteEntry], Field(max_length=1_000)] = []
-    """Who hears of which alert, and when; alerts that no route takes go by `routes` and `default`.
-    Empty: all of them do."""
+    """Who hears of which alert, of which refusal, and when; what no route takes goes by `routes`
+    and `default`. Empty: all of it does."""
     inhibit: Annotated[list[Inhibition], Field(max_length=100)] = []
     """Alerts that make others needless; with `routing`."""
     flapping: Flapping | None = Flapping()

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Literal
+from typing import Final, Literal
 
 from monitor.decisions import iso
 from monitor.units import Rate
@@ -37,6 +37,10 @@ Guard = Literal[
     "resume_rejected",
 ]
 """Every reason that a ``Refusal`` may carry: a metric label, so it never grows by input."""
+FAILURES: Final[frozenset[Guard]] = frozenset(
+    {"telephony_silent", "telephony_differs", "suspend_rejected", "resume_rejected"}
+)
+"""Those that are no guards: telephony did not do as it was told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,8 @@ class PeopleDesk:
     def acknowledge(self, episode: str, by: str, note: str = "", *, ident: str = "") -> bool:
         """Somebody knows of the alert as it is: nobody further is told until it gets worse.
 
-        Returns False when it was done before under this ``ident``.
+        ``episode``: or the id of a refusal, such as the one page of a wave. Returns False when it
+        was done before under this ``ident``.
 
         Raises:
             UnknownError: there is no such episode.

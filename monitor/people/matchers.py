@@ -1,8 +1,9 @@
 """Which alerts are meant: patterns over an alert's labels.
 
-Owns the labels of an alert, the comparison, and what is shown of a pattern. A pattern is a name as
-it is written, or one with ``*``, ``?`` and ``[…]`` for what may stand there (case counts); ``!``
-before it means the others. A label that an alert does not have is the empty text.
+Owns the labels of an alert and of a refusal, the comparison, and what is shown of a pattern. A
+pattern is a name as it is written, or one with ``*``, ``?`` and ``[…]`` for what may stand there
+(case counts); ``!`` before it means the others. A label that an alert does not have is the empty
+text.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Final
 
-from monitor.decisions import Alert
+from monitor.decisions import Alert, Refusal
 from monitor.logs import mask_customer
 
 Matchers = Mapping[str, Sequence[str]]
 """By label, the patterns of which one has to fit; every label named has to fit."""
 
-OWN: Final = ("rule", "level", "route", "pack", "team", "episode")
+OWN: Final = ("kind", "rule", "level", "route", "pack", "team", "episode")
 """Labels beside those of the scope."""
 PATTERN_MAX: Final = 200
 """Characters."""
@@ -28,6 +29,7 @@ MATCHERS_MAX: Final = 20
 def labels_of(alert: Alert, *, team: str = "", pack: str = "") -> dict[str, str]:
     """An alert's labels; ``team`` where its scope does not say it."""
     own = {
+        "kind": "alert",
         "rule": alert.rule,
         "level": alert.level,
         "route": alert.route,
@@ -38,6 +40,30 @@ def labels_of(alert: Alert, *, team: str = "", pack: str = "") -> dict[str, str]
     if alert.inhibited_by:
         own["inhibited_by"] = alert.inhibited_by
     return own | {name: str(value) for name, value in alert.scope}
+
+
+def labels_of_refusal(
+    refusal: Refusal, alert: Alert | None, *, team: str = "", pack: str = "", route: str = ""
+) -> dict[str, str]:
+    """A refusal's labels: those of its alert, and what is its own.
+
+    ``route``: of refusals that name none. Without an alert it is about a pool or an agent, or about
+    what telephony did, and critical.
+    """
+    own = {
+        "kind": "refusal",
+        "guard": refusal.guard,
+        "rule": refusal.rule,
+        "level": "crit" if alert is None else alert.level,
+        "route": refusal.route or route,
+        "pack": pack,
+        "team": team,
+        "episode": refusal.id,
+        "number": refusal.number,
+        "pool": refusal.pool,
+    }
+    about = {} if alert is None else {name: str(value) for name, value in alert.scope}
+    return about | {name: text for name, text in own.items() if text or name not in about}
 
 
 def misses(matchers: Matchers, labels: Mapping[str, str]) -> list[str]:

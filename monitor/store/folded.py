@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, select, true, update
 
 from monitor.clock import Clock
 from monitor.decisions import Decision
@@ -37,10 +37,14 @@ class Folded:
         self._clock = clock
 
     def span(self, receiver: str) -> Span | None:
-        """Those that may be told now; None: none, or an earlier one has not been tried yet."""
-        found = select(func.min(OUTBOX.c.seq), func.max(OUTBOX.c.seq)).where(_folded(receiver))
+        """Those that may be told now; None: none, or an earlier one has not been tried yet.
+
+        Where a part of their digest has arrived, it ends where that did.
+        """
+        begun = func.min(case((OUTBOX.c.mark != "", OUTBOX.c.seq)))
+        found = select(func.min(OUTBOX.c.seq), func.coalesce(begun, func.max(OUTBOX.c.seq)))
         with self._database.read() as connection:
-            first, last = connection.execute(found).one()
+            first, last = connection.execute(found.where(_folded(receiver))).one()
             if first is None:
                 return None
             untried = select(OUTBOX.c.seq).where(
@@ -51,6 +55,16 @@ class Folded:
             )
             waits = connection.execute(untried.limit(1)).first() is not None
         return None if waits else Span(first, last)
+
+    def note(self, last: int, mark: str) -> None:
+        """Keep with the ``last`` of a span how much of its digest has arrived."""
+        with self._database.write() as connection:
+            connection.execute(update(OUTBOX).where(OUTBOX.c.seq == last).values(mark=mark))
+
+    def noted(self, last: int) -> str:
+        """What was kept; empty: nothing."""
+        with self._database.read() as connection:
+            return connection.scalar(select(OUTBOX.c.mark).where(OUTBOX.c.seq == last)) or ""
 
     def decisions(self, receiver: str, span: Span) -> Iterator[Decision]:
         """What they tell, in the order it was decided; a page at a time is in memory."""

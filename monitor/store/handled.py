@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, or_, select
 
 from monitor.clock import Clock
 from monitor.decisions import Alert, Level
@@ -90,6 +90,8 @@ class Handled:
     def acknowledge(self, episode: str, act: Act) -> bool:
         """Somebody knows of it, as it is now; False: the act was known already.
 
+        ``episode``: or the id of a refusal that has none.
+
         Raises:
             KeyError: there is no such episode.
         """
@@ -161,6 +163,8 @@ class Handled:
     ) -> bool:
         with self._database.write() as connection:
             level = connection.scalar(select(EPISODES.c.level).where(EPISODES.c.episode == episode))
+            if level is None and acknowledged and connection.scalar(_REFUSAL, {"of": episode}):
+                level = "crit"
             if level is None:
                 raise KeyError(episode)
             if not note(connection, act):
@@ -204,6 +208,9 @@ def note(connection: Connection, act: Act) -> bool:
     return bool(insert_if_absent(connection, ACTS, [row], key="seq"))
 
 
+_REFUSAL = select(DECISIONS.c.id).where(
+    DECISIONS.c.id == bindparam("of"), DECISIONS.c.kind == "refusal"
+)
 _KNOWN = and_(
     HANDLINGS.c.acknowledged_level.is_not(None),
     or_(HANDLINGS.c.acknowledged_level == EPISODES.c.level, EPISODES.c.level == "warn"),

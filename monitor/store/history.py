@@ -56,6 +56,18 @@ class History:
             found = [decode(row.kind, row.body) for row in connection.execute(statement)]
         return [decision for decision in found if isinstance(decision, Alert)]
 
+    def refusals_named(self, begins: str, *, limit: int = 2) -> list[Refusal]:
+        """Refusals whose id begins with ``begins`` (hex), the oldest first."""
+        statement = (
+            select(DECISIONS.c.kind, DECISIONS.c.body)
+            .where(DECISIONS.c.kind == "refusal", DECISIONS.c.id.startswith(begins))
+            .order_by(DECISIONS.c.at_ms, DECISIONS.c.seq)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            found = [decode(row.kind, row.body) for row in connection.execute(statement)]
+        return [decision for decision in found if isinstance(decision, Refusal)]
+
     def of_episode(
         self, episode: str, rule: str, since_ms: int, *, limit: int = 1_000
     ) -> list[Decision]:

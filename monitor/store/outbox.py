@@ -78,7 +78,8 @@ class Delivery:
     created_ms: int
     """Wall time at which the decision was recorded, or put back by hand."""
     mark: str
-    """What the channel said before the *first* attempt, to find out whether one got through."""
+    """What the channel said before the *first* attempt, to find out whether one got through; of one
+    that sends a message in pieces, which have arrived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,11 @@ class Outbox:
                     _change(connection, _AGAIN, seqs, values | {"due_ms": due_ms})
                 else:
                     _change(connection, _OVER, seqs, values)
+
+    def note(self, seqs: Sequence[int], mark: str) -> None:
+        """Keep with what is being sent how much of it has arrived."""
+        with self._database.write() as connection:
+            _change(connection, _NOTED, seqs, {"mark": mark})
 
     def release(self, seqs: Sequence[int]) -> None:
         """Put back what was claimed and not tried."""
@@ -392,6 +398,7 @@ _TAKEN = (
 _OF_COMMANDS = and_(DECISIONS.c.id == OUTBOX.c.decision, DECISIONS.c.kind == "command")
 
 _SENDING = update(OUTBOX).where(_THESE, OUTBOX.c.state == "sending")
+_NOTED = _SENDING.values(mark=bindparam("mark", type_=Text))
 _OVER = _SENDING.values(open=False)
 _AGAIN = _SENDING.values(open=True)
 _RELEASED = _SENDING.values(state="queued", attempts=OUTBOX.c.attempts - 1)

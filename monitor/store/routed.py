@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from monitor.clock import Clock
-from monitor.decisions import Alert, Notice
+from monitor.decisions import Alert, Notice, Refusal
 from monitor.store.codec import decode, encode
 from monitor.store.database import Database, in_chunks, insert_if_absent, upsert
 from monitor.store.folded import Room
@@ -32,15 +32,17 @@ from monitor.store.outbox import PlannedDelivery, enqueue
 from monitor.store.schema import DECISIONS, EPISODES, OUTBOX, ROUTING, TELLINGS
 
 RECEIVER: Final = "routing"
-"""The receiver in the outbox of alerts that go by routes; nobody else may be called that."""
+"""The receiver in the outbox of what goes by routes; nobody else may be called that."""
 
 
 class Fresh(NamedTuple):
-    """An alert that routing has not looked at."""
+    """An alert or a refusal that routing has not looked at."""
 
     seq: int
-    alert: Alert
+    decision: Alert | Refusal
     team: str
+    alert: Alert | None = None
+    """Of a refusal, the latest of its episode; None: it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +85,15 @@ class Routing:
         self._room = room
 
     def fresh(self, limit: int) -> list[Fresh]:
-        """Alerts that were not looked at, in the order in which they were decided."""
+        """What was not looked at, in the order in which it was decided."""
         with self._database.read() as connection:
-            rows = connection.execute(_FRESH, {"limit": limit, "to": RECEIVER})
-            return [Fresh(row.seq, _alert(row.body), row.team or "") for row in rows]
+            rows = connection.execute(_FRESH, {"limit": limit, "to": RECEIVER}).all()
+            refused = {row.episode for row in rows if row.kind == "refusal" and row.episode}
+            latest = _latest(connection, sorted(refused))
+        return [
+            Fresh(row.seq, _told_of(row.kind, row.body), row.team or "", latest.get(row.episode))
+            for row in rows
+        ]
 
     def load(self) -> list[tuple[str, str, str]]:
         """All that is remembered: kind, name, body."""
@@ -99,15 +106,16 @@ class Routing:
             rows = connection.execute(_FIRING)
             return [(_alert(row.body), row.team) for row in rows]
 
-    def alerts(self, names: Sequence[str]) -> dict[str, Alert]:
-        """Alerts by their ids."""
-        found: dict[str, Alert] = {}
+    def decisions(self, names: Sequence[str]) -> dict[str, Alert | Refusal]:
+        """Alerts and refusals by their ids."""
+        found: dict[str, Alert | Refusal] = {}
         with self._database.read() as connection:
             for chunk in in_chunks(list(dict.fromkeys(names))):
-                statement = select(DECISIONS.c.id, DECISIONS.c.body).where(
-                    DECISIONS.c.id.in_(chunk), DECISIONS.c.kind == "alert"
+                statement = select(DECISIONS.c.id, DECISIONS.c.kind, DECISIONS.c.body).where(
+                    DECISIONS.c.id.in_(chunk), DECISIONS.c.kind.in_(("alert", "refusal"))
                 )
-                found.update((row.id, _alert(row.body)) for row in connection.execute(statement))
+                for row in connection.execute(statement):
+                    found[row.id] = _told_of(row.kind, row.body)
         return found
 
     def told(self, episode: str) -> list[Told]:
@@ -198,6 +206,21 @@ def _insert(connection: Connection, notices: Sequence[Notice]) -> None:
     insert_if_absent(connection, DECISIONS, rows, key="id")
 
 
+def _latest(connection: Connection, episodes: Sequence[str]) -> dict[str, Alert]:
+    """The latest alert of each episode."""
+    found: dict[str, Alert] = {}
+    for chunk in in_chunks(episodes):
+        rows = connection.execute(_OF_EPISODES, {"episodes": chunk})
+        found.update((row.episode, _alert(row.body)) for row in rows)
+    return found
+
+
+def _told_of(kind: str, body: str) -> Alert | Refusal:
+    found = decode(kind, body)
+    assert isinstance(found, Alert | Refusal)  # noqa: S101 - nothing else is told by routing
+    return found
+
+
 def _alert(body: str) -> Alert:
     alert = decode("alert", body)
     assert isinstance(alert, Alert)  # noqa: S101 - the decoder of alerts makes nothing else
@@ -205,7 +228,7 @@ def _alert(body: str) -> Alert:
 
 
 _FRESH = (
-    select(OUTBOX.c.seq, DECISIONS.c.body, EPISODES.c.team)
+    select(OUTBOX.c.seq, DECISIONS.c.kind, DECISIONS.c.episode, DECISIONS.c.body, EPISODES.c.team)
     .join(DECISIONS, DECISIONS.c.id == OUTBOX.c.decision)
     .outerjoin(EPISODES, EPISODES.c.episode == DECISIONS.c.episode)
     .where(OUTBOX.c.open == true(), OUTBOX.c.receiver == bindparam("to"))
@@ -216,6 +239,11 @@ _FIRING = (
     select(DECISIONS.c.body, EPISODES.c.team)
     .join(EPISODES, EPISODES.c.decision == DECISIONS.c.id)
     .where(EPISODES.c.state == "firing", EPISODES.c.shadow.is_(False))
+)
+_OF_EPISODES = (
+    select(EPISODES.c.episode, DECISIONS.c.body)
+    .join(DECISIONS, EPISODES.c.decision == DECISIONS.c.id)
+    .where(EPISODES.c.episode.in_(bindparam("episodes", expanding=True)))
 )
 _LOOKED_AT = (
     update(OUTBOX)

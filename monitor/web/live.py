@@ -138,6 +138,8 @@ class Watching:
         if picture is None or picture is self._seen:
             return
         seen, self._seen = self._seen, picture
+        if seen is None:  # a daemon that stands by has none, and another may be writing
+            self._trends.load()
         self._trends.add(picture)
         if seen is not None:
             self._tell_alerts(seen, picture)

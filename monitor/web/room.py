@@ -9,6 +9,7 @@ import asyncio
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from fastapi import Request
@@ -18,6 +19,7 @@ from monitor.snapshot import Board
 from monitor.web.live import Hub, Watching
 from monitor.web.office import office_of
 from monitor.web.tables import Desk, Tables
+from monitor.web.trend_log import TrendLog
 from monitor.web.trends import Trends
 
 Explain = Callable[[Alert, int, bool], list[dict[str, Any]]]
@@ -33,15 +35,20 @@ class Room:
         board: Board,
         *,
         trends_bytes: int,
+        trends_kept: Path | None = None,
         stalled_after_ms: int,
         explain: Explain | None = None,
         feed: Callable[[], Sequence[Decision]] = tuple,
         packs: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
-        """``packs``: the name of its pack by rule, as of the last reload."""
+        """``trends_kept``: the file in which samples of figures outlive a restart.
+
+        ``packs``: the name of its pack by rule, as of the last reload.
+        """
         self.packs = packs
         self.desk = Desk()
-        self.trends = Trends(trends_bytes)
+        log = None if trends_kept is None else TrendLog(trends_kept)
+        self.trends = Trends(trends_bytes, log)
         self.hub = Hub(uuid.uuid4().hex[:8])
         self.watching = Watching(board, self.trends, self.hub, self.desk, feed)
         self.explain = explain

@@ -118,7 +118,8 @@ class WebSettings(_Settings):
     board_keys: int = Field(20_000, ge=1, le=100_000)
     """Most agents, numbers … of each figure that boards show; the worst are kept."""
     trends: Size = Field(128 * 2**20, ge=2**20, le=2**32)
-    """Memory for what figures were in the last 24 hours; with less of it they reach back less."""
+    """Memory for what figures were in the last 24 hours; with less of it they reach back less. Of
+    `trends.log` beside the checkpoints, where they outlive a restart, at most about twice that."""
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:

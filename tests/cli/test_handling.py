@@ -14,7 +14,7 @@ from monitor.store.routed import Routed, Told
 from tests.cli.conftest import Left
 from tests.cli.program import monitor
 from tests.daemon.folder import Folder
-from tests.store.made import alert
+from tests.store.made import alert, refusal
 
 CUSTOMER = "+8613912345678"
 OPAQUE = "c-123456"
@@ -202,6 +202,34 @@ def test_nobody_hears(left: Left) -> None:
 
 
 @pytest.mark.usefixtures("routed")
+def test_who_would_hear_of_a_refusal() -> None:
+    rows = route("--scope", "team=T1", "--refusal", "brake", "--level", "warn")
+    assert "kind=refusal" in rows[0]
+    assert "guard=brake" in rows[0]
+    assert "level=crit" in rows[0], "of no single number"
+    assert rows[1] == "● office takes it"
+    warn = ("--scope", "number=+8621", "--level", "warn", "--refusal")
+    assert "level=warn" in route(*warn, "min_left")[0]
+    assert "level=crit" in route(*warn, "telephony_silent")[0]
+
+
+@pytest.mark.usefixtures("routed")
+def test_of_a_refusal_that_there_was(left: Left) -> None:
+    first = made(1, level="warn", scope=(("team", "T8"),))
+    told = refusal(first.at_ms, episode=first.episode, rule="hangup")
+    wave = refusal(first.at_ms + 1, episode="", number="", guard="brake", rule="hangup")
+    left.record(first, told, wave)
+    done = monitor("route", told.id[:12])
+    assert done.status == 1
+    assert "● nobody takes it" in done.out, "as bad as its alert, and of its team"
+    assert "team=T8" in done.out
+    done = monitor("route", wave.id, "--at", "2026-11-30T10:00+08:00")
+    assert "● office takes it" in done.out
+    assert monitor("alerts", "ack", wave.id[:12]).out == f"{wave.id[:8]}: acknowledged\n"
+    assert monitor("alerts", "acts", "--json").lines[0]["about"] == wave.id
+
+
+@pytest.mark.usefixtures("routed")
 def test_of_an_alert_it_says_what_became_of_it(left: Left) -> None:
     first = made(1, scope=(("customer", CUSTOMER),))
     left.record(first)
@@ -223,6 +251,8 @@ def test_of_an_alert_it_says_what_became_of_it(left: Left) -> None:
         ((), "name an alert, or say which rule"),
         (("abcd", "--rule", "hangup"), "name an alert, or say which rule"),
         (("--rule", "hangup", "--scope", "team"), "a scope is NAME=VALUE"),
+        (("abcd", "--refusal", "brake"), "--refusal goes with --rule"),
+        (("--rule", "hangup", "--refusal", "brakes"), "Did you mean 'brake'?"),
         (("--rule", "hangupp"), "Did you mean 'hangup'?"),
         (("--rule", "hangup", "--level", "bad"), "'bad' is not one of warn, crit"),
     ],

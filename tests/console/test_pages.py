@@ -6,23 +6,18 @@ import gzip
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
-from fractions import Fraction
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from monitor.console import details
+from monitor.console import paint as painting
 from monitor.console.assets import assets
-from monitor.console.words import LANGUAGES, Words, catalogue
+from monitor.console.words import LANGUAGES, catalogue
 from monitor.decisions import Evidence, Figures, NumberChange
-from monitor.numbers import guards
-from monitor.numbers.guards import PoolStanding
 from monitor.snapshot import Unready
 from monitor.store.store import Recording, Store
-from monitor.units import Rate
 from tests.docs.markdown import ROOT
 from tests.exporter import sample
 from tests.interface import test_shadow as shadow
@@ -88,7 +83,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
                 NOW, "1" * 32, sample.NUMBERS[3], "wanted", "suspended", "applied", "telephony",
                 ACTS.episode, "", NOW + 60_000, HOSTILE,
             )  # fmt: skip
-            store.record(Recording([*ALL, named, *shadow.ALL], changes=[change]))
+            refused = replace(
+                change, id="2" * 32, before="wanted", after="active", until_ms=NOW + 61_000,
+                detail="5 of 10 are out of service; the limit is 5",
+            )  # fmt: skip
+            store.record(Recording([*ALL, named, *shadow.ALL], changes=[change, refused]))
         kept(made.settings.path.parent / "scorecards", "2026-09", "2026-10")
         yield made
 
@@ -232,29 +231,27 @@ def test_what_is_not_there(site: Site) -> None:
     assert get(site, "/scope?by=number&name=xyz").status_code == 404
 
 
-def test_what_guards_keep_is_said_in_the_readers_language() -> None:
-    pool = PoolStanding("spring", size=10, out=5, max_fraction=Fraction(1, 2), min_left=5)
-    kept = [
-        guards.max_fraction(pool), guards.min_left(pool), guards.never(listed=True),
-        guards.frozen(by="lin"), guards.undone(until_ms=NOW, tick=NOW - 60_000),
-        guards.global_rate(Rate(1, 60_000), [NOW - 1], NOW),
-    ]  # fmt: skip
-    said = [verdict.detail for verdict in kept if verdict is not None]
-    said += ["50 calls since", "until 50 calls since, or its time is over"]
-    said += ["the resume that telephony owed is withdrawn"]
-    said += ["the campaign as a whole breaches a, b: it is not single numbers"]
-    said.append(
-        "3 numbers wait, more than 0: a person decides until 2025-11-22T02:00:00Z: "
-        "monitor numbers approve e1926dae"
-    )
-    assert len(said) == len(kept) + 5
-    shown = [details.in_words(Words("zh"), lambda stamp: f"<{stamp}>", each) for each in said]
-    assert all(re.search("[一-鿿]", each) for each in shown), shown
-    assert shown[0] == "10 个号码中 5 个已停用,上限 5 个"
-    assert "<2025-11-22T02:00:00Z>" in shown[4]
-    by_hand = "a person has undone it; rules leave it alone until tomorrow"
-    for other in ("the carrier asked", by_hand):
-        assert details.in_words(Words("zh"), datetime.fromisoformat, other) == other
+def test_what_is_kept_of_a_number_is_in_the_readers_language(site: Site) -> None:
+    assert "5 of 10 are out of service; the limit is 5" in get(site, "/numbers").text
+    assert "10 个号码中 5 个已停用,上限 5 个" in get(site, "/numbers", language="zh").text
+
+
+def test_a_history_says_until_when_only_of_a_number_that_is_out(site: Site) -> None:
+    rows = re.findall(r"<li>.*?</li>", get(site, "/numbers").text)
+    mine = [row for row in rows if sample.NUMBERS[3] in row]
+    assert len(mine) == 2
+    until = [row for row in mine if re.search(r'class="muted">until ', row)]
+    assert len(until) == 1
+    assert "limit is 5" not in until[0]
+
+
+def test_a_queue_that_is_full_says_so_to_everybody() -> None:
+    gauge: Any = painting._environment().globals["gauge"]
+    half, full, none = gauge("Store", 5, 10, 0.8), gauge("Store", 12, 10, 0.8), gauge("S", 0, 0, 1)
+    assert "<title>Store 50 %</title>" in half
+    assert 'class="d-used" width="50.00"' in half
+    assert 'class="d-warn" width="100.00"' in full
+    assert 'width="0.00"' in none
 
 
 def test_an_absence_is_told_by_how_long_it_lasts(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import re
 import struct
 import zlib
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -240,6 +241,22 @@ def test_a_notice_of_one_alert_shows_it_whole() -> None:
     news = messages().of(notice("alerts", alert(state="resolved")), "md")
     assert news.title.startswith("Over: ")
     assert (news.tone, [link.label for link in news.links]) == ("good", ["Open"])
+
+
+def test_a_refusal_is_told_on_as_itself_and_in_a_digest_with_what_it_is() -> None:
+    why = refusal(guard="min_left", detail="0 of 3 would be left; at least 2 must be")
+    one = replace(notice("escalation"), counts={"refused crit r": 1}, refusals=(why,))
+    told = messages("zh").of(one, "md")
+    assert told.title == "【升级】【未停用】号码 +862150000007"
+    assert "3 个号码将只剩 0 个,至少须留 2 个" in told.body
+    assert (told.id, told.tone) == ("n1", "worrying")
+    digest = messages("zh").of(
+        replace(one, counts={"refused crit r": 2, "failed crit r": 1, "firing warn r": 1},
+                newest=(alert(),)), "txt",
+    )  # fmt: skip
+    assert digest.title == "【升级 · 严重】4 条通知"
+    for row in ("2 × 未停用 r(严重)", "1 × 电话系统异常 r(严重)", "+862150000007: 3 个号码将只剩"):
+        assert row in digest.body
 
 
 def test_people_read_their_own_language() -> None:

@@ -66,6 +66,7 @@ FIXED = {
     "transitions of one alert that wait to be told": state.PENDING_MAX,
     "digests for what is critical, beyond that": budgets.URGENT_MAX,
     "alerts in one message in full": state.SHOWN_MAX,
+    "pages of whole pools that routing remembers": state.PAGES_MAX,
     "alerts routed in one step": dispatcher.TAKEN_MAX,
     "rows of a page of the inbox": desk.PAGE_MAX,
     "characters of a note or a reason": desk.TEXT_MAX,

@@ -60,7 +60,7 @@ def test_a_step_is_kept_with_the_deliveries_it_makes(store: Store, clock: Manual
         "n1": [("ops", "sending")],
         first.id: [("am", "queued")],
     }
-    assert store.routing.alerts([first.id, "n1", "none"]) == {first.id: first}
+    assert store.routing.decisions([first.id, "n1", "none"]) == {first.id: first}
     store.routing.keep(Routed(changed={("group", "g1"): '{"a":1}'}, gone=[("member", "g1/e1")]))
     assert store.routing.load() == [("group", "g1", '{"a":1}')]
 

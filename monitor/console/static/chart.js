@@ -118,10 +118,10 @@ function draw(box, made, data) {
     height: box.clientHeight,
     cursor: { y: false, points: { size: 7 } },
     legend: { show: false },
-    padding: [8, 6, 0, 0],
+    padding: [8, 18, 0, 0],
     scales: { x: { time: true }, y: { range: (_, low, high) => range(low, high, lines.map(([at]) => at), kind) } },
     axes: [
-      { ...axis, space: 70, size: 24, values: (_, ticks) => ticks.map((at) => time.format(at * 1000)) },
+      { ...axis, space: 70, size: 24, values: (_, ticks, __, ___, step) => ticks.map((at) => (step < 60 ? exact : time).format(at * 1000)) },
       { ...axis, space: small ? 26 : 40, size: 48, values: (_, ticks) => ticks.map((at) => text(at, kind)) },
     ],
     series: [{}, { stroke: colour("--accent"), width: 1.6, fill: `${colour("--accent")}14`, points: { show: false }, spanGaps: false }],

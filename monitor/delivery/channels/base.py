@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
+from monitor.delivery.channels.progress import Progress
 from monitor.delivery.pacing import Pacer
 from monitor.delivery.people import Digest
 from monitor.store.outbox import Delivery
@@ -23,6 +24,7 @@ class Channel(ABC):
         takes_digests: late notifications are joined into one for it.
         together: :meth:`send_all` hands several over for the price of one.
         repost_ms: how often :meth:`repost` is due; None: never.
+        progress: of a channel whose messages go out in pieces; None: what is sent is sent whole.
         pacer: of a receiver that takes no more than so many; None: what the settings say holds.
     """
 
@@ -31,6 +33,7 @@ class Channel(ABC):
     together: ClassVar[bool] = False
     repost_ms: int | None = None
     pacer: Pacer | None = None
+    progress: Progress | None = None
 
     @abstractmethod
     def send(self, delivery: Delivery) -> None:

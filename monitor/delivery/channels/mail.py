@@ -51,7 +51,7 @@ class MailChannel(PeopleChannel):
         self.pacer = pacer
         self._settings = settings
         self._password = password
-        self._progress = Progress()
+        self.progress: Progress = Progress()
 
     def hand_over(self, message: Message) -> str:
         """Mail it to those who have not got it yet; how many have.
@@ -62,8 +62,8 @@ class MailChannel(PeopleChannel):
         waiting = [
             to
             for to in self._settings.to
-            if not self._progress.arrived(message.id, to)
-            and not self._progress.arrived(message.id, _REFUSED + to)
+            if not self.progress.arrived(message.id, to)
+            and not self.progress.arrived(message.id, _REFUSED + to)
         ]
         failure: DeliveryError | None = None
         try:
@@ -78,17 +78,17 @@ class MailChannel(PeopleChannel):
 
     def _over(self, message: Message, failure: DeliveryError | None) -> str:
         recipients = self._settings.to
-        refused = [to for to in recipients if self._progress.arrived(message.id, _REFUSED + to)]
+        refused = [to for to in recipients if self.progress.arrived(message.id, _REFUSED + to)]
         if failure is not None and failure.retry:
             raise failure
         if failure is not None and not refused:
             raise failure
         if refused:
             for to in refused:  # put back by hand, they are asked again
-                self._progress.forget(message.id, _REFUSED + to)
+                self.progress.forget(message.id, _REFUSED + to)
             text = f"the server refuses {len(refused)} of {len(recipients)} recipients"
             raise DeliveryError(text, retry=False, reason="refused")
-        self._progress.over(message.id)
+        self.progress.over(message.id)
         return f"the server took it for {len(recipients)}"
 
     def _mail(self, server: smtplib.SMTP, message: Message, to: str) -> DeliveryError | None:
@@ -98,9 +98,9 @@ class MailChannel(PeopleChannel):
         except smtplib.SMTPRecipientsRefused as error:
             failure = _of_code(next(iter(error.recipients.values()))[0])
             if not failure.retry:
-                self._progress.note(message.id, _REFUSED + to)
+                self.progress.note(message.id, _REFUSED + to)
             return failure
-        self._progress.note(message.id, to)
+        self.progress.note(message.id, to)
         return None
 
     @contextlib.contextmanager

@@ -83,7 +83,7 @@ class RobotChannel(PeopleChannel):
         self._token, self._secret = token, secret
         self.pacer = pacer
         self._http = client(timeout_ms) if http is None else http
-        self._progress = Progress()
+        self.progress: Progress = Progress()
 
     @abstractmethod
     def request(self, message: Message, part: Part) -> tuple[str, dict[str, Any]]:
@@ -108,7 +108,8 @@ class RobotChannel(PeopleChannel):
         texts = split(self.marked_up(message), self.bytes_max, lambda t: self.size(message, t))
         said, begun = "", False
         for number, text in enumerate(texts, 1):
-            if self._progress.arrived(message.id, str(number)):
+            piece = f"{number} {text}"  # what is told otherwise by now is told anew
+            if self.progress.arrived(message.id, piece):
                 continue
             if begun:
                 self._make_room()
@@ -118,8 +119,8 @@ class RobotChannel(PeopleChannel):
                 title = f"{title} ({number}/{len(texts)})"
             said = self._post(*self.request(message, Part(title, text, number == len(texts))))
             if len(texts) > 1:
-                self._progress.note(message.id, str(number))
-        self._progress.over(message.id)
+                self.progress.note(message.id, piece)
+        self.progress.over(message.id)
         return said
 
     def close(self) -> None:

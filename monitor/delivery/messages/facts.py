@@ -25,10 +25,12 @@ from monitor.decisions import (
 )
 from monitor.delivery.messages import sparkline
 from monitor.delivery.messages.background import About
+from monitor.delivery.messages.sentences import sentence
 from monitor.delivery.messages.words import duration, word
 from monitor.delivery.people import Digest, masked
 from monitor.delivery.remarks import Remark
 from monitor.logs import mask_customer
+from monitor.numbers.guards import FAILURES
 
 Clean = Callable[[str], str]
 RECORDS_MAX = 5
@@ -105,7 +107,12 @@ class Teller:
 
     def notice(self, decision: Command | Refusal | Order | Listing) -> dict[str, Any]:
         """Of anything else that was decided."""
-        common = {"id": decision.id, "at": self.time(decision.at_ms), "url": self._page(decision)}
+        common = {
+            "id": decision.id,
+            "told": "",
+            "at": self.time(decision.at_ms),
+            "url": self._page(decision),
+        }
         clean = self.clean
         match decision:
             case Command() | Refusal():
@@ -182,6 +189,13 @@ class Teller:
         text = moment.isoformat(" ", "seconds")
         return f"{text[:19]} {text[19:]}"
 
+    def _sentence(self, kept: str) -> str:
+        """What a guard or telephony said, in the reader's language and zone."""
+        return sentence(kept, self.language, self._moment)
+
+    def _moment(self, stamp: str) -> str:
+        return self.time(int(datetime.fromisoformat(stamp).timestamp() * 1000))
+
     def _done(self, decision: Command | Refusal) -> dict[str, Any]:
         clean = self.clean
         if isinstance(decision, Refusal):
@@ -190,8 +204,9 @@ class Teller:
                 "number": clean(decision.number),
                 "rule": decision.rule,
                 "reason": decision.guard,
-                "detail": clean(decision.detail),
+                "detail": clean(self._sentence(decision.detail)),
                 "pool": clean(decision.pool),
+                "failed": decision.guard in FAILURES,
                 "until": "",
                 "replacement": "",
             }
@@ -202,6 +217,7 @@ class Teller:
             "reason": decision.reason,
             "detail": "",
             "pool": "",
+            "failed": False,
             "until": "" if decision.until_ms is None else self.time(decision.until_ms),
             "replacement": clean(decision.replacement or ""),
         }
@@ -221,9 +237,11 @@ class Teller:
             case Command():
                 return f"{word(f'command {decision.action}', self.language)} {decision.number}"
             case Refusal():
-                return f"{decision.number}: {decision.detail}"
+                why = self._sentence(decision.detail) or word(decision.guard, self.language)
+                whose = decision.number or decision.pool
+                return f"{whose}: {why}" if whose else why
             case Notice():
-                return " ".join(self._line(alert) for alert in decision.newest)
+                return " ".join(self._line(alert) for alert in decision.shown)
 
 
 def _is_over(digest: Digest) -> bool:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from monitor.decisions import Alert, Decision, Notice
+from monitor.decisions import Alert, Command, Decision, Listing, Notice, Order, Refusal
 from monitor.delivery.messages import sparkline
 from monitor.delivery.messages.background import Background, NoBackground
 from monitor.delivery.messages.facts import Clean, Teller, plain, unmarked
@@ -96,7 +96,7 @@ class Messages:
             return self.digest(Digest.told(decision), form, page=page)
         if isinstance(decision, Alert):
             return self._alert(decision, asked, decision.id, "")
-        return self._message("notice", asked, "plain", lambda t: t.notice(decision))
+        return self._notice(decision, asked, decision.id, "")
 
     def digest(self, digest: Digest, form: Form, *, page: bool = False) -> Message:
         """The message of several that are told as one; one alone stays itself."""
@@ -105,6 +105,10 @@ class Messages:
         first = digest.newest[-1] if digest.newest else None
         if digest.count == 1 and isinstance(first, Alert):
             return self._alert(
+                first, asked, digest.id, "" if digest.why == "alerts" else digest.why
+            )
+        if digest.count == 1 and isinstance(first, Refusal):
+            return self._notice(
                 first, asked, digest.id, "" if digest.why == "alerts" else digest.why
             )
         return self._message("digest", asked, _tone_of(digest), lambda t: t.digest(digest))
@@ -124,6 +128,15 @@ class Messages:
             _tone(alert),
             lambda teller: teller.alert(alert, about, remark) | {"id": name, "told": why},
             trend=() if remark is None else remark.trend,
+        )
+
+    def _notice(
+        self, decision: Command | Refusal | Order | Listing, asked: _Asked, name: str, why: str
+    ) -> Message:
+        """As :meth:`_alert`, of anything else."""
+        tone: Tone = "worrying" if isinstance(decision, Refusal) else "plain"
+        return self._message(
+            "notice", asked, tone, lambda t: t.notice(decision) | {"id": name, "told": why}
         )
 
     def _message(

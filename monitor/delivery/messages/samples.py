@@ -6,6 +6,7 @@ Owns the values. Nothing here is of any site.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -77,11 +78,33 @@ REFUSED = Refusal(
     id="c0ffee0123456789c0ffee0123456789",
     number="+862150000008",
     guard="max_fraction",
-    detail="2 of 10 would be out, 1 may",
+    detail="1 of 10 are out of service; the limit is 1",
     pool="spring",
     rule="number-hangup",
     episode="0a1b2c3d4e5f60718293a4b5c6d7e8f9",
     route="operations",
+)
+PAGE = Refusal(
+    at_ms=AT_MS,
+    id="8d1f3a5c7e90b2d4f6a8c0e1b3d5f709",
+    number="",
+    guard="brake",
+    detail="a wave: 6 of 10 numbers breach or were suspended within 2h, more than 2; no more are "
+    "suspended. Suspended in it: +862150000001, +862150000002; to take that back: "
+    "monitor numbers undo --pool spring --since 2026-11-22T00:31:00Z",
+    pool="spring",
+    rule="number-hangup",
+    episode="",
+    route="operations",
+)
+SILENT = replace(
+    REFUSED,
+    id="4e6b8d0f2a4c6e8091b3d5f7a9c1e3f5",
+    number=_NUMBER,
+    guard="telephony_silent",
+    detail="suspending: no answer within 30s",
+    pool="",
+    episode=FIRING.episode,
 )
 _ORDER = Order(
     AT_MS, "0rder", "customer.release", (("customer", "+8613800000001"),), "idle-customer", "e"
@@ -116,7 +139,7 @@ def samples(language: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         teller = Teller(language, ZoneInfo("Asia/Shanghai"), console, plain)
         yield "alert", teller.alert(FIRING, ABOUT, REMARK)
         yield "alert", teller.alert(RESOLVED, About(), None)
-        for decision in (SUSPEND, REFUSED, _ORDER, _LISTING):
+        for decision in (SUSPEND, REFUSED, PAGE, SILENT, _ORDER, _LISTING):
             yield "notice", teller.notice(decision)
         yield "digest", teller.digest(DIGEST)
         yield "test", teller.test("supervisors", AT_MS)

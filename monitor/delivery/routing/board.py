@@ -1,4 +1,4 @@
-"""Who is to be told now: alerts in, messages out, on a clock that is handed in.
+"""Who is to be told now: alerts and refusals in, messages out, on a clock that is handed in.
 
 Owns the order of things for one alert: taken by routes, in groups, held by a named cause or told,
 told again, escalated, told to be over. It does no input or output and draws no chance: the same
@@ -12,18 +12,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from monitor.decisions import Alert
+from monitor.decisions import Alert, Refusal
 from monitor.delivery.routes import order_key
 from monitor.delivery.routing.holds import Holds
 from monitor.delivery.routing.ledger import Ledger
 from monitor.delivery.routing.members import Members
 from monitor.delivery.routing.plan import Plan, RoutePlan
+from monitor.delivery.routing.refusals import Refused
 from monitor.delivery.routing.sources import Sources
 from monitor.delivery.routing.state import (
     Cause,
     Effects,
     Group,
     Member,
+    Page,
     State,
 )
 from monitor.delivery.routing.telling import Teller
@@ -53,6 +55,8 @@ class Board:
         firing, key, state = alert.state == "firing", order_key(alert), self._state
         if self._holds.sources.follow(alert.episode, labels, firing=firing):
             self._look_again("inhibited", now_ms)
+        if not firing:
+            self._over_with(alert.episode, now_ms)
         groups = {name: state.groups[name] for name in state.of_episode.get(alert.episode, ())}
         begins = firing and not groups
         self._holds.note_flap(key, alert, begins=begins, now_ms=now_ms)
@@ -69,13 +73,32 @@ class Board:
             elif firing:
                 member.moved = True
 
+    def refuse(self, refusal: Refusal, alert: Alert | None, team: str, now_ms: int) -> None:
+        """A suspension was refused, or telephony did otherwise; ``alert``: that it was for."""
+        made = Refused.of(refusal, alert, team, self.plan)
+        ways: list[str] = []
+        for route in self.plan.taking(made.labels, now_ms):
+            group = self._members.group(route, made.labels, now_ms)
+            if refusal.id in group.members:
+                continue
+            member = made.member(group.name, now_ms)
+            self._state.add(group, member)
+            self._members.tell_stateful(group, route, member, now_ms)
+            self._members.due(group, route, now_ms, rises=False)
+            to = self.plan.targets(route.to, member.level, now_ms)
+            ways += [way for target in to for way in target.receivers]
+        if made.stands_for_alerts:
+            self._state.note_page(refusal.id, Page(now_ms, list(dict.fromkeys(ways))))
+
     def due_episodes(self, now_ms: int) -> list[str]:
         """Those that :meth:`flush` wants to know of how they stand with people."""
         return [
             episode
             for group in self._state.groups.values()
             if group.due_ms is not None and group.due_ms <= now_ms
-            for episode in group.members
+            for member in group.members.values()
+            for episode in (member.episode, member.behind)
+            if episode
         ]
 
     def next_due_ms(self) -> int | None:
@@ -139,6 +162,15 @@ class Board:
             self._state.touch("group", group.name)
             self._state.groups.pop(group.name, None)
 
+    def _over_with(self, episode: str, now_ms: int) -> None:
+        """Refusals of what is over are no matter any more."""
+        for name, refusal in self._state.beside.get(episode, ()):
+            group = self._state.groups[name]
+            member = group.members[refusal]
+            member.firing, group.due_ms = False, now_ms
+            self._state.touch_member(member)
+            self._state.touch("group", name)
+
     def _look_again(self, cause: Cause, now_ms: int) -> None:
         """What was held for this cause may be told now."""
         for group in self._state.groups.values():
@@ -175,6 +207,7 @@ class Board:
         if news:
             self._teller.news(group, route, news, now_ms)
         due += self._again(group, route, free, now_ms)
+        self._let_go(group, route)
         group.due_ms = min(due, default=None)
         self._state.touch("group", group.name)
         if not group.members:
@@ -194,11 +227,15 @@ class Board:
 
     def _stays(self, group: Group, route: RoutePlan, member: Member, cause: Cause | None) -> bool:
         """Whether people are not told of a member now; it is said why."""
-        if not member.firing:
+        if not member.firing and not member.once:
             return self._ends_unsaid(group, route, member, cause)
+        if not member.firing:
+            self._ledger.settle(group, member, cause or member.held or "over_before_told")
+            self._state.drop(group, member)
+            return True
         if member.moved:
             self._ledger.settle(group, member, "moved")
-            if not member.told:
+            if member.once or not member.told:
                 self._state.drop(group, member)
             return True
         if cause is not None:
@@ -208,6 +245,8 @@ class Board:
             self._ledger.hold(group, member, "acknowledged")
             self._ledger.settle(group, member, "acknowledged")
             member.again = False
+            if member.once:
+                self._state.drop(group, member)
             return True
         return False
 
@@ -228,6 +267,12 @@ class Board:
         self._ledger.settle(group, member, left)
         self._state.drop(group, member)
         return True
+
+    def _let_go(self, group: Group, route: RoutePlan) -> None:
+        """A refusal has no end: with everybody told, it is over for people."""
+        for member in list(group.members.values()):
+            if member.once and member.told and member.step >= len(route.steps):
+                self._state.drop(group, member)
 
     def _hand_over(self, free: Sequence[Member], now_ms: int) -> bool:
         """The hours are over, and nobody has acknowledged: it takes the routes of now.

@@ -17,6 +17,7 @@ from monitor.units import Rate
 
 GATHER_MS: Final = 60_000
 """How long a digest gathers, at least."""
+_URGENT: Final = ("firing crit ", "refused crit ", "failed crit ")
 URGENT_MAX: Final = 3
 """Digests beyond the rate, in the time of the rate, for what is critical."""
 
@@ -105,7 +106,7 @@ def _recent(sent: list[int], rate: Rate, now_ms: int) -> list[int]:
 
 def _urgent(message: Message) -> bool:
     """Something critical fires."""
-    return any(heading.startswith("firing crit ") for heading in message.counts)
+    return any(heading.startswith(_URGENT) for heading in message.counts)
 
 
 def _digest_id(person: str, budget: Budget) -> str:

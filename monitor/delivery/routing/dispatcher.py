@@ -1,4 +1,4 @@
-"""Alerts from the outbox to the people: one step after the other, each durable or undone.
+"""Alerts and refusals from the outbox to the people: step by step, each durable or undone.
 
 Owns the reading, the order and the writing down; what is decided is ``board``'s. One thread calls
 :meth:`Dispatcher.step`. After any failure of the store what is remembered is read anew: memory may
@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 
 from monitor.clock import Clock
-from monitor.decisions import Alert, Notice
+from monitor.decisions import Alert, Notice, Refusal
 from monitor.delivery.routing.board import Board
 from monitor.delivery.routing.plan import Plan
 from monitor.delivery.routing.sources import Sources
@@ -31,7 +31,7 @@ IDLE_MS: Final = 60_000
 LOOK_MS: Final = 5_000
 """How often it is looked whether a silence was ended, while one holds something."""
 TAKEN_MAX: Final = 1_000
-"""Alerts of one step."""
+"""Alerts and refusals of one step."""
 _STORE_PAUSE_MS: Final = 1_000
 
 
@@ -80,8 +80,12 @@ class Dispatcher:
         now_ms = self._clock.now_ms()
         board = self._board_of_now(now_ms)
         fresh = self._store.routing.fresh(TAKEN_MAX)
-        for each in fresh:
-            board.take(each.alert, each.team, now_ms)
+        # What stands for alerts comes before them, though it was decided after them.
+        for each in sorted(fresh, key=lambda each: isinstance(each.decision, Alert)):
+            if isinstance(each.decision, Alert):
+                board.take(each.decision, each.team, now_ms)
+            else:
+                board.refuse(each.decision, each.alert, each.team, now_ms)
         silences = self._store.silenced.standing(now_ms)
         board.see(silences, now_ms)
         handled = self._store.handled.of(board.due_episodes(now_ms))
@@ -121,8 +125,8 @@ class Dispatcher:
             for receiver in message.receivers
         ]
         shown = [name for m in effects.messages if not m.plain for name in m.shown]
-        alerts = self._store.routing.alerts(shown)
-        notices = [_notice(m, alerts, now_ms) for m in effects.messages if not m.plain]
+        found = self._store.routing.decisions(shown)
+        notices = [_notice(m, found, now_ms) for m in effects.messages if not m.plain]
         told = [
             Told(each.alert, each.route, each.episode, each.state, each.cause, each.notice)
             for each in effects.tellings.values()
@@ -154,7 +158,8 @@ class Dispatcher:
             log.info("alerts_held", cause=cause, count=count)
 
 
-def _notice(message: Message, alerts: dict[str, Alert], now_ms: int) -> Notice:
+def _notice(message: Message, found: dict[str, Alert | Refusal], now_ms: int) -> Notice:
+    shown = [found[name] for name in message.shown if name in found]
     return Notice(
         at_ms=now_ms,
         id=message.id,
@@ -166,5 +171,6 @@ def _notice(message: Message, alerts: dict[str, Alert], now_ms: int) -> Notice:
         counts=message.counts,
         from_ms=message.from_ms,
         to_ms=message.to_ms,
-        newest=tuple(alerts[name] for name in message.shown if name in alerts),
+        newest=tuple(each for each in shown if isinstance(each, Alert)),
+        refusals=tuple(each for each in shown if isinstance(each, Refusal)),
     )

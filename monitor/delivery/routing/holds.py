@@ -48,7 +48,11 @@ class Holds:
     def known(self, member: Member) -> bool:
         """Whether somebody has acknowledged it, as bad as it is."""
         handling = self.handled.get(member.episode)
-        return handling is not None and handling.covers(member.level)
+        if handling is not None and handling.covers(member.level):
+            return True
+        of_alert = self.handled.get(member.behind) if member.behind else None
+        known_ms = None if of_alert is None else of_alert.acknowledged_ms
+        return known_ms is not None and known_ms >= member.taken_ms
 
     def flap(self, key: str, now_ms: int) -> Flap | None:
         """What comes and goes under this key now; None: it does not."""

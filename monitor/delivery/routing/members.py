@@ -57,21 +57,24 @@ class Members:
         self._state.touch_member(member)
         self._state.touch("group", group.name)
         route = self.route(group)
-        self._tell_stateful(group, route, alert, member, now_ms)
+        self.tell_stateful(group, route, member, now_ms)
+        self.due(group, route, now_ms, rises=rises)
+        return member
+
+    def due(self, group: Group, route: RoutePlan, now_ms: int, *, rises: bool) -> None:
+        """There is news in a group; what ``rises`` to critical does not wait for the interval."""
         at_ms = now_ms + route.wait_ms
         if group.told_ms is not None and not rises and not group.alone:
             at_ms = max(at_ms, group.told_ms + route.interval_ms)
         group.due_ms = at_ms if group.due_ms is None else min(group.due_ms, at_ms)
-        return member
 
-    def _tell_stateful(
-        self, group: Group, route: RoutePlan, alert: Alert, member: Member, now_ms: int
-    ) -> None:
+    def tell_stateful(self, group: Group, route: RoutePlan, member: Member, now_ms: int) -> None:
         """Who shows what fires is told of each transition as it is."""
-        names = self.plan.stateful(route.to, alert.level, now_ms, member.labels)
+        names = self.plan.stateful(route.to, member.level, now_ms)
+        names = self._state.not_paged(names, [member])
         if names:
-            self._ledger.send(Message.plainly(alert, route.name, names, member.key))
-            self._ledger.note(group, alert.episode, [alert.id], "told", notice=alert.id)
+            self._ledger.send(Message.plainly(member, route.name, names))
+            self._ledger.note(group, member.episode, [member.alert], "told", notice=member.alert)
 
     def move(self, member: Member, now_ms: int, heard: Sequence[list[str]] = ()) -> None:
         """It takes the routes that there are now, as news to them; ``heard``: who hears its end."""
@@ -91,6 +94,9 @@ class Members:
                     member.key,
                     list(member.pending),
                     heard=[list(each) for each in heard],
+                    once=member.once,
+                    behind=member.behind,
+                    taken_ms=member.taken_ms,
                 )
                 self._state.add(group, moved)
                 heard = ()  # once

@@ -29,7 +29,7 @@ from monitor.windows.hours import NEVER_AGAIN, WorkingHours
 WRITTEN: Final = ("en", "zh")
 """Languages of messages."""
 DEFAULT: Final = "default"
-"""What takes an alert that no route of ``routing`` takes: its rule's route, else the default."""
+"""What takes what no route of ``routing`` takes: its rule's route, else the default."""
 
 
 class Target(NamedTuple):
@@ -165,7 +165,7 @@ class Plan:
     ) -> None:
         """``legacy``: receivers by the route that a rule names; ``packs``: by rule.
 
-        ``pages``: the route of refusals that name none, which a wave's one page is.
+        ``pages``: the route of refusals that name none.
         ``languages``: what is written to receivers that have one of their own.
         ``silent``: receivers that are no more than a log.
         ``stateful``: receivers that show what fires, and so are told of every transition.
@@ -176,7 +176,8 @@ class Plan:
         self.inhibit = tuple(inhibit)
         self.flapping = flapping
         self.packs = dict(packs or {})
-        self._pages = pages
+        self.pages = pages
+        """The route of refusals that name none."""
         self._stateful = stateful
         self._languages = dict(languages or {})
         self._silent = silent
@@ -232,24 +233,15 @@ class Plan:
             not each.silent for route in routes for each in self.targets(route.to, level, now_ms)
         )
 
-    def stateful(
-        self, names: Sequence[str], level: Level, now_ms: int, labels: Mapping[str, str]
-    ) -> tuple[str, ...]:
+    def stateful(self, names: Sequence[str], level: Level, now_ms: int) -> tuple[str, ...]:
         """Receivers among the targets that are told of every transition as it is."""
         found = self.targets(names, level, now_ms) if self._stateful else []
         ways = [way for target in found for way in target.receivers if way in self._stateful]
-        if "inhibited_by" in labels:
-            ways = list(self.without_paged(ways, labels.get("route", "")))
         return tuple(dict.fromkeys(ways))
 
     def without_stateful(self, receivers: Sequence[str]) -> tuple[str, ...]:
         """The others."""
         return tuple(name for name in receivers if name not in self._stateful)
-
-    def without_paged(self, receivers: Sequence[str], of_rule: str) -> tuple[str, ...]:
-        """Those that are not sent the one page that stands for alerts of this route in a wave."""
-        page = self._legacy.get(of_rule or self._pages, self._default)
-        return tuple(name for name in receivers if name not in page)
 
     def rota(self, name: str) -> Rota | None:
         """A rotation by its name."""

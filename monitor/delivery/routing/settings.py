@@ -117,9 +117,10 @@ class RouteEntry(_Model):
     name: Name
     """What it is called in `monitor route`, in messages and in the log."""
     match: Matchers = {}
-    """Patterns by label: `rule`, `level`, `team`, `pack`, `route` (of the rule) and what the alert
-    is about (`agent`, `number`, `campaign`, …). `*` stands for anything, `!` before a pattern for
-    the others; of several patterns one has to match, of several labels all."""
+    """Patterns by label: `rule`, `level`, `team`, `pack`, `route` (of the rule), `kind` (`alert`,
+    `refusal`), of refusals `guard` and `pool`, and what the alert is about (`agent`, `number`,
+    `campaign`, …). `*` stands for anything, `!` before a pattern for the others; of several
+    patterns one has to match, of several labels all."""
     hours: WorkHours | None = None
     """The route holds in these hours; with `outside: true` outside of them."""
     otherwise: Literal["skip", "hold"] = "skip"

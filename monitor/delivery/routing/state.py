@@ -6,20 +6,22 @@ changed. They are made of texts, numbers, lists and mappings alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from monitor.decisions import Alert, Level, NoticeWhy
+from monitor.decisions import Level, NoticeWhy
 
 PENDING_MAX: Final = 100
 """Transitions of one episode that wait to be told."""
 SHOWN_MAX: Final = 20
 """Alerts that a message shows in full; the others it counts."""
+PAGES_MAX: Final = 1_000
+"""Pages of whole pools that are remembered, the newest; older ones stand for nothing any more."""
 
-Kind = Literal["group", "member", "flap", "budget"]
+Kind = Literal["group", "member", "flap", "budget", "page"]
 Key = tuple[Kind, str]
 Cause = Literal[
     "silenced",
@@ -67,6 +69,12 @@ class Member:
     """It is on other routes now: people here hear no more of it than its end."""
     again: bool = False
     """The rule asks for people to be told again."""
+    once: bool = False
+    """It is a refusal: told, and told on while nobody acknowledges, but never to be over."""
+    behind: str = ""
+    """Of a refusal, the episode with which it is over, and acknowledged; empty: with none."""
+    taken_ms: int = 0
+    """Of a refusal, when it came: who acknowledged its alert before knew nothing of it."""
 
     def back(self) -> None:
         """It is on this route, after others it may have been on meanwhile: then it is news here."""
@@ -116,6 +124,16 @@ class Flap:
 
 
 @dataclass(slots=True)
+class Page:
+    """The one refusal that stands for alerts of a whole pool."""
+
+    at_ms: int
+    """Wall time at which it came."""
+    receivers: list[str] = field(default_factory=list)
+    """Whom it goes to; the others are told of the alerts."""
+
+
+@dataclass(slots=True)
 class Waiting:
     """What a person will be told of in one."""
 
@@ -157,29 +175,29 @@ class Message(NamedTuple):
     from_ms: int
     to_ms: int
     shown: tuple[str, ...]
-    """Alerts, the newest last."""
+    """Alerts and refusals, the newest last."""
     plain: bool
-    """It is one alert, told for the first time."""
+    """It is one alert or refusal, told for the first time."""
     key: str
     """Messages of one key reach a receiver in order."""
 
     @classmethod
-    def plainly(cls, alert: Alert, route: str, receivers: tuple[str, ...], key: str) -> Message:
-        """An alert as it is, to receivers that are nobody's."""
+    def plainly(cls, member: Member, route: str, receivers: tuple[str, ...]) -> Message:
+        """The latest of an episode as it is, to receivers that are nobody's."""
         return cls(
-            id=alert.id,
+            id=member.alert,
             why="alerts",
             route=route,
             person="",
             receivers=receivers,
             language="",
-            level=alert.level,
+            level=member.level,
             counts={},
-            from_ms=alert.at_ms,
-            to_ms=alert.at_ms,
-            shown=(alert.id,),
+            from_ms=member.at_ms,
+            to_ms=member.at_ms,
+            shown=(member.alert,),
             plain=True,
-            key=key,
+            key=member.key,
         )
 
 
@@ -213,6 +231,10 @@ class State:
         """Names of groups by episode."""
         self.flaps: dict[str, Flap] = {}
         self.budgets: dict[str, Budget] = {}
+        self.pages: dict[str, Page] = {}
+        """By the page's id, the oldest first."""
+        self.beside: dict[str, set[tuple[str, str]]] = {}
+        """By episode, groups and refusals that are over with it."""
         self._last_number = 0
         self._touched: set[Key] = set()
 
@@ -231,15 +253,33 @@ class State:
                     state.flaps[name] = _FLAP.decode(body)
                 case "budget":
                     state.budgets[name] = _BUDGET.decode(body)
+                case "page":
+                    state.pages[name] = _PAGE.decode(body)
         in_order = sorted(state.groups.items(), key=lambda each: each[1].number)
         state.groups = dict(in_order)
         state._last_number = in_order[-1][1].number if in_order else 0
+        state.pages = dict(sorted(state.pages.items(), key=lambda each: each[1].at_ms))
         for member in members:
             group = state.groups.get(member.group)
             if group is not None:
-                group.members[member.episode] = member
-                state.of_episode.setdefault(member.episode, set()).add(member.group)
+                state._note(group, member)
         return state
+
+    def note_page(self, name: str, page: Page) -> None:
+        """A refusal stands for alerts from now on."""
+        self.pages[name] = page
+        self.touch("page", name)
+        while len(self.pages) > PAGES_MAX:
+            oldest = next(iter(self.pages))
+            del self.pages[oldest]
+            self.touch("page", oldest)
+
+    def not_paged(self, receivers: Sequence[str], members: Sequence[Member]) -> tuple[str, ...]:
+        """Those that are not sent a page that stands for each of these; all, where one has none."""
+        names = [member.labels.get("inhibited_by", "") for member in members]
+        pages = [set(self.pages[name].receivers) if name in self.pages else set() for name in names]
+        paged = set[str].intersection(*pages) if pages else set[str]()
+        return tuple(name for name in receivers if name not in paged)
 
     def next_number(self) -> int:
         """For a new group: it comes after those there are."""
@@ -256,9 +296,14 @@ class State:
 
     def add(self, group: Group, member: Member) -> None:
         """Somebody is in a group."""
+        self._note(group, member)
+        self.touch_member(member)
+
+    def _note(self, group: Group, member: Member) -> None:
         group.members[member.episode] = member
         self.of_episode.setdefault(member.episode, set()).add(group.name)
-        self.touch_member(member)
+        if member.behind:
+            self.beside.setdefault(member.behind, set()).add((group.name, member.episode))
 
     def drop(self, group: Group, member: Member) -> None:
         """Nobody need remember an episode any more."""
@@ -267,6 +312,10 @@ class State:
         names.discard(group.name)
         if not names:
             self.of_episode.pop(member.episode, None)
+        refused = self.beside.get(member.behind, set())
+        refused.discard((group.name, member.episode))
+        if not refused:
+            self.beside.pop(member.behind, None)
         self.touch_member(member)
 
     def drain(self, effects: Effects) -> None:
@@ -296,6 +345,8 @@ class State:
                 found = self.flaps.get(name)
             case "budget":
                 found = self.budgets.get(name)
+            case "page":
+                found = self.pages.get(name)
         return None if found is None else msgspec.json.encode(found).decode()
 
 
@@ -306,4 +357,5 @@ def _name(member: Member) -> str:
 _GROUP = msgspec.json.Decoder(Group)
 _MEMBER = msgspec.json.Decoder(Member)
 _FLAP = msgspec.json.Decoder(Flap)
+_PAGE = msgspec.json.Decoder(Page)
 _BUDGET = msgspec.json.Decoder(Budget)

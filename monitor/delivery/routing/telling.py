@@ -13,6 +13,7 @@ from monitor.delivery.routing.budgets import Budgets
 from monitor.delivery.routing.ledger import Ledger
 from monitor.delivery.routing.plan import Plan, RoutePlan, Target
 from monitor.delivery.routing.state import SHOWN_MAX, Group, Member, Message, State
+from monitor.numbers.guards import FAILURES
 
 
 class Teller:
@@ -74,6 +75,7 @@ class Teller:
         """Tell the same ones again."""
         if route.repeat is None or group.repeat_ms is None or group.repeat_ms > now_ms:
             return
+        free = [member for member in free if not member.once]  # its alert is told again
         if not free:
             group.repeat_ms = now_ms + route.repeat.every
             return
@@ -94,12 +96,12 @@ class Teller:
     ) -> None:
         """One message to each of ``to``, no receiver twice."""
         addressed: set[str] = set()
-        sent, digest, paged = "", "", all("inhibited_by" in m.labels for m in members)
+        sent, digest, paged = "", "", False
         for target in to:
             fresh = tuple(name for name in target.receivers if name not in addressed)
-            ways = self.plan.without_stateful(fresh)
-            if paged:
-                ways = self.plan.without_paged(ways, group.of_rule)
+            unpaged = self._state.not_paged(fresh, members)
+            paged = paged or unpaged != fresh
+            ways = self.plan.without_stateful(unpaged)
             addressed.update(ways)
             if not ways:
                 continue
@@ -138,8 +140,7 @@ class Teller:
         named = derive_id("notice", first.alert, target.person) if single else _notice_id(group)
         counts: dict[str, int] = {}
         for member in members:
-            state = "firing" if member.firing else "resolved"
-            heading = f"{state} {member.level} {member.labels['rule']}"
+            heading = f"{_state(member)} {member.level} {member.labels['rule']}"
             counts[heading] = counts.get(heading, 0) + 1
         ordered = sorted(members, key=lambda m: (m.firing, m.level == "crit", m.at_ms, m.episode))
         return Message(
@@ -157,6 +158,12 @@ class Teller:
             plain=plain,
             key=first.key if group.alone else group.name,
         )
+
+
+def _state(member: Member) -> str:
+    if member.once:
+        return "failed" if member.labels["guard"] in FAILURES else "refused"
+    return "firing" if member.firing else "resolved"
 
 
 def _notice_id(group: Group) -> str:

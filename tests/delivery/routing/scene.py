@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from monitor.decisions import Alert, derive_id
+from monitor.decisions import Alert, Refusal, derive_id
 from monitor.delivery.routes import Router
 from monitor.delivery.routing.board import Board
 from monitor.delivery.routing.sources import Sources
@@ -16,7 +17,7 @@ from monitor.delivery.settings import DeliverySettings
 from monitor.people.matchers import read
 from monitor.store.handled import Handling
 from monitor.store.silenced import Silence
-from tests.store.made import alert
+from tests.store.made import alert, refusal
 
 ZONE = "Asia/Shanghai"
 RECEIVERS = ("ding-zhang", "sms-zhang", "ding-li", "ding-wang", "ops", "night")
@@ -57,6 +58,7 @@ class Scene:
         self.silences: list[Silence] = []
         self.handled: dict[str, Handling] = {}
         self.alerts: dict[str, Alert] = {}
+        self.refusals: list[Refusal] = []
 
     def fire(
         self, what: str = "r1", scope: str = "team=t1", level: str = "crit", **changes: Any
@@ -91,9 +93,27 @@ class Scene:
         self.board.take(made, team, self.now_ms)
         return made
 
-    def acknowledge(self, made: Alert) -> None:
+    def refuse(self, made: Alert | None = None, guard: str = "max_fraction", **d: Any) -> Refusal:
+        """A guard refuses what ``made`` asks for, or something about a whole pool."""
+        told = replace(
+            refusal(self.now_ms),
+            id=derive_id("refusal", guard, self.now_ms, len(self.refusals)),
+            guard=guard,
+            number="" if made is None else dict(made.scope).get("number", ""),
+            rule="r1" if made is None else made.rule,
+            episode="" if made is None else made.episode,
+            **({"pool": "spring", "route": ""} | d),
+        )
+        self.refusals.append(told)
+        self.board.refuse(told, made, "", self.now_ms)
+        return told
+
+    def acknowledge(self, made: Alert | Refusal) -> None:
         """Somebody knows."""
-        self.handled[made.episode] = Handling("wang", self.now_ms, made.level)
+        if isinstance(made, Refusal):
+            self.handled[made.id] = Handling("wang", self.now_ms, "crit")
+        else:
+            self.handled[made.episode] = Handling("wang", self.now_ms, made.level)
 
     def silence(self, until: str, **matchers: str | Sequence[str]) -> Silence:
         """Nobody shall hear."""
@@ -145,7 +165,7 @@ class Scene:
         """What is remembered of groups and alerts."""
         return [key for key in self.rows if key[0] in {"group", "member"}]
 
-    def said(self, made: Alert) -> list[str]:
+    def said(self, made: Alert | Refusal) -> list[str]:
         """What became of a transition on each route."""
         return [
             f"{route}: {telling.cause or telling.state}"

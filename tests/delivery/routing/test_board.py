@@ -663,19 +663,6 @@ def test_so_many_transitions_wait_and_no_more() -> None:
     assert sum(scene.said(each) == ["all: told"] for each in made) == 100
 
 
-def test_in_a_wave_one_page_stands_for_alerts_where_it_goes() -> None:
-    routes = {"operations": {"receivers": ["ops"]}}
-    scene = Scene(routes=routes, routing=[{"name": "all", "to": ["ops", "zhang"]}])
-    first = scene.fire(inhibited_by="campaign-7", route="")
-    scene.until("09:01")
-    assert scene.heard() == ["09:00 zhang alerts 1"]
-    scene = Scene(routes=routes, routing=[{"name": "all", "to": ["ops"]}])
-    first = scene.fire(inhibited_by="campaign-7", route="")
-    scene.until("09:01")
-    assert scene.heard() == []
-    assert scene.said(first) == ["all: inhibited"]
-
-
 def test_a_group_that_comes_again_has_messages_of_its_own() -> None:
     scene = Scene(routing=[{"name": "g", "to": ["ops"], "group_by": ["team"]}])
     for start in ("09:00", "10:00"):

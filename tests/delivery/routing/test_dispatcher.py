@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from monitor.clock import ManualClock
-from monitor.decisions import Alert, Notice
+from monitor.decisions import Alert, Notice, Refusal
 from monitor.delivery.attempts import Policy
 from monitor.delivery.lane import Lane
 from monitor.delivery.pacing import Pacer
@@ -26,7 +26,7 @@ from monitor.store.settings import StoreSettings
 from monitor.store.store import Recording, Store
 from tests.delivery.doubles import Digesting, Scripted
 from tests.delivery.routing.scene import RECEIVERS, settings_of
-from tests.store.made import alert
+from tests.store.made import alert, refusal
 
 NOW_MS = 1_800_000_000_000
 ALL = {"name": "all", "to": ["zhang"]}
@@ -66,7 +66,7 @@ class Desk:
             for name, channel in self.channels.items()
         ]
 
-    def record(self, *alerts: Alert) -> None:
+    def record(self, *alerts: Alert | Refusal) -> None:
         """The engine has decided."""
         self.store.record(Recording(alerts, self.router.plan_all(alerts)))
 
@@ -157,28 +157,56 @@ def test_one_alert_is_told_as_itself_and_two_routes_to_one_receiver_tell_it_once
 
 
 @pytest.mark.parametrize(
-    ("refusals", "told"),
+    ("to", "told"),
     [
-        ({}, ["ding-zhang", "ops", "sms-zhang"]),  # the page is in the log, so it stands for nobody
-        ({"routes": {"operations": {"receivers": ["ops"]}}}, ["ding-zhang", "sms-zhang"]),
-        ({"routes": {"operations": {"receivers": ["ding-zhang", "sms-zhang", "ops"]}}}, []),
-        ({"routes": {"night": {"receivers": ["ops"]}}, "refusals": "night"}, ["ding-zhang"]),
+        (["ops"], ["ding-zhang", "sms-zhang"]),
+        (["ops", "zhang"], []),
+        (["log"], ["ding-zhang", "ops", "sms-zhang"]),  # what is in the log alone stands for nobody
     ],
 )
 def test_in_a_wave_all_hear_who_are_not_sent_the_one_page(
-    store: Store, clock: ManualClock, refusals: dict[str, Any], told: list[str]
+    store: Store, clock: ManualClock, to: list[str], told: list[str]
 ) -> None:
-    desk = Desk(store, clock, routing=[ALL | {"to": ["zhang", "ops"]}], **refusals)
-    level = "warn" if "refusals" in refusals else "crit"
-    first = made(1, inhibited_by="page", route="", level=level)
-    desk.record(first)
+    page = {"name": "pages", "match": {"kind": "refusal"}, "to": to}
+    desk = Desk(store, clock, routing=[page, ALL | {"to": ["zhang", "ops"]}])
+    wave = refusal(NOW_MS, number="", guard="brake", episode="")
+    first = made(1, inhibited_by=wave.id, route="")
+    desk.record(first, wave)  # the page comes after what it stands for, as the engine has it
     desk.settle()
+    for channel in desk.channels.values():
+        channel.sent[:] = [name for name in channel.sent if name != wave.id]
     assert sorted(desk.told()) == told
     assert store.routing.told(first.episode)[0].cause == ("" if told else "inhibited")
-    over = alert(NOW_MS + 1, **_of(first), route="", inhibited_by="page", state="resolved")
+    over = alert(NOW_MS + 1, **_of(first), route="", inhibited_by=wave.id, state="resolved")
     desk.record(over)
+    desk.start()
     desk.settle()
     assert {name: len(ids) for name, ids in desk.told().items()} == dict.fromkeys(told, 2)
+
+
+def test_a_refusal_goes_to_whom_routing_names_and_escalates_until_somebody_knows(
+    store: Store, clock: ManualClock
+) -> None:
+    steps = [{"after": "10m", "to": ["li"]}, {"after": "20m", "to": ["wang"]}]
+    refused = {"name": "refused", "match": {"kind": "refusal", "team": "t1"}, "to": ["zhang"]}
+    desk = Desk(store, clock, routing=[refused | {"escalate": steps}, ALL | {"to": ["ops"]}])
+    first = made(1, level="warn")
+    told = refusal(NOW_MS, episode=first.episode, rule=first.rule, route="")
+    desk.record(first, told)
+    assert store.outbox.counts() == {(RECEIVER, "queued"): 2}
+    desk.run(60_000)
+    # As bad as its alert, whose team it has.
+    assert desk.told() == {"ding-zhang": [told.id], "ops": [first.id]}
+    desk.start()
+    desk.run(600_000)
+    (digest,) = desk.channels["ding-li"].digests
+    assert (digest.why, digest.level, digest.newest) == ("escalation", "warn", (told,))
+    assert digest.counts == {("alert refused", first.rule, "warn"): 1}
+    desk.people.acknowledge(told.id, "li")
+    desk.run(1_200_000)
+    assert "ding-wang" not in desk.told()
+    assert [row.state for row in store.routing.told(told.id)] == ["told"]
+    assert [name for kind, name, _ in store.routing.load() if told.id in name] == []
 
 
 def test_a_silence_is_seen_to_end_and_the_log_says_that_it_held(

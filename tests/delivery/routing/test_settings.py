@@ -86,9 +86,10 @@ def test_a_person_may_not_be_called_as_a_receiver_nor_a_receiver_as_routing(
     ]
 
 
-LOGGED = "refusals, and the one page of a wave, go by the route"
+LOGGED = "refusals, and the one page of a wave, that no route takes go by the route"
 PAGED = {"routes": {"operations": {"receivers": ["ops"]}}}
 EVERYTHING = {"name": "all", "to": ["zhang"]}
+ALERTS: dict[str, Any] = EVERYTHING | {"match": {"kind": "alert"}}
 DAY = {"tz": "UTC", "from": "09:00", "to": "18:00"}
 
 
@@ -96,12 +97,14 @@ DAY = {"tz": "UTC", "from": "09:00", "to": "18:00"}
     ("delivery", "said"),
     [
         ({}, []),  # without routes to people the log is what was asked for
-        ({"routing": [EVERYTHING]}, ["error routing"]),
+        ({"routing": [EVERYTHING]}, []),
+        ({"routing": [ALERTS]}, ["error routing"]),
+        ({"routing": [ALERTS, EVERYTHING | {"name": "pages", "match": {"kind": "refusal"}}]}, []),
         (
-            {"routing": [EVERYTHING], "routes": {"operations": {"receivers": ["log"]}}},
+            {"routing": [ALERTS], "routes": {"operations": {"receivers": ["log"]}}},
             ["error routes.operations"],
         ),
-        ({"routing": [EVERYTHING], "refusals": "night", **PAGED}, ["error routing"]),
+        ({"routing": [ALERTS], "refusals": "night", **PAGED}, ["error routing"]),
         ({"routing": [EVERYTHING], "default": ["log", "ops"]}, []),
         ({"routing": [EVERYTHING], **PAGED}, []),
         ({"routing": [EVERYTHING | {"match": {"level": "crit"}}], **PAGED}, ["warning routing"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -15,12 +16,13 @@ from monitor.delivery.routing.dispatcher import Dispatcher
 from monitor.delivery.worker import DeliveryWorker
 from monitor.people.desk import PeopleDesk
 from monitor.stats import Stats
+from monitor.store.outbox import PlannedDelivery
 from monitor.store.routed import RECEIVER
 from monitor.store.settings import StoreSettings
 from monitor.store.store import Recording, Store
 from tests.delivery.doubles import Digesting, wait_for
 from tests.delivery.routing.scene import settings_of
-from tests.store.made import alert
+from tests.store.made import alert, refusal
 
 CLOCK = SystemClock()
 
@@ -86,21 +88,17 @@ def test_who_shows_what_fires_shows_what_its_routes_say_and_nothing_silenced(
     assert router.showing(other, 0) == ()
     assert router.showing(alert(scope=(("agent", "a1"),)), 0, "t1") == ("am",)
     assert router.showing(alert(shadow=True), 0) == ("log",)
-    assert router.showing(alert(scope=mine.scope, inhibited_by="page"), 0) == ("am",)
-    paged = settings_of(
-        receivers=receivers,
-        people={},
-        routing=routing,
-        routes={"operations": {"receivers": ["am"]}},
-    )
-    wave = alert(scope=mine.scope, inhibited_by="page", route="")
-    assert Router(paged, telephony=False).showing(wave, 0) == ()
     legacy = Router(settings_of(receivers=receivers, people={}, default=["am"]), telephony=False)
     assert legacy.showing(mine, 0) == ("am",)
     clock = ManualClock(1_000_000)
     with Store.open(StoreSettings(path=tmp_path / "monitor.db"), clock) as store:
         store.record(Recording([mine], teams={mine.episode: "t1"}))
         quiet = Quiet(store, clock, dict)
+        wave = refusal(number="", guard="brake", episode="")
+        store.record(Recording([wave], [PlannedDelivery(wave.id, "am", "")]))
+        assert quiet.paged(replace(mine, inhibited_by=wave.id)) == {"am"}
+        assert quiet.paged(replace(mine, inhibited_by="another")) == frozenset()
+        assert quiet.paged(mine) == frozenset()
         assert quiet.silence(mine) is None
         assert quiet.team(mine) == "t1"
         assert quiet.team(other) == ""
