@@ -165,6 +165,7 @@ class Daemon:
     ) -> Iterator[tuple[Parts, Standing, DeliveryWorker]]:
         """The parts of one run, built in order; stopped and closed in the other."""
         config = site.config
+        archiver = open_archiver(site, self._clock, self.stats)
         telephony = connect_telephony(config, self._clock)
 
         def systems(command: Command) -> tuple[str, ...]:
@@ -246,7 +247,6 @@ class Daemon:
             sorted(telephony.channels),
             self._clock,
         )
-        archiver = open_archiver(config, self._clock, self.stats)
         if archiver is not None:
             archiver.start()
         beat = Beat(self._clock)
