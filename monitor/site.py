@@ -64,6 +64,16 @@ class Site:
             rule.id: file.path.parent.name for file in self.rule_files for rule in file.value.rules
         }
 
+    @property
+    def places(self) -> dict[str, tuple[str, str]]:
+        """Group and team by agent, as the configuration says."""
+        return {
+            agent: (group, team)
+            for team, groups in self.config.events.organisation.items()
+            for group, agents in groups.items()
+            for agent in agents
+        }
+
     def only_by_restart(self, new: Site) -> list[str]:
         """What differs in ``new`` and a running daemon cannot take over.
 
