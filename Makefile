@@ -42,6 +42,7 @@ bench: $(VENV)/.test ## throughput with its bottleneck, then all the others in s
 	@$(BIN)/python -m bench.memory --quick
 	@$(BIN)/python -m bench.recovery --quick
 	@$(BIN)/python -m bench.startup --quick
+	@$(BIN)/python -m bench.backtest --quick
 	@if [ -x $(VENV)/peers/bin/python ]; then $(BIN)/python -m bench.peers --quick; else echo "→ peers left out: make peers installs them"; fi
 
 bench-all: WRITE := --write docs/performance.md
@@ -59,6 +60,7 @@ bench-all: $(VENV)/.test peers ## every benchmark in full, with the peers (hours
 	@$(BIN)/python -m bench.telephony --write docs/numbers.md
 	@$(BIN)/python -m bench.recovery $(WRITE)
 	@$(BIN)/python -m bench.startup $(WRITE)
+	@$(BIN)/python -m bench.backtest --days 30 $(WRITE)
 
 peers: $(VENV)/.peers ## Flink SQL, Bytewax, Quix Streams for the benchmarks, in an environment of their own
 

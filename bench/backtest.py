@@ -1,61 +1,147 @@
-"""How fast a back-test reads: a day of events from JSONL and from an archive, decided alike.
+"""How fast a back-test reads: days of events from JSONL and from an archive, decided alike.
 
-`python -m bench.backtest [EVENTS]`: by default 1 000 000, one day round the clock of the scenario
-`demo`, with the shipped pack. Seconds are of the clock, and of CPU over all threads. What a month
-takes is that rate × 30, and marked as such.
+``python -m bench.backtest --days 30`` is a month at a million a day, round the clock, of the
+scenario ``demo``, with the shipped pack; a file a day, so that no more than a piece of it is ever
+in memory (about 320 MB of disk a day, and an archive of a tenth of that). Seconds are of the clock,
+and of CPU over all threads. ``--events`` makes days shorter, at the same rate.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 import tempfile
 import time
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from bench.report import Report, arguments, tell
+from monitor import logs
 from monitor.archive.settings import ArchiveSettings
 from monitor.archive.source import ArchiveSource
 from monitor.archive.writer import Archiver
 from monitor.backtest.run import Bench
 from monitor.clock import SystemClock
-from monitor.simulate.pacing import to_file
 from monitor.simulate.scenarios import SCENARIOS
 from monitor.simulate.simulation import simulate
+from monitor.simulate.sinks import FileSink
 from monitor.site import load_site
-from monitor.source.base import Source
+from monitor.source.base import Fetched, Partition, Source, Standing
 from monitor.source.files import FileSource
 from monitor.source.settings import FilesSettings
 from monitor.stats import Stats
 
-DAY_MS = 86_400_000
+A_DAY = 1_000_000
+RATE = A_DAY / 86_400
+"""Events a second of event time, whatever is asked for."""
 START_MS = 1_795_276_800_000
+QUICK = 25
+"""A day of so many parts of what is asked for."""
+SAID_EVERY_S = 5.0
 _CLOCK = SystemClock()
 
 
-def made(folder: Path, events: int) -> Path:
-    """One day of events in a file; a day less for few, at the rate of a million."""
-    path = folder / "day.jsonl"
-    rate = 1_000_000 / 86_400
-    span_ms = min(DAY_MS, int(events / rate * 1000))
+@dataclass(slots=True)
+class Run:
+    """One back-test, from one source."""
+
+    source: str
+    mib: float
+    """On disk."""
+    written_s: float
+    rows: int
+    read_s: float
+    """To read it without judging."""
+    events: int
+    decisions: int
+    seconds: float
+    cpu_s: float
+
+
+def made(folder: Path, events: int, days: int) -> list[Path]:
+    """``days`` files of about ``events`` records each, in order of arrival."""
+    folder.mkdir(parents=True, exist_ok=True)
+    day_ms = int(events / RATE * 1000)
     simulation = simulate(
-        SCENARIOS["demo"], start_ms=START_MS, seed=1, rate=rate, duration_ms=span_ms
+        SCENARIOS["demo"], start_ms=START_MS, seed=1, rate=RATE, duration_ms=days * day_ms
     )
-    to_file(simulation, path)
-    return path
+    paths = [folder / f"day-{day:03}.jsonl" for day in range(days)]
+    day, sink = 0, FileSink(paths[0])
+    for records in simulation.chunks():
+        if records.is_empty():
+            continue
+        of = (int(records["arrival"][0]) - START_MS) // day_ms
+        while day < min(of, days - 1):
+            sink.close()
+            day += 1
+            sink = FileSink(paths[day])
+        tell(f"making day {day + 1} of {days}")
+        sink.write(records)
+    sink.close()
+    for path in paths[day + 1 :]:  # a quiet end
+        path.touch()
+    return paths
 
 
-def files(path: Path) -> FileSource:
-    """The file as a source."""
-    return FileSource(FilesSettings(kind="files", paths=(str(path),)), _CLOCK)
+def files(paths: Sequence[Path]) -> FileSource:
+    """The files as a source."""
+    return FileSource(FilesSettings(kind="files", paths=tuple(map(str, paths))), _CLOCK)
 
 
-def archived(path: Path, folder: Path) -> tuple[Path, float]:
-    """The same as an archive, and the seconds that took."""
-    archive = folder / "archive"
-    settings = ArchiveSettings(path=archive)
-    archiver = Archiver(settings, lambda: files(path), _CLOCK, Stats())
+class InOrder:
+    """Files one after the other, as they came to be: what an archive was written from."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._left = list(reversed(paths))
+        self._standings: dict[Partition, Standing] = {}
+        self._open: FileSource | None = None
+
+    def start(self, positions: Mapping[Partition, int], since_ms: int | None) -> None:
+        """Always from the beginning."""
+        assert not positions, "a folder of its own"
+        assert since_ms is None
+        self._next()
+
+    def _next(self) -> None:
+        self.close()
+        if self._left:
+            self._open = files([self._left.pop()])
+            self._open.start({}, None)
+
+    def poll(
+        self, max_records: int, timeout_s: float, skip: AbstractSet[Partition] = frozenset()
+    ) -> list[Fetched]:
+        """The next records of the file that is open."""
+        if self._open is None:
+            return []
+        fetched = self._open.poll(max_records, timeout_s, skip)
+        self._standings.update(self._open.standings())
+        if self._open.exhausted():
+            self._next()
+        return fetched
+
+    def standings(self) -> Mapping[Partition, Standing]:
+        """Of the files so far."""
+        return self._standings
+
+    def exhausted(self) -> bool:
+        """All are read."""
+        return self._open is None
+
+    def close(self) -> None:
+        """Let go of the file that is open."""
+        if self._open is not None:
+            self._open.close()
+        self._open = None
+
+
+def archived(paths: Sequence[Path], folder: Path) -> float:
+    """The same as an archive in ``folder``; the seconds that took."""
+    archiver = Archiver(ArchiveSettings(path=folder), lambda: InOrder(paths), _CLOCK, Stats())
     began = time.perf_counter()
     archiver.write_all()
-    return archive, time.perf_counter() - began
+    return time.perf_counter() - began
 
 
 def read(source: Source) -> tuple[int, float]:
@@ -68,42 +154,78 @@ def read(source: Source) -> tuple[int, float]:
     return rows, time.perf_counter() - began
 
 
-def backtested(source: Source) -> tuple[int, int, float, float]:
+def backtested(source: Source, name: str, rows: int) -> tuple[int, int, float, float]:
     """Events, decisions, seconds and CPU seconds of a back-test with the shipped pack."""
     bench = Bench(load_site(None), source, _CLOCK)
     began, worked = time.perf_counter(), time.process_time()
+    said_s = began
     bench.start(None)
     while bench.step():
-        pass
+        if time.perf_counter() - said_s > SAID_EVERY_S:
+            said_s = time.perf_counter()
+            share = bench.records / max(rows, 1)
+            tell(f"{name}: {share:.0%} of {rows:,} records in {said_s - began:.0f} s")
     bench.close()
     took_s = time.perf_counter() - began
     return bench.events, bench.tally.decisions, took_s, time.process_time() - worked
 
 
-def main(arguments: list[str]) -> None:
-    """Measure and print."""
-    events = int(arguments[0].replace("_", "")) if arguments else 1_000_000
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        path = made(folder, events)
-        archive, wrote_s = archived(path, folder)
-        size = sum(file.stat().st_size for file in archive.glob("*/*.parquet"))
-        print(f"JSONL {path.stat().st_size / 2**20:.0f} MiB, archive {size / 2**20:.0f} MiB,")
-        print(f"written in {wrote_s:.1f} s")
-        results = []
-        for kind, opened in (
-            ("JSONL", lambda: files(path)),
-            ("archive", lambda: ArchiveSource(archive)),
-        ):
-            rows, read_s = read(opened())
-            told, decisions, took_s, cpu_s = backtested(opened())
-            results.append(decisions)
-            print(f"{kind}: read {rows:,} at {rows / read_s:,.0f}/s;", end=" ")
-            print(f"back-test {told:,} events in {took_s:.1f} s, {cpu_s:.1f} s of CPU,", end=" ")
-            print(f"{told / cpu_s:,.0f} a CPU second;", end=" ")
-            print(f"30 days of 1 M: {cpu_s / told * 500_000:.0f} min of CPU (rate x days)")
-        assert results[0] == results[1]
+def runs(folder: Path, events: int, days: int) -> Iterator[Run]:
+    """Both sources, one after the other."""
+    began = time.perf_counter()
+    paths = made(folder / "days", events, days)
+    made_s = time.perf_counter() - began
+    tell("writing the archive")
+    wrote_s = archived(paths, folder / "archive")
+    kept = list((folder / "archive").glob("*/*.parquet"))
+    for name, on_disk, written_s in (("JSONL", paths, made_s), ("archive", kept, wrote_s)):
+        sources = [
+            files(paths) if name == "JSONL" else ArchiveSource(folder / "archive") for _ in "ab"
+        ]
+        rows, read_s = read(sources[0])
+        mib = sum(path.stat().st_size for path in on_disk) / 2**20
+        yield Run(name, mib, written_s, rows, read_s, *backtested(sources[1], name, rows))
+
+
+def table(found: Sequence[Run]) -> list[list[str]]:
+    """A column for each source."""
+    lines = {
+        "MiB on disk": [f"{each.mib:,.0f}" for each in found],
+        "made in, s": [f"{each.written_s:,.1f}" for each in found],
+        "records read, not judged, per s": [f"{each.rows / each.read_s:,.0f}" for each in found],
+        "events": [f"{each.events:,}" for each in found],
+        "decisions": [f"{each.decisions:,}" for each in found],
+        "back-test, s": [f"{each.seconds:,.1f}" for each in found],
+        "back-test, CPU s": [f"{each.cpu_s:,.1f}" for each in found],
+        "events per CPU s": [f"{each.events / each.cpu_s:,.0f}" for each in found],
+    }
+    return [[name, *cells] for name, cells in lines.items()]
+
+
+def main() -> None:
+    """Measure and report; in quick a day is an hour."""
+    parser = arguments("bench.backtest", __doc__)
+    parser.add_argument("--events", type=_whole, default=A_DAY, help="of a day, about")
+    parser.add_argument("--days", type=_whole, default=1)
+    given = parser.parse_args()
+    logs.configure(level="warning")
+    report = Report("backtest", given)
+    events = given.events // (QUICK if given.quick else 1)
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        found = list(runs(Path(name), events, given.days))
+    assert len({each.decisions for each in found}) == 1, "both decide the same"
+    head = (f"{given.days} days of {events:,}" if given.days > 1 else f"a day of {events:,}",)
+    report.table((*head, *(each.source for each in found)), table(found))
+    report.keep({"days": given.days, "events_a_day": events, "runs": [asdict(e) for e in found]})
+
+
+def _whole(text: str) -> int:
+    value = int(text.replace("_", ""))
+    if value < 1:
+        msg = "1 or more"
+        raise argparse.ArgumentTypeError(msg)
+    return value
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

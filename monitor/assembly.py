@@ -9,7 +9,9 @@ from collections.abc import Callable
 
 import polars as pl
 
+from monitor.archive.hashing import Hasher
 from monitor.archive.source import ArchiveSource
+from monitor.archive.tokens import Tokens
 from monitor.archive.writer import Archiver
 from monitor.clock import Clock
 from monitor.config import Config
@@ -26,6 +28,7 @@ from monitor.events.phones import is_e164, normalise
 from monitor.events.rejects import DeadLetters, FileDeadLetters
 from monitor.indicators.compile import IndicatorSet
 from monitor.mapping.decoder import MappedDecoder
+from monitor.mapping.mapper import Mapper
 from monitor.numbers.desk import NumberDesk
 from monitor.rules.evaluate import RuleBook
 from monitor.site import Site
@@ -98,12 +101,13 @@ def build_judges(
 
 def open_decoder(site: Site, fields: frozenset[str], types: frozenset[str]) -> Decodes:
     """What reads the site's records, for these fields and types."""
-    decoder = Decoder(fields, types, site.config.events)
+    return MappedDecoder(Decoder(fields, types, site.config.events), _mappers(site))
+
+
+def _mappers(site: Site) -> list[tuple[str, Mapper]]:
+    """By topic, in the order of the configuration."""
     topics = site.config.mappings.topics
-    if not topics:
-        return decoder
-    mappers = [(topic, site.mappings[name].mapper) for topic, name in topics.items()]
-    return MappedDecoder(decoder, mappers)
+    return [(topic, site.mappings[name].mapper) for topic, name in topics.items()]
 
 
 def _listed(config: Config) -> dict[str, frozenset[str]]:
@@ -140,8 +144,14 @@ def open_source(config: Config, clock: Clock) -> Source:
     return FileSource(config.source, clock)
 
 
-def open_archiver(config: Config, clock: Clock, stats: Stats) -> Archiver | None:
-    """What keeps the archive; None where there is to be none. Not started."""
+def open_archiver(site: Site, clock: Clock, stats: Stats) -> Archiver | None:
+    """What keeps the archive; None where there is to be none. Not started.
+
+    Raises:
+        SecretError: the key for customers is not where the configuration says, or is too short.
+        SourceError: the folder holds an archive of another kind.
+    """
+    config = site.config
     folder, source = config.archive.path, config.source
     if folder is None or isinstance(source, ArchivedSettings):
         return None
@@ -150,7 +160,11 @@ def open_archiver(config: Config, clock: Clock, stats: Stats) -> Archiver | None
     elif source.lag_group is not None:
         source = source.model_copy(update={"lag_group": None})
     own = config.model_copy(update={"source": source})
-    return Archiver(config.archive, lambda: open_source(own, clock), clock, stats)
+    hasher = None
+    if config.archive.customers == "hashed":
+        tokens = Tokens(config.archive.secret(), config.events)
+        hasher = Hasher(tokens, _mappers(site), config.events.limits)
+    return Archiver(config.archive, lambda: open_source(own, clock), clock, stats, hasher)
 
 
 def open_dead_letters(config: Config, clock: Clock) -> DeadLetters:

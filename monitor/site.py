@@ -6,7 +6,7 @@ Owns finding the packs, laying ``override:`` over them, and the fingerprint of i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel
 
+from monitor.archive.tokens import Tokens
 from monitor.config import DEFAULT_PATH, Config
-from monitor.errors import ConfigError, Problem
+from monitor.errors import ConfigError, Problem, SecretError
 from monitor.events.do_not_call import DoNotCall, TooManyEntriesError, read_list
 from monitor.indicators.check_funnel import names_of
 from monitor.indicators.funnel import expanded
@@ -31,6 +32,8 @@ from monitor.strict_yaml import Loaded, load_yaml, loads_yaml
 
 M = TypeVar("M", bound=BaseModel)
 
+_AT_ONCE = 50_000
+"""Customers of lists whose tokens are made at once."""
 SHIPPED_PACKS = Path(__file__).resolve().parent.parent / "rules"
 """In a checkout; an installed wheel carries them as ``monitor/packs``."""
 
@@ -59,6 +62,16 @@ class Site:
         """The name of its pack by rule."""
         return {
             rule.id: file.path.parent.name for file in self.rule_files for rule in file.value.rules
+        }
+
+    @property
+    def places(self) -> dict[str, tuple[str, str]]:
+        """Group and team by agent, as the configuration says."""
+        return {
+            agent: (group, team)
+            for team, groups in self.config.events.organisation.items()
+            for group, agents in groups.items()
+            for agent in agents
         }
 
     def only_by_restart(self, new: Site) -> list[str]:
@@ -276,9 +289,27 @@ def _lists(loaded: Loaded[Config]) -> DoNotCall:
             problems.append(loaded.problem(loc, f"{path} is not UTF-8", "save it as UTF-8"))
     _raise(problems)
     try:
-        return DoNotCall(customers, loaded.value.events)
+        return DoNotCall(customers, loaded.value.events, _tokens_of_lists(loaded.value))
     except TooManyEntriesError as error:
         raise ConfigError([loaded.problem(("do_not_call", "files"), str(error))]) from error
+
+
+def _tokens_of_lists(config: Config) -> Callable[[], Iterator[Iterable[str]]] | None:
+    """What makes the tokens of those on the lists, for events of an archive without customers."""
+    if config.archive.key is None or not config.do_not_call.files:
+        return None
+
+    def tokens() -> Iterator[Iterable[str]]:
+        try:
+            made = Tokens(config.archive.secret(), config.events)
+        except SecretError:  # whoever has no key is told so: monitor.archive.lost
+            return
+        for path in config.do_not_call.files:
+            names = read_list(path)
+            for begin in range(0, len(names), _AT_ONCE):
+                yield made.of(names[begin : begin + _AT_ONCE]).values()
+
+    return tokens
 
 
 def _each(files: Iterable[Path], load: Callable[[Path], Loaded[M]]) -> list[Loaded[M]]:

@@ -209,7 +209,7 @@ class Daemon:
         """What looks on, each in a thread of its own: the archive, remarks, the watchdog."""
         config = parts.site.config
         with contextlib.ExitStack() as closing:
-            archiver = open_archiver(config, self._clock, self.stats)
+            archiver = open_archiver(parts.site, self._clock, self.stats)
             if archiver is not None:
                 archiver.start()
                 closing.callback(archiver.stop)

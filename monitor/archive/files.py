@@ -60,6 +60,8 @@ class Note(msgspec.Struct, frozen=True):
 
     rows: int
     stretches: tuple[Stretch, ...]
+    hashed: str = ""
+    """The mark of the key that customers are hashed by; empty: records are as they were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +140,10 @@ def merge(parts: Sequence[Piece]) -> Piece:
 
 def joined(notes: Iterable[Note]) -> Note:
     """The note of consecutive files put together."""
-    rows, found = 0, dict[Partition, Stretch]()
+    rows, found, hashed = 0, dict[Partition, Stretch](), ""
     for note in notes:
         rows += note.rows
+        hashed = note.hashed
         for each in note.stretches:
             before = found.get(each.partition)
             found[each.partition] = each if before is None else msgspec.structs.replace(
@@ -148,7 +151,7 @@ def joined(notes: Iterable[Note]) -> Note:
                 following=each.following,
                 newest_ms=max(before.newest_ms, each.newest_ms),
             )  # fmt: skip
-    return Note(rows, tuple(found[part] for part in sorted(found)))
+    return Note(rows, tuple(found[part] for part in sorted(found)), hashed)
 
 
 def place(folder: Path, hour_ms: int, first: int, last: int) -> Path:
@@ -163,7 +166,10 @@ def positions(notes: Iterable[Note]) -> dict[Partition, int]:
 
 
 def note_of(
-    batches: Iterable[Fetched], from_there: Mapping[Partition, int], whole: Mapping[Partition, bool]
+    batches: Iterable[Fetched],
+    from_there: Mapping[Partition, int],
+    whole: Mapping[Partition, bool],
+    hashed: str = "",
 ) -> Note:
     """What a piece of ``batches`` holds; ``from_there``: where each partition was before."""
     rows, found = 0, dict[Partition, Stretch]()
@@ -179,7 +185,7 @@ def note_of(
             newest if before is None else max(newest, before.newest_ms),
             whole.get(part, False),
         )
-    return Note(rows, tuple(found[part] for part in sorted(found)))
+    return Note(rows, tuple(found[part] for part in sorted(found)), hashed)
 
 
 def _all(folder: Path) -> list[Piece]:

@@ -34,6 +34,8 @@ class _Rest:
     frame: pl.DataFrame
     following: int
     """The position after the last of them."""
+    as_kept: bool
+    """See :class:`monitor.source.base.Fetched`."""
 
 
 class ArchiveSource:
@@ -123,7 +125,7 @@ class ArchiveSource:
                 if rows is not None and self._is_wanted(each):
                     rows = self._begun(each.partition, rows)
                     if rows.height:
-                        rests[each.partition] = _Rest(rows, each.following)
+                        rests[each.partition] = _Rest(rows, each.following, bool(note.hashed))
         for each in note.stretches:
             if each.partition not in rests and not self._waits(each.partition):
                 at = self._positions[each.partition]
@@ -190,11 +192,13 @@ class ArchiveSource:
                 following = rest.following
                 del rests[part]
             self._positions[part] = following
-            fetched += _batches(part, rows, following)
+            fetched += _batches(part, rows, following, as_kept=rest.as_kept)
         return fetched
 
 
-def _batches(part: Partition, rows: pl.DataFrame, following: int) -> Iterable[Fetched]:
+def _batches(
+    part: Partition, rows: pl.DataFrame, following: int, *, as_kept: bool
+) -> Iterable[Fetched]:
     """Rows as they were fetched; a new batch where the kind of timestamp changes."""
     kinds = rows["append_time"].to_numpy()
     cuts = [0, *(np.flatnonzero(kinds[1:] != kinds[:-1]) + 1).tolist(), rows.height]
@@ -207,6 +211,7 @@ def _batches(part: Partition, rows: pl.DataFrame, following: int) -> Iterable[Fe
             append_time=bool(kinds[begin]),
             values=_values(some["value"]),
             next_position=following if end == rows.height else int(rows["offset"][end]),
+            as_kept=as_kept,
         )
 
 
@@ -243,3 +248,13 @@ def archive_of(files: Sequence[str] | None) -> Path | None:
         msg = f"--from {folders[0]}: an archive stands alone"
         raise UsageError(msg)
     return Path(folders[0])
+
+
+def mark_of(folder: Path) -> str:
+    """The mark of the key that customers of an archive are hashed by; empty: they are in clear.
+
+    Raises:
+        SourceError: a file is damaged.
+    """
+    found = _listed(folder)
+    return found[-1][1].hashed if found else ""

@@ -26,6 +26,7 @@ from monitor.archive.files import (
     tidy,
     write_piece,
 )
+from monitor.archive.hashing import Hasher
 from monitor.archive.settings import ArchiveSettings
 from monitor.clock import Clock
 from monitor.errors import MonitorError, SourceError
@@ -52,14 +53,24 @@ class Archiver:
         open_source: Callable[[], Source],
         clock: Clock,
         stats: Stats,
+        hasher: Hasher | None = None,
     ) -> None:
-        """``open_source``: a reading of the log of its own, not started."""
+        """``open_source``: a reading of the log of its own, not started.
+
+        ``hasher`` takes customers out of records, where they are not to be kept.
+
+        Raises:
+            SourceError: the folder holds an archive of another kind.
+        """
         assert settings.path is not None  # noqa: S101 - whoever has none makes no archiver
         self._settings = settings
         self._folder: Path = settings.path
         self._open_source = open_source
         self._clock = clock
         self._stats = stats
+        self._hasher = hasher
+        self._mark = "" if hasher is None else hasher.mark
+        self._check(pieces(self._folder))
         self._stop = threading.Event()
         self.poll_records = _POLL_RECORDS
         """At most so many at once."""
@@ -135,6 +146,7 @@ class Archiver:
         self._folder.mkdir(parents=True, exist_ok=True)
         tidy(self._folder)
         there = pieces(self._folder)
+        self._check(there)
         self._next = there[-1].last + 1 if there else 0
         self._reached = positions(piece.note() for piece in there)
         self._held, self._held_bytes = [], 0
@@ -143,9 +155,25 @@ class Archiver:
         self._source = source
         log.info("archive_opened", path=str(self._folder), files=len(there))
 
+    def _check(self, there: list[Piece]) -> None:
+        """Whether the folder's archive is one that may go on.
+
+        One that is part plain and part hashed would protect nobody, and with two keys one customer
+        would be two.
+        """
+        found = there[-1].note().hashed if there else self._mark
+        if found == self._mark:
+            return
+        kind = "customers in clear" if not found else f"customers by the key {found}"
+        asked = "in clear" if not self._mark else f"by the key {self._mark}"
+        msg = f"the archive in {self._folder} holds {kind}, not {asked}: begin a new folder"
+        raise SourceError(msg)
+
     def _hold(self, fetched: list[Fetched]) -> None:
         if not fetched:
             return
+        if self._hasher is not None:
+            fetched = [self._hasher.hashed(batch) for batch in fetched]
         if not self._held:
             self._held_since_s = self._clock.monotonic_s()
         self._held += fetched
@@ -155,7 +183,7 @@ class Archiver:
     def _write(self) -> None:
         assert self._source is not None  # noqa: S101 - something was read from it
         whole = {part: each.complete for part, each in self._source.standings().items()}
-        note = note_of(self._held, self._reached, whole)
+        note = note_of(self._held, self._reached, whole, self._mark)
         newest = newest_of(self._held)
         hour_ms = newest if newest >= 0 else self._clock.now_ms()
         size = write_piece(self._folder, self._next, hour_ms, self._held, note)

@@ -16,6 +16,7 @@ from monitor.backtest.report import (
     HOUR_MS,
     DayLine,
     NumberLine,
+    PersonLine,
     Read,
     Report,
     RouteLine,
@@ -50,6 +51,7 @@ def build(
         days=list(days.values()),
         routes=_rings(tally.pages, zone, span),
         receivers=_rings(tally.received, zone, span),
+        people=_people(tally, zone, span),
         numbers=_numbers(tally.outages, span),
         cases=verdicts,
         episodes=tally.episodes,
@@ -173,10 +175,9 @@ def _fill_alerts(
 def _rings(
     pages: Mapping[tuple[str, int], int], zone: tzinfo | None, span: tuple[int, int]
 ) -> list[RouteLine]:
-    by_day: dict[str, Counter[date]] = defaultdict(Counter)
+    by_day = _by_day(pages, zone)
     most: Counter[str] = Counter()
-    for (name, quarter), count in pages.items():
-        by_day[name][local_day(quarter * QUARTER_MS, zone)] += count
+    for (name, _), count in pages.items():
         most[name] = max(most[name], count)
     days = max((span[1] - span[0]) / (24 * HOUR_MS), 1.0)
     lines = []
@@ -185,6 +186,38 @@ def _rings(
         day, busiest = max(counts.items(), key=lambda each: (each[1], each[0]))
         lines.append(RouteLine(name, total, total / days, day.isoformat(), busiest, most[name]))
     return sorted(lines, key=lambda line: (line.name == COMMANDS_ROUTE, -line.pages, line.name))
+
+
+def _by_day(pages: Mapping[tuple[str, int], int], zone: tzinfo | None) -> dict[str, Counter[date]]:
+    by_day: dict[str, Counter[date]] = defaultdict(Counter)
+    for (name, quarter), count in pages.items():
+        by_day[name][local_day(quarter * QUARTER_MS, zone)] += count
+    return by_day
+
+
+def _people(tally: Tally, zone: tzinfo | None, span: tuple[int, int]) -> list[PersonLine] | None:
+    """Everybody there is, those who hear most first; None where nothing says who is told."""
+    if tally.heard is None:
+        return None
+    rings = {line.name: line for line in _rings(tally.told, zone, span)}
+    by_day, why = _by_day(tally.told, zone), tally.told_why
+    lines = [
+        PersonLine(
+            name=name,
+            pages=ring.pages,
+            a_day=ring.a_day,
+            busiest_day=ring.busiest_day,
+            busiest_pages=ring.busiest_pages,
+            quarter_most=ring.quarter_most,
+            repeats=why[name, "repeat"],
+            escalations=why[name, "escalation"],
+            digests=why[name, "capped"],
+            by_day={day.isoformat(): count for day, count in sorted(by_day[name].items())},
+        )
+        for name in tally.router.people.people
+        for ring in [rings.get(name, RouteLine(name, 0, 0.0, "", 0, 0))]
+    ]
+    return sorted(lines, key=lambda line: (-line.pages, line.name))
 
 
 def _summed(pages: Mapping[tuple[str, int], int]) -> dict[int, int]:

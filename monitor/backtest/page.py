@@ -29,7 +29,17 @@ from monitor.backtest.report import (
     steps,
 )
 from monitor.backtest.tally import QUARTER_MS, Episode
-from monitor.backtest.words import Two, count, headline, hours, moment, span_words, title_of
+from monitor.backtest.words import (
+    Two,
+    count,
+    headline,
+    hours,
+    moment,
+    no_people,
+    nobody_acknowledges,
+    span_words,
+    title_of,
+)
 
 Language = Literal["en", "zh"]
 _CASES_SHOWN = 40
@@ -69,6 +79,8 @@ def page_of(report: Report, *, language: Language, zone: tzinfo | None, now_ms: 
             between=(moment(report.from_ms, zone), moment(report.to_ms, zone)),
             long=span_words(report.to_ms - report.from_ms),
             headline=headline(report),
+            no_people=no_people,
+            nobody_acknowledges=nobody_acknowledges,
             tiles=_tiles(report, pages_a_day),
             charts=_charts(report, zone),
             numbers=report.numbers[:NUMBERS_SHOWN],

@@ -97,6 +97,27 @@ class RouteLine:
 
 
 @dataclass(slots=True)
+class PersonLine:
+    """One person: how often they are told something."""
+
+    name: str
+    pages: int
+    a_day: float
+    busiest_day: str
+    """Empty: they are told nothing."""
+    busiest_pages: int
+    quarter_most: int
+    """The most within a quarter of an hour."""
+    repeats: int
+    """Of ``pages``: said again, as nobody acknowledges."""
+    escalations: int
+    """Of ``pages``: passed on to them, as nobody acknowledges."""
+    digests: int
+    """Of ``pages``: many in one, beyond their cap."""
+    by_day: Mapping[str, int]
+
+
+@dataclass(slots=True)
 class NumberLine:
     """One number that was out of service."""
 
@@ -118,6 +139,8 @@ class Report:
     days: list[DayLine]
     routes: list[RouteLine]
     receivers: list[RouteLine]
+    people: list[PersonLine] | None
+    """None: the configuration has no `delivery.routing`, which says who is told."""
     numbers: list[NumberLine]
     cases: list[Verdict]
     episodes: list[Episode]
@@ -217,6 +240,9 @@ class Report:
             "days": [_rounded(asdict(line)) for line in self.days],
             "routes": [_rounded(asdict(line)) for line in self.routes],
             "receivers": [_rounded(asdict(line)) for line in self.receivers],
+            "people": None
+            if self.people is None
+            else [_rounded(asdict(line)) for line in self.people],
             "refusals": dict(self.refusals),
             "cases": [_case(each) for each in self.cases],
             "episodes": [_episode(each) for each in self.episodes],

@@ -21,6 +21,7 @@ from monitor.delivery.routes import Router
 from monitor.engine import AT_ONCE, Engine
 from monitor.errors import UsageError
 from monitor.events.ahead import ReadAhead
+from monitor.people.teams import Teams
 from monitor.replay import Past, replay_engine
 from monitor.site import Site
 from monitor.source.base import Source
@@ -54,7 +55,7 @@ class Bench:
         self.counted = counted
         self.source = source = ReadAhead(source, clock)
         self.tally = Tally(
-            Router(site.config.delivery, telephony=False),
+            Router(site.config.delivery, telephony=False, packs=site.packs_of_rules),
             since_ms=counted.since_ms,
             until_ms=counted.until_ms,
         )
@@ -64,6 +65,8 @@ class Bench:
         self.engine: Engine = replay_engine(
             site, source, self._decided, past=past, at_once=AT_ONCE, on_tick=self._ticked
         )
+        configured = site.places
+        self.tally.route_by(Teams(lambda: configured, lambda: self.engine.places).of)
         source.decoder = lambda: self.engine.judges.decoder
         self._began_s = clock.monotonic_s()
 
@@ -78,7 +81,7 @@ class Bench:
             self.engine.step()
             return True
         self.engine.finish()
-        self.tally.finish()
+        self.tally.finish(self.engine.judged)
         return False
 
     def close(self) -> None:

@@ -13,7 +13,15 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.backtest.report import NUMBERS_SHOWN, DayLine, Report
-from monitor.backtest.words import count, headline, hours, moment, span_words
+from monitor.backtest.words import (
+    count,
+    headline,
+    hours,
+    moment,
+    no_people,
+    nobody_acknowledges,
+    span_words,
+)
 
 _BAR = 24
 _CASES_SHOWN = 30
@@ -44,6 +52,7 @@ def _parts(report: Report, zone: tzinfo | None) -> Iterator[RenderableType]:
         yield _days(report)
     if report.routes:
         yield _routes(report)
+        yield _people(report)
     if report.numbers:
         yield _numbers(report)
     if report.cases:
@@ -117,6 +126,26 @@ def _routes(report: Report) -> RenderableType:
             )
         shown.append(table)
     return Group(*shown)
+
+
+def _people(report: Report) -> RenderableType:
+    if report.people is None:
+        return Text(no_people().en, style="dim")
+    table = table_of(
+        "By person", "name", "messages", "a day", "busiest day", "of it", "most in 15 min",
+        "repeats", "escalations", "digests",
+    )  # fmt: skip
+    for line in report.people:
+        table.add_row(
+            line.name,
+            f"{line.pages:,}",
+            count(round(line.a_day, 1)),
+            line.busiest_day or "·",
+            *map(_plain, (line.busiest_pages, line.quarter_most, line.repeats)),
+            *map(_plain, (line.escalations, line.digests)),
+        )
+    table.caption, table.caption_justify = nobody_acknowledges().en, "left"
+    return table
 
 
 def _numbers(report: Report) -> Table:

@@ -58,6 +58,22 @@ def moment(ms: int, zone: tzinfo | None, *, seconds: bool = False) -> str:
     return told.strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
 
 
+def no_people() -> Two:
+    """Why there is no table by person."""
+    return Two(
+        "Not by person: this configuration has no delivery.routing, which says who is told what.",
+        "没有按人统计:此配置没有 delivery.routing,无法得知谁会收到通知。",
+    )
+
+
+def nobody_acknowledges() -> Two:
+    """What the table by person assumes."""
+    return Two(
+        "Nobody acknowledges here, so repeats and escalations run to their end.",
+        "此处无人确认告警，因此重复提醒和升级会一直进行到结束。",
+    )
+
+
 def headline(report: Report) -> list[Two]:
     """What a manager wants to know first, a sentence each."""
     told = [_of_alerts(report), _of_numbers(report), _of_pages(report)]

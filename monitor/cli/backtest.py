@@ -86,7 +86,7 @@ def backtest(
         recorded_source(site, files, kafka=kafka, until=until),
         clock,
         counted=counted,
-        past=None if journal is None else journaled(site, journal),
+        past=None if journal is None else journaled(site, journal, files),
     )
     try:
         with reading("back-testing", bench.source, clock) as tell:

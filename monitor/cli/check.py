@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from monitor.archive.lost import losses
 from monitor.cli.declare import single
 from monitor.cli.options import ConfigOption, JsonOption, config_path
 from monitor.cli.output import counted, lines
@@ -106,7 +107,10 @@ def findings_of(site: Site, *, routes: bool = True) -> list[Finding]:
         routes=frozenset(site.config.delivery.routes) if routes else None,
         tick_ms=site.config.time.tick,
     )
-    return lint(rules, indicators, around)
+    found = lint(rules, indicators, around)
+    if site.config.archive.customers == "hashed":
+        found += losses(rules, {each.id: each for each in site.indicators})
+    return found
 
 
 def _report(found: Sequence[tuple[str, Problem]], site: Site | None, *, as_json: bool) -> None:

@@ -5,16 +5,23 @@ Owns these options, their check, and the source they mean, not started.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from monitor.archive.source import ArchiveSource, archive_of
+from monitor.archive.lost import asks_lists
+from monitor.archive.source import ArchiveSource, archive_of, mark_of
+from monitor.archive.tokens import Tokens
 from monitor.assembly import open_source
+from monitor.cli.output import lines
 from monitor.clock import SystemClock
-from monitor.errors import UsageError
+from monitor.decisions import ListAction
+from monitor.engine import Input
+from monitor.errors import SecretError, UsageError
 from monitor.replay import Past, past_of
 from monitor.site import Site
 from monitor.source.base import Source
@@ -80,6 +87,7 @@ def recorded_source(
         raise UsageError("give --from FILE (one or several), or --kafka")
     folder = archive_of(files)
     if folder is not None:
+        _warn_of_lists(site, folder)
         return BoundedSource(ArchiveSource(folder), None if until is None else to_ms(until))
     if files:
         return FileSource(FilesSettings(kind="files", paths=tuple(files)), SystemClock())
@@ -99,10 +107,36 @@ def log_source(
     """
     settings = site.config.source
     if not files and not kafka and isinstance(settings, ArchivedSettings):
+        _warn_of_lists(site, settings.path)
         return ArchiveSource(settings.path)
     if not files and not kafka and isinstance(settings, FilesSettings):
         return FileSource(settings.model_copy(update={"follow": False}), SystemClock())
     return recorded_source(site, files, kafka=kafka or not files, until=until)
+
+
+def tokens_of(site: Site, folder: Path | None) -> Tokens | None:
+    """What makes the tokens of an archive that knows no customers; None where nothing here can."""
+    mark = "" if folder is None else mark_of(folder)
+    if not mark or site.config.archive.key is None:
+        return None
+    try:
+        tokens = Tokens(site.config.archive.secret(), site.config.events)
+    except SecretError:
+        return None
+    return tokens if tokens.mark == mark else None
+
+
+def _warn_of_lists(site: Site, folder: Path) -> None:
+    """Whoever has no key has rules that ask lists in vain."""
+    if not mark_of(folder) or tokens_of(site, folder) is not None:
+        return
+    deaf = asks_lists(site.rules, {each.id: each for each in site.indicators})
+    if deaf:
+        lines(stderr=True).print(
+            f"{folder} holds tokens for customers, and archive.key is not the key they were made"
+            f" with: nobody is on a do-not-call list for {', '.join(deaf)}",
+            style="yellow",
+        )
 
 
 def check_span(files: list[str] | None, since: datetime | None, until: datetime | None) -> None:
@@ -133,8 +167,11 @@ def to_ms(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
-def journaled(site: Site, path: Path) -> Past:
+def journaled(site: Site, path: Path, files: list[str] | None = None) -> Past:
     """What the journal of a live run adds to the records.
+
+    Of an archive that knows no customers (``files``: as of ``--from``), those whom people put on
+    the do-not-call list are told by their tokens.
 
     Raises:
         UsageError: that store has judged nothing.
@@ -148,4 +185,16 @@ def journaled(site: Site, path: Path) -> Past:
     if not past:
         msg = f"--journal {path}: that store has judged nothing yet"
         raise UsageError(msg)
-    return past
+    inputs = tuple(_as_archived(past.inputs, tokens_of(site, archive_of(files))))
+    return replace(past, inputs=inputs)
+
+
+def _as_archived(inputs: Iterable[Input], tokens: Tokens | None) -> Iterator[Input]:
+    for each in inputs:
+        deed = each.what
+        if tokens is not None and isinstance(deed, ListAction):
+            known = tokens.of(deed.customers)
+            named = tuple(known[customer] for customer in deed.customers)
+            yield replace(each, what=replace(deed, customers=named))
+        else:
+            yield each

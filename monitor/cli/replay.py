@@ -84,7 +84,7 @@ def replay(
     source = ReadAhead(recorded_source(site, files, kafka=kafka, until=until), clock)
     as_json = output == "json" or (output is None and not sys.stdout.isatty())
     tell = json_printer if as_json else table_printer()
-    past = None if journal is None else journaled(site, journal)
+    past = None if journal is None else journaled(site, journal, files)
     engine = replay_engine(
         site, source, tell, past=past, report_every_ms=indicators_every, at_once=AT_ONCE
     )

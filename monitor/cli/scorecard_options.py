@@ -34,7 +34,12 @@ PeriodOption = Annotated[
 ]
 FilesOption = Annotated[
     list[str] | None,
-    typer.Option("--from", metavar="F.jsonl", help="Recorded events; repeat for several."),
+    typer.Option(
+        "--from",
+        metavar="F.jsonl",
+        help="Recorded events; repeat for several. A folder is an"
+        " archive that the daemon has kept.",
+    ),
 ]
 KafkaOption = Annotated[
     bool,

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from monitor import logs, tally
+from monitor.archive.source import archive_of
 from monitor.cli.options import site_of
 from monitor.cli.recorded import recorded_source
 from monitor.cli.scorecard_options import Language, Told
@@ -113,8 +114,9 @@ def work_of(
     if told.files or told.kafka:
         end_ms = bounds(periods)[1] + site.config.time.lateness
         until = datetime.fromtimestamp(end_ms / 1000, tz=UTC) + timedelta(minutes=1)
+        is_file = not told.kafka and archive_of(told.files) is None
         source = recorded_source(
-            site, told.files, kafka=told.kafka, until=until if told.kafka else None
+            site, told.files, kafka=told.kafka, until=None if is_file else until
         )
         with _bar() as work:
             read = tally.read(site, source, cards, periods, whose=whose, work=work)

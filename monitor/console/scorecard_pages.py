@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
 from monitor.console.paint import Painter
 from monitor.scorecards.money import grouped, rounded, shown
+from monitor.scorecards.report import title_in
 from monitor.web import scorecards_api
 from monitor.web.application import Supervisor
 
@@ -44,7 +46,9 @@ async def sheet(
     """What a card pays for a period, the highest first."""
     found = await scorecards_api.found(request, caller, card, period)
     kept = await scorecards_api.listed(request)
-    return Painter(request, caller).page(
+    painter = Painter(request, caller)
+    found = _in_language(found, painter.words.language)
+    return painter.page(
         "scorecard.html", "scorecards", **_sheet(found, q.strip(), team, page),
         periods=kept.get(card, []), q=q, team=team, money=_money(found["places"]),
     )  # fmt: skip
@@ -60,14 +64,37 @@ async def person_(
 ) -> Response:
     """One person's figures and lines, and how each came about."""
     found = await scorecards_api.found(request, caller, card, period)
+    painter = Painter(request, caller)
+    found = _in_language(found, painter.words.language)
     mine = scorecards_api.of_person(found, person)
-    return Painter(request, caller).page(
+    return painter.page(
         "scorecard_person.html", "scorecards", sheet=found, statements=mine, person=person,
         name=next((each["name"] for each in mine if each["name"]), ""),
         total=sum((Fraction(each["total"]) for each in mine), Fraction()),
-        titles=_titles(mine), pools=_pools_of(found["pools"], person),
-        money=_money(found["places"]), figure=_figure,
+        pools=_pools_of(found["pools"], person), money=_money(found["places"]), figure=_figure,
+        titled=partial(_titled, found, painter.words.language),
     )  # fmt: skip
+
+
+def _titled(found: Mapping[str, Any], language: str, what: str, name: str) -> str:
+    """The title of a line or figure; its name in words where it has none."""
+    return title_in(found, what, name, language, name.replace("_", " "))
+
+
+def _in_language(found: dict[str, Any], language: str) -> dict[str, Any]:
+    """A sheet whose titles are in the viewer's language, where they were kept in it."""
+    statements = [
+        {
+            **statement,
+            "lines": [
+                {**line, "title": title_in(found, "lines", line["id"], language, line["title"])}
+                for line in statement["lines"]
+            ],
+        }
+        for statement in found["statements"]
+    ]
+    title = title_in(found, "card", found["card"], language, found["title"])
+    return {**found, "title": title, "statements": statements}
 
 
 def _sheet(found: dict[str, Any], q: str, team: str, page: int) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class Decodes(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared(Fetched):
     """Records with what they decode to."""
 

@@ -9,7 +9,7 @@ is as it was when it was read, and is asked with what the event says alone.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,7 @@ from monitor.events.hashed import Known
 from monitor.events.identity import Identity
 from monitor.events.phones import Phones
 from monitor.events.settings import EventSettings
+from monitor.events.tokens import WHOLE
 
 ENTRIES_MAX: Final = 5_000_000
 """Of all files together; each takes 16 to 32 bytes."""
@@ -31,8 +32,13 @@ class TooManyEntriesError(ValueError):
 class DoNotCall:
     """Who is on the list; it does not change."""
 
-    def __init__(self, customers: Iterable[str], settings: EventSettings) -> None:
-        """``customers``: as written.
+    def __init__(
+        self,
+        customers: Iterable[str],
+        settings: EventSettings,
+        tokens: Callable[[], Iterable[Iterable[str]]] | None = None,
+    ) -> None:
+        """``customers``: as written; ``tokens``: makes those that stand for them, some at a time.
 
         Raises:
             TooManyEntriesError: there are too many.
@@ -43,6 +49,9 @@ class DoNotCall:
             raise TooManyEntriesError(msg)
         self._known = Known()
         self._known.add(as_in_events(written, settings))
+        self._make_tokens = tokens
+        self._tokens: Known | None = None
+        """Made when a token is first asked for: a daemon never sees one."""
 
     def __len__(self) -> int:
         """How many there are, each counted once."""
@@ -55,7 +64,14 @@ class DoNotCall:
 
     def holds(self, customers: pl.Series) -> pl.Series:
         """Which of them are on the list; null where there is no customer."""
-        return self._known.among(customers).set(customers.is_null(), None)
+        listed = self._known.among(customers)
+        if self._make_tokens is not None and customers.str.contains(WHOLE).any():
+            if self._tokens is None:
+                self._tokens = Known()
+                for some in self._make_tokens():
+                    self._tokens.add(pl.Series(list(some), dtype=pl.String))
+            listed |= self._tokens.among(customers)
+        return listed.set(customers.is_null(), None)
 
 
 def as_in_events(customers: Iterable[str], settings: EventSettings) -> pl.Series:

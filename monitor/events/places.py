@@ -7,7 +7,8 @@ whole columns; nothing is remembered, so the answer is a function of the value a
 A number tells where it was given out, not where it is carried: a moved mobile keeps its area code,
 and ``customer_tz`` is how a producer says better. A prefix that may be in several zones (Russian
 mobiles, toll-free numbers, area codes on a border) has all of them, and whoever asks must say what
-that means. What is not E.164 is nowhere.
+that means. What is neither E.164 nor a token of such a number (``monitor.events.tokens``) is
+nowhere.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from phonenumbers.tzdata import TIMEZONE_DATA
 
 from monitor.events.area_codes import AREA_CODES
 from monitor.events.catalogue import ZONES
+from monitor.events.tokens import PLACED
 
 Int32 = npt.NDArray[np.int32]
 
@@ -65,7 +67,7 @@ _ELSEWHERE: Mapping[str, str] = MappingProxyType(
         "VI": "1340",
     }
 )
-_E164 = r"^\+[1-9][0-9]{6,14}$"
+_TELLS = rf"^(?:\+[1-9][0-9]{{6,14}}|{PLACED})$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class _Prefixes:
     def find(self, values: pl.Series) -> pl.Series:
         """The code of each value, null where there is none; shape of ``values``."""
         distinct = values.drop_nulls().unique()
-        distinct = distinct.filter(distinct.str.contains(_E164))
+        distinct = distinct.filter(distinct.str.contains(_TELLS))
         found = pl.Series([None], dtype=pl.Int32).new_from_index(0, len(distinct))
         for length, prefixes, codes in self.tables:
             cut = distinct.str.slice(1, length)
@@ -148,6 +150,36 @@ def area(numbers: pl.Series) -> pl.Series:
     """State or province by ISO 3166-2, such as US-FL; null beyond the US and Canada."""
     prefixes, names = _areas()
     return names.gather(prefixes.find(numbers).cast(pl.UInt32))
+
+
+@lru_cache(maxsize=1)
+def _shortest() -> pl.DataFrame:
+    """By what a number tells, the shortest digits that tell the same."""
+    tables = (_zones_by_prefix()[0], _countries()[0], _areas()[0])
+    digits = {each for one in tables for _, prefixes, _ in one.tables for each in prefixes}
+    told = _told(pl.Series(sorted(digits, key=lambda each: (len(each), each))), as_token=True)
+    return told.unique(_TOLD, keep="first", maintain_order=True)
+
+
+_TOLD = ("zones", "country", "area")
+
+
+def _told(values: pl.Series, *, as_token: bool) -> pl.DataFrame:
+    asked = "#" + values + ":" + "0" * 32 if as_token else values
+    tables = (_zones_by_prefix()[0], _countries()[0], _areas()[0])
+    columns = [table.find(asked).alias(name) for name, table in zip(_TOLD, tables, strict=True)]
+    return pl.DataFrame([values.alias("digits"), *columns])
+
+
+def telling(numbers: pl.Series) -> pl.Series:
+    """The fewest digits that tell of each number all that this module tells of it.
+
+    The same for all numbers of which the same is told, so they say nothing more; empty for what is
+    no number, or of no known place.
+    """
+    told = _told(numbers, as_token=False).drop("digits")
+    found = told.join(_shortest(), on=_TOLD, how="left", nulls_equal=True, maintain_order="left")
+    return found["digits"].fill_null("")
 
 
 @dataclass(frozen=True, slots=True)

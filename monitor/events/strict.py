@@ -86,6 +86,25 @@ class StrictDecoder:
         except _Refused as refused:
             return refused.fault
 
+    def spread(self, record: bytes) -> dict[str, Any] | Fault:
+        """The same with all fields beside each other, where a CloudEvent has them in ``data``.
+
+        Where that cannot be, the envelope, with a ``specversion`` that is refused for it.
+        """
+        whole = self.read(record)
+        if isinstance(whole, Fault) or "specversion" not in whole:
+            return whole
+        envelope: dict[str, Any] = {
+            name: whole[name] for name in ("id", "type", "time") if name in whole
+        }
+        try:
+            fields = dict(_body(whole))
+        except _Refused:
+            return {**envelope, "specversion": False}
+        for name in ("id", "type", "time", "specversion", "data"):
+            fields.pop(name, None)
+        return {**fields, **envelope}
+
     def fault_of(self, field: FieldType, value: Any) -> Fault | None:
         """Why ``value`` would be refused as the value of ``field``; None where it would not."""
         try:

@@ -8,35 +8,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import Protocol
 
 import msgspec
 import numpy as np
 
 from monitor.events.ahead import Decodes
 from monitor.events.batch import Decoded, Reject
-from monitor.mapping.mapper import Mapper
+from monitor.events.strict import Fault
+from monitor.mapping.kept import KEPT, has_lists
+from monitor.mapping.mapper import Broken, Event, Mapper
 from monitor.source.base import Fetched
 
 _TOPICS_MAX = 10_000
 """Topics whose mapping is remembered."""
 
 
-class MappedDecoder:
-    """A :class:`monitor.events.ahead.Decodes` over another one."""
+class Maps(Protocol):
+    """Makes events of a record."""
 
-    def __init__(self, inner: Decodes, topics: Sequence[tuple[str, Mapper]]) -> None:
+    def of_bytes(
+        self, record: bytes
+    ) -> tuple[Sequence[Event | msgspec.Raw], Sequence[Broken | Fault]]:
+        """The events, and what could not be made."""
+        ...
+
+    def told(self, detail: str) -> str:
+        """What is said of a fault in one of them."""
+        ...
+
+
+class MappingOf:
+    """Which mapping reads a topic."""
+
+    def __init__(self, topics: Sequence[tuple[str, Mapper]]) -> None:
         """``topics``: names or patterns, each with its mapping; the first that fits holds."""
-        self._inner = inner
         self._patterns = tuple(topics)
         self._topics: dict[str, Mapper | None] = {}
-        self._encode = msgspec.json.Encoder().encode
 
-    def decode(self, fetched: Fetched) -> Decoded:
-        """The rows of one batch, and what was refused with the mapping's name and line."""
-        mapper = self._of(fetched.partition.topic)
-        return self._inner.decode(fetched) if mapper is None else self._mapped(fetched, mapper)
-
-    def _of(self, topic: str) -> Mapper | None:
+    def __call__(self, topic: str) -> Mapper | None:
+        """None: its records are events of ours."""
         if topic not in self._topics:
             fits = (each for pattern, each in self._patterns if fnmatchcase(topic, pattern))
             if len(self._topics) >= _TOPICS_MAX:
@@ -44,7 +55,26 @@ class MappedDecoder:
             self._topics[topic] = next(fits, None)
         return self._topics[topic]
 
-    def _mapped(self, fetched: Fetched, mapper: Mapper) -> Decoded:
+
+class MappedDecoder:
+    """A :class:`monitor.events.ahead.Decodes` over another one."""
+
+    def __init__(self, inner: Decodes, topics: Sequence[tuple[str, Mapper]]) -> None:
+        """``topics``: as of :class:`MappingOf`."""
+        self._inner = inner
+        self._of = MappingOf(topics)
+        self._encode = msgspec.json.Encoder().encode
+
+    def decode(self, fetched: Fetched) -> Decoded:
+        """The rows of one batch, and what was refused with the mapping's name and line."""
+        if fetched.as_kept:
+            return (
+                self._mapped(fetched, KEPT) if has_lists(fetched) else self._inner.decode(fetched)
+            )
+        mapper = self._of(fetched.partition.topic)
+        return self._inner.decode(fetched) if mapper is None else self._mapped(fetched, mapper)
+
+    def _mapped(self, fetched: Fetched, mapper: Maps) -> Decoded:
         rows: list[int] = []
         events: list[bytes] = []
         rejects: list[Reject] = []
@@ -79,7 +109,7 @@ class MappedDecoder:
                 each.partition,
                 each.offset,
                 each.reason,
-                f"mapping {mapper.name}: {each.detail}",
+                mapper.told(each.detail),
                 original[each.offset],
             )
             for each in decoded.rejects

@@ -119,6 +119,10 @@ class Mapper:
             return [], [Broken(read.reason, self.name, 0, read.detail)]
         return self.map(read)
 
+    def told(self, detail: str) -> str:
+        """What is said of a fault in one of its events."""
+        return f"mapping {self.name}: {detail}"
+
     def map(self, record: Mapping[str, Any]) -> tuple[list[Event], list[Broken]]:
         """The events of one record, in the order of the file; and each that could not be made.
 

@@ -42,7 +42,7 @@ class Standing:
     def configured(self, site: Site) -> None:
         """A configuration is in place."""
         self._around.config_hash = site.hash
-        self._around.agents = _places(site)
+        self._around.agents = site.places
         web = site.config.web
         self._around.keys_max = web.board_keys if web.enabled else 0
 
@@ -134,12 +134,3 @@ class Standing:
             )
         )
         self._publish_at_s = parts.clock.monotonic_s() + PUBLISH_EVERY_S
-
-
-def _places(site: Site) -> dict[str, tuple[str, str]]:
-    return {
-        agent: (group, team)
-        for team, groups in site.config.events.organisation.items()
-        for group, agents in groups.items()
-        for agent in agents
-    }

@@ -19,7 +19,7 @@ from monitor.scorecards.money import shown
 from monitor.scorecards.people import People
 from monitor.scorecards.periods import Period
 from monitor.scorecards.pools import pooled
-from monitor.scorecards.report import LineValue, PoolResult, Sheet, Statement
+from monitor.scorecards.report import LineValue, PoolResult, Sheet, Statement, Titles
 from monitor.scorecards.working import worked, written
 
 
@@ -55,7 +55,25 @@ def evaluate(
         statements=tuple(_statement(card, desk) for desk in desks),
         pools=tuple(pools),
         remarks=tuple(sums.remarks),
+        titles=_titles(card),
     )
+
+
+def _titles(card: Card) -> Titles:
+    spec = card.spec
+    named = {
+        "card": {card.name: spec.title},
+        "lines": {line.id: line.title for line in spec.lines},
+        "figures": {name: figure.title for name, figure in spec.figures.items()},
+    }
+    return {
+        what: {
+            name: {str(language): text for language, text in texts.items()}
+            for name, texts in titles.items()
+            if texts
+        }
+        for what, titles in named.items()
+    }
 
 
 def promotions_in(spec: Scorecard, period: Period) -> tuple[str, ...]:

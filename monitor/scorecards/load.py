@@ -91,6 +91,14 @@ class Card:
         return found if found in {"min", "max"} else "sum"
 
 
+_NO_SUM = {
+    "population": "it is how things stand at a moment, and a period has no one value of it",
+    "response": "a wait has two ends, which may lie in two periods and with two people, so a"
+    " person's share of a period does not follow from the records of either",
+}
+"""Why a kind of indicator is no figure of a period."""
+
+
 def load_card(path: Path, indicators: Iterable[Indicator] = ()) -> Card:
     """Read and check one file; ``indicators``: those that figures may name.
 
@@ -204,13 +212,15 @@ class _Builder:
         found = self._indicators.get(name)
         if found is None:
             near = get_close_matches(name, self._indicators, 1)
+            steps = [each for each in self._indicators if each.startswith(f"{name}_")]
             hint = f"did you mean {near[0]}?" if near else "is its pack on, in config.yaml?"
+            if steps:
+                hint = f"of a funnel name a step: {', '.join(steps)}"
             self._problem(loc, f"no indicator {name}", hint)
             return None
         if found.kind not in {"ratio", "mean", "count"}:
             hint = "work it out elsewhere and write given: person"
-            message = f"{name} is a {found.kind}: it is not made of single records of a period"
-            self._problem(loc, message, hint)
+            self._problem(loc, f"{name} is a {found.kind}: {_NO_SUM[found.kind]}", hint)
             return None
         return formula(found)
 

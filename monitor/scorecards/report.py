@@ -16,6 +16,9 @@ from monitor.scorecards.language import Value
 from monitor.scorecards.money import shown
 from monitor.scorecards.periods import Period
 
+Titles = Mapping[str, Mapping[str, Mapping[str, str]]]
+"""By language, of what has one: ``card`` (its name), ``lines`` and ``figures`` by id."""
+
 
 @dataclass(frozen=True, slots=True)
 class LineValue:
@@ -90,6 +93,8 @@ class Sheet:
     """In order of person and team."""
     pools: tuple[PoolResult, ...]
     remarks: tuple[str, ...] = ()
+    titles: Titles = field(default_factory=dict)
+    """In all languages that the card has."""
 
     @property
     def total(self) -> Fraction:
@@ -108,6 +113,10 @@ class Sheet:
         document = {
             "card": self.card,
             "title": self.title,
+            "titles": {
+                what: {name: dict(texts) for name, texts in named.items()}
+                for what, named in self.titles.items()
+            },
             "hash": self.hash,
             "currency": self.currency,
             "places": self.places,
@@ -122,6 +131,17 @@ class Sheet:
             "total": text_of(self.total),
         }
         return document if teams is None else of_teams(document, teams)
+
+
+def title_in(
+    document: Mapping[str, Any], what: str, name: str, language: str, otherwise: str
+) -> str:
+    """A title in a language, of a sheet's JSON; what was kept without them has one alone.
+
+    ``what``, ``name``: as of :data:`Titles`.
+    """
+    titles = document.get("titles", {}).get(what, {}).get(name, {})
+    return str(titles.get(language) or titles.get("en") or otherwise)
 
 
 def of_teams(document: Mapping[str, Any], teams: Iterable[str]) -> dict[str, Any]:

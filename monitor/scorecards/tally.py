@@ -8,7 +8,7 @@ whole numbers. An event belongs to the period that its own time lies in, wheneve
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import polars as pl
@@ -18,12 +18,15 @@ from monitor.indicators.formula import Counter, Formula
 from monitor.indicators.frame import matching
 from monitor.scorecards.figures import Figure, Part, Sums
 from monitor.scorecards.periods import Period
+from monitor.scorecards.steps import Steps
 
 UNITS = 10_000
 """In one."""
 _HALVES = 2**24
 """Sums are made of high and low parts, neither of which can overflow in a load."""
 STATES_MAX = 20_000_000
+STEPS_MAX = 5_000_000
+"""Events held for all funnels together."""
 VALUES_MAX = 5_000_000
 """Different values held for all ``distinct`` together."""
 
@@ -60,6 +63,8 @@ class Tally:
         self._split = split
         counters = dict.fromkeys(each for made in formulas.values() for each in made.counters)
         self._counts = {each: _Count(values=[{} for _ in each.sets]) for each in counters}
+        chains = dict.fromkeys(each.chain for each in counters if each.operation == "reached")
+        self._funnels = {chain: Steps(chain) for chain in chains}
         self._latest: dict[tuple[int, str], dict[str, tuple[int, int]]] = {}
         """Time and place in the log of the last event of each (period, person) in each team."""
         self._held = self._kept = self._loads = 0
@@ -107,8 +112,13 @@ class Tally:
         for counter, count in self._counts.items():
             if counter.operation == "distinct":
                 self._distinct(counter, count, dated)
-            elif counter.operation != "seconds":
+            elif counter.operation not in {"seconds", "reached"}:
                 self._sum(counter, count, dated)
+        for funnel in self._funnels.values():
+            funnel.add(dated)
+        if sum(funnel.held for funnel in self._funnels.values()) > STEPS_MAX:
+            msg = f"more than {STEPS_MAX:,} events of funnels: ask for fewer periods at once"
+            raise UsageError(msg)
 
     def sums(self) -> list[Sums]:
         """The figures of each period, in their order."""
@@ -116,6 +126,11 @@ class Tally:
         for counter, count in self._counts.items():
             if counter.operation == "seconds":
                 self._spent(counter, count)
+        for chain, funnel in self._funnels.items():
+            for step, (reached, events) in enumerate(funnel.reached()):
+                level = self._counts.get(replace(chain, step=step))
+                if level is not None:
+                    level.sums, level.events = reached, events
         for name, made in self._formulas.items():
             for key, figure in self._figures(made):
                 index, person, team = key
@@ -263,7 +278,7 @@ class Tally:
                 sets = [values.get(key, set()) for values in count.values]
                 yield key, Fraction(len(set.intersection(*sets)))
             return
-        scale = 1 if counter.operation == "count" else UNITS
+        scale = 1 if counter.operation in {"count", "reached"} else UNITS
         for key, value in count.sums.items():
             yield key, Fraction(value, scale)
 

@@ -42,6 +42,9 @@ class Fetched:
     values: Sequence[bytes | None]
     next_position: int
     """The position to resume from after these records."""
+    as_kept: bool = False
+    """As ``monitor.archive.hashing`` wrote them: events of ours whatever mapping their topic has,
+    or lists of them with what was refused (``monitor.mapping.kept``)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,11 @@ class SheetBody(BaseModel):
     """One period of a card; amounts are decimal texts, never binary floats."""
 
     card: str = Field(description="The card's name")
-    title: str = Field(description="For people")
+    title: str = Field(description="For people, in the language that was asked for")
+    titles: dict[str, dict[str, dict[str, str]]] = Field(
+        default={},
+        description="By language, of the card, its lines and figures by id; none in old results",
+    )
     hash: str = Field(description="Fingerprint of the card it was worked out by")
     currency: str = Field(description="ISO 4217")
     places: int = Field(description="Decimal places of amounts")
@@ -65,7 +69,11 @@ class PersonBody(BaseModel):
     """One person's statements in a period."""
 
     card: str = Field(description="The card's name")
-    title: str = Field(description="For people")
+    title: str = Field(description="For people, in the language that was asked for")
+    titles: dict[str, dict[str, dict[str, str]]] = Field(
+        default={},
+        description="By language, of the card, its lines and figures by id; none in old results",
+    )
     currency: str = Field(description="ISO 4217")
     period: str = Field(description="Its label, such as 2026-11")
     statements: list[dict[str, Any]] = Field(description="Figures, lines with workings, total")
@@ -103,6 +111,7 @@ async def person_(
     return PersonBody(
         card=card,
         title=whole["title"],
+        titles=whole.get("titles", {}),
         currency=whole["currency"],
         period=period,
         statements=of_person(whole, person),

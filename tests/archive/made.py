@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from monitor.archive.hashing import Hasher
 from monitor.archive.settings import ArchiveSettings
 from monitor.archive.source import ArchiveSource
 from monitor.archive.writer import Archiver
@@ -36,12 +37,17 @@ class Keeper:
     """An archiver that is turned by hand."""
 
     def __init__(
-        self, folder: Path, log: MemorySource, clock: ManualClock, **settings: Any
+        self,
+        folder: Path,
+        log: MemorySource,
+        clock: ManualClock,
+        **settings: Any,
     ) -> None:
+        hasher: Hasher | None = settings.pop("hasher", None)
         self.stats = Stats()
         self.clock = clock
         made = ArchiveSettings().model_copy(update={"path": folder, **settings})
-        self.archiver = Archiver(made, log.reopened, clock, self.stats)
+        self.archiver = Archiver(made, log.reopened, clock, self.stats, hasher)
         self.archiver.poll_records = 40
 
     def turn(self, times: int = 1, step_ms: int = 700) -> None:

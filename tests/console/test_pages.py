@@ -24,7 +24,7 @@ from tests.interface import test_shadow as shadow
 from tests.interface.reading import CUSTOMER, NOW, Site, alert, picture, site_at, standing_of
 from tests.interface.serving import ROLES, bearer
 from tests.interface.test_alerts import ACTS, ALL, OURS, OVER, PRIVATE, explained
-from tests.interface.test_scorecards import kept
+from tests.interface.test_scorecards import TITLES, kept
 
 CONSOLE = ROOT / "monitor" / "console"
 HOSTILE = '"><script>alert(1)</script>'
@@ -150,6 +150,17 @@ def test_viewers_see_nobodys_pay_and_the_others_a_page_that_is_whole_and_safe(
         page = Page(answer.text)
         assert len(page.ids) == len(set(page.ids))
         assert page.handlers == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_titles_of_cards_are_in_the_viewers_language(site: Site, language: str) -> None:
+    text = get(site, "/scorecards/made/2026-10", "operator", language).text
+    person = get(site, "/scorecards/made/2026-10/amy", "operator", language).text
+    for page, whole in ((text, False), (person, True)):
+        assert (TITLES["card"][language] in page, TITLES["line"][language] in page) == (True, True)
+        assert ({"en": "Deals", "zh": "成交"}[language] in page) or not whole
+    other = {"en": "zh", "zh": "en"}[language]
+    assert TITLES["card"][other] not in text + person
 
 
 def test_supervisors_see_the_pay_of_their_own_teams(site: Site) -> None:

@@ -11,6 +11,7 @@ import pytest
 from monitor.errors import UsageError
 from monitor.scorecards.evaluate import evaluate
 from monitor.scorecards.kept import Shelf
+from monitor.scorecards.report import title_in
 from monitor.scorecards.settings import ScorecardSettings
 from monitor.web import scorecards_api
 from monitor.web.application import API, Part
@@ -18,14 +19,22 @@ from tests.interface.serving import TEAM, Served, serving
 from tests.scorecards.made import card, sums
 
 AT = f"{API}/scorecards"
-POOL = {"id": "bonus", "pays": True, "pool": {"by": "team", "amount": "100", "weight": "deals"}}
+TITLES = {"card": {"en": "Pay made up", "zh": "测试绩效"}, "line": {"en": "Bonus", "zh": "奖金"}}
+FIGURES = {"deals": {"value": {"count": "deal.won"}, "title": {"en": "Deals", "zh": "成交"}}}
+POOL = {
+    "id": "bonus",
+    "title": TITLES["line"],
+    "pays": True,
+    "pool": {"by": "team", "amount": "100", "weight": "deals"},
+}
 
 
 def kept(folder: Path, *labels: str, kept_max: int = 120) -> Shelf:
     shelf = Shelf(ScorecardSettings(folder=folder, kept_max=kept_max))
     for label in labels:
         made = sums(label, amy=(TEAM, {"deals": 3}), bob=("south", {"deals": 4}))
-        shelf.keep(evaluate(card(lines=[POOL]), made))
+        made_card = card(lines=[POOL], title=TITLES["card"], figures=FIGURES)
+        shelf.keep(evaluate(made_card, made))
     return shelf
 
 
@@ -46,6 +55,31 @@ def test_operators_see_everybody(served: Served) -> None:
     found = served.ask(f"{AT}/made/2026-10", "operator").json()
     assert [each["person"] for each in found["statements"]] == ["amy", "bob"]
     assert (found["total"], len(found["pools"])) == ("200", 2)
+
+
+def test_titles_are_there_in_all_languages(served: Served) -> None:
+    wanted = {
+        "card": {"made": TITLES["card"]},
+        "lines": {"bonus": TITLES["line"]},
+        "figures": {"deals": {"en": "Deals", "zh": "成交"}},
+    }
+    for path in ("made/2026-10", "made/2026-10/amy"):
+        found = served.ask(f"{AT}/{path}", "operator").json()
+        assert (found["title"], found["titles"]) == ("Pay made up", wanted)
+    assert title_in(found, "lines", "bonus", "zh", "?") == "奖金"
+    assert title_in(found, "lines", "bonus", "fr", "?") == "Bonus"
+    assert title_in({"title": "old"}, "card", "made", "zh", "old") == "old"
+
+
+def test_a_result_that_was_kept_without_them_is_still_served(tmp_path: Path) -> None:
+    shelf = kept(tmp_path, "2026-10")
+    path = tmp_path / "made" / "2026-10.json"
+    old = json.loads(path.read_text())
+    del old["titles"]
+    path.write_text(json.dumps(old))
+    with serving(Part(scorecards_api.router, AT, {"scorecards": shelf})) as made:
+        found = made.ask(f"{AT}/made/2026-10", "operator").json()
+    assert (found["title"], found["titles"]) == ("Pay made up", {})
 
 
 def test_supervisors_see_their_own_teams_alone(served: Served) -> None:

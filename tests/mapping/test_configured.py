@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from monitor.assembly import build_judges
 from monitor.errors import ConfigError
-from monitor.events.decode import Decoder
 from monitor.indicators.compile import BEGINNING
 from monitor.mapping.decoder import MappedDecoder
 from monitor.site import Site, load_site
+from monitor.source.base import Fetched, Partition
 
 MINE = """\
 version: 1
@@ -39,7 +40,15 @@ def complaints(tmp_path: Path, text: str, *own: str) -> list[str]:
 
 def test_without_topics_the_decoder_is_as_it_was(tmp_path: Path) -> None:
     made = site(tmp_path, "mappings: {files: [~/own0.yaml]}\n", MINE)
-    assert isinstance(build_judges(made, covered_from=BEGINNING).decoder, Decoder)
+    assert made.config.mappings.topics == {}
+    record = b'{"id": "1", "type": "call.ended", "time": 1795915800000, "agent": "li"}'
+    batch = Fetched(
+        Partition("cdr", 0), np.array([5]), np.array([-1]), append_time=False, values=[record],
+        next_position=6,
+    )  # fmt: skip
+    told = build_judges(made, covered_from=BEGINNING).decoder.decode(batch)
+    assert told.frame["agent"].to_list() == ["li"]
+    assert not told.unmapped
     made = site(tmp_path, "mappings: {topics: {cdr: asterisk-cdr}}\n")
     assert isinstance(build_judges(made, covered_from=BEGINNING).decoder, MappedDecoder)
 

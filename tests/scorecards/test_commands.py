@@ -9,7 +9,18 @@ from typing import Any
 
 import openpyxl
 import pytest
+from pydantic import SecretStr
 
+from monitor.archive.hashing import Hasher
+from monitor.archive.settings import ArchiveSettings
+from monitor.archive.tokens import Tokens
+from monitor.archive.writer import Archiver
+from monitor.clock import SystemClock
+from monitor.events.settings import EventSettings
+from monitor.secret import Secret
+from monitor.source.files import FileSource
+from monitor.source.settings import FilesSettings
+from monitor.stats import Stats
 from tests.cli.program import Done, monitor
 from tests.scorecards.events import MARCH, event, floor, write
 from tests.scorecards.made import text
@@ -65,6 +76,40 @@ def test_a_period_is_worked_out_and_written_in_every_form(here: Path, log: Path)
     assert found["currency"] in (here / "a.html").read_text()
     pool = sum(Fraction(share["share"]) for each in found["pools"] for share in each["shares"])
     assert pool == sum(Fraction(each["amount"]) for each in found["pools"])
+
+
+@pytest.mark.parametrize("customers", ["plain", "hashed"])
+@pytest.mark.usefixtures("here")
+def test_an_archive_gives_what_its_events_give(log: Path, customers: str) -> None:
+    """Figures, records down to the offset, and what was refused; of one period and of two."""
+    settings = ArchiveSettings(
+        path=Path("archive"),
+        customers="hashed" if customers == "hashed" else "plain",
+        key=Secret(value=SecretStr("k" * 32)),
+    )
+    tokens = Tokens(settings.secret(), EventSettings())
+    hasher = Hasher(tokens) if customers == "hashed" else None
+    source = FilesSettings(kind="files", paths=(str(log),))
+    clock = SystemClock()
+    Archiver(settings, lambda: FileSource(source, clock), clock, Stats(), hasher).write_all()
+
+    def told(*arguments: Any) -> Any:
+        plain, kept = (
+            ok(*arguments, "--from", each, "--period", "2026-04", "--json").json
+            for each in (log, "archive")
+        )
+        if customers == "hashed":  # it shows other names of customers and ids
+            for each in (plain, kept):
+                for figure in each.get("records", {}).values():
+                    for record in figure["shown"]:
+                        record.pop("customer", None)
+                        record.pop("call_id", None)
+        assert plain == kept
+        return plain
+
+    assert told("run", STEPS)["total"] != "0"
+    told("backtest", STEPS, STEPS, "--periods", "2")
+    assert told("explain", STEPS, "amy")
 
 
 def test_a_period_told_by_hand_needs_no_events(here: Path) -> None:

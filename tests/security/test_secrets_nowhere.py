@@ -113,6 +113,11 @@ def test_no_secret_leaves_a_daemon_in_trouble(tmp_path: Path, form: str) -> None
             delivery=_delivery(planted, receiver.url, nobody, tmp_path),
             web=_web(planted, tmp_path),
             ingest=_ingest(planted, tmp_path),
+            archive={
+                "path": str(tmp_path / "archive"),
+                "customers": "hashed",
+                "key": planted.secret("archive.key", f"{MARK}-archive-0123456789-0123456789"),
+            },
             logs={"level": "debug"},
         )
         folder.write()

@@ -243,6 +243,23 @@ class Plan:
         """The others."""
         return tuple(name for name in receivers if name not in self._stateful)
 
+    def is_silent(self, receivers: Sequence[str]) -> bool:
+        """Whether they are no more than logs."""
+        return self._silent.issuperset(receivers)
+
+    def reached_by(self, receivers: Sequence[str]) -> tuple[str, ...]:
+        """The people who have one of these among their ways."""
+        return tuple(
+            name
+            for name, person in self._people.items()
+            if not {*person.receivers, *person.crit}.isdisjoint(receivers)
+        )
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """All of them."""
+        return tuple(self._people)
+
     def rota(self, name: str) -> Rota | None:
         """A rotation by its name."""
         return self._rotas.get(name)
