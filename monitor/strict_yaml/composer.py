@@ -2,18 +2,21 @@
 
 Owns the walk over the parser's events; it knows no model. Scalars follow the core schema of YAML
 1.2: only ``true`` and ``false`` are booleans, so that ``on:`` is a key and ``status: off`` is text;
-what 1.1 and 1.2 read differently (``010``) is a fault. PyYAML's SafeLoader is used as a parser of
-events only; it never builds an object.
+what 1.1 and 1.2 read differently (``010``) is a fault. PyYAML's parsers (``parsers``) give events
+only; neither ever builds an object.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import yaml
 
+from monitor.strict_yaml import parsers
 from monitor.strict_yaml.nodes import CONTROL, Node
 from monitor.strict_yaml.syntax import Fault, explain_syntax
 
@@ -34,8 +37,19 @@ _TEXT_TAGS = frozenset((None, "!", "tag:yaml.org,2002:str"))
 
 
 def compose(text: str) -> tuple[Node | None, list[Fault]]:
-    """The one document in ``text`` and every fault found in it; no node when nothing is usable."""
-    composer = _Composer(text)
+    """The one document in ``text`` and every fault found in it; no node when nothing is usable.
+
+    Text in which libyaml finds nothing wrong needs no second reading; faults are found, worded and
+    placed by PyYAML's own parser alone.
+    """
+    quick = parsers.quick(text)
+    if quick is not None:
+        with suppress(parsers.Doubt):
+            return _compose(_Faultless(lambda: quick))
+    return _compose(_Composer(lambda: yaml.SafeLoader(text)))
+
+
+def _compose(composer: _Composer) -> tuple[Node | None, list[Fault]]:
     try:
         root = composer.document()
     except _Stop as stop:
@@ -63,17 +77,17 @@ class _Stop(Exception):  # noqa: N818 - control flow inside this module
 class _Composer:
     """Builds nodes from parser events, one recursion per level of nesting, bounded."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, parser: Callable[[], parsers.Parser]) -> None:
         self.faults: list[Fault] = []
-        self._text = text
-        self._loader = yaml.SafeLoader("")
+        self._made = parser
+        self._parser: parsers.Parser = yaml.SafeLoader("")
         self._anchors: dict[str, Node] = {}
         self._open: set[str] = set()
         self._path: list[str | int] = []
         self._nodes = 0
 
     def document(self) -> Node | None:
-        self._loader = self._guarded(lambda: yaml.SafeLoader(self._text))
+        self._parser = self._guarded(self._made)
         self._next()  # the start of the stream
         event = self._next()
         if isinstance(event, yaml.StreamEndEvent):
@@ -93,11 +107,11 @@ class _Composer:
             raise _Stop(explain_syntax(error)) from error
         except (ValueError, OverflowError) as error:
             # PyYAML lets these through for escapes and versions beyond what Python can hold.
-            fault = Fault(*_place(self._loader.get_mark()), "not a character that exists")
+            fault = Fault(*_place(self._parser.get_mark()), "not a character that exists")
             raise _Stop(fault) from error
 
     def _next(self) -> yaml.Event:
-        event: yaml.Event = self._guarded(self._loader.get_event)
+        event: yaml.Event = self._guarded(self._parser.get_event)
         return event
 
     def _fault(self, event: yaml.Event, message: str, hint: str = "") -> None:
@@ -187,7 +201,7 @@ class _Composer:
             self._fault(event, "a key must be text", "a value that starts with { or [ needs quotes")
             return None
         key: str = event.value
-        if key == "<<" and event.style is None:
+        if key == "<<" and not event.style:
             self._fault(event, "merge keys ('<<') are not supported", "write the keys out")
             return None
         if key in node.keys:
@@ -201,7 +215,7 @@ class _Composer:
         return key
 
     def _scalar(self, event: yaml.ScalarEvent) -> Node:
-        plain = event.style is None
+        plain = not event.style
         value: Any = event.value
         if event.tag not in _TEXT_TAGS:
             self._fault(event, f"the tag {event.tag!r} is not supported", "remove it")
@@ -253,3 +267,10 @@ class _Composer:
             self._fault(event, "the number is too large", "write it in quotes when it is text")
             return text
         return number
+
+
+class _Faultless(_Composer):
+    """Gives up at the first fault."""
+
+    def _fault(self, event: yaml.Event, message: str, hint: str = "") -> None:
+        raise parsers.Doubt(event, message, hint)
