@@ -104,11 +104,11 @@ def test_a_cap_makes_digests_and_direct_messages_count_too() -> None:
     )
     zhang = person(report, "zhang")
     assert zhang.digests == 1
-    assert zhang.pages == 4 + 1 + 2, "four alerts, the rest in one, a number out and back"
-    assert person(report, "li").pages == 1
+    assert zhang.pages == 4 + 1 + 2 + 1, "four alerts, the rest in one, out and back, a refusal"
+    assert person(report, "li").pages == 0, "with routing, refusals take it too"
     assert person(report, "wang").pages == 0
     routes = {line.name: line.pages for line in report.routes}
-    assert routes == {"all": 4, "(digest)": 1, "(commands)": 2, "night": 1}
+    assert routes == {"all": 5, "(digest)": 1, "(commands)": 2}
 
 
 def test_only_what_is_said_within_the_range_counts() -> None:
