@@ -245,6 +245,13 @@ def test_a_history_says_until_when_only_of_a_number_that_is_out(site: Site) -> N
     assert "limit is 5" not in until[0]
 
 
+def test_red_is_for_what_is_critical(site: Site) -> None:
+    found = re.findall(r'<tr id="rule-([^"]+)">(.*?)</tr>', get(site, "/rules").text, re.DOTALL)
+    bars = {name: set(re.findall(r'class="d-(firing|warn)"', row)) for name, row in found}
+    assert bars["redial"] == {"warn"}
+    assert bars["number-hangup"] == {"firing"}
+
+
 def test_a_queue_that_is_full_says_so_to_everybody() -> None:
     gauge: Any = painting._environment().globals["gauge"]
     half, full, none = gauge("Store", 5, 10, 0.8), gauge("Store", 12, 10, 0.8), gauge("S", 0, 0, 1)
