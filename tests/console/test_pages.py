@@ -240,7 +240,7 @@ def test_a_history_says_until_when_only_of_a_number_that_is_out(site: Site) -> N
     rows = re.findall(r"<li>.*?</li>", get(site, "/numbers").text)
     mine = [row for row in rows if sample.NUMBERS[3] in row]
     assert len(mine) == 2
-    until = [row for row in mine if re.search(r'class="muted">until ', row)]
+    until = [row for row in mine if re.search(r'class="muted nowrap">until ', row)]
     assert len(until) == 1
     assert "limit is 5" not in until[0]
 
