@@ -251,9 +251,16 @@ def test_a_history_says_until_when_only_of_a_number_that_is_out(site: Site) -> N
     rows = re.findall(r"<li>.*?</li>", get(site, "/numbers").text)
     mine = [row for row in rows if sample.NUMBERS[3] in row]
     assert len(mine) == 2
-    until = [row for row in mine if re.search(r'class="muted">until ', row)]
+    until = [row for row in mine if re.search(r'class="muted nowrap">until ', row)]
     assert len(until) == 1
     assert "limit is 5" not in until[0]
+
+
+def test_red_is_for_what_is_critical(site: Site) -> None:
+    found = re.findall(r'<tr id="rule-([^"]+)">(.*?)</tr>', get(site, "/rules").text, re.DOTALL)
+    bars = {name: set(re.findall(r'class="d-(firing|warn)"', row)) for name, row in found}
+    assert bars["redial"] == {"warn"}
+    assert bars["number-hangup"] == {"firing"}
 
 
 def test_a_queue_that_is_full_says_so_to_everybody() -> None:
