@@ -18,6 +18,7 @@ from monitor.errors import ConfigError, ExpressionError, Problem
 from monitor.indicators.check import check_indicators
 from monitor.indicators.formula import Formula, formula
 from monitor.indicators.model import Indicator
+from monitor.indicators.response_plan import response
 from monitor.scorecards.language import RESERVED, Names, Node, Type, names_of, parse
 from monitor.scorecards.model import FigureSpec, Line, Scorecard, Tiers
 from monitor.scorecards.working import Table
@@ -89,14 +90,6 @@ class Card:
         made = self.formulas.get(name)
         found = "sum" if made is None else made.hits.operation
         return found if found in {"min", "max"} else "sum"
-
-
-_NO_SUM = {
-    "population": "it is how things stand at a moment, and a period has no one value of it",
-    "response": "a wait has two ends, which may lie in two periods and with two people, so a"
-    " person's share of a period does not follow from the records of either",
-}
-"""Why a kind of indicator is no figure of a period."""
 
 
 def load_card(path: Path, indicators: Iterable[Indicator] = ()) -> Card:
@@ -218,11 +211,12 @@ class _Builder:
                 hint = f"of a funnel name a step: {', '.join(steps)}"
             self._problem(loc, f"no indicator {name}", hint)
             return None
-        if found.kind not in {"ratio", "mean", "count"}:
+        if found.kind == "population":
+            why = "it is how things stand at a moment, and a period has no one value of it"
             hint = "work it out elsewhere and write given: person"
-            self._problem(loc, f"{name} is a {found.kind}: {_NO_SUM[found.kind]}", hint)
+            self._problem(loc, f"{name} is a population: {why}", hint)
             return None
-        return formula(found)
+        return response(found) if found.kind == "response" else formula(found)
 
     def _profiles(self) -> None:
         seen = {DEFAULT}

@@ -16,6 +16,8 @@ import polars as pl
 from monitor.errors import UsageError
 from monitor.indicators.formula import Counter, Formula
 from monitor.indicators.frame import matching
+from monitor.indicators.response_plan import Awaited, Response
+from monitor.scorecards.answers import Answered
 from monitor.scorecards.figures import Figure, Part, Sums
 from monitor.scorecards.periods import Period
 from monitor.scorecards.steps import Steps
@@ -25,6 +27,10 @@ UNITS = 10_000
 _HALVES = 2**24
 """Sums are made of high and low parts, neither of which can overflow in a load."""
 STATES_MAX = 20_000_000
+_WHOLE = {"count", "reached", "answers", "soon"}
+"""How many of something; others are amounts."""
+_AT_THE_END = {"seconds", "reached", "waits", "answers", "soon"}
+"""Counted when all rows are known."""
 STEPS_MAX = 5_000_000
 """Events held for all funnels together."""
 VALUES_MAX = 5_000_000
@@ -65,6 +71,8 @@ class Tally:
         self._counts = {each: _Count(values=[{} for _ in each.sets]) for each in counters}
         chains = dict.fromkeys(each.chain for each in counters if each.operation == "reached")
         self._funnels = {chain: Steps(chain) for chain in chains}
+        plans = (each.response for each in counters if isinstance(each, Awaited))
+        self._answered = {plan: Answered(plan) for plan in plans if plan is not None}
         self._latest: dict[tuple[int, str], dict[str, tuple[int, int]]] = {}
         """Time and place in the log of the last event of each (period, person) in each team."""
         self._held = self._kept = self._loads = 0
@@ -102,6 +110,8 @@ class Tally:
             team_=pl.col("team").fill_null("") if self._split else pl.lit(""),
             place_=pl.int_range(pl.len()),
         )
+        for answered in self._answered.values():
+            answered.add(rows)
         rows = rows.filter(pl.col("person_").is_not_null())
         for counter, count in self._counts.items():
             if counter.operation == "seconds":
@@ -112,7 +122,7 @@ class Tally:
         for counter, count in self._counts.items():
             if counter.operation == "distinct":
                 self._distinct(counter, count, dated)
-            elif counter.operation not in {"seconds", "reached"}:
+            elif counter.operation not in _AT_THE_END:
                 self._sum(counter, count, dated)
         for funnel in self._funnels.values():
             funnel.add(dated)
@@ -131,6 +141,8 @@ class Tally:
                 level = self._counts.get(replace(chain, step=step))
                 if level is not None:
                     level.sums, level.events = reached, events
+        for plan, answered in self._answered.items():
+            self._count_answers(plan, answered.answers())
         for name, made in self._formulas.items():
             for key, figure in self._figures(made):
                 index, person, team = key
@@ -257,6 +269,22 @@ class Tally:
                 count.sums[key] = spent_ms * (UNITS // 1000)
                 count.events[key] = events
 
+    def _count_answers(self, plan: Response, answers: pl.DataFrame) -> None:
+        """How long they took, how many there were, or how many were soon enough."""
+        dated = answers.with_columns(period_=self._period(answers["time"]))
+        within = plan.within_ms
+        soon = pl.lit(0) if within is None else (pl.col("ms_") <= within).sum()
+        grouped = dated.filter(pl.col("period_") >= 0).group_by("period_", "person_", "team_")
+        told = grouped.agg(
+            waits=pl.col("ms_").sum() * (UNITS // 1000), soon=soon, answers=pl.len()
+        ).to_dicts()
+        for operation in ("waits", "soon", "answers"):
+            count = self._counts.get(plan.counter(operation))
+            if count is not None:
+                keys = [(each["period_"], each["person_"], each["team_"]) for each in told]
+                count.sums = dict(zip(keys, (each[operation] for each in told), strict=True))
+                count.events = dict(zip(keys, (each["answers"] for each in told), strict=True))
+
     def _figures(self, made: Formula) -> Iterator[tuple[Key, Figure]]:
         if made.of is None:
             for key, value in self._worth(made.hits):
@@ -278,7 +306,7 @@ class Tally:
                 sets = [values.get(key, set()) for values in count.values]
                 yield key, Fraction(len(set.intersection(*sets)))
             return
-        scale = 1 if counter.operation in {"count", "reached"} else UNITS
+        scale = 1 if counter.operation in _WHOLE else UNITS
         for key, value in count.sums.items():
             yield key, Fraction(value, scale)
 
