@@ -15,6 +15,9 @@ run: $(VENV)/.run ## simulated traffic through the real daemon; ctrl-c stops it
 	@echo "→ starting the daemon on simulated traffic: figures and where to look below, ctrl-c stops it"
 	@$(BIN)/monitor run --demo
 
+# Where nobody may write compiled sources, each process that a test starts would
+# compile all of them again.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.test lint ## lint, types, layers, tests, coverage
 	@echo "→ tests (Apache Kafka, PostgreSQL, Prometheus and Alertmanager are used where they are installed, else those tests say why they skip)"
 	@$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=90 $(PYTEST)

@@ -77,6 +77,7 @@ def test_problems_are_described_as_they_are(whole: Everything) -> None:
     assert "HTTPValidationError" not in document["components"]["schemas"]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("role", ROLES)
 def test_what_is_answered_is_what_is_described(whole: Everything, role: str) -> None:
     schema = schemathesis.openapi.from_dict(described())
