@@ -35,6 +35,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", ignored)
 
 
+def pytest_unconfigure() -> None:
+    """Commands that tests run here set apart all that there is; extensions want it freed."""
+    gc.unfreeze()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """kafka-python leaves the sockets of failed connection attempts to the garbage collector."""
     for item in items:
