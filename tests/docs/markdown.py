@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -92,9 +93,15 @@ def _split(words: list[str]) -> Iterator[list[str]]:
             part.append(word)
 
 
+@cache
+def _commands() -> dict[str, Any]:
+    """Every command by its full name; they are only asked how they read arguments."""
+    return dict(commands())
+
+
 def fault(words: list[str]) -> str:
     """What `monitor` would say against these arguments; empty when nothing."""
-    known = dict(commands())
+    known = _commands()
     name = next((n for n in (" ".join(words[:2]), words[0]) if words and n in known), "")
     if not name:
         return "no such command"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from typing import NamedTuple
 
 import pytest
@@ -126,6 +127,20 @@ def limits() -> list[Limit]:
     return [Limit(*row) for row in rows[3:] if len(row) == 6 and row[1]]
 
 
+@cache
+def defaults() -> dict[str, str]:
+    """The settings with their defaults, as docs/configuration.md shows them."""
+    page = settings_page.render()
+    return dict(re.findall(r"^\| (`[^`]+`) \| ([^|]+) \|", page, re.MULTILINE))
+
+
+@cache
+def functions(file: str) -> set[str]:
+    """The names of all functions in a file of tests."""
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
 LIMITS = limits()
 ROWS = [pytest.param(limit, id=limit.what) for limit in LIMITS]
 
@@ -140,9 +155,7 @@ def test_the_setting_is_there_with_this_default(limit: Limit) -> None:
     if limit.setting == "fixed":
         assert int(limit.default.replace(" ", "")) == FIXED[limit.what]
         return
-    page = settings_page.render()
-    defaults = dict(re.findall(r"^\| (`[^`]+`) \| ([^|]+) \|", page, re.MULTILINE))
-    assert defaults[limit.setting].strip() == limit.default
+    assert defaults()[limit.setting].strip() == limit.default
 
 
 def test_no_fixed_limit_is_left_over() -> None:
@@ -159,6 +172,4 @@ def test_the_metric_is_there(limit: Limit) -> None:
 @pytest.mark.parametrize("limit", ROWS)
 def test_the_test_that_gets_there_is_there(limit: Limit) -> None:
     file, _, name = limit.reached_in.strip("`").partition("::")
-    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-    tests = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-    assert name in tests
+    assert name in functions(file)
