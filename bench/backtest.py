@@ -2,8 +2,9 @@
 
 ``python -m bench.backtest --days 30`` is a month at a million a day, round the clock, of the
 scenario ``demo``, with the shipped pack; a file a day, so that no more than a piece of it is ever
-in memory (about 320 MB of disk a day, and an archive of a tenth of that). Seconds are of the clock,
-and of CPU over all threads. ``--events`` makes days shorter, at the same rate.
+in memory (about 320 MB of disk a day, and an archive of a tenth of that). ``--job`` takes the
+events and the ten rules of ``python -m bench`` instead. Seconds are of the clock, and of CPU over
+all threads. ``--events`` makes days shorter, at the same rate.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from bench.job import Job, write_events, write_pack
 from bench.report import Report, arguments, tell
 from monitor import logs
 from monitor.archive.settings import ArchiveSettings
@@ -23,10 +25,11 @@ from monitor.archive.source import ArchiveSource
 from monitor.archive.writer import Archiver
 from monitor.backtest.run import Bench
 from monitor.clock import SystemClock
+from monitor.running.heap import settle
 from monitor.simulate.scenarios import SCENARIOS
 from monitor.simulate.simulation import simulate
 from monitor.simulate.sinks import FileSink
-from monitor.site import load_site
+from monitor.site import Site, load_site
 from monitor.source.base import Fetched, Partition, Source, Standing
 from monitor.source.files import FileSource
 from monitor.source.settings import FilesSettings
@@ -35,6 +38,8 @@ from monitor.stats import Stats
 A_DAY = 1_000_000
 RATE = A_DAY / 86_400
 """Events a second of event time, whatever is asked for."""
+DENSITY = 12
+"""The same of the job, whose days are a little less than whole."""
 START_MS = 1_795_276_800_000
 QUICK = 25
 """A day of so many parts of what is asked for."""
@@ -81,6 +86,18 @@ def made(folder: Path, events: int, days: int) -> list[Path]:
     sink.close()
     for path in paths[day + 1 :]:  # a quiet end
         path.touch()
+    return paths
+
+
+def made_of_job(folder: Path, events: int, days: int) -> list[Path]:
+    """The same of the job's events."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"day-{day:03}.jsonl" for day in range(days)]
+    day_ms = int(events / RATE * 1000)
+    for day, path in enumerate(paths):
+        tell(f"making day {day + 1} of {days}")
+        begins_ms = START_MS + day * day_ms
+        write_events(Job("day", events, DENSITY, seed=1 + day, start_ms=begins_ms), path)
     return paths
 
 
@@ -154,9 +171,10 @@ def read(source: Source) -> tuple[int, float]:
     return rows, time.perf_counter() - began
 
 
-def backtested(source: Source, name: str, rows: int) -> tuple[int, int, float, float]:
-    """Events, decisions, seconds and CPU seconds of a back-test with the shipped pack."""
-    bench = Bench(load_site(None), source, _CLOCK)
+def backtested(site: Site, source: Source, name: str, rows: int) -> tuple[int, int, float, float]:
+    """Events, decisions, seconds and CPU seconds of a back-test."""
+    settle()
+    bench = Bench(site, source, _CLOCK)
     began, worked = time.perf_counter(), time.process_time()
     said_s = began
     bench.start(None)
@@ -170,10 +188,11 @@ def backtested(source: Source, name: str, rows: int) -> tuple[int, int, float, f
     return bench.events, bench.tally.decisions, took_s, time.process_time() - worked
 
 
-def runs(folder: Path, events: int, days: int) -> Iterator[Run]:
+def runs(folder: Path, events: int, days: int, *, job: bool = False) -> Iterator[Run]:
     """Both sources, one after the other."""
     began = time.perf_counter()
-    paths = made(folder / "days", events, days)
+    paths = (made_of_job if job else made)(folder / "days", events, days)
+    packs = [write_pack(folder / "packs" / "bench")] if job else None
     made_s = time.perf_counter() - began
     tell("writing the archive")
     wrote_s = archived(paths, folder / "archive")
@@ -184,7 +203,14 @@ def runs(folder: Path, events: int, days: int) -> Iterator[Run]:
         ]
         rows, read_s = read(sources[0])
         mib = sum(path.stat().st_size for path in on_disk) / 2**20
-        yield Run(name, mib, written_s, rows, read_s, *backtested(sources[1], name, rows))
+        yield Run(
+            name,
+            mib,
+            written_s,
+            rows,
+            read_s,
+            *backtested(load_site(None, packs=packs), sources[1], name, rows),
+        )
 
 
 def table(found: Sequence[Run]) -> list[list[str]]:
@@ -207,12 +233,13 @@ def main() -> None:
     parser = arguments("bench.backtest", __doc__)
     parser.add_argument("--events", type=_whole, default=A_DAY, help="of a day, about")
     parser.add_argument("--days", type=_whole, default=1)
+    parser.add_argument("--job", action="store_true", help="events and rules of python -m bench")
     given = parser.parse_args()
     logs.configure(level="warning")
-    report = Report("backtest", given)
+    report = Report("backtest-job" if given.job else "backtest", given)
     events = given.events // (QUICK if given.quick else 1)
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        found = list(runs(Path(name), events, given.days))
+        found = list(runs(Path(name), events, given.days, job=given.job))
     assert len({each.decisions for each in found}) == 1, "both decide the same"
     head = (f"{given.days} days of {events:,}" if given.days > 1 else f"a day of {events:,}",)
     report.table((*head, *(each.source for each in found)), table(found))

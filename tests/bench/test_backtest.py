@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from bench.backtest import InOrder, archived, files, made, read, runs, table
 from monitor.archive.source import ArchiveSource
 from monitor.source.base import Source
@@ -33,13 +35,14 @@ def test_days_follow_each_other_and_are_one_stream(tmp_path: Path) -> None:
     assert read(files(paths))[0] == len(written)
 
 
-def test_both_sources_decide_the_same(tmp_path: Path) -> None:
-    jsonl, archive = runs(tmp_path, 4_000, 2)
+@pytest.mark.parametrize("job", [False, True])
+def test_both_sources_decide_the_same(tmp_path: Path, job: bool) -> None:
+    jsonl, archive = runs(tmp_path, 4_000, 2, job=job)
     assert (jsonl.source, archive.source) == ("JSONL", "archive")
     assert (jsonl.rows, jsonl.events, jsonl.decisions) == (
         archive.rows,
         archive.events,
         archive.decisions,
     )
-    assert jsonl.rows > 5_000
+    assert jsonl.rows >= (8_000 if job else 5_000)
     assert [len(row) for row in table([jsonl, archive])] == [3] * 8
