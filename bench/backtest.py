@@ -188,16 +188,20 @@ def backtested(site: Site, source: Source, name: str, rows: int) -> tuple[int, i
     return bench.events, bench.tally.decisions, took_s, time.process_time() - worked
 
 
-def runs(folder: Path, events: int, days: int, *, job: bool = False) -> Iterator[Run]:
-    """Both sources, one after the other."""
+def runs(
+    folder: Path, events: int, days: int, *, job: bool = False, jsonl_only: bool = False
+) -> Iterator[Run]:
+    """Both sources, one after the other; or the files alone, which are there sooner."""
     began = time.perf_counter()
     paths = (made_of_job if job else made)(folder / "days", events, days)
     packs = [write_pack(folder / "packs" / "bench")] if job else None
     made_s = time.perf_counter() - began
-    tell("writing the archive")
-    wrote_s = archived(paths, folder / "archive")
-    kept = list((folder / "archive").glob("*/*.parquet"))
-    for name, on_disk, written_s in (("JSONL", paths, made_s), ("archive", kept, wrote_s)):
+    found: list[tuple[str, list[Path], float]] = [("JSONL", paths, made_s)]
+    if not jsonl_only:
+        tell("writing the archive")
+        wrote_s = archived(paths, folder / "archive")
+        found.append(("archive", list((folder / "archive").glob("*/*.parquet")), wrote_s))
+    for name, on_disk, written_s in found:
         sources = [
             files(paths) if name == "JSONL" else ArchiveSource(folder / "archive") for _ in "ab"
         ]
@@ -233,13 +237,14 @@ def main() -> None:
     parser = arguments("bench.backtest", __doc__)
     parser.add_argument("--events", type=_whole, default=A_DAY, help="of a day, about")
     parser.add_argument("--days", type=_whole, default=1)
+    parser.add_argument("--jsonl", action="store_true", help="no archive")
     parser.add_argument("--job", action="store_true", help="events and rules of python -m bench")
     given = parser.parse_args()
     logs.configure(level="warning")
     report = Report("backtest-job" if given.job else "backtest", given)
     events = given.events // (QUICK if given.quick else 1)
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        found = list(runs(Path(name), events, given.days, job=given.job))
+        found = list(runs(Path(name), events, given.days, job=given.job, jsonl_only=given.jsonl))
     assert len({each.decisions for each in found}) == 1, "both decide the same"
     head = (f"{given.days} days of {events:,}" if given.days > 1 else f"a day of {events:,}",)
     report.table((*head, *(each.source for each in found)), table(found))
