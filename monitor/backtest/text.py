@@ -132,9 +132,10 @@ def _people(report: Report) -> RenderableType:
     if report.people is None:
         return Text(no_people().en, style="dim")
     table = table_of(
-        "By person", "name", "messages", "a day", "busiest day", "of it", "most in 15 min",
-        "repeats", "escalations", "digests",
+        "By person", "name", "in all", "a day", "busiest day", "of it", "in 15 min",
+        "again", "escalated", "digests",
     )  # fmt: skip
+    table.columns[0].min_width = 6
     for line in report.people:
         table.add_row(
             line.name,

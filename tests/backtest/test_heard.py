@@ -188,8 +188,11 @@ def test_it_is_shown_everywhere() -> None:
         "by_day": {"2026-11-22": 1, "2026-11-23": 1},
     }  # fmt: skip
     text = StringIO()
-    show(report, Console(file=text, width=200), UTC)
-    assert "By person" in text.getvalue()
+    show(report, Console(file=text, width=80), UTC)  # as where nobody has told how wide it is
+    _, _, table = text.getvalue().partition("By person")
+    _, heads, zhang = (" ".join(line.split()) for line in table.splitlines()[:3])
+    assert heads == "name in all a day busiest day of it in 15 min again escalated digests"
+    assert zhang == "zhang 2 1 2026-11-23 1 1 · · ·"
     assert "Nobody acknowledges here" in " ".join(text.getvalue().split())
     page = checked(page_of(report, language="zh", zone=UTC, now_ms=at("2d")))
     assert "按人" in page
