@@ -292,7 +292,7 @@ def test_what_people_do_is_written_down(here: Site) -> None:
     here.served.ask("/api/v1/test/act", "admin")  # changes nothing: not allowed, not written down
     shown = [(d.who, d.role, d.via, d.action, d.result) for _, d in here.store.audit.deeds()]
     assert shown == [
-        ("a-admin", "admin", "token", "POST /api/v1/test/nothing/+8613…78", 404),
+        ("a-admin", "admin", "token", "POST /api/v1/test/no…/+8613…78", 404),
         ("a-admin", "admin", "token", "POST /api/v1/test/act", 200),
         ("lin", "supervisor", "password", "POST /api/v1/test/act", 403),
         ("lin", "supervisor", "password", "POST /api/v1/test/act", 200),
