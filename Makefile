@@ -63,7 +63,8 @@ bench-all: $(VENV)/.test peers ## every benchmark in full, with the peers (hours
 	@$(BIN)/python -m bench.telephony --write docs/numbers.md
 	@$(BIN)/python -m bench.recovery $(WRITE)
 	@$(BIN)/python -m bench.startup $(WRITE)
-	@$(BIN)/python -m bench.backtest --days 30 $(WRITE)
+	@$(BIN)/python -m bench.backtest $(WRITE)
+	@$(BIN)/python -m bench.backtest --job --jsonl --days 30 $(WRITE)
 
 peers: $(VENV)/.peers ## Flink SQL, Bytewax, Quix Streams for the benchmarks, in an environment of their own
 

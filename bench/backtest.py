@@ -66,12 +66,10 @@ class Run:
 
 def made(folder: Path, events: int, days: int) -> list[Path]:
     """``days`` files of about ``events`` records each, in order of arrival."""
-    folder.mkdir(parents=True, exist_ok=True)
-    day_ms = int(events / RATE * 1000)
+    paths, day_ms = _files_of(folder, days), _day_ms(events)
     simulation = simulate(
         SCENARIOS["demo"], start_ms=START_MS, seed=1, rate=RATE, duration_ms=days * day_ms
     )
-    paths = [folder / f"day-{day:03}.jsonl" for day in range(days)]
     day, sink = 0, FileSink(paths[0])
     for records in simulation.chunks():
         if records.is_empty():
@@ -91,14 +89,21 @@ def made(folder: Path, events: int, days: int) -> list[Path]:
 
 def made_of_job(folder: Path, events: int, days: int) -> list[Path]:
     """The same of the job's events."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"day-{day:03}.jsonl" for day in range(days)]
-    day_ms = int(events / RATE * 1000)
+    paths = _files_of(folder, days)
     for day, path in enumerate(paths):
         tell(f"making day {day + 1} of {days}")
-        begins_ms = START_MS + day * day_ms
+        begins_ms = START_MS + day * _day_ms(events)
         write_events(Job("day", events, DENSITY, seed=1 + day, start_ms=begins_ms), path)
     return paths
+
+
+def _files_of(folder: Path, days: int) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    return [folder / f"day-{day:03}.jsonl" for day in range(days)]
+
+
+def _day_ms(events: int) -> int:
+    return int(events / RATE * 1000)
 
 
 def files(paths: Sequence[Path]) -> FileSource:

@@ -29,7 +29,6 @@ class Heard:
     def __init__(self, plan: Plan, team_of: Callable[[Alert], str], hear: Hear) -> None:
         """``team_of``: whose an alert is; empty where nobody knows."""
         self._board = Board(plan, State(), Sources(plan.inhibit))
-        self._plan = plan
         self._team_of = team_of
         self._hear = hear
         self._now_ms: int | None = None

@@ -16,7 +16,7 @@ import numpy as np
 from monitor.indicators.frame import Frame
 from monitor.indicators.plan import By
 from monitor.keys import OVERFLOW, KeyTable
-from monitor.windows.arrays import Bool, Int64, column, distinct_of
+from monitor.windows.arrays import Bool, Int64, begins_of, column, distinct_of
 from monitor.windows.distinct import PairRows
 from monitor.windows.ids import Names
 from monitor.windows.lookup import Lookup
@@ -43,7 +43,7 @@ class Groups:
     @classmethod
     def of(cls, ticks: Int64, columns: dict[str, Any]) -> Groups:
         """Mark the ticks of columns that are sorted by them."""
-        firsts = np.flatnonzero(np.append(True, ticks[1:] != ticks[:-1])[: len(ticks)])
+        firsts = np.flatnonzero(begins_of(ticks))
         return cls(ticks[firsts].tolist(), [*firsts.tolist(), len(ticks)], columns)
 
     @property
@@ -53,10 +53,9 @@ class Groups:
 
     def take(self, tick: int) -> dict[str, Any] | None:
         """The columns of ``tick``, once; None when it has no rows."""
-        position = self.position
-        if position == len(self.ticks) or self.ticks[position] != tick:
+        if self.next_tick != tick:
             return None
-        first, last = self.bounds[position], self.bounds[position + 1]
+        first, last = self.bounds[self.position], self.bounds[self.position + 1]
         self.position += 1
         return {name: values[first:last] for name, values in self.columns.items()}
 
@@ -271,7 +270,7 @@ class ScopeLoad:
 def _sums(rows: Groups) -> Groups:
     """``place`` and ``sums`` (keys, columns) of rows sorted by tick and place, over all grains."""
     place, values = rows.columns["place"], rows.columns["values"]
-    begins = np.append(True, place[1:] != place[:-1])
+    begins = begins_of(place)
     begins[rows.bounds[:-1]] = True
     starts = np.flatnonzero(begins)
     if len(starts) < len(place):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from monitor.compiled.tables import number_ids
-from monitor.windows.arrays import Bool, Int64, column
+from monitor.windows.arrays import Bool, Int64, begins_of, column
 from monitor.windows.ids import Coded
 
 
@@ -31,7 +31,7 @@ class Sightings:
         rows = np.flatnonzero(calls & (numbers.codes >= 0))
         rows = rows[_first_rows(ticks[rows] // hour_ms, numbers.codes[rows], campaigns.codes[rows])]
         of_row = ticks[rows]
-        begins = np.flatnonzero(np.append(True, of_row[1:] != of_row[:-1])[: len(of_row)])
+        begins = np.flatnonzero(begins_of(of_row))
         self.numbers = numbers.codes[rows]
         """By row, the number's code."""
         self.campaigns = campaigns.codes[rows]

@@ -274,10 +274,11 @@ class DistinctWindow:
             self._closed = None
 
     def _queue(self, slots: Int64, met: Int64) -> None:
-        if len(met) and (pane := self.spec.pane_of(int(met.min()))) == self.spec.pane_of(
-            int(met.max())
-        ):  # nearly always
-            self._leaving.setdefault(pane, []).append(slots)
+        if len(met) == 0:
+            return
+        first = self.spec.pane_of(int(met.min()))
+        if first == self.spec.pane_of(int(met.max())):  # nearly always
+            self._leaving.setdefault(first, []).append(slots)
             return
         panes = self.spec.pane_start(met)
         for pane in np.unique(panes).tolist():
