@@ -493,7 +493,7 @@ class Engine:
             told = self._seen[0]
             told.skip_until(known_until)
             self.judges.desk.see(told, tick)
-            if told.next_tick is not None:
+            if not told.over(tick):
                 return
             self._seen.popleft()
 

@@ -22,7 +22,7 @@ from monitor.delivery.lane import Lane
 from monitor.delivery.pacing import Pacer
 from monitor.delivery.routing.dispatcher import Dispatcher
 from monitor.delivery.settings import DeliverySettings, WebhookReceiver
-from monitor.errors import DeliveryError
+from monitor.errors import DeliveryError, StoreError
 from monitor.stats import Stats
 from monitor.store.outbox import NO_SUCH_RECEIVER, Delivery, Outbox
 
@@ -77,6 +77,8 @@ class DeliveryWorker:
         if dispatcher is not None:
             dispatcher.wake = self._wake_lanes
         self._threads: list[threading.Thread] = []
+        self._connecting: set[str] = set()
+        """Threads, by name, that have not yet come to look at what there is to send."""
 
     def start(self) -> None:
         """Start delivering; what waits for receivers that no longer exist is parked.
@@ -97,9 +99,10 @@ class DeliveryWorker:
             thread = threading.Thread(
                 target=self._run,
                 args=(lane, bell),
-                name=f"delivery-{lane.receiver}",
+                name=_thread_of(lane),
                 daemon=True,  # a receiver that hangs must not keep the process
             )
+            self._connecting.add(thread.name)
             self._threads.append(thread)
             thread.start()
         if self._dispatcher is not None:
@@ -140,12 +143,14 @@ class DeliveryWorker:
         self._deadline_s = self._clock.monotonic_s() + drain_s
         self._stopping.set()
         self.wake()
-        for thread in self._threads:
+        for_nothing = {_thread_of(lane) for lane in self.lanes if self._connects_for_nothing(lane)}
+        waited_for = [thread for thread in self._threads if thread.name not in for_nothing]
+        for thread in waited_for:
             left_s = max(0.0, self._deadline_s - self._clock.monotonic_s())
             thread.join(left_s + 0.5)  # the last attempt's bookkeeping
-        ended = not any(thread.is_alive() for thread in self._threads)
-        if not ended:
-            hanging = [thread.name for thread in self._threads if thread.is_alive()]
+        hanging = [thread.name for thread in waited_for if thread.is_alive()]
+        ended = not hanging
+        if hanging:
             detail = "what they had begun is looked up, or sent again with its id, after a start"
             log.warning("delivery_stop_incomplete", threads=hanging, detail=detail)
         for lane in self.lanes:
@@ -154,6 +159,7 @@ class DeliveryWorker:
 
     def _run(self, lane: Lane, bell: threading.Event) -> None:
         self._connect(lane)
+        self._connecting.discard(_thread_of(lane))
         while not self._stopping.is_set():
             bell.clear()
             wait_ms = self._step(lane)
@@ -171,6 +177,15 @@ class DeliveryWorker:
             log.debug("not_connected_yet", receiver=lane.receiver, detail=str(fault))
         except Exception:
             log.exception("delivery_lane_failed", receiver=lane.receiver)
+
+    def _connects_for_nothing(self, lane: Lane) -> bool:
+        """Whether its first connection, which may never come, is all that it is busy with."""
+        if _thread_of(lane) not in self._connecting:
+            return False
+        try:
+            return self._outbox.next_due_ms(lane.receiver) is None
+        except StoreError:
+            return False
 
     def _time_left(self) -> bool:
         return self._deadline_s is None or self._clock.monotonic_s() < self._deadline_s
@@ -211,3 +226,7 @@ class DeliveryWorker:
             stale=self._stale,
             quiet=self._quiet,
         )
+
+
+def _thread_of(lane: Lane) -> str:
+    return f"delivery-{lane.receiver}"

@@ -16,7 +16,17 @@ from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 from typing import Any, Final
 
-from monitor.decisions import Ack, Alert, Around, Cleared, Found, ManualAction, OnTrial, Want
+from monitor.decisions import (
+    Ack,
+    Alert,
+    Around,
+    Cleared,
+    Found,
+    ManualAction,
+    NumberChange,
+    OnTrial,
+    Want,
+)
 from monitor.numbers import probation, standing
 from monitor.numbers.admission import Admission
 from monitor.numbers.causes import standing as still_standing
@@ -72,6 +82,9 @@ class NumberDesk:
         self._swept_ms = 0
         self._due_ms: int | None = None
         """The earliest timer; kept so that quiet ticks cost nothing."""
+        self._stirred_ms: int | None = None
+        """The tick since which calls of this hour may say something new, though told already.
+        Not in a snapshot: after a restart all are told."""
 
     # -- what others read -------------------------------------------------------------------
 
@@ -155,6 +168,9 @@ class NumberDesk:
 
     def see(self, told: Sightings, tick: int) -> None:
         """As :meth:`observe` for each row of ``told`` that ``tick`` judges."""
+        if self._stirred_ms is not None:
+            told.tell_again(self._stirred_ms)
+            self._stirred_ms = None
         while told.next_tick is not None and told.next_tick <= tick:
             self._sweep(told.next_tick)
             self.book.see(told, _noted_as(told.next_tick))
@@ -191,6 +207,8 @@ class NumberDesk:
         self._time(tick)
         self._wishes.grant(wants, tick)
         probation.proved(ledger, around.calls, tick)
+        if any(_back(change) for change in out.changes):
+            self._stirred_ms = tick
         out.refusals = summed(out.refusals)
         if out.changes or out.refusals or self._is_due(tick):
             self._find_due(tick)
@@ -341,6 +359,12 @@ class NumberDesk:
             quiet &= record.spared_ms <= boundary
             if quiet and record.healed(boundary, heal_after) == 0:
                 ledger.forget(number)
+
+
+def _back(change: NumberChange) -> bool:
+    """Whether calls say from now on where the number belongs, and did not before."""
+    retired = change.before == State.RETIRED
+    return retired or (change.before not in IN_SERVICE and change.after in IN_SERVICE)
 
 
 def _noted_as(tick: int) -> int:

@@ -169,8 +169,9 @@ class PoolBook:
         rows = np.flatnonzero(first & (campaigns >= 0))
         rows = rows[told.places[campaigns[rows]] >= 0]
         names = told.names_of(codes[rows])
-        if self._listed:
-            rows = rows[[name not in self._listed for name in names]]
+        if self._listed or self._retired:
+            elsewhere = [name in self._listed or name in self._retired for name in names]
+            rows = rows[~np.array(elsewhere, dtype=np.bool_)]
             names = told.names_of(codes[rows])
         if len(rows) == 0:
             return left

@@ -29,13 +29,8 @@ class Sightings:
             hour_ms: so long being told again changes nothing.
         """
         rows = np.flatnonzero(calls & (numbers.codes >= 0))
-        rows = rows[_first_rows(ticks[rows] // hour_ms, numbers.codes[rows], campaigns.codes[rows])]
-        of_row = ticks[rows]
-        begins = np.flatnonzero(begins_of(of_row))
-        self.numbers = numbers.codes[rows]
-        """By row, the number's code."""
-        self.campaigns = campaigns.codes[rows]
-        """By row, the campaign's code; -1 for none."""
+        self._all = ticks[rows], numbers.codes[rows], campaigns.codes[rows]
+        self._hour_ms = hour_ms
         self.low, self.high = numbers.names.low, numbers.names.high
         """By code, what the number hashes to."""
         self.campaign_names: list[str] = campaigns.names.texts
@@ -45,9 +40,7 @@ class Sightings:
         self.ids = column([])
         self.places = column([])
         self._numbers = numbers.names
-        self._ticks: list[int] = of_row[begins].tolist()
-        self._bounds: list[int] = [*begins.tolist(), len(rows)]
-        self._position = 0
+        self._choose(0)
 
     @property
     def next_tick(self) -> int | None:
@@ -65,10 +58,35 @@ class Sightings:
         while self.next_tick is not None and self.next_tick <= tick:
             self._position += 1
 
+    def tell_again(self, after: int) -> None:
+        """Rows of ticks behind ``after`` are told as if the load began with them.
+
+        For when it is no longer so that being told again changes nothing.
+        """
+        self._choose(int(np.searchsorted(self._all[0], after, side="right")))
+
+    def over(self, tick: int) -> bool:
+        """Whether there is no row behind ``tick``, told or not."""
+        ticks = self._all[0]
+        return len(ticks) == 0 or int(ticks[-1]) <= tick
+
     def names_of(self, codes: Int64) -> list[str]:
         """The numbers that have these codes."""
         texts = self._numbers.texts
         return [texts[code] for code in codes.tolist()]
+
+    def _choose(self, begin: int) -> None:
+        ticks, numbers, campaigns = (each[begin:] for each in self._all)
+        rows = _first_rows(ticks // self._hour_ms, numbers, campaigns)
+        of_row = ticks[rows]
+        begins = np.flatnonzero(begins_of(of_row))
+        self.numbers = numbers[rows]
+        """By row, the number's code."""
+        self.campaigns = campaigns[rows]
+        """By row, the campaign's code; -1 for none."""
+        self._ticks: list[int] = of_row[begins].tolist()
+        self._bounds: list[int] = [*begins.tolist(), len(rows)]
+        self._position = 0
 
 
 def _first_rows(hours: Int64, numbers: Int64, campaigns: Int64) -> Int64:

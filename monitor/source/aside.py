@@ -79,7 +79,8 @@ class Aside:
             self._inner.close()
             return
         self._calls.put(None)
-        self._thread.join(_CLOSE_S)
+        # A call that was given up has had its time already.
+        self._thread.join(_LOOK_S if self._left else _CLOSE_S)
 
     def _do(self, call: _Call) -> list[Fetched]:
         if self._closed:

@@ -26,8 +26,9 @@ log = structlog.get_logger(__name__)
 POLL_RECORDS = 500
 POLL_TIMEOUT_S = 0.25
 RETRY_S = 2.0
-CLOSE_S = 2.0
-"""How long closing waits for a broker that does not answer; the thread then ends by itself."""
+CLOSE_S = 0.75
+"""How long closing waits for the poll under way, whose answers nobody takes any more; a thread that
+a silent broker holds longer ends by itself."""
 WAITING_MAX = 16
 """Batches read and not yet taken; past it reading waits."""
 _DETAIL_CHARS = 500

@@ -116,6 +116,35 @@ def test_a_retry_in_the_distance_does_not_hold_up_stopping(store: Store) -> None
     assert len(channel.attempts) == 1
 
 
+@pytest.mark.parametrize("waiting", [0, 1])
+def test_a_first_connection_is_waited_for_at_the_end_only_where_something_waits(
+    store: Store, waiting: int
+) -> None:
+    connected = threading.Event()
+
+    class Silent(Scripted):
+        def prepare(self) -> str:
+            connected.wait(20)
+            return super().prepare()
+
+    channel = Silent()
+    worker = DeliveryWorker(
+        settings(drain="20s"), {"r": channel}, outbox=store.outbox, clock=CLOCK, stats=Stats()
+    )
+    ids = queue(store, decisions(waiting), "r")
+    worker.start()
+    if waiting:
+        threading.Timer(0.2, connected.set).start()
+    started_s = CLOCK.monotonic_s()
+    with capture_logs() as logs:
+        assert worker.stop()
+    assert CLOCK.monotonic_s() - started_s < 10
+    assert (logs, channel.sent, channel.closed) == ([], ids, True)
+    connected.set()
+    for thread in worker._threads:
+        thread.join(10)
+
+
 def test_deliveries_of_receivers_that_are_gone_are_parked_at_the_start(store: Store) -> None:
     queue(store, decisions(3), "gone")
     worker = DeliveryWorker(settings(), {}, outbox=store.outbox, clock=CLOCK, stats=Stats())

@@ -63,3 +63,7 @@ def test_an_answer_that_was_read_and_is_in_no_journal_is_read_again(seed: int) -
 
 def test_a_store_that_cannot_be_read_after_a_rebuild_does_not_end_the_daemon() -> None:
     assert not run_seed(1187).violations
+
+
+def test_a_number_that_called_while_it_was_out_is_in_one_pool_however_records_were_read() -> None:
+    assert not run_seed(625877257).violations

@@ -17,21 +17,21 @@ from monitor.numbers.pools import PoolBook
 from monitor.numbers.settings import NumbersSettings, PoolsSettings
 from monitor.numbers.sightings import Sightings
 from monitor.windows.ids import coded
-from tests.numbers.made import HOUR_MS, MINUTE_MS, START_MS
+from tests.numbers.made import HOUR_MS, MINUTE_MS, START_MS, order
 from tests.whole import whole
 
 Call = tuple[int, str | None, str | None, bool]
 """Tick, number, campaign, whether it is a call."""
 
 
-def settings_of(numbers_max: int) -> NumbersSettings:
-    return NumbersSettings.model_validate({"numbers_max": numbers_max, "seen_for": "2h"})
+def settings_of(numbers_max: int, **changes: Any) -> NumbersSettings:
+    return NumbersSettings.model_validate({"numbers_max": numbers_max, "seen_for": "2h"} | changes)
 
 
-def desk(numbers_max: int = 100, pools: dict[str, Any] | None = None) -> NumberDesk:
+def desk(numbers_max: int = 100, pools: dict[str, Any] | None = None, **changes: Any) -> NumberDesk:
     return NumberDesk(
         PoolsSettings.model_validate(pools or {}),
-        settings_of(numbers_max),
+        settings_of(numbers_max, **changes),
         tick_ms=MINUTE_MS,
     )
 
@@ -122,14 +122,57 @@ def test_a_load_comes_to_the_same_as_its_calls_one_by_one(
     assert state(mine) == state(theirs)
 
 
+ORDERS = st.tuples(
+    st.integers(0, 400).map(lambda minute: START_MS + minute * MINUTE_MS),
+    st.sampled_from(["suspend", "resume", "retire", "release"]),
+    st.sampled_from("123456"),
+)
+Order = tuple[int, str, str]
+
+
+def at(minute: int, action: str, number: str) -> Order:
+    return START_MS + minute * MINUTE_MS, action, number
+
+
+SEEN_WHILE_OUT: list[Call] = [
+    (START_MS + minute * MINUTE_MS, "3", "a" if minute else None, True) for minute in (0, 2, 4)
+]
+"""It is in the pool that it is out of until it calls again, back in service."""
+STOOD_IN: list[Call] = [(START_MS + minute * MINUTE_MS, "3", "b", True) for minute in (0, 2, 4)]
+"""Whoever stands in is in other pools meanwhile, whatever it dials for."""
+
+
+@settings(deadline=None, max_examples=200)
+@example(SEEN_WHILE_OUT, [at(1, "suspend", "3"), at(3, "resume", "3")], 100)
+@example(STOOD_IN, [at(1, "retire", "1"), at(3, "release", "1")], 100)
+@example(STOOD_IN, [at(1, "retire", "3"), at(3, "release", "3")], 100)
+@given(st.lists(CALLS, max_size=60), st.lists(ORDERS, max_size=12), st.sampled_from([3, 100]))
+def test_what_people_order_within_a_load_comes_to_the_same(
+    calls: list[Call], orders: list[Order], numbers_max: int
+) -> None:
+    """A call that changes nothing may change something once its number is back, say."""
+    calls.sort(key=lambda call: call[0])
+    pools = {"a": {"numbers": ["1", "2"], "standby": ["3"]}}
+    mine, theirs = (desk(numbers_max, pools, assume_applied=True) for _ in range(2))
+    seen = told(calls) if calls else None
+    for tick in sorted({call[0] for call in calls} | {each[0] for each in orders}):
+        if seen is not None:
+            mine.see(seen, tick)
+        one_by_one(theirs, [call for call in calls if call[0] == tick])
+        acts = [order(action, number) for when, action, number in orders if when == tick]
+        for each in (mine, theirs):
+            each.step(tick, [], [], [], acts)
+        assert state(mine) == state(theirs)
+
+
 def test_one_number_in_many_campaigns_at_one_tick() -> None:
     """The seventeenth is refused or takes the oldest one's place by the order of the log."""
     names = [f"c{number:02d}" for number in range(20)]
     first: list[Call] = [(START_MS, "1", "c19", True)]
     later: list[Call] = [(START_MS + HOUR_MS, "1", name, True) for name in names]
-    for order in (later, later[::-1], [*later[5:], *later[:5]]):
+    for shuffled in (later, later[::-1], [*later[5:], *later[:5]]):
         mine, theirs = desk(), desk()
-        for part in (first, order):
+        for part in (first, shuffled):
             load(mine, part)
             one_by_one(theirs, part)
             assert state(mine) == state(theirs)
