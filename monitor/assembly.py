@@ -6,6 +6,7 @@ Owns construction alone; order of start and stop is ``monitor.app.daemon``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import polars as pl
 
@@ -45,7 +46,12 @@ from monitor.telephony.settings import TelephonySettings
 
 
 def build_judges(
-    site: Site, *, covered_from: int, desk: NumberDesk | None = None, answers: bool = True
+    site: Site,
+    *,
+    covered_from: int,
+    desk: NumberDesk | None = None,
+    answers: bool = True,
+    decisions_only: bool = False,
 ) -> Judges:
     """Decoder, indicators, rules and desk of a site.
 
@@ -54,6 +60,7 @@ def build_judges(
         covered_from: see ``IndicatorSet``.
         desk: an existing one, which is given the settings; None: a new one.
         answers: telephony acknowledges; otherwise commands count as applied at once.
+        decisions_only: nobody looks at figures; those that no rule does are not worked out.
     """
     config = site.config
     tick_ms = config.time.tick
@@ -66,13 +73,17 @@ def build_judges(
     indicators = IndicatorSet(
         site.indicators, tick_ms=tick_ms, limits=limits, covered_from=covered_from
     )
-    rules = RuleBook(
+    make_rules = partial(
+        RuleBook,
         site.rules,
-        indicators,
         tick_ms=tick_ms,
         scope_day_ms=config.time.scope_day,
         normalise=as_in_events,
     )
+    rules = make_rules(indicators)
+    if decisions_only:
+        indicators = indicators.narrowed()
+        rules = make_rules(indicators)
     # A rule that is gone altogether may have left numbers that wait to be cleared.
     types = indicators.types | rules.types | {"number.cleared"}
     wanted = indicators.fields | rules.fields

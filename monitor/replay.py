@@ -82,19 +82,23 @@ def replay_engine(
     on_tick: Callable[[int], None] | None = None,
     report_every_ms: int | None = None,
     at_once: int = 1,
+    decisions_only: bool = False,
 ) -> Engine:
     """An engine over a finite source, which the caller has started.
 
     Telephony's answers come from the journal where there is one; without it every command counts as
     applied at once. ``on_tick`` is called after each judged tick, and those at multiples of
     ``report_every_ms`` (of the tick itself a multiple) are judged for certain. ``at_once`` as in
-    :class:`monitor.engine.Pace`; by default every batch is judged.
+    :class:`monitor.engine.Pace`; by default every batch is judged. ``decisions_only`` as in
+    :func:`monitor.assembly.build_judges`.
     """
     past = past or Past()
     config = site.config
     engine = Engine(
         source=source,
-        judges=build_judges(site, covered_from=BEGINNING, answers=bool(past)),
+        judges=build_judges(
+            site, covered_from=BEGINNING, answers=bool(past), decisions_only=decisions_only
+        ),
         owners=Owners(config.events.owners),
         customers=Customers(config.events.customers),
         watermarks=Watermarks(config.time.tolerances()),
@@ -134,7 +138,7 @@ def run_story(site: Site, story: Scenario) -> list[Decision]:
     source.start({}, None)
     decisions: list[Decision] = []
     tick_ms = site.config.time.tick
-    engine = replay_engine(site, source, decisions.append)
+    engine = replay_engine(site, source, decisions.append, decisions_only=True)
     engine.expect((), -(-story.until_ms // tick_ms) * tick_ms)
     engine.run_to_end()
     return decisions

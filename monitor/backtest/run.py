@@ -63,7 +63,13 @@ class Bench:
         self._clock = clock
         self._first_ms: int | None = None
         self.engine: Engine = replay_engine(
-            site, source, self._decided, past=past, at_once=AT_ONCE, on_tick=self._ticked
+            site,
+            source,
+            self._decided,
+            past=past,
+            at_once=AT_ONCE,
+            on_tick=self._ticked,
+            decisions_only=True,
         )
         configured = site.places
         self.tally.route_by(Teams(lambda: configured, lambda: self.engine.places).of)

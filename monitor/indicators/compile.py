@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter as Tally
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import polars as pl
@@ -20,7 +20,7 @@ from monitor.indicators.frame import Frame
 from monitor.indicators.grouping import any_state, load_scope
 from monitor.indicators.model import Indicator
 from monitor.indicators.now_view import AnyView, NowView
-from monitor.indicators.plan import By, NowReading, Reading, make_plan
+from monitor.indicators.plan import Asked, By, NowReading, Reading, make_plan, narrowed
 from monitor.indicators.population import PopulationState
 from monitor.indicators.population_plan import Population
 from monitor.indicators.response import ResponseState, ResponseView
@@ -46,6 +46,7 @@ class IndicatorSet:
         tick_ms: int,
         limits: WindowLimits,
         covered_from: int,
+        asked: AbstractSet[Asked] | None = None,
     ) -> None:
         """Start empty.
 
@@ -55,12 +56,15 @@ class IndicatorSet:
             limits: bounds of the tables.
             covered_from: every record with a time from here on will be loaded; ``BEGINNING`` when
                 the log is complete.
+            asked: the figures that anybody looks at; None: all.
 
         Raises:
             ExpressionError: a condition is not in the language.
             ValueError: a window does not go with the tick.
         """
         plan = make_plan(indicators, tick_ms)
+        if asked is not None:
+            plan = narrowed(plan, asked)
         self.tick_ms = tick_ms
         self._scopes = {
             by: ScopeState(scope, tick_ms=tick_ms, limits=limits, covered_from=covered_from)
@@ -79,12 +83,20 @@ class IndicatorSet:
         views = [self._viewed(reading) for reading in plan.readings]
         self._views = {(view.indicator.id, view.by, view.window): view for view in views}
         self._counters: tuple[Counter, ...] = tuple(
-            dict.fromkeys(counter for scope in plan.scopes.values() for counter in scope.counters)
+            dict.fromkeys(
+                counter
+                for scope in plan.scopes.values()
+                for counter in (*scope.counters, *scope.present)
+            )
         )
         looks: tuple[Counter | Population | Response, ...] = (*self._counters, *self._followed)
         self.fields: frozenset[str] = frozenset().union(*(each.fields for each in looks)) - {"time"}
         self.types: frozenset[str] = frozenset().union(*(each.types for each in looks))
         self._warming = self._covered_ticks()
+        self._narrowed = partial(
+            IndicatorSet, indicators, tick_ms=tick_ms, limits=limits, covered_from=covered_from
+        )
+        self._asked: set[Asked] = set()
         self._tick: int | None = None
         self._loaded_until: int | None = None
 
@@ -162,7 +174,18 @@ class IndicatorSet:
         Raises:
             KeyError: the indicator has no such scope or window.
         """
-        return self._views[indicator, by, window]
+        view = self._views[indicator, by, window]
+        self._asked.add((indicator, by, window))
+        return view
+
+    def narrowed(self) -> IndicatorSet:
+        """A fresh set of the figures alone that :meth:`view` was asked for.
+
+        It reads and waits for what this one does, so whoever looks at these figures decides alike.
+        """
+        narrow = self._narrowed(asked=frozenset(self._asked))
+        narrow.fields, narrow.types, narrow.horizon_ms = self.fields, self.types, self.horizon_ms
+        return narrow
 
     def views(self) -> Iterable[AnyView]:
         """All of them, in the order of the file."""

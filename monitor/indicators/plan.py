@@ -6,18 +6,25 @@ two indicators with the same window share its panes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from math import gcd
 
 from monitor.indicators.formula import Counter, Formula, formula, window_specs
 from monitor.indicators.funnel import expanded
 from monitor.indicators.model import Indicator
+from monitor.indicators.now_model import NOW
 from monitor.indicators.population_plan import Population, population
 from monitor.indicators.response_plan import Awaited, Response, response
-from monitor.windows.spec import WindowSpec
+from monitor.windows.spec import SlidingWindow, WindowSpec
 
 By = tuple[str, ...]
+Asked = tuple[str, By, str]
+"""An indicator's id, one of its scopes, and one of its windows as written."""
+
+
+_BY_ROWS = frozenset({"count", "sum", "min", "max", "distinct", "reached"})
 
 
 @dataclass(slots=True)
@@ -38,6 +45,8 @@ class ScopePlan:
     """By the window's identity."""
     followed: list[Population | Response] = field(default_factory=list)
     """What needs the rows of single entities or conversations."""
+    present: list[Counter] = field(default_factory=list)
+    """Nobody looks at these: their rows keep a key, and do nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,7 @@ class Layout:
     followed: tuple[Population | Response, ...] = ()
     chains: tuple[Counter, ...] = ()
     """Of ``reached``, one for all the steps of a funnel."""
+    present: tuple[Counter, ...] = ()
 
     @classmethod
     def of(cls, plan: ScopePlan) -> Layout:
@@ -73,12 +83,13 @@ class Layout:
             derived=chosen("waits", "answers", "soon"),
             followed=tuple(plan.followed),
             chains=tuple(dict.fromkeys(each.chain for each in chosen("reached"))),
+            present=tuple(each for each in plan.present if each.operation in _BY_ROWS),
         )
 
     @property
     def by_rows(self) -> tuple[Counter, ...]:
         """The counters that look at rows one by one."""
-        return (*self.additive, *self.extreme, *self.distinct, *self.chains)
+        return (*self.additive, *self.extreme, *self.distinct, *self.chains, *self.present)
 
     @property
     def summed(self) -> tuple[Counter, ...]:
@@ -100,8 +111,12 @@ class Reading:
     by: By
     window: str
     """As written."""
-    identity: str
-    """Of the window."""
+    spec: WindowSpec
+
+    @property
+    def identity(self) -> str:
+        """Of the window."""
+        return self.spec.identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +126,7 @@ class NowReading:
     indicator: Indicator
     population: Population
     by: By
+    window: str = NOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,28 +144,74 @@ def make_plan(indicators: Sequence[Indicator], tick_ms: int) -> Plan:
         ExpressionError: a condition is not in the language.
         ValueError: a window does not go with the tick.
     """
-    scopes: dict[By, ScopePlan] = {}
     readings: list[Reading | NowReading] = []
     for indicator in expanded(indicators):
         if indicator.kind == "population":
             counted = population(indicator)
-            for by in indicator.by:
-                _follow(scopes.setdefault(by, ScopePlan(by)), counted)
-                readings.append(NowReading(indicator, counted, by))
+            readings += [NowReading(indicator, counted, by) for by in indicator.by]
             continue
         figures = response(indicator) if indicator.kind == "response" else formula(indicator)
         specs = list(window_specs(indicator, tick_ms))
         for by in indicator.by:
-            scope = scopes.setdefault(by, ScopePlan(by))
-            _add(scope.counters, figures.counters)
-            for counter in figures.counters:
-                if isinstance(counter, Awaited) and counter.response is not None:
-                    _follow(scope, counter.response)
             for spec, key in zip(specs, indicator.window_keys, strict=True):
-                window = scope.windows.setdefault(spec.identity, WindowPlan(spec))
-                _add(window.counters, figures.counters)
-                readings.append(Reading(indicator, figures, by, key, spec.identity))
-    return Plan(scopes, tuple(readings))
+                readings.append(Reading(indicator, figures, by, key, spec))
+    return _planned(readings)
+
+
+def narrowed(plan: Plan, asked: AbstractSet[Asked]) -> Plan:
+    """Of ``plan`` what is asked for, and what says as long as ``plan`` does that a key is there.
+
+    Evidence goes with its key, so whoever looks at these figures has to know the same keys: rows
+    that nobody counts keep theirs, in the longest window that there was.
+    """
+    scopes = {by for _, by, _ in asked}
+    kept = _planned(
+        reading
+        for reading in plan.readings
+        if reading.by in scopes
+        and ((reading.indicator.id, reading.by, reading.window) in asked or not _by_rows(reading))
+    )
+    for by, scope in kept.scopes.items():
+        whole = plan.scopes[by]
+        scope.present = [each for each in whole.counters if each not in scope.counters]
+        sliding = {
+            identity: window.spec
+            for identity, window in whole.windows.items()
+            if isinstance(window.spec, SlidingWindow)
+        }
+        # A window is never shorter than its length but for a pane.
+        sure_ms = max((spec.length_ms - spec.pane_ms for spec in sliding.values()), default=0)
+        for identity, spec in sliding.items():
+            if spec.length_ms > sure_ms:
+                scope.windows.setdefault(identity, WindowPlan(spec))
+    return kept
+
+
+def _planned(readings: Iterable[Reading | NowReading]) -> Plan:
+    scopes: dict[By, ScopePlan] = {}
+    readings = tuple(readings)
+    for reading in readings:
+        scope = scopes.setdefault(reading.by, ScopePlan(reading.by))
+        if isinstance(reading, NowReading):
+            _follow(scope, reading.population)
+            continue
+        counters = reading.formula.counters
+        _add(scope.counters, counters)
+        for counter in counters:
+            if isinstance(counter, Awaited) and counter.response is not None:
+                _follow(scope, counter.response)
+        window = scope.windows.setdefault(reading.identity, WindowPlan(reading.spec))
+        _add(window.counters, counters)
+    return Plan(scopes, readings)
+
+
+def _by_rows(reading: Reading | NowReading) -> bool:
+    """Whether it holds keys by the rows in a window that slides, and by nothing else."""
+    return (
+        isinstance(reading, Reading)
+        and isinstance(reading.spec, SlidingWindow)
+        and all(counter.operation in _BY_ROWS for counter in reading.formula.counters)
+    )
 
 
 def _follow(scope: ScopePlan, followed: Population | Response) -> None:
