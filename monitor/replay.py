@@ -37,7 +37,6 @@ from monitor.store.store import Store
 from monitor.windows.dedup import Dedup
 from monitor.windows.watermark import NEVER, Floor, Watermarks
 
-
 _SLICE_TICKS = 2_000
 """Nobody waits between two, and rows cost less by the load than by the tick."""
 

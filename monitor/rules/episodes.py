@@ -6,10 +6,11 @@ repetitions. When a row changes state is ``monitor.rules.lifecycle``'s table.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from monitor.decisions import (
     Alert,
@@ -57,6 +58,28 @@ class Row:
     """The level whose evidence it shows."""
     steady: int = field(default=NEVER, metadata=_NOT_KEPT)
     """What :meth:`monitor.rules.judge.RuleJudge.codes` says while only time moves it."""
+    _shows: Callable[[], tuple[Figures, Evidence]] | None = field(
+        default=None, metadata=_NOT_KEPT, repr=False, compare=False
+    )
+
+    def show(self, shows: Callable[[], tuple[Figures, Evidence]]) -> None:
+        """``figures`` and ``evidence`` are these; they are made once somebody looks at them.
+
+        That a figure moved is said at nearly every tick, and looked at for an alert.
+        """
+        with suppress(AttributeError):  # nobody has looked since the last time
+            del self.figures, self.evidence
+        self._shows = shows
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """What is not there yet; called for nothing else."""
+            if name not in {"figures", "evidence"} or self._shows is None:
+                raise AttributeError(name)
+            shows, self._shows = self._shows, None
+            self.figures, self.evidence = shows()
+            return getattr(self, name)
 
     @property
     def text(self) -> str:

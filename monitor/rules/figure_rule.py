@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ from monitor.windows.pending import aligned_after
 
 NEVER_AGAIN = sys.maxsize
 """In place of a tick: a rule does not wake by itself."""
+_FEW = 100
+"""Of so many numbers Python's own set is faster than sorting an array."""
 _NONE: Int64 = np.empty(0, dtype=np.int64)
 HELD_ENDS_MS = 300_000
 """An episode whose number has been out of service for so long is over, whoever took it out."""
@@ -233,8 +236,7 @@ class FigureRule:
             key, code = int(ids[position]), codes[position]
             row = self.rows.get(key)
             if row is not None and row.steady == code and key not in looked_at:
-                row.figures = self._judge.figures(judgement, position)
-                row.evidence = self._judge.stands(judgement, position, row.shown)
+                row.show(partial(self._judge.shows, judgement, position, row.shown))
                 continue
             walked.add(key)
             alert = self._walk(tick, key, self._judge.sight(judgement, position, least), code)
@@ -424,4 +426,7 @@ def _union(parts: list[Int64]) -> Int64:
     first, *others = parts
     if all(part is first for part in others):
         return first
-    return np.unique(np.concatenate(parts))
+    if sum(map(len, parts)) > _FEW:
+        return np.unique(np.concatenate(parts))
+    found: set[int] = set()
+    return np.array(sorted(found.union(*(part.tolist() for part in parts))), dtype=np.int64)

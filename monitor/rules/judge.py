@@ -6,6 +6,7 @@ knows nothing of states and time; ``monitor.rules.figure_rule`` walks the few ro
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
@@ -132,7 +133,8 @@ class LevelJudge:
         """The evidence on one key, for its alert."""
         score = float(verdict.score[position])
         if verdict.bound is not None:
-            return Evidence("relative", score, float(np.nan_to_num(verdict.bound[position])))
+            bound = float(verdict.bound[position])
+            return Evidence("relative", score, 0.0 if math.isnan(bound) else bound)
         return Evidence(self.evidence.method, 0.0 if np.isnan(score) else score, verdict.needed)
 
 
@@ -170,6 +172,7 @@ class RuleJudge:
         self.fresh = FreshFigures.of(rule, views)
         """Figures of numbers on probation, in place of the windows'."""
         self.keys = rule.window_keys
+        self._scales = np.array([view.scale_of for view in views], dtype=np.int64)
         self.levels = [
             LevelJudge(name, level, rule, views[0], references, **times)
             for name, level in rule.levels.items()
@@ -230,17 +233,17 @@ class RuleJudge:
         chosen = self._choose(verdicts, figures, len(ids))
 
         def pick(columns: list[Any]) -> Any:
-            return columns[0] if len(columns) == 1 else np.stack(columns)[chosen, rows]
+            return columns[0] if len(columns) == 1 else np.array(columns)[chosen, rows]
 
         rows = np.arange(len(ids))
         levels = range(len(self.levels))
         return Judgement(
             ids=ids,
-            window=np.asarray(windows, dtype=np.int64)[chosen],
+            window=np.array(windows, dtype=np.int64)[chosen],
             hits=pick([hits for hits, _ in figures]),
             of=pick([of for _, of in figures]),
-            breach=np.stack([pick([found[n].breach for found in verdicts]) for n in levels]),
-            cleared=np.stack([pick([found[n].cleared for found in verdicts]) for n in levels]),
+            breach=np.array([pick([found[n].breach for found in verdicts]) for n in levels]),
+            cleared=np.array([pick([found[n].cleared for found in verdicts]) for n in levels]),
             enough=np.logical_and.reduce(
                 [pick([found[n].enough for found in verdicts]) for n in levels]
             ),
@@ -282,8 +285,7 @@ class RuleJudge:
 
         While it stays as it was, only time moves a scope. ``min_of`` as in :meth:`sight`.
         """
-        scales = np.array([view.scale_of for view in self.views], dtype=np.int64)
-        ample = judgement.of >= min_of * scales[judgement.window]
+        ample = judgement.of >= min_of * self._scales[judgement.window]
         codes: Int64 = (judgement.of != 0) + 2 * judgement.enough.astype(np.int64) + 4 * ample
         for flags in (*judgement.breach, *judgement.cleared):
             codes = 2 * codes + flags
@@ -315,6 +317,12 @@ class RuleJudge:
         return Figures(
             value, hits / view.scale_hits, of / view.scale_of, self.keys[chosen], view.kind
         )
+
+    def shows(
+        self, judgement: Judgement, position: int, name: LevelName
+    ) -> tuple[Figures, Evidence]:
+        """The figures of one key, and its evidence for a level."""
+        return self.figures(judgement, position), self.stands(judgement, position, name)
 
     def stands(self, judgement: Judgement, position: int, name: LevelName) -> Evidence:
         """The evidence of one key for a level, in the window chosen for it."""
