@@ -7,7 +7,6 @@ repetitions. When a row changes state is ``monitor.rules.lifecycle``'s table.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -67,9 +66,13 @@ class Row:
 
         That a figure moved is said at nearly every tick, and looked at for an alert.
         """
-        with suppress(AttributeError):  # nobody has looked since the last time
+        if self._shows is None:
             del self.figures, self.evidence
         self._shows = shows
+
+    def show_now(self, figures: Figures, evidence: Evidence) -> None:
+        """``figures`` and ``evidence`` are these, whatever was to be made."""
+        self.figures, self.evidence, self._shows = figures, evidence, None
 
     if not TYPE_CHECKING:
 

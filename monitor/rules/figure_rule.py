@@ -218,10 +218,13 @@ class FigureRule:
         none of whose times is over stays as it is while its figures and bounds do; and where what
         they say of it is what held it in its state at its last walk, only what it shows is new.
         """
-        ids = self._suspects(changed)
+        mine = self._rows_of(changed) if self.rows else []
+        # Those that have a row are judged anyway.
+        all_mine = len(mine) == len(changed) and self.rule.no_data != "alert"
+        ids = _NONE if all_mine else self._suspects(changed)
         walked: set[int] = set()
         if self.rows:
-            due = looked_at.union(self._rows_of(changed)) & self.rows.keys()
+            due = looked_at.union(mine) & self.rows.keys()
             live = np.array(sorted(due), dtype=np.int64)
             ids = _union([ids, live]) if len(ids) else live
         if len(ids):
@@ -244,7 +247,7 @@ class FigureRule:
         looked_at |= walked
         return alerts
 
-    def _rows_of(self, ids: Int64) -> Iterable[int]:
+    def _rows_of(self, ids: Int64) -> list[int]:
         """Those of ``ids`` (ascending) that have a row."""
         if len(ids) < len(self.rows):
             return [key for key in ids.tolist() if key in self.rows]

@@ -55,9 +55,8 @@ class Walker:
         due = self._due(row, tick, sighting)
         milder = self._milder(row, sighting)
         facts = self._facts(row, tick, sighting, due, milder)
-        row.figures = sighting.figures
         row.shown = self._shown(row, due)
-        row.evidence = sighting.evidence[row.shown]
+        row.show_now(sighting.figures, sighting.evidence[row.shown])
         row.state, reason = advance(row.state, facts)
         return self._tell(row, tick, reason, due, milder)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.daemon.folder import BAD, GOOD, Folder, now_ms
-from tests.daemon.running import Process, eventually, process
+from tests.daemon.running import PATIENCE_S, Process, eventually, process
 from tests.delivery.doubles import Answer, Server, http_server
 from tests.deploy.tools import free_port
 
@@ -112,10 +112,11 @@ def test_while_it_catches_up(folder: Folder) -> None:
 
 
 @contextmanager
-def deaf_port() -> Iterator[int]:
+def deaf() -> Iterator[socket.socket]:
     """A port that takes connections and never says a word."""
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        yield server.getsockname()[1]
+        server.settimeout(PATIENCE_S)
+        yield server
 
 
 def kafka(folder: Folder, port: int) -> None:
@@ -125,12 +126,18 @@ def kafka(folder: Folder, port: int) -> None:
     )
 
 
-@pytest.mark.parametrize("deaf", [True, False], ids=["silent", "refusing"])
-def test_while_kafka_was_never_there(folder: Folder, *, deaf: bool) -> None:
-    with deaf_port() as port:
-        kafka(folder, port if deaf else free_port())
+def test_while_kafka_was_never_there(folder: Folder) -> None:
+    kafka(folder, free_port())
+    with process(folder) as running:
+        eventually(lambda: running.unready() or running.logged("source_unavailable"), "it tries")
+        assert ends_soon(running) == 0
+
+
+def test_while_kafka_says_nothing(folder: Folder) -> None:
+    with deaf() as server:
+        kafka(folder, server.getsockname()[1])
         with process(folder) as running:
-            eventually(
-                lambda: running.unready() or running.logged("source_unavailable"), "it tries"
-            )
-            assert ends_soon(running) == 0
+            connection, _ = server.accept()
+            with closing(connection):
+                assert ends_soon(running) == 0
+                assert not running.logged("delivery_stop_incomplete"), "nothing had begun"

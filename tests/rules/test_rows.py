@@ -33,7 +33,7 @@ def test_what_is_shown_is_made_once_and_by_the_last_that_was_said() -> None:
     assert (mine.figures, mine.evidence, mine.figures) == (*shown(3), shown(3)[0])
     assert made == [3]
     say(4)
-    mine.figures, mine.evidence = shown(5)  # as a walk does
+    mine.show_now(*shown(5))
     assert (mine.figures, mine.evidence) == shown(5)
     say(6)
     assert (mine.evidence, mine.figures) == shown(6)[::-1]
