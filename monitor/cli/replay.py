@@ -85,8 +85,15 @@ def replay(
     as_json = output == "json" or (output is None and not sys.stdout.isatty())
     tell = json_printer if as_json else table_printer()
     past = None if journal is None else journaled(site, journal, files)
+    told = indicators or indicators_every is not None
     engine = replay_engine(
-        site, source, tell, past=past, report_every_ms=indicators_every, at_once=AT_ONCE
+        site,
+        source,
+        tell,
+        past=past,
+        report_every_ms=indicators_every,
+        at_once=AT_ONCE,
+        decisions_only=not told,
     )
     figures = Figures(engine, tell, every_ms=indicators_every, whole_customers=customers)
     source.decoder = lambda: engine.judges.decoder
@@ -99,7 +106,7 @@ def replay(
     if indicators:
         figures.tell_last()
     say_summary(engine, clock.monotonic_s() - started_s)
-    if indicators or indicators_every is not None:
+    if told:
         figures.say_unseen()
 
 
