@@ -484,14 +484,15 @@ class Engine:
             frame.coded("campaign"),
             hour_ms=SWEEP_MS,
         )
+        if self.judged < self.seen_until:  # up to there they have joined already
+            seen.tell_again(self.seen_until)
         if seen.next_tick is not None:
             self._seen.append(seen)
 
-    def _see(self, tick: int, known_until: int = NEVER) -> None:
-        """Numbers join their pools by what ``tick`` judges; up to ``known_until`` they have."""
+    def _see(self, tick: int) -> None:
+        """Numbers join their pools by what ``tick`` judges."""
         while self._seen:
             told = self._seen[0]
-            told.skip_until(known_until)
             self.judges.desk.see(told, tick)
             if not told.over(tick):
                 return
@@ -528,7 +529,7 @@ class Engine:
         judges = self.judges
         doubts = self.doubt.step(tick, judges.indicators.horizon_ms)
         if tick <= self.silent_until:
-            self._see(tick, self.seen_until)
+            self._see(tick)
             judges.indicators.step(tick)
             judges.rules.step(tick, judges.desk.held, judges.desk.on_trial)
             self._ticked(tick, started)

@@ -10,6 +10,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
+from itertools import zip_longest
 from types import MappingProxyType
 
 import structlog
@@ -77,8 +78,11 @@ class DeliveryWorker:
         if dispatcher is not None:
             dispatcher.wake = self._wake_lanes
         self._threads: list[threading.Thread] = []
-        self._connecting: set[str] = set()
-        """Threads, by name, that have not yet come to look at what there is to send."""
+        self._connecting: set[Lane] = set()
+        """Lanes that have not yet come to look at what there is to send."""
+        self._left: set[Lane] = set()
+        """Those that nobody waits for any more: their channels are closed."""
+        self._lanes_turn = threading.Lock()
 
     def start(self) -> None:
         """Start delivering; what waits for receivers that no longer exist is parked.
@@ -99,10 +103,10 @@ class DeliveryWorker:
             thread = threading.Thread(
                 target=self._run,
                 args=(lane, bell),
-                name=_thread_of(lane),
+                name=f"delivery-{lane.receiver}",
                 daemon=True,  # a receiver that hangs must not keep the process
             )
-            self._connecting.add(thread.name)
+            self._connecting.add(lane)
             self._threads.append(thread)
             thread.start()
         if self._dispatcher is not None:
@@ -135,16 +139,20 @@ class DeliveryWorker:
                 self._clock.wait(bell, wait_ms / 1000)
 
     def stop(self) -> bool:
-        """Send what is due for at most ``drain``, then stop; whether every thread ended in time.
+        """Send what is due for at most ``drain``, then stop; whether all that was begun has ended.
 
-        What is not sent stays in the outbox for the next start.
+        What is not sent stays in the outbox for the next start. A first connection that is still on
+        its way is begun by nothing that waits, and not waited for.
         """
         drain_s = self._settings.drain / 1000
         self._deadline_s = self._clock.monotonic_s() + drain_s
         self._stopping.set()
         self.wake()
-        for_nothing = {_thread_of(lane) for lane in self.lanes if self._connects_for_nothing(lane)}
-        waited_for = [thread for thread in self._threads if thread.name not in for_nothing]
+        waited_for = [
+            thread
+            for thread, lane in zip_longest(self._threads, self.lanes)
+            if lane is None or not self._leaves(lane)
+        ]
         for thread in waited_for:
             left_s = max(0.0, self._deadline_s - self._clock.monotonic_s())
             thread.join(left_s + 0.5)  # the last attempt's bookkeeping
@@ -159,7 +167,11 @@ class DeliveryWorker:
 
     def _run(self, lane: Lane, bell: threading.Event) -> None:
         self._connect(lane)
-        self._connecting.discard(_thread_of(lane))
+        with self._lanes_turn:
+            self._connecting.discard(lane)
+            if lane in self._left:
+                lane.channel.close()  # what was opened after the others were closed
+                return
         while not self._stopping.is_set():
             bell.clear()
             wait_ms = self._step(lane)
@@ -178,14 +190,18 @@ class DeliveryWorker:
         except Exception:
             log.exception("delivery_lane_failed", receiver=lane.receiver)
 
-    def _connects_for_nothing(self, lane: Lane) -> bool:
-        """Whether its first connection, which may never come, is all that it is busy with."""
-        if _thread_of(lane) not in self._connecting:
-            return False
-        try:
-            return self._outbox.next_due_ms(lane.receiver) is None
-        except StoreError:
-            return False
+    def _leaves(self, lane: Lane) -> bool:
+        """Give it up where its first connection, which may never come, is all that it is at."""
+        with self._lanes_turn:
+            if lane not in self._connecting:
+                return False
+            try:
+                if self._outbox.owes(lane.receiver):
+                    return False
+            except StoreError:
+                return False
+            self._left.add(lane)
+            return True
 
     def _time_left(self) -> bool:
         return self._deadline_s is None or self._clock.monotonic_s() < self._deadline_s
@@ -226,7 +242,3 @@ class DeliveryWorker:
             stale=self._stale,
             quiet=self._quiet,
         )
-
-
-def _thread_of(lane: Lane) -> str:
-    return f"delivery-{lane.receiver}"

@@ -162,14 +162,22 @@ def narrowed(plan: Plan, asked: AbstractSet[Asked]) -> Plan:
     """Of ``plan`` what is asked for, and what says as long as ``plan`` does that a key is there.
 
     Evidence goes with its key, so whoever looks at these figures has to know the same keys: rows
-    that nobody counts keep theirs, in the longest window that there was.
+    that nobody counts keep theirs, in the longest window that there was. Pairs, too, find room as
+    they would, so what is counted by pairs is kept with all the windows that it has.
     """
-    scopes = {by for _, by, _ in asked}
+    scopes = _with_conversations(plan, {by for _, by, _ in asked})
+    held = {
+        (reading.by, one)
+        for reading in plan.readings
+        if (reading.indicator.id, reading.by, reading.window) in asked
+        for one in _pairs_of(reading)
+    }
     kept = _planned(
         reading
         for reading in plan.readings
-        if reading.by in scopes
-        and ((reading.indicator.id, reading.by, reading.window) in asked or not _by_rows(reading))
+        if (reading.indicator.id, reading.by, reading.window) in asked
+        or (reading.by in scopes and not _by_rows(reading))
+        or any((reading.by, one) in held for one in _pairs_of(reading))
     )
     for by, scope in kept.scopes.items():
         whole = plan.scopes[by]
@@ -203,6 +211,29 @@ def _planned(readings: Iterable[Reading | NowReading]) -> Plan:
         window = scope.windows.setdefault(reading.identity, WindowPlan(reading.spec))
         _add(window.counters, counters)
     return Plan(scopes, readings)
+
+
+def _with_conversations(plan: Plan, scopes: AbstractSet[By]) -> AbstractSet[By]:
+    """``scopes``, and those that share a response: a conversation lives as long as in any."""
+    while True:
+        followed = {
+            each for by in scopes for each in plan.scopes[by].followed if isinstance(each, Response)
+        }
+        more = {by for by, scope in plan.scopes.items() if followed & {*scope.followed}}
+        if more <= scopes:
+            return scopes
+        scopes = scopes | more
+
+
+def _pairs_of(reading: Reading | NowReading) -> Iterable[Counter]:
+    """The counters whose pairs the reading keeps."""
+    if isinstance(reading, NowReading):
+        return
+    for counter in reading.formula.counters:
+        if counter.operation == "distinct":
+            yield counter
+        elif counter.operation == "reached":
+            yield counter.chain
 
 
 def _by_rows(reading: Reading | NowReading) -> bool:

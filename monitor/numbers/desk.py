@@ -84,7 +84,7 @@ class NumberDesk:
         """The earliest timer; kept so that quiet ticks cost nothing."""
         self._stirred_ms: int | None = None
         """The tick since which calls of this hour may say something new, though told already.
-        Not in a snapshot: after a restart all are told."""
+        Not in a snapshot: what is read after a restart is told anyway."""
 
     # -- what others read -------------------------------------------------------------------
 
@@ -161,7 +161,8 @@ class NumberDesk:
     def observe(self, tick: int, number: str, campaign: str | None) -> None:
         """Note that ``number`` was seen in traffic that ``tick`` judges.
 
-        Told once an hour or at every tick, it comes to the same: what is noted is the hour.
+        Told once an hour or at every tick, it comes to the same, until a number comes back: what is
+        noted is the hour.
         """
         self._sweep(tick)
         self.book.join(number, campaign, _noted_as(tick))

@@ -19,11 +19,9 @@ from monitor.numbers.members import Members
 from monitor.numbers.retired import Retired
 from monitor.numbers.seen import SeenLayers, over
 from monitor.numbers.settings import PoolsSettings
-from monitor.numbers.sightings import Sightings
+from monitor.numbers.sightings import UNASSIGNED, Sightings
 from monitor.windows.arrays import Bool, Int64, column
 
-UNASSIGNED: Final = "unassigned"
-"""The pool of numbers whose campaign is not known; guarded by ``defaults`` like any other."""
 CAMPAIGNS_PER_NUMBER_MAX: Final = 16
 
 
@@ -109,6 +107,8 @@ class PoolBook:
     def join(self, number: str, campaign: str | None, tick: int) -> bool:
         """Note that the number was seen, in ``campaign`` where known.
 
+        A campaign of the name of the pool of those without one says nothing.
+
         Returns false when the book is full and the number is not in it.
         """
         if number in self._listed or number in self._retired:
@@ -117,9 +117,9 @@ class PoolBook:
         if not pools and len(self) >= self._numbers_max:
             self.overflowed += 1
             return False
-        if campaign is not None:
+        if campaign is not None and campaign != UNASSIGNED:
             self._enter(pools, campaign, tick)
-            if campaign != UNASSIGNED and not self.is_out(number):
+            if not self.is_out(number):
                 self._leave(pools, UNASSIGNED)
         elif pools:
             # Still in traffic, and nothing says that it left its campaigns.
@@ -284,8 +284,8 @@ class PoolBook:
         self.reconfigure(self._settings, numbers_max=self._numbers_max)
 
     def _drop_listed(self) -> None:
-        """What is listed is in its pools whatever traffic shows."""
-        keys = [self._seen.find(number) for number in self._listed]
+        """What is listed is in its pools whatever traffic shows, and what was given up in none."""
+        keys = [self._seen.find(number) for number in (*self._listed, *self._retired)]
         listed = [key for key in keys if key is not None]
         if listed:
             self._seen.drop(listed)

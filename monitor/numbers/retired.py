@@ -6,7 +6,7 @@ they are taken; one that stands in is a member like any other until the number i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 
@@ -24,6 +24,10 @@ class Retired:
     def __contains__(self, number: object) -> bool:
         """Whether the number was given up."""
         return number in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        """All of them."""
+        return iter(self._places)
 
     def __len__(self) -> int:
         """How many were."""

@@ -6,11 +6,16 @@ they make of a number is ``pools``'s to say.
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from monitor.compiled.tables import number_ids
 from monitor.windows.arrays import Bool, Int64, begins_of, column
 from monitor.windows.ids import Coded
+
+UNASSIGNED: Final = "unassigned"
+"""The pool of numbers whose campaign is not known; guarded by ``defaults`` like any other."""
 
 
 class Sightings:
@@ -29,7 +34,10 @@ class Sightings:
             hour_ms: so long being told again changes nothing.
         """
         rows = np.flatnonzero(calls & (numbers.codes >= 0))
-        self._all = ticks[rows], numbers.codes[rows], campaigns.codes[rows]
+        named = campaigns.codes[rows]
+        if UNASSIGNED in campaigns.names.texts:  # a campaign of that name says nothing
+            named = np.where(named == campaigns.names.texts.index(UNASSIGNED), -1, named)
+        self._all = ticks[rows], numbers.codes[rows], named
         self._hour_ms = hour_ms
         self.low, self.high = numbers.names.low, numbers.names.high
         """By code, what the number hashes to."""
@@ -52,11 +60,6 @@ class Sightings:
         rows = slice(*self._bounds[self._position : self._position + 2])
         self._position += 1
         return rows
-
-    def skip_until(self, tick: int) -> None:
-        """Rows of ticks up to ``tick`` are known already."""
-        while self.next_tick is not None and self.next_tick <= tick:
-            self._position += 1
 
     def tell_again(self, after: int) -> None:
         """Rows of ticks behind ``after`` are told as if the load began with them.

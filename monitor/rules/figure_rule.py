@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -239,7 +238,7 @@ class FigureRule:
             key, code = int(ids[position]), codes[position]
             row = self.rows.get(key)
             if row is not None and row.steady == code and key not in looked_at:
-                row.show(partial(self._judge.shows, judgement, position, row.shown))
+                row.show(self._judge.shows(judgement, position, row.shown))
                 continue
             walked.add(key)
             alert = self._walk(tick, key, self._judge.sight(judgement, position, least), code)

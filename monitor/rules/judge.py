@@ -7,6 +7,7 @@ knows nothing of states and time; ``monitor.rules.figure_rule`` walks the few ro
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
@@ -129,13 +130,11 @@ class LevelJudge:
     def _scores(self, ids: Int64) -> Float64:
         return np.zeros(len(ids)) if self.detector is None else self.detector.score(ids)
 
-    def stands(self, verdict: Verdict, position: int) -> Evidence:
-        """The evidence on one key, for its alert."""
-        score = float(verdict.score[position])
-        if verdict.bound is not None:
-            bound = float(verdict.bound[position])
+    def stands(self, score: float, needed: float, bound: float | None) -> Evidence:
+        """The evidence on one key, for its alert: of a verdict, at the key's position."""
+        if bound is not None:
             return Evidence("relative", score, 0.0 if math.isnan(bound) else bound)
-        return Evidence(self.evidence.method, 0.0 if np.isnan(score) else score, verdict.needed)
+        return Evidence(self.evidence.method, 0.0 if math.isnan(score) else score, needed)
 
 
 def default_evidence(view: FigureView) -> Sequential | Raw:
@@ -310,22 +309,37 @@ class RuleJudge:
     def figures(self, judgement: Judgement, position: int) -> Figures:
         """The figures of one key, in the window chosen for it."""
         chosen = int(judgement.window[position])
+        return self._figures_of(chosen, int(judgement.hits[position]), int(judgement.of[position]))
+
+    def stands(self, judgement: Judgement, position: int, name: LevelName) -> Evidence:
+        """The evidence of one key for a level, in the window chosen for it."""
+        _, level = self._named[name]
+        return level.stands(*self._evidence_of(judgement, position, name))
+
+    def shows(
+        self, judgement: Judgement, position: int, name: LevelName
+    ) -> Callable[[], tuple[Figures, Evidence]]:
+        """What makes both; it holds nothing of the other keys."""
+        chosen = int(judgement.window[position])
+        figures = chosen, int(judgement.hits[position]), int(judgement.of[position])
+        evidence = self._evidence_of(judgement, position, name)
+        _, level = self._named[name]
+        return lambda: (self._figures_of(*figures), level.stands(*evidence))
+
+    def _figures_of(self, chosen: int, hits: int, of: int) -> Figures:
         view = self.views[chosen]
-        hits, of = int(judgement.hits[position]), int(judgement.of[position])
         # Two integers divided are rounded once, as their fraction would be.
         value = (hits * view.scale_of) / (of * view.scale_hits) if of else None
         return Figures(
             value, hits / view.scale_hits, of / view.scale_of, self.keys[chosen], view.kind
         )
 
-    def shows(
+    def _evidence_of(
         self, judgement: Judgement, position: int, name: LevelName
-    ) -> tuple[Figures, Evidence]:
-        """The figures of one key, and its evidence for a level."""
-        return self.figures(judgement, position), self.stands(judgement, position, name)
-
-    def stands(self, judgement: Judgement, position: int, name: LevelName) -> Evidence:
-        """The evidence of one key for a level, in the window chosen for it."""
-        window = judgement.windows.index(int(judgement.window[position]))
-        place, level = self._named[name]
-        return level.stands(judgement.verdicts[window][place], position)
+    ) -> tuple[float, float, float | None]:
+        place, _ = self._named[name]
+        verdict = judgement.verdicts[judgement.windows.index(int(judgement.window[position]))][
+            place
+        ]
+        bound = None if verdict.bound is None else float(verdict.bound[position])
+        return float(verdict.score[position]), verdict.needed, bound

@@ -42,12 +42,15 @@ class SeenAsOf(NamedTuple):
     judged: int
     swept_ms: int
     """When those were forgotten that were not seen any more: that cannot be done again."""
+    retired: Mapping[str, Any]
+    """Who was given up: what that did to their pools cannot be done again either."""
 
     @classmethod
     def due(cls, state: Mapping[str, Any], last: SeenAsOf | None) -> Self | None:
         """As of a state, when it is to be kept with it; None: what is kept will do."""
-        now = cls(state["engine"]["judged"], state["engine"]["desk"]["swept_ms"])
-        if last is None or now.swept_ms != last.swept_ms:
+        desk = state["engine"]["desk"]
+        now = cls(state["engine"]["judged"], desk["swept_ms"], desk["book"]["retired"])
+        if last is None or now[1:] != last[1:]:
             return now
         return None if now.judged < last.judged + SEEN_EVERY_MS else now
 

@@ -33,6 +33,7 @@ from sqlalchemy import (
     case,
     exists,
     func,
+    or_,
     select,
     true,
     update,
@@ -145,6 +146,15 @@ class Outbox:
         """Wall time at which the next delivery may be claimed; None when none waits."""
         with self._database.read() as connection:
             return connection.scalar(_NEXT_DUE, {"to": receiver})
+
+    def owes(self, receiver: str) -> bool:
+        """Whether anything is not over for the receiver: waiting, folded, or on its way."""
+        where = and_(
+            OUTBOX.c.receiver == receiver,
+            or_(OUTBOX.c.open == true(), OUTBOX.c.state == "folded"),
+        )
+        with self._database.read() as connection:
+            return connection.scalar(select(OUTBOX.c.seq).where(where).limit(1)) is not None
 
     def settle(self, outcomes: Iterable[Settled]) -> None:
         """Record how attempts ended, in one transaction; only what is ``sending`` changes."""

@@ -116,33 +116,58 @@ def test_a_retry_in_the_distance_does_not_hold_up_stopping(store: Store) -> None
     assert len(channel.attempts) == 1
 
 
-@pytest.mark.parametrize("waiting", [0, 1])
-def test_a_first_connection_is_waited_for_at_the_end_only_where_something_waits(
-    store: Store, waiting: int
-) -> None:
-    connected = threading.Event()
+class Silent(Scripted):
+    """It connects when it is let; whatever is asked of it afterwards is noted."""
 
-    class Silent(Scripted):
-        def prepare(self) -> str:
-            connected.wait(20)
-            return super().prepare()
+    def __init__(self) -> None:
+        super().__init__()
+        self.connects = threading.Event()
+        self.asked = 0
 
+    def prepare(self) -> str:
+        self.connects.wait(20)
+        self.asked += 1
+        return super().prepare()
+
+
+def silent(store: Store) -> tuple[DeliveryWorker, Silent]:
     channel = Silent()
     worker = DeliveryWorker(
         settings(drain="20s"), {"r": channel}, outbox=store.outbox, clock=CLOCK, stats=Stats()
     )
-    ids = queue(store, decisions(waiting), "r")
+    return worker, channel
+
+
+def test_a_first_connection_that_nothing_needs_is_not_waited_for(store: Store) -> None:
+    worker, channel = silent(store)
     worker.start()
-    if waiting:
-        threading.Timer(0.2, connected.set).start()
     started_s = CLOCK.monotonic_s()
     with capture_logs() as logs:
         assert worker.stop()
-    assert CLOCK.monotonic_s() - started_s < 10
-    assert (logs, channel.sent, channel.closed) == ([], ids, True)
-    connected.set()
-    for thread in worker._threads:
-        thread.join(10)
+        assert CLOCK.monotonic_s() - started_s < 10
+        channel.closed = False
+        queue(store, decisions(1), "r")  # by another daemon, which has the store now
+        channel.connects.set()
+        for thread in worker._threads:
+            thread.join(10)
+    assert (logs, channel.asked, channel.sent) == ([], 1, [])
+    assert channel.closed, "what it had opened after all"
+
+
+@pytest.mark.parametrize("sending", [False, True], ids=["queued", "left by a crash"])
+def test_a_first_connection_that_something_needs_is_waited_for(
+    store: Store, *, sending: bool
+) -> None:
+    worker, channel = silent(store)
+    ids = queue(store, decisions(1), "r")
+    if sending:
+        store.outbox.claim("r", limit=1)
+    assert store.outbox.owes("r")
+    worker.start()
+    threading.Timer(0.2, channel.connects.set).start()
+    assert worker.stop()
+    assert channel.sent == ids
+    assert not store.outbox.owes("r")
 
 
 def test_deliveries_of_receivers_that_are_gone_are_parked_at_the_start(store: Store) -> None:

@@ -178,13 +178,85 @@ def test_one_number_in_many_campaigns_at_one_tick() -> None:
             assert state(mine) == state(theirs)
 
 
-def test_ticks_that_are_known_already_are_skipped() -> None:
+def test_ticks_that_are_known_already_are_not_told() -> None:
     mine = desk()
     calls = [(START_MS + tick, str(tick), "a", True) for tick in range(4)]
     seen = told(calls)
-    seen.skip_until(START_MS + 1)
+    seen.tell_again(START_MS + 1)
     mine.see(seen, START_MS + 2)
     assert (list(mine.book), seen.next_tick) == (["2"], START_MS + 3)
+    assert (seen.over(START_MS + 2), seen.over(START_MS + 3)) == (False, True)
+
+
+CLOSE_CALLS = st.tuples(
+    st.integers(0, 80).map(lambda minute: START_MS + minute * MINUTE_MS),
+    st.sampled_from("123"),
+    CAMPAIGNS,
+    st.just(True),
+)
+CLOSE_ORDERS = st.builds(
+    at,
+    st.integers(0, 80),
+    st.sampled_from(["suspend", "resume", "retire", "release"]),
+    st.sampled_from("123"),
+)
+NAMED_LIKE_THE_POOL: list[Call] = [
+    (START_MS + minute * MINUTE_MS, "3", campaign, True)
+    for minute, campaign in enumerate(["unassigned", "a", "unassigned"])
+]
+CAME_BACK: list[Call] = [
+    (START_MS + minute * MINUTE_MS, "3", campaign, True)
+    for minute, campaign in ((0, None), (2, "a"), (6, "a"))
+]
+
+
+@settings(deadline=None, max_examples=150)
+@example(NAMED_LIKE_THE_POOL, [], 2)
+@example(CAME_BACK, [at(1, "suspend", "3"), at(3, "resume", "3")], 4)
+@example(CAME_BACK, [at(1, "retire", "3"), at(3, "release", "3")], 4)
+@given(
+    st.lists(CLOSE_CALLS, min_size=1, max_size=30),
+    st.lists(CLOSE_ORDERS, max_size=10),
+    st.integers(0, 80),
+)
+def test_who_begins_in_the_middle_comes_to_the_same(
+    calls: list[Call], orders: list[Order], minute: int
+) -> None:
+    """Told at every tick; by the load; and by a load of which the first part is known already."""
+    calls.sort(key=lambda call: call[0])
+    pools = {"a": {"numbers": ["1"], "standby": ["2"]}}
+    mine, theirs, again = (desk(100, pools, assume_applied=True) for _ in range(3))
+    known_to = START_MS + minute * MINUTE_MS
+    seen, seen_again = told(calls), told(calls)
+    seen_again.tell_again(known_to)
+    for tick in sorted({call[0] for call in calls} | {each[0] for each in orders} | {known_to}):
+        mine.see(seen, tick)
+        one_by_one(theirs, [call for call in calls if call[0] == tick])
+        both = [mine, theirs]
+        if tick > known_to:
+            again.see(seen_again, tick)
+            both.append(again)
+        for each in both:
+            acts = [order(action, number) for when, action, number in orders if when == tick]
+            each.step(tick, [], [], [], acts)
+        assert state(mine) == state(theirs)
+        if tick == known_to:
+            again.restore(theirs.snapshot())
+        elif tick > known_to:
+            assert state(again) == state(theirs)
+
+
+def test_who_was_given_up_after_it_was_last_kept_who_was_seen_is_in_no_pool() -> None:
+    mine = desk(pools={"b": {"numbers": ["9"]}}, assume_applied=True)
+    mine.observe(START_MS, "3", "a")
+    mine.step(START_MS, [], [], [], [])
+    seen = mine.snapshot()["book"]["seen"]
+    mine.step(START_MS + MINUTE_MS, [], [], [], [order("retire", "3")])
+    after = mine.snapshot()
+    rebuilt = desk(pools={"b": {"numbers": ["9"]}}, assume_applied=True)
+    rebuilt.restore({**after, "book": {**after["book"], "seen": seen}})
+    for each in (mine, rebuilt):
+        assert (each.book.pools_of("3"), each.book.names(), len(each.book)) == ((), ["b"], 2)
 
 
 def test_the_ids_of_numbers_that_lapsed_go_to_others_within_a_load() -> None:

@@ -35,6 +35,7 @@ class Bench:
         self.progress = Progress(journal_seq=3, journal_kept=2)
         self.stats = Stats()
         self.judged, self.swept = 1_000_000, 0
+        self.retired: dict[str, dict[str, str]] = {}
         self.seq = 10
         self.holds_s = self.takes_s = 0.0
         self.fault: Exception | None = None
@@ -79,7 +80,7 @@ class Bench:
         self.clock.advance(round(self.holds_s * 1_000))
         desk = {
             "swept_ms": self.swept,
-            "book": {"seen": [], "overflowed": 0},
+            "book": {"seen": [], "overflowed": 0, "retired": self.retired},
             "ledger": {"records": Later([]), "ordinal_floor": 0},
         }
         return {"judged": self.judged, "desk": desk}
@@ -244,6 +245,9 @@ def test_the_numbers_that_were_seen_are_kept_now_and_then(bench: Bench) -> None:
     assert not kept()
     bench.swept = 3_600_000
     assert kept(), "numbers were forgotten"
+    assert not kept()
+    bench.retired = {"+861": {"spring": ""}}
+    assert kept(), "one was given up, or is back"
     assert not kept()
 
 
