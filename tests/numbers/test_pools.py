@@ -9,8 +9,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.numbers.pools import CAMPAIGNS_PER_NUMBER_MAX, UNASSIGNED, PoolBook
+from monitor.numbers.pools import CAMPAIGNS_PER_NUMBER_MAX, PoolBook
 from monitor.numbers.settings import PoolsSettings
+from monitor.numbers.sightings import UNASSIGNED
 from tests.numbers.made import numbers
 from tests.whole import whole
 
