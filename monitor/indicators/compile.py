@@ -181,8 +181,8 @@ class IndicatorSet:
     def narrowed(self) -> IndicatorSet:
         """A fresh set of the figures alone that :meth:`view` was asked for.
 
-        It reads what this one does, and knows the same keys (:func:`monitor.indicators.plan.narrowed`);
-        so whoever looks at these figures decides alike.
+        It reads what this one does, and knows the same keys as long as it
+        (:func:`monitor.indicators.plan.narrowed`); so whoever looks at these figures decides alike.
         """
         narrow = self._narrowed(asked=frozenset(self._asked))
         narrow.fields, narrow.types, narrow.horizon_ms = self.fields, self.types, self.horizon_ms
