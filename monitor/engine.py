@@ -534,6 +534,7 @@ class Engine:
             judges.rules.step(tick, judges.desk.held, judges.desk.on_trial)
             self._ticked(tick, started)
             return
+        judges.desk.put_right()
         acks: list[Ack] = []
         found: list[Found] = []
         manual: list[ManualAction] = []

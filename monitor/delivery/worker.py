@@ -10,7 +10,6 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
-from itertools import zip_longest
 from types import MappingProxyType
 
 import structlog
@@ -148,11 +147,8 @@ class DeliveryWorker:
         self._deadline_s = self._clock.monotonic_s() + drain_s
         self._stopping.set()
         self.wake()
-        waited_for = [
-            thread
-            for thread, lane in zip_longest(self._threads, self.lanes)
-            if lane is None or not self._leaves(lane)
-        ]
+        lanes = dict(zip(self._threads, self.lanes, strict=False))  # routing has none
+        waited_for = [t for t in self._threads if t not in lanes or not self._leaves(lanes[t])]
         for thread in waited_for:
             left_s = max(0.0, self._deadline_s - self._clock.monotonic_s())
             thread.join(left_s + 0.5)  # the last attempt's bookkeeping
@@ -169,9 +165,10 @@ class DeliveryWorker:
         self._connect(lane)
         with self._lanes_turn:
             self._connecting.discard(lane)
-            if lane in self._left:
-                lane.channel.close()  # what was opened after the others were closed
-                return
+            left = lane in self._left
+        if left:
+            lane.channel.close()  # what was opened after the others were closed
+            return
         while not self._stopping.is_set():
             bell.clear()
             wait_ms = self._step(lane)
@@ -192,13 +189,12 @@ class DeliveryWorker:
 
     def _leaves(self, lane: Lane) -> bool:
         """Give it up where its first connection, which may never come, is all that it is at."""
+        try:
+            owes = self._outbox.owes(lane.receiver)
+        except StoreError:
+            owes = True
         with self._lanes_turn:
-            if lane not in self._connecting:
-                return False
-            try:
-                if self._outbox.owes(lane.receiver):
-                    return False
-            except StoreError:
+            if owes or lane not in self._connecting:
                 return False
             self._left.add(lane)
             return True

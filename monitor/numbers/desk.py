@@ -79,6 +79,7 @@ class NumberDesk:
         self._people = People(self._ledger, self._admission, is_number)
         self._wishes = Wishes(self._ledger, self._admission)
         self._inhibition = Inhibition(self._admission.incidents, self.book.pools_of)
+        self._expected: tuple[dict[str, Mapping[str, int]], int] | None = None
         self._swept_ms = 0
         self._due_ms: int | None = None
         """The earliest timer; kept so that quiet ticks cost nothing."""
@@ -158,6 +159,15 @@ class NumberDesk:
 
     # -- what happens -----------------------------------------------------------------------
 
+    def put_right(self) -> None:
+        """After the last tick of a rebuild, before anything is seen of the next; see `expect`."""
+        if self._expected is None:
+            return
+        (seen_of, until), self._expected = self._expected, None
+        for number in self._ledger.records:
+            self.book.put_seen(number, seen_of.get(number, {}))
+        self._stirred_ms = until
+
     def observe(self, tick: int, number: str, campaign: str | None) -> None:
         """Note that ``number`` was seen in traffic that ``tick`` judges.
 
@@ -231,12 +241,14 @@ class NumberDesk:
 
     def snapshot(self) -> dict[str, Any]:
         """The whole state, in plain values and stable order."""
+        ledger = self._ledger
         return {
             "book": self.book.snapshot(),
-            "ledger": self._ledger.snapshot(),
+            "ledger": ledger.snapshot(),
             "admission": self._admission.snapshot(),
             "swept_ms": self._swept_ms,
             "due_ms": self._due_ms,
+            "seen_of": {number: self.book.seen_in(number) for number in sorted(ledger.records)},
             "shadowed": list(self._wishes.shadowed),
             "shadow_waits": self._wishes.shadow_waits,
             "blamed": list(self._wishes.blamed),
@@ -256,6 +268,14 @@ class NumberDesk:
         self.unknown_acks = state["unknown_acks"]
         self._inhibition.restore(state.get("inhibited", {}))  # older programs had none
         self._due_ms = state["due_ms"]
+
+    def expect(self, seen_of: Mapping[str, Mapping[str, int]], until: int) -> None:
+        """Begin a rebuild, in which calls up to ``until`` are seen again by a desk of after them.
+
+        Where numbers with a record were seen depends on whether they were out just then; so of
+        these it is put right afterwards: ``seen_of``, of the snapshot that was restored.
+        """
+        self._expected = dict(seen_of), until
 
     # -- the phases of a step ---------------------------------------------------------------
 

@@ -8,7 +8,7 @@ Whether a member is in service is ``desk``'s to say.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -128,6 +128,19 @@ class PoolBook:
             self._enter(pools, UNASSIGNED, tick)
         self._seen.put(number, pools)
         return True
+
+    def seen_in(self, number: str) -> dict[str, int]:
+        """When traffic last showed the number in each of its pools; none where it is listed."""
+        return self._seen.get(number)
+
+    def put_seen(self, number: str, pools: Mapping[str, int]) -> None:
+        """Traffic showed the number in these and in no others, whatever was told."""
+        if number in self._listed or number in self._retired:
+            return
+        for pool in self._seen.get(number):
+            self._shrink(pool)
+        self._sizes.update(dict.fromkeys(pools, 1))
+        self._seen.put(number, pools)
 
     def see(self, told: Sightings, tick: int) -> None:
         """As :meth:`join` for each row of the next tick of ``told``, in order."""

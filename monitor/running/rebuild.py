@@ -44,12 +44,15 @@ class SeenAsOf(NamedTuple):
     """When those were forgotten that were not seen any more: that cannot be done again."""
     retired: Mapping[str, Any]
     """Who was given up: what that did to their pools cannot be done again either."""
+    config: str
+    """Who is listed is noted as seen nowhere."""
 
     @classmethod
     def due(cls, state: Mapping[str, Any], last: SeenAsOf | None) -> Self | None:
         """As of a state, when it is to be kept with it; None: what is kept will do."""
         desk = state["engine"]["desk"]
-        now = cls(state["engine"]["judged"], desk["swept_ms"], desk["book"]["retired"])
+        retired, config = desk["book"]["retired"], state["config"]
+        now = cls(state["engine"]["judged"], desk["swept_ms"], retired, config)
         if last is None or now[1:] != last[1:]:
             return now
         return None if now.judged < last.judged + SEEN_EVERY_MS else now
@@ -93,6 +96,8 @@ def rebuild(parts: Parts) -> None:
         log.warning("numbers_unknown", detail=str(error))
         return
     parts.engine.judges.desk.restore(desk)
+    if "seen_of" in desk:  # older programs kept none
+        parts.engine.judges.desk.expect(desk["seen_of"], engine["judged"])
     parts.engine.silent_until = engine["judged"]
     parts.progress.rebuilding = True
     log.warning(

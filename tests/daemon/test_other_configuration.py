@@ -68,6 +68,7 @@ def test_a_suspension_by_a_rule_that_is_gone_stands_and_can_be_ended(
             (finished,) = running.logged("finished_before")
             assert running.logged("started")[0]["config"] == finished["config"]
             assert running.logged("started")[-1]["config"] != finished["config"]
+            assert not running.logged("closing_failed"), "of a worker that never began"
         done = monitor("numbers", "resume", FLAGGED, "--why", "cleared", "-c", folder.path)
         assert done.status == 0, done.err
         eventually(lambda: running.standing() == {}, "back in service")

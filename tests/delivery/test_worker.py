@@ -154,6 +154,12 @@ def test_a_first_connection_that_nothing_needs_is_not_waited_for(store: Store) -
     assert channel.closed, "what it had opened after all"
 
 
+def test_one_that_never_started_is_stopped(store: Store) -> None:
+    worker, channel = silent(store)
+    assert worker.stop()
+    assert channel.closed
+
+
 @pytest.mark.parametrize("sending", [False, True], ids=["queued", "left by a crash"])
 def test_a_first_connection_that_something_needs_is_waited_for(
     store: Store, *, sending: bool

@@ -246,6 +246,56 @@ def test_who_begins_in_the_middle_comes_to_the_same(
             assert state(again) == state(theirs)
 
 
+WENT_OUT: list[Call] = [
+    (START_MS + minute * MINUTE_MS, "3", campaign, True)
+    for minute, campaign in ((0, None), (3, "a"), (6, "a"))
+]
+
+
+@settings(deadline=None, max_examples=150)
+@example(WENT_OUT, [at(4, "suspend", "3")], 1, 5)
+@example(WENT_OUT, [at(2, "suspend", "3"), at(4, "resume", "3")], 1, 5)
+@example(STOOD_IN, [at(1, "retire", "3"), at(3, "release", "3")], 0, 3)
+@given(
+    st.lists(CLOSE_CALLS, min_size=1, max_size=30),
+    st.lists(CLOSE_ORDERS, max_size=10),
+    st.integers(0, 40),
+    st.integers(0, 80),
+)
+def test_a_rebuild_knows_where_numbers_were_seen(
+    calls: list[Call], orders: list[Order], seen_minute: int, kept_minute: int
+) -> None:
+    """Who was seen is kept now and then, all else later; the calls between are read again."""
+    calls.sort(key=lambda call: call[0])
+    # Nobody stands in: that may go unnoticed where it begins and ends between two checkpoints.
+    pools = {"a": {"numbers": ["1"]}}
+    live, again = (desk(100, pools, assume_applied=True) for _ in range(2))
+    kept_at = START_MS + max(seen_minute, kept_minute) * MINUTE_MS
+    seen_at, seen, retired = START_MS + seen_minute * MINUTE_MS, None, None
+    told_again = told(calls)
+    ticks = {call[0] for call in calls} | {each[0] for each in orders} | {seen_at, kept_at}
+    for tick in sorted(ticks):
+        one_by_one(live, [call for call in calls if call[0] == tick])
+        acts = [order(action, number) for when, action, number in orders if when == tick]
+        live.step(tick, [], [], [], acts)
+        if tick > kept_at:
+            again.put_right()
+            again.see(told_again, tick)
+            again.step(tick, [], [], [], acts)
+            assert state(again) == state(live)
+            continue
+        now = live.snapshot()
+        as_of = now["swept_ms"], now["book"]["retired"]
+        if tick == seen_at or (seen is not None and as_of != retired):
+            seen_at, seen, retired = tick, now["book"]["seen"], as_of
+        if tick == kept_at:
+            again.restore({**now, "book": {**now["book"], "seen": seen}})
+            again.expect(now["seen_of"], kept_at)
+            told_again.tell_again(seen_at)
+            for between in sorted(each for each in ticks if seen_at < each <= kept_at):
+                again.see(told_again, between)
+
+
 def test_who_was_given_up_after_it_was_last_kept_who_was_seen_is_in_no_pool() -> None:
     mine = desk(pools={"b": {"numbers": ["9"]}}, assume_applied=True)
     mine.observe(START_MS, "3", "a")
