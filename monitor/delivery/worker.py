@@ -141,7 +141,7 @@ class DeliveryWorker:
         """Send what is due for at most ``drain``, then stop; whether all that was begun has ended.
 
         What is not sent stays in the outbox for the next start. A first connection that is still on
-        its way is begun by nothing that waits, and not waited for.
+        its way is not waited for where there is nothing to send.
         """
         drain_s = self._settings.drain / 1000
         self._deadline_s = self._clock.monotonic_s() + drain_s
@@ -153,13 +153,12 @@ class DeliveryWorker:
             left_s = max(0.0, self._deadline_s - self._clock.monotonic_s())
             thread.join(left_s + 0.5)  # the last attempt's bookkeeping
         hanging = [thread.name for thread in waited_for if thread.is_alive()]
-        ended = not hanging
         if hanging:
             detail = "what they had begun is looked up, or sent again with its id, after a start"
             log.warning("delivery_stop_incomplete", threads=hanging, detail=detail)
         for lane in self.lanes:
             lane.channel.close()
-        return ended
+        return not hanging
 
     def _run(self, lane: Lane, bell: threading.Event) -> None:
         self._connect(lane)

@@ -83,7 +83,7 @@ class Layout:
             derived=chosen("waits", "answers", "soon"),
             followed=tuple(plan.followed),
             chains=tuple(dict.fromkeys(each.chain for each in chosen("reached"))),
-            present=tuple(each for each in plan.present if each.operation in _BY_ROWS),
+            present=tuple(plan.present),
         )
 
     @property
@@ -169,13 +169,13 @@ def narrowed(plan: Plan, asked: AbstractSet[Asked]) -> Plan:
     held = {
         (reading.by, one)
         for reading in plan.readings
-        if (reading.indicator.id, reading.by, reading.window) in asked
+        if _asked_by(reading) in asked
         for one in _pairs_of(reading)
     }
     kept = _planned(
         reading
         for reading in plan.readings
-        if (reading.indicator.id, reading.by, reading.window) in asked
+        if _asked_by(reading) in asked
         or (reading.by in scopes and not _by_rows(reading))
         or any((reading.by, one) in held for one in _pairs_of(reading))
     )
@@ -211,6 +211,11 @@ def _planned(readings: Iterable[Reading | NowReading]) -> Plan:
         window = scope.windows.setdefault(reading.identity, WindowPlan(reading.spec))
         _add(window.counters, counters)
     return Plan(scopes, readings)
+
+
+def _asked_by(reading: Reading | NowReading) -> Asked:
+    """What asks for it."""
+    return reading.indicator.id, reading.by, reading.window
 
 
 def _with_conversations(plan: Plan, scopes: AbstractSet[By]) -> AbstractSet[By]:

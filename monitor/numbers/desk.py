@@ -79,7 +79,7 @@ class NumberDesk:
         self._people = People(self._ledger, self._admission, is_number)
         self._wishes = Wishes(self._ledger, self._admission)
         self._inhibition = Inhibition(self._admission.incidents, self.book.pools_of)
-        self._expected: tuple[dict[str, Mapping[str, int]], int] | None = None
+        self._expected: tuple[Mapping[str, Mapping[str, int]], int] | None = None
         self._swept_ms = 0
         self._due_ms: int | None = None
         """The earliest timer; kept so that quiet ticks cost nothing."""
@@ -248,7 +248,11 @@ class NumberDesk:
             "admission": self._admission.snapshot(),
             "swept_ms": self._swept_ms,
             "due_ms": self._due_ms,
-            "seen_of": {number: self.book.seen_in(number) for number in sorted(ledger.records)},
+            "seen_of": {
+                number: pools
+                for number in sorted(ledger.records)
+                if (pools := self.book.seen_in(number))
+            },
             "shadowed": list(self._wishes.shadowed),
             "shadow_waits": self._wishes.shadow_waits,
             "blamed": list(self._wishes.blamed),
@@ -275,7 +279,7 @@ class NumberDesk:
         Where numbers with a record were seen depends on whether they were out just then; so of
         these it is put right afterwards: ``seen_of``, of the snapshot that was restored.
         """
-        self._expected = dict(seen_of), until
+        self._expected = seen_of, until
 
     # -- the phases of a step ---------------------------------------------------------------
 

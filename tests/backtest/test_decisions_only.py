@@ -242,7 +242,7 @@ rule looks at messages."""
 
 
 TALKED: list[Event] = [
-    *((minute, "call.ended", 0, True) for minute in range(8)),
+    *BEFORE,
     (9, "message.received", 0, False),
     (65, "message.received", 0, True),
     *((minute, "call.ended", 0, True) for minute in range(110, 114)),

@@ -122,11 +122,6 @@ def test_a_load_comes_to_the_same_as_its_calls_one_by_one(
     assert state(mine) == state(theirs)
 
 
-ORDERS = st.tuples(
-    st.integers(0, 400).map(lambda minute: START_MS + minute * MINUTE_MS),
-    st.sampled_from(["suspend", "resume", "retire", "release"]),
-    st.sampled_from("123456"),
-)
 Order = tuple[int, str, str]
 
 
@@ -134,11 +129,22 @@ def at(minute: int, action: str, number: str) -> Order:
     return START_MS + minute * MINUTE_MS, action, number
 
 
-SEEN_WHILE_OUT: list[Call] = [
-    (START_MS + minute * MINUTE_MS, "3", "a" if minute else None, True) for minute in (0, 2, 4)
-]
+def orders_of(minutes: int, numbers: str) -> st.SearchStrategy[Order]:
+    actions = st.sampled_from(["suspend", "resume", "retire", "release"])
+    return st.builds(at, st.integers(0, minutes), actions, st.sampled_from(numbers))
+
+
+def dialled(**campaigns: str | None) -> list[Call]:
+    """Calls of number 3, by minute: ``m2="a"``."""
+    return [
+        (START_MS + int(minute[1:]) * MINUTE_MS, "3", campaign, True)
+        for minute, campaign in campaigns.items()
+    ]
+
+
+SEEN_WHILE_OUT = dialled(m0=None, m2="a", m4="a")
 """It is in the pool that it is out of until it calls again, back in service."""
-STOOD_IN: list[Call] = [(START_MS + minute * MINUTE_MS, "3", "b", True) for minute in (0, 2, 4)]
+STOOD_IN = dialled(m0="b", m2="b", m4="b")
 """Whoever stands in is in other pools meanwhile, whatever it dials for."""
 
 
@@ -146,7 +152,11 @@ STOOD_IN: list[Call] = [(START_MS + minute * MINUTE_MS, "3", "b", True) for minu
 @example(SEEN_WHILE_OUT, [at(1, "suspend", "3"), at(3, "resume", "3")], 100)
 @example(STOOD_IN, [at(1, "retire", "1"), at(3, "release", "1")], 100)
 @example(STOOD_IN, [at(1, "retire", "3"), at(3, "release", "3")], 100)
-@given(st.lists(CALLS, max_size=60), st.lists(ORDERS, max_size=12), st.sampled_from([3, 100]))
+@given(
+    st.lists(CALLS, max_size=60),
+    st.lists(orders_of(400, "123456"), max_size=12),
+    st.sampled_from([3, 100]),
+)
 def test_what_people_order_within_a_load_comes_to_the_same(
     calls: list[Call], orders: list[Order], numbers_max: int
 ) -> None:
@@ -194,20 +204,8 @@ CLOSE_CALLS = st.tuples(
     CAMPAIGNS,
     st.just(True),
 )
-CLOSE_ORDERS = st.builds(
-    at,
-    st.integers(0, 80),
-    st.sampled_from(["suspend", "resume", "retire", "release"]),
-    st.sampled_from("123"),
-)
-NAMED_LIKE_THE_POOL: list[Call] = [
-    (START_MS + minute * MINUTE_MS, "3", campaign, True)
-    for minute, campaign in enumerate(["unassigned", "a", "unassigned"])
-]
-CAME_BACK: list[Call] = [
-    (START_MS + minute * MINUTE_MS, "3", campaign, True)
-    for minute, campaign in ((0, None), (2, "a"), (6, "a"))
-]
+NAMED_LIKE_THE_POOL = dialled(m0="unassigned", m1="a", m2="unassigned")
+CAME_BACK = dialled(m0=None, m2="a", m6="a")
 
 
 @settings(deadline=None, max_examples=150)
@@ -216,7 +214,7 @@ CAME_BACK: list[Call] = [
 @example(CAME_BACK, [at(1, "retire", "3"), at(3, "release", "3")], 4)
 @given(
     st.lists(CLOSE_CALLS, min_size=1, max_size=30),
-    st.lists(CLOSE_ORDERS, max_size=10),
+    st.lists(orders_of(80, "123"), max_size=10),
     st.integers(0, 80),
 )
 def test_who_begins_in_the_middle_comes_to_the_same(
@@ -246,10 +244,7 @@ def test_who_begins_in_the_middle_comes_to_the_same(
             assert state(again) == state(theirs)
 
 
-WENT_OUT: list[Call] = [
-    (START_MS + minute * MINUTE_MS, "3", campaign, True)
-    for minute, campaign in ((0, None), (3, "a"), (6, "a"))
-]
+WENT_OUT = dialled(m0=None, m3="a", m6="a")
 
 
 @settings(deadline=None, max_examples=150)
@@ -258,7 +253,7 @@ WENT_OUT: list[Call] = [
 @example(STOOD_IN, [at(1, "retire", "3"), at(3, "release", "3")], 0, 3)
 @given(
     st.lists(CLOSE_CALLS, min_size=1, max_size=30),
-    st.lists(CLOSE_ORDERS, max_size=10),
+    st.lists(orders_of(80, "123"), max_size=10),
     st.integers(0, 40),
     st.integers(0, 80),
 )

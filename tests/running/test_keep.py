@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -248,6 +249,9 @@ def test_the_numbers_that_were_seen_are_kept_now_and_then(bench: Bench) -> None:
     assert not kept()
     bench.retired = {"+861": {"spring": ""}}
     assert kept(), "one was given up, or is back"
+    assert not kept()
+    bench.parts.site = replace(bench.parts.site, hash="another")
+    assert kept(), "others may be listed"
     assert not kept()
 
 
