@@ -10,7 +10,7 @@ import threading
 from monitor.assembly import build_judges, open_dead_letters, open_source
 from monitor.clock import Clock
 from monitor.engine import Engine, Pace
-from monitor.events.ahead import ReadAhead
+from monitor.events.ahead import LIVE_ROWS_MAX, ReadAhead
 from monitor.events.customers import Customers
 from monitor.events.enrich import Owners
 from monitor.indicators.compile import BEGINNING
@@ -34,7 +34,7 @@ def build_engine(
     """The engine of a live daemon, not started; it leaves off soon once ``stop`` is set."""
     config = site.config
     # Aside is within: what reads ahead can then be told to stop, too.
-    source = ReadAhead(Aside(open_source(config, clock), stop), clock)
+    source = ReadAhead(Aside(open_source(config, clock), stop), clock, LIVE_ROWS_MAX)
     engine = Engine(
         source=source,
         judges=build_judges(site, covered_from=BEGINNING, answers=answers),

@@ -24,8 +24,11 @@ from monitor.source.base import Fetched, Partition, Source, Standing
 
 log = structlog.get_logger(__name__)
 
-ROWS_MAX = 200_000
-"""Records read ahead, give or take a poll: ten polls of a busy topic."""
+ROWS_MAX = 100_000
+"""Records read ahead, give or take a poll: two polls of a busy topic."""
+LIVE_ROWS_MAX = 40_000
+"""The same of a daemon. Where its threads share two cores with each other and a broker, more
+overlap costs each of them processor time and makes none of them sooner done."""
 SWITCH_S = 0.0005
 """After so long in Python a thread hands on the interpreter. The engine lets it go at each compiled
 call, and by default would wait 5 ms for it each time that a batch is decoded or a page is written
@@ -71,12 +74,16 @@ class _Delivery:
 class ReadAhead:
     """A :class:`monitor.source.base.Source` over another; one thread uses it."""
 
-    def __init__(self, inner: Source, clock: Clock) -> None:
-        """Nothing is read before :meth:`start`; set :attr:`decoder` before that."""
+    def __init__(self, inner: Source, clock: Clock, rows_max: int = ROWS_MAX) -> None:
+        """Nothing is read before :meth:`start`; set :attr:`decoder` before that.
+
+        ``rows_max``: once so many records wait, no more are polled.
+        """
         self.decoder: Callable[[], Decodes]
         """Whose decoding is wanted by now."""
         self._inner = inner
         self._clock = clock
+        self._rows_max = rows_max
         self._changed = threading.Condition()
         # All below belongs to whoever holds the condition.
         self._waiting: deque[_Delivery] = deque()
@@ -206,7 +213,7 @@ class ReadAhead:
     def _may_read(self) -> bool:
         if self._wish is None or (self._dry and not self._asked):
             return False
-        return sum(each.rows for each in self._waiting) < ROWS_MAX
+        return sum(each.rows for each in self._waiting) < self._rows_max
 
     def _read(self, max_records: int, timeout_s: float, skip: AbstractSet[Partition]) -> _Delivery:
         try:

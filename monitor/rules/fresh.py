@@ -11,6 +11,7 @@ else the calls of before would have the number out again at once.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
@@ -31,8 +32,11 @@ from monitor.windows.pending import aligned_after
 
 CALL_IDS_MAX: Final = 10_000
 """Calls of one number whose feedback is known to be about a fresh one; past it the oldest go."""
+LOOKED_AT_ONCE: Final = 16_384
+"""Rows that are looked through at once for those of some numbers."""
 FIELDS: Final = frozenset({"started_at", "talk_s", "direction"})
 """What tells when a call began and whose it was."""
+_TELLING: Final = ("number", "type", "call_id", "time", "started_at", "talk_s", "direction")
 
 
 @dataclass(slots=True)
@@ -53,42 +57,54 @@ class _Load:
         self.rows = rows
         self.frame = frame
         self._ticks = rows["tick"].to_numpy()
-        self._places: dict[str, int] | None = None
-        """By number, its code; made when somebody is looked for, as are the codes."""
+        self._codes_of: dict[str, int] | None = None
+        """By number; made when somebody is looked for, as are the codes."""
         self._codes: Int64 = np.empty(0, dtype=np.int64)
         """By row; that of a row without a number is -1."""
+        # What was looked for last: of whom, up to which row, and the rows that were found.
+        self._asked_for: frozenset[str] = frozenset()
+        self._until = 0
+        self._places: list[int] = []
+        self._rows: list[tuple[Any, ...]] = []
 
     def until(self, tick: int) -> bool:
         """Whether all of it comes before ``tick``."""
         return bool(self._ticks[-1] < tick)
 
-    def of(self, tick: int, numbers: Iterable[str]) -> list[int]:
-        """Where the rows of one tick stand that are of ``numbers``.
+    def told(self, tick: int, numbers: AbstractSet[str]) -> list[tuple[Any, ...]]:
+        """Of the rows of one tick those of ``numbers``, in order.
 
-        A tick has few rows: to ask a frame for them takes a hundred times as long.
+        Each is its place in the load, and what tells when a call began and whose it was: the
+        values of :data:`_TELLING`. A tick has few rows, and to ask a frame for them takes a hundred
+        times as long as to look at them: it is asked for those of several ticks.
         """
         first, last = np.searchsorted(self._ticks, [tick, tick + 1]).tolist()
         if first == last:
             return []
-        if self._places is None:
+        if last > self._until or not numbers <= self._asked_for:
+            self._look(first, max(last, first + LOOKED_AT_ONCE), frozenset(numbers))
+        begin, end = bisect_left(self._places, first), bisect_left(self._places, last)
+        return [row for row in self._rows[begin:end] if row[1] in numbers]
+
+    def _look(self, first: int, until: int, numbers: frozenset[str]) -> None:
+        if self._codes_of is None:
             names, self._codes = (
                 coded(self.rows["number"]) if self.frame is None else self.frame.coded("number")
             )
-            self._places = {number: code for code, number in enumerate(names.texts)}
-        wanted = np.zeros(len(self._places) + 1, dtype=np.bool_)  # the last one is that of -1
-        wanted[[self._places[each] for each in numbers if each in self._places]] = True
-        rows: list[int] = (first + np.flatnonzero(wanted[self._codes[first:last]])).tolist()
-        return rows
-
-    def told(self, places: list[int]) -> list[list[Any]]:
-        """What tells of some rows when a call began and whose it was, column by column."""
-        chosen = pl.Series(places, dtype=pl.UInt32)
-        return [
+            self._codes_of = {number: code for code, number in enumerate(names.texts)}
+        codes_of = self._codes_of
+        wanted = np.zeros(len(codes_of) + 1, dtype=np.bool_)  # the last one is that of -1
+        wanted[[codes_of[each] for each in numbers if each in codes_of]] = True
+        self._places = (first + np.flatnonzero(wanted[self._codes[first:until]])).tolist()
+        self._until, self._asked_for = until, numbers
+        chosen = pl.Series(self._places, dtype=pl.UInt32)
+        columns = [
             self.rows[name][chosen].to_list()
             if name in self.rows.columns  # else nobody reads it
-            else [None] * len(places)
-            for name in ("number", "type", "call_id", "time", "started_at", "talk_s", "direction")
+            else [None] * len(self._places)
+            for name in _TELLING
         ]
+        self._rows = list(zip(self._places, *columns, strict=True))
 
 
 class FreshCalls:
@@ -157,10 +173,9 @@ class FreshCalls:
     def _fresh(self, tick: int) -> FreshRows | None:
         """Of the rows of one tick, in order, those that count."""
         load = self._loads[0] if self._loads else None
-        places = [] if load is None else load.of(tick, self._numbers)
-        if load is None or not places:
+        if load is None:
             return None
-        told = zip(places, *load.told(places), strict=True)
+        told = load.told(tick, self._numbers.keys())
         counted = [place for place, *row in told if self._counts(*row)]
         return FreshRows(load.frame, counted) if load.frame is not None and counted else None
 

@@ -64,7 +64,9 @@ def unpack_whole(consumer: KafkaConsumer, environ: Mapping[str, str] = os.enviro
     if environ.get(PLAIN) or not fits():
         return False
     from monitor.source.kafka_whole import WholePartitionRecords  # noqa: PLC0415 - see _look_at
+    from monitor.source.kafka_wire import decode_in_place  # noqa: PLC0415
 
+    decode_in_place()
     consumer._fetcher.PartitionRecords = WholePartitionRecords  # noqa: SLF001
     return True
 

@@ -140,6 +140,24 @@ def test_it_runs_ahead_and_says_so_to_nobody() -> None:
     assert script.closed
 
 
+def test_it_runs_ahead_so_far_and_no_further() -> None:
+    script = Script()
+    source = ReadAhead(script, CLOCK, rows_max=3)
+    decoder = Counting()
+    source.decoder = lambda: decoder
+    source.start({}, None)
+    for number in range(5):
+        script.give([b"%d" % number] * 2)
+    assert until(source, 2) == [b"0", b"0"]
+    waited = threading.Event()
+    while script.polls < 3:
+        waited.wait(0.01)
+    waited.wait(0.1)  # nothing can be awaited that must not happen
+    assert script.polls == 3, "four records wait, of three"
+    assert until(source, 8) == [b"%d" % number for number in range(1, 5) for _ in range(2)]
+    source.close()
+
+
 def test_nothing_new_is_said_only_to_who_waits_for_it() -> None:
     """Old news of nothing, before the record that came after it, would make a silence of it."""
     script = Script()

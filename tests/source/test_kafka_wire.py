@@ -7,9 +7,17 @@ import socket
 
 import pytest
 from kafka import KafkaProducer
+from kafka.protocol import parser
+from kafka.protocol.frame import KafkaBytes
 
 from monitor.source.kafka import KafkaSource
-from monitor.source.kafka_wire import RECEIVE_BYTES, WideSocket
+from monitor.source.kafka_wire import (
+    LARGE_BYTES,
+    RECEIVE_BYTES,
+    StillBytes,
+    WideSocket,
+    decode_in_place,
+)
 from monitor.source.settings import KafkaSettings
 from tests.broker.broker import Cluster
 from tests.source.contract import gather_count
@@ -29,6 +37,38 @@ def test_more_is_taken_than_is_asked_for() -> None:
             wide.recv(4_096)
         theirs.close()
         assert wide.recv(4_096) == b""
+
+
+def test_a_large_answer_is_looked_at_where_it_stands() -> None:
+    answer = StillBytes(LARGE_BYTES + 4)
+    answer.write(b"head" + bytes(range(256)) * (LARGE_BYTES // 256))
+    answer.seek(0)
+    assert answer.read(4) == b"head"
+    rest = answer.read()
+    assert isinstance(rest, memoryview)
+    assert rest.obj is answer, "no copy"
+    assert rest == bytes(range(256)) * (LARGE_BYTES // 256)
+    assert answer.read() == b"", "all of it was read"
+
+
+def test_a_small_answer_is_bytes_as_ever() -> None:
+    answer = StillBytes(8)
+    answer.write(b"abcdefgh")
+    answer.seek(2)
+    assert answer.read() == b"cdefgh"
+    assert type(answer.read()) is bytes
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_only_a_client_that_is_known_is_changed(
+    monkeypatch: pytest.MonkeyPatch, *, known: bool
+) -> None:
+    if known:
+        monkeypatch.setattr(parser, "KafkaBytes", KafkaBytes)
+    else:
+        monkeypatch.delattr(parser, "KafkaBytes")
+    decode_in_place()
+    assert vars(parser).get("KafkaBytes") is (StillBytes if known else None)
 
 
 @pytest.mark.kafka

@@ -112,6 +112,23 @@ def test_many_small_batches_are_put_in_order_ahead_too() -> None:
     assert pending._frames == []
 
 
+def test_only_rows_between_those_that_are_due_and_those_that_are_not_are_copied() -> None:
+    pending = Pending(tick_ms=5)
+    items = [(eff, eff, 0, offset) for offset, eff in enumerate([1, 2, 6, 4, 7, 3, 8, 9])]
+    pending.add(frame(items))
+    with mock.patch.object(pl.DataFrame, "filter", autospec=True) as copied:
+        copied.side_effect = lambda rows, mask: (
+            rows.clear() if mask.is_empty() else rows[mask.arg_true()]
+        )
+        released = pending.release(5, PARTITIONS)
+    assert released is not None
+    assert released["eff"].to_list() == [1, 2, 3, 4]
+    assert {call.args[0].height for call in copied.call_args_list} == {4}
+    rest = pending.release(10, PARTITIONS)
+    assert rest is not None
+    assert rest["eff"].to_list() == [6, 7, 8, 9]
+
+
 def test_nothing_due_is_none() -> None:
     pending = Pending(tick_ms=5)
     assert pending.release(10, PARTITIONS) is None
