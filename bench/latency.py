@@ -67,7 +67,9 @@ def main() -> None:
     parser = arguments("bench.latency", __doc__)
     parser.add_argument("--seconds", type=float, default=150.0, help="of each rate, at most")
     parser.add_argument("--rates", type=int, nargs="*", default=[1_000, 20_000])
-    parser.add_argument("--no-top", action="store_true", help="not near the top rate")
+    parser.add_argument(
+        "--no-top", action="store_true", help="not near the top rate; --quick never is"
+    )
     given = parser.parse_args()
     report = Report("latency", given)
     seconds = 40.0 if given.quick else given.seconds
@@ -80,8 +82,9 @@ def main() -> None:
         try:
             kafka = Cluster(broker.plain, broker)
             top, rates = 0.0, list(given.rates)
-            if not given.no_top:
-                top = _top_rate(kafka, Path(name), FULL // (10 if given.quick else 1))
+            # The daemon tells once a second how far it is: of few records it tells nothing between.
+            if not (given.no_top or given.quick):
+                top = _top_rate(kafka, Path(name), FULL)
                 rates.append(round(0.8 * top))
             found = [_measure(kafka, Path(name), rate, seconds) for rate in rates]
         finally:

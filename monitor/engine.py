@@ -106,7 +106,7 @@ class Pace:
     """How the engine works through time; the defaults suit a live daemon."""
 
     tick_ms: int = 5_000
-    max_poll_records: int = 50_000
+    max_poll_records: int = 20_000
     poll_timeout_s: float = 0.2
     max_pending_rows: int = 1_000_000
     ahead_ms: int = 60_000

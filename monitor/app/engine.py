@@ -21,6 +21,10 @@ from monitor.stats import Stats
 from monitor.windows.dedup import Dedup
 from monitor.windows.watermark import Watermarks
 
+_POLL_RECORDS = 50_000
+"""What four partitions of Kafka give at once: what a batch costs whatever is in it comes once for
+all that a partition gave."""
+
 
 def build_engine(
     site: Site,
@@ -48,7 +52,11 @@ def build_engine(
         recorder=recorder,
         clock=clock,
         stats=stats,
-        pace=Pace(tick_ms=config.time.tick, max_pending_rows=config.limits.pending_rows),
+        pace=Pace(
+            tick_ms=config.time.tick,
+            max_pending_rows=config.limits.pending_rows,
+            max_poll_records=_POLL_RECORDS,
+        ),
     )
     source.decoder = lambda: engine.judges.decoder
     engine.told_to_stop = stop.is_set

@@ -33,8 +33,6 @@ from monitor.source.settings import KafkaSettings
 log = structlog.get_logger(__name__)
 
 POLL_RECORDS_MAX = 50_000
-"""About what four partitions give at once: what a batch costs whatever is in it, it costs once for
-four of them."""
 DISCOVER_PAUSE_S = 5.0
 QUICK_TIMEOUT_MS = 2_000
 SAME_FAULT_MAX = 3
