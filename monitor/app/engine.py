@@ -55,7 +55,7 @@ def build_engine(
         pace=Pace(
             tick_ms=config.time.tick,
             max_pending_rows=config.limits.pending_rows,
-            max_poll_records=_POLL_RECORDS,
+            max_poll_records=min(_POLL_RECORDS, config.limits.pending_rows),
         ),
     )
     source.decoder = lambda: engine.judges.decoder

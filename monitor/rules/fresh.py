@@ -64,6 +64,7 @@ class _Load:
         # What was looked for last: of whom, up to which row, and the rows that were found.
         self._asked_for: frozenset[str] = frozenset()
         self._until = 0
+        self._ahead = LOOKED_AT_ONCE
         self._places: list[int] = []
         self._rows: list[tuple[Any, ...]] = []
 
@@ -81,8 +82,11 @@ class _Load:
         first, last = np.searchsorted(self._ticks, [tick, tick + 1]).tolist()
         if first == last:
             return []
-        if last > self._until or not numbers <= self._asked_for:
-            self._look(first, max(last, first + LOOKED_AT_ONCE), frozenset(numbers))
+        over, others = last > self._until, not numbers <= self._asked_for
+        if over or others:
+            # Where somebody comes back at every tick, what was found beyond it is looked for again.
+            self._ahead = min(2 * self._ahead, LOOKED_AT_ONCE) if over else max(self._ahead // 2, 1)
+            self._look(first, max(last, first + self._ahead), frozenset(numbers))
         begin, end = bisect_left(self._places, first), bisect_left(self._places, last)
         return [row for row in self._rows[begin:end] if row[1] in numbers]
 

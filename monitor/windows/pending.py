@@ -21,6 +21,10 @@ _BITS = 63
 SETTLED_AT_ONCE, FRAMES_AT_ONCE = 3_000, 100
 """So many rows, or batches of them, are put in order before their tick: for fewer it is not worth
 it. A batch may be a single row, and then it costs as much as a hundred."""
+SLICED_FROM, SLICED_FROM_SHARE = 4_096, 8
+"""A frame of so many rows, of which at most one in so many lies between the first that waits and
+the last that is due, is cut into slices. Others are copied: else each cut would leave two pieces of
+every piece where rows come in disorder, and a row that waits would hold the memory of all."""
 SETTLED_A_TICK = 20
 """How often, as event time goes on."""
 
@@ -148,8 +152,10 @@ def _cut(
         if count in {0, len(due)}:
             (taken if count else kept).append(frame)
             continue
-        # Before the first that has to wait, and after the last that is due, nothing is copied.
+        # Before the first that has to wait, and after the last that is due, nothing needs a copy.
         first, last = int(due.argmin()), len(due) - int(due[::-1].argmax())
+        if len(due) < SLICED_FROM or last - first > len(due) // SLICED_FROM_SHARE:
+            first, last = 0, len(due)
         mixed, mask = frame[first:last], pl.Series(due[first:last])
         taken += [part for part in (frame[:first], mixed.filter(mask)) if part.height]
         kept += [part for part in (mixed.filter(~mask), frame[last:]) if part.height]

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from kafka import KafkaProducer
+from kafka.protocol import parser
+from kafka.protocol.frame import KafkaBytes
 
 from monitor.source.base import Fetched, Partition
 from monitor.source.kafka import KafkaSource
@@ -36,14 +38,15 @@ def read(
         patched.delenv(PLAIN, raising=False)
         if plain:
             patched.setenv(PLAIN, "1")
+            patched.setattr(parser, "KafkaBytes", KafkaBytes)  # what another test may have changed
         source.start(positions, None)
-    chunks: list[Fetched] = []
-    deadline = time.monotonic() + AWAIT_S
-    while not at_end(source.standings()):
-        assert time.monotonic() < deadline, source.standings()
-        chunks += source.poll(max_records, 0.1)
-    standings = {part: (each.position, each.end) for part, each in source.standings().items()}
-    source.close()
+        chunks: list[Fetched] = []
+        deadline = time.monotonic() + AWAIT_S
+        while not at_end(source.standings()):
+            assert time.monotonic() < deadline, source.standings()
+            chunks += source.poll(max_records, 0.1)
+        standings = {part: (each.position, each.end) for part, each in source.standings().items()}
+        source.close()
     for chunk in chunks:
         check_shape(chunk)
     return chunks, standings

@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 from kafka.consumer.fetcher import Fetcher
+from kafka.protocol import parser
+from kafka.protocol.frame import KafkaBytes
 from kafka.record.memory_records import MemoryRecords
 from kafka.version import __version__
 from structlog.testing import capture_logs
 
 from monitor.source import kafka_guard, kafka_whole
-from monitor.source.kafka_guard import PLAIN, unpack_whole
+from monitor.source.kafka_guard import PLAIN, STILL, unpack_whole
 from monitor.source.kafka_whole import WholePartitionRecords
+from monitor.source.kafka_wire import StillBytes
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +39,16 @@ def asked(environ: dict[str, str] | None = None) -> tuple[bool, Any, list[str]]:
 
 def test_the_client_that_is_installed_is_known() -> None:
     assert asked() == (True, WholePartitionRecords, [])
+
+
+@pytest.mark.parametrize("version", [STILL, "3.0.13"])
+def test_answers_are_left_in_place_by_the_version_that_was_read(
+    monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    monkeypatch.setattr(parser, "KafkaBytes", KafkaBytes)
+    monkeypatch.setattr(kafka_guard, "__version__", version)
+    assert asked()[0]
+    assert parser.KafkaBytes is (StillBytes if version == STILL else KafkaBytes)
 
 
 def test_it_can_be_kept_from_it() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from unittest import mock
 
 import polars as pl
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.source.base import Partition
-from monitor.windows.pending import FRAMES_AT_ONCE, SETTLED_AT_ONCE, Pending
+from monitor.windows.pending import FRAMES_AT_ONCE, SETTLED_AT_ONCE, SLICED_FROM, Pending
 
 PARTITIONS = [Partition("sms", 0), Partition("calls", 10), Partition("calls", 2)]
 """By ``src``: their order is calls-2, calls-10, sms-0."""
@@ -28,8 +29,18 @@ def frame(items: list[Row]) -> pl.DataFrame:
     return pl.DataFrame(items, schema=schema, orient="row")
 
 
-@given(items=rows, cut=st.integers(0, 30), until=st.integers(0, 50))
-def test_release_is_one_order_and_only_what_is_due(items: list[Row], cut: int, until: int) -> None:
+@given(items=rows, cut=st.integers(0, 30), until=st.integers(0, 50), sliced=st.booleans())
+def test_release_is_one_order_and_only_what_is_due(
+    items: list[Row], cut: int, until: int, *, sliced: bool
+) -> None:
+    with (
+        mock.patch("monitor.windows.pending.SLICED_FROM", 0 if sliced else SLICED_FROM),
+        mock.patch("monitor.windows.pending.SLICED_FROM_SHARE", 1 if sliced else 8),
+    ):
+        _release_is_one_order_and_only_what_is_due(items, cut, until)
+
+
+def _release_is_one_order_and_only_what_is_due(items: list[Row], cut: int, until: int) -> None:
     pending = Pending(tick_ms=5)
     pending.add(frame(items[:cut]))
     pending.add(frame(items[cut:]))
@@ -112,6 +123,8 @@ def test_many_small_batches_are_put_in_order_ahead_too() -> None:
     assert pending._frames == []
 
 
+@mock.patch("monitor.windows.pending.SLICED_FROM", 8)
+@mock.patch("monitor.windows.pending.SLICED_FROM_SHARE", 2)
 def test_only_rows_between_those_that_are_due_and_those_that_are_not_are_copied() -> None:
     pending = Pending(tick_ms=5)
     items = [(eff, eff, 0, offset) for offset, eff in enumerate([1, 2, 6, 4, 7, 3, 8, 9])]
@@ -127,6 +140,18 @@ def test_only_rows_between_those_that_are_due_and_those_that_are_not_are_copied(
     rest = pending.release(10, PARTITIONS)
     assert rest is not None
     assert rest["eff"].to_list() == [6, 7, 8, 9]
+
+
+def test_rows_in_disorder_stay_in_few_pieces() -> None:
+    """Cut into slices, each piece would leave two of itself, and hold the memory of all."""
+    pending = Pending(tick_ms=5)
+    times = random.Random(1).sample(range(20_000), 20_000)
+    pending.add(frame([(eff, eff, 0, offset) for offset, eff in enumerate(times)]))
+    for until in range(1_000, 20_000, 1_000):
+        released = pending.release(until, PARTITIONS)
+        assert released is not None
+        assert released["eff"].to_list() == list(range(until - 1_000, until))
+        assert len(pending._all()) == 1
 
 
 def test_nothing_due_is_none() -> None:
