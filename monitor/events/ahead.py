@@ -131,7 +131,10 @@ class ReadAhead:
         with self._changed:
             self._wish, self._asked = (max_records, timeout_s, skip), True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._waiting or self._ended, timeout_s + SLOW_S)
+            if self._ended and not self._waiting:  # at once, and who goes on asking never rests
+                self._changed.wait_for(lambda: self._over, timeout_s)
+            else:
+                self._changed.wait_for(lambda: self._waiting or self._ended, timeout_s + SLOW_S)
             delivery = self._waiting.popleft() if self._waiting else None
             self._asked = False
             if delivery is not None and delivery.error is not None:
@@ -193,13 +196,15 @@ class ReadAhead:
             delivery = self._read(*wish)
             with self._changed:
                 self._dry = not delivery.batches
-                # That nothing came is news for those alone who are waiting to hear it.
-                if delivery.batches or delivery.error is not None or self._asked:
+                self._exhausted = delivery.error is None and self._inner.exhausted()
+                # That nothing came is news for those alone who are waiting to hear it; and that
+                # nothing will ever come, for everybody: nobody is told a second time.
+                news = delivery.batches or delivery.error is not None or self._exhausted
+                if news or self._asked:
                     self._waiting.append(delivery)
                     self._asked = False
                 if delivery.error is not None:
                     self._wish = None
-                self._exhausted = delivery.error is None and self._inner.exhausted()
                 self._changed.notify_all()
         with self._changed:
             self._ended = True

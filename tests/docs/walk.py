@@ -88,10 +88,11 @@ def daemon(folder: Path) -> str:
     last = ""
     with started:
         for line in started.stdout:
-            if "events=" in line:
-                if line == last and "events=0" not in line:
+            told = line.partition("events=")[2]  # the time before it goes on
+            if told:
+                if told == last and not told.startswith("0 "):
                     break
-                last = line
+                last = told
         started.terminate()
         started.stdout.read()
     return ""

@@ -240,6 +240,44 @@ def test_a_finite_source_ends_once_all_is_handed_out() -> None:
     source.close()
 
 
+class UntilAsked(Script):
+    """A source that knows where its end is once it has found nothing there, as files do."""
+
+    over = False
+
+    def poll(
+        self, max_records: int, timeout_s: float, skip: AbstractSet[Partition] = frozenset()
+    ) -> list[Fetched]:
+        fetched = super().poll(max_records, timeout_s, skip)
+        self.over = not fetched
+        return fetched
+
+    def standings(self) -> Mapping[Partition, Standing]:
+        end = self.position if self.over else self.position + 1
+        return {self.partition: Standing(self.position, end, complete=True)}
+
+    def exhausted(self) -> bool:
+        return self.over
+
+
+def test_that_it_is_over_is_told_to_who_asks_late_and_to_nobody_without_a_rest() -> None:
+    script = UntilAsked()
+    script.give([b"a"])
+    source = opened(script)
+    assert until(source, 1) == [b"a"]
+    waited = threading.Event()
+    while not source.exhausted():  # nobody is asking when it finds nothing
+        waited.wait(0.01)
+    assert source.poll(100, 0.0) == []
+    (standing,) = source.standings().values()
+    assert (standing.position, standing.end, standing.confirmed) == (1, 1, True)
+    source._thread.join(10)  # type: ignore[union-attr]
+    began_s = CLOCK.monotonic_s()
+    assert source.poll(100, 0.2) == []
+    assert CLOCK.monotonic_s() - began_s >= 0.2, "who asks again and again would take a core"
+    source.close()
+
+
 def test_a_source_that_answers_at_once_is_asked_once_for_each_poll() -> None:
     bench = MemoryBench()
     inner = bench.reader()
