@@ -23,8 +23,9 @@ SETTLED_AT_ONCE, FRAMES_AT_ONCE = 3_000, 100
 it. A batch may be a single row, and then it costs as much as a hundred."""
 SLICED_FROM, SLICED_FROM_SHARE = 4_096, 8
 """A frame of so many rows, of which at most one in so many lies between the first that waits and
-the last that is due, is cut into slices. Others are copied: else each cut would leave two pieces of
-every piece where rows come in disorder, and a row that waits would hold the memory of all."""
+the last that is due, is cut into slices, as is every one in which none does. Others are copied:
+else each cut would leave two pieces of every piece where rows come in disorder, and a row that
+waits would hold the memory of all."""
 SETTLED_A_TICK = 20
 """How often, as event time goes on."""
 
@@ -154,6 +155,10 @@ def _cut(
             continue
         # Before the first that has to wait, and after the last that is due, nothing needs a copy.
         first, last = int(due.argmin()), len(due) - int(due[::-1].argmax())
+        if first == last:
+            taken.append(frame[:first])
+            kept.append(frame[first:])
+            continue
         if len(due) < SLICED_FROM or last - first > len(due) // SLICED_FROM_SHARE:
             first, last = 0, len(due)
         mixed, mask = frame[first:last], pl.Series(due[first:last])

@@ -142,6 +142,15 @@ def test_only_rows_between_those_that_are_due_and_those_that_are_not_are_copied(
     assert rest["eff"].to_list() == [6, 7, 8, 9]
 
 
+def test_few_rows_that_stand_in_order_are_not_copied() -> None:
+    pending = Pending(tick_ms=5)
+    pending.add(frame([(eff, eff, 0, eff) for eff in range(10)]))
+    with mock.patch.object(pl.DataFrame, "filter", side_effect=AssertionError("a copy")):
+        released = pending.release(5, PARTITIONS)
+    assert released is not None
+    assert released["eff"].to_list() == [0, 1, 2, 3, 4]
+
+
 def test_rows_in_disorder_stay_in_few_pieces() -> None:
     """Cut into slices, each piece would leave two of itself, and hold the memory of all."""
     pending = Pending(tick_ms=5)
