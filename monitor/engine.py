@@ -60,7 +60,7 @@ AT_ONCE = 60_000
 where event time is sparse."""
 READS_ON_S = 0.25
 """For so long a daemon that catches up reads on before it judges."""
-PLACES_LOOKED_AT = 5_000
+PLACES_LOOKED_AT = 2_000
 """Rows of a load in which agents are looked for, with where they belong: it is for people."""
 
 

@@ -13,6 +13,8 @@ import msgspec
 import numpy as np
 
 from monitor import compiled, logs
+from monitor.compiled.groups import keep_news
+from monitor.indicators.groups import Groups, RowsAhead, sums_of
 from monitor.replay import replay_engine
 from monitor.rules.detector import MANY, Bank, Detector
 from monitor.site import load_site
@@ -51,6 +53,7 @@ def warm() -> None:
     _detectors()
     reduce_by_key(np.array([1, 0, 1]), np.ones((3, 1), np.int64), "add")  # of ticks in a pane
     Lookup().drop(np.array([0]))  # of keys that are let go
+    _warm_ahead()
     _warm_anchored()
     _warm_roll()
     _warm_waits()
@@ -74,13 +77,22 @@ def _detectors() -> None:
     bank.score(ids, 0)
 
 
+def _warm_ahead() -> None:
+    """The replay has one tick, and so nothing to make ahead."""
+    zero, none = np.zeros(1, np.int64), np.zeros((1, 0), np.int64)
+    columns = {"place": zero, "grain": zero, "values": none, "extremes": none}
+    rows = Groups.of(zero, columns)
+    RowsAhead(rows, sums_of(rows), lambda places: places)
+    keep_news(zero, zero, zero, -1, np.empty((3, 1), np.int64))  # where some are on probation
+
+
 def _warm_anchored() -> None:
     """No shipped pack that is on by default has such a window."""
     one, none = np.zeros(1, np.int64), np.zeros((1, 0), np.int64)
     sums = AnchoredSums(AnchoredWindow("1h@first", 3_600_000, 5_000, ""), [1], 0)
     sums.room(1)
     values = np.ones((1, 2), np.int64)
-    sums.enter(TickRows(one, one, values, none, one, values))
+    sums.enter(TickRows.of(one, one, values, none, one, values))
 
 
 def _warm_roll() -> None:

@@ -87,6 +87,24 @@ def turn(values: Any, order: Any, turned: Any) -> None:
 
 
 @compiled
+def turn_each(values: Any, order: Any, bounds: Any, turned: Any) -> None:
+    """As :func:`turn`, for stretches of rows one after the other.
+
+    Args:
+        values: shape (rows, columns).
+        order: of all rows; those of a stretch stay in it.
+        bounds: where each stretch begins, and at last where the last one ends.
+        turned: is written: stretch after stretch, each of the shape (columns, its rows).
+    """
+    at = 0
+    for stretch in range(len(bounds) - 1):
+        for column in range(values.shape[1]):
+            for place in range(bounds[stretch], bounds[stretch + 1]):
+                turned[at] = values[order[place], column]
+                at += 1
+
+
+@compiled
 def add_columns(flat: Any, firsts: Any, source: Any, ids: Any, values: Any, added: Any) -> None:
     """Add what came to sums that lie in one array, a stretch for each column.
 

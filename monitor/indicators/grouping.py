@@ -12,7 +12,8 @@ import polars as pl
 from monitor.compiled.groups import add_up, number_keys
 from monitor.indicators.formula import ENTITY_OF, Counter, Rows
 from monitor.indicators.frame import Frame
-from monitor.indicators.loaded import Groups, LocalKeys, PairLoad, ScopeLoad, StateLoad
+from monitor.indicators.groups import Groups
+from monitor.indicators.loaded import LocalKeys, PairLoad, ScopeLoad, StateLoad
 from monitor.indicators.plan import Layout
 from monitor.indicators.population_plan import Population
 from monitor.indicators.response_plan import Response
@@ -56,7 +57,7 @@ def load_scope(frame: Frame, layout: Layout) -> ScopeLoad:
 def _group(frame: Frame, layout: Layout, chosen: Bool, codes: Int64) -> Groups:
     """The chosen rows by tick, key and grain."""
     # A row is older than its tick by at most the lateness, so this stays small.
-    lag = frame.tick_of_row // layout.grain_ms - frame.times // layout.grain_ms
+    lag = frame.lag(layout.grain_ms)
     group = _pack(_pack(frame.tick_index, np.where(chosen, codes, 0)), lag)
     spread = int(group.max()) + 1
     if not is_dense(spread, len(group)):
@@ -114,7 +115,8 @@ def _pairs(frame: Frame, counter: Counter, codes: Int64, grain_ms: int) -> PairL
         "code": code,
         "pair": column(pair),
         "set": table["set"].to_numpy(),
-        "grain": table["grain"].to_numpy(),
+        # Or the loop that takes them would be compiled once more, for what cannot be written.
+        "grain": table["grain"].to_numpy(writable=True),
         "newest": table.select(newest).to_series().to_numpy(),
     }
     return PairLoad(Groups.of(table["tick"].to_numpy(), columns), names, value[first])

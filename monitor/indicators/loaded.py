@@ -1,22 +1,23 @@
 """What one load brings to one scope, tick by tick.
 
-Owns the slices that a step takes, and the way from the load's own codes to the ids of the scope's
-tables. Ids are given out tick by tick, so that a table that overflows does so in the same way
-however the input was batched; all else was worked out once for the whole load.
+Owns the way from the load's own codes to the ids of the scope's tables. Ids are given out tick by
+tick, so that a table that overflows does so in the same way however the input was batched; all else
+is worked out once for the whole load, and where all ids are given already, so is the rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from monitor.indicators.frame import Frame
+from monitor.indicators.groups import Groups, RowsAhead, sums_of
 from monitor.indicators.plan import By
 from monitor.keys import OVERFLOW, KeyTable
-from monitor.windows.arrays import Bool, Int64, begins_of, column, distinct_of
+from monitor.windows.arrays import Bool, Int64, column, distinct_of
 from monitor.windows.distinct import PairRows
 from monitor.windows.ids import Names
 from monitor.windows.lookup import Lookup
@@ -25,39 +26,9 @@ from monitor.windows.rows import TickRows
 SEPARATOR = "\x1f"
 """Between the dimensions of a key; keys hold no control characters."""
 
+AHEAD_FROM = 4
+"""Ticks from which on their rows are put in order together."""
 _UNKNOWN = -2
-
-
-@dataclass(slots=True)
-class Groups:
-    """Columns sorted by tick, and where each tick's rows are."""
-
-    ticks: list[int]
-    """Distinct, ascending; like ``bounds`` plain integers, for a step asks for one at a time."""
-    bounds: list[int]
-    """Row numbers; the rows of ``ticks[i]`` are ``bounds[i] … bounds[i + 1] - 1``."""
-    columns: dict[str, Any]
-    position: int = 0
-    """The next of ``ticks`` to be taken."""
-
-    @classmethod
-    def of(cls, ticks: Int64, columns: dict[str, Any]) -> Groups:
-        """Mark the ticks of columns that are sorted by them."""
-        firsts = np.flatnonzero(begins_of(ticks))
-        return cls(ticks[firsts].tolist(), [*firsts.tolist(), len(ticks)], columns)
-
-    @property
-    def next_tick(self) -> int | None:
-        """The earliest tick that was not taken yet."""
-        return self.ticks[self.position] if self.position < len(self.ticks) else None
-
-    def take(self, tick: int) -> dict[str, Any] | None:
-        """The columns of ``tick``, once; None when it has no rows."""
-        if self.next_tick != tick:
-            return None
-        first, last = self.bounds[self.position], self.bounds[self.position + 1]
-        self.position += 1
-        return {name: values[first:last] for name, values in self.columns.items()}
 
 
 class LocalKeys:
@@ -77,6 +48,8 @@ class LocalKeys:
         self._known = column([])
         self._ids = column([])
         self._lookup: Lookup | None = None
+        self.forgotten = 0
+        """How often ids were taken back."""
 
     def keep(self, codes: list[Int64]) -> None:
         """Be ready for all of ``codes``; the rows themselves are let go."""
@@ -120,6 +93,11 @@ class LocalKeys:
     def forget(self, ids: Int64) -> None:
         """``ids`` were released: their names are new again, and names refused may find room."""
         self._ids[np.isin(self._ids, ids) | (self._ids == OVERFLOW)] = _UNKNOWN
+        self.forgotten += 1
+
+    def all_known(self) -> bool:
+        """Every key has an id, until ids are taken back."""
+        return bool((self._ids >= 0).all())
 
     def _named(self, codes: Int64) -> list[str]:
         parts: list[list[str]] = []
@@ -226,7 +204,10 @@ class ScopeLoad:
         for part in parts:
             part.columns["place"] = keys.places(part.columns.pop("code"))
         self._rows = rows
-        self._sums = None if rows is None else _sums(rows)
+        self._sums = None if rows is None else sums_of(rows)
+        self._ahead: RowsAhead | None = None
+        self._ahead_of = -1
+        """How often ids had been taken back when that was made."""
         self._ticks = sorted({tick for part in parts for tick in part.ticks})
         self._position = 0
 
@@ -244,10 +225,15 @@ class ScopeLoad:
 
         These come as rows of the table's bucket, or without ``bucket`` not at all.
         """
-        rows = None if self._rows is None else self._rows.take(tick)
-        by_key = None if self._sums is None else self._sums.take(tick)
-        if rows is None or by_key is None:
+        if self._rows is None or self._sums is None or self._rows.next_tick != tick:
             return None, 0
+        ahead = self._made_ahead(self._rows, self._sums)
+        if ahead is not None:
+            self._rows.position = self._sums.position = self._rows.position + 1
+            return ahead.take(self._rows.position - 1), 0
+        rows, by_key = self._rows.take(tick), self._sums.take(tick)
+        assert rows is not None  # noqa: S101 - it is the next tick
+        assert by_key is not None  # noqa: S101 - both have the same ticks
         ids, sums = self.keys.resolve(by_key["place"], table), by_key["sums"]
         keys = self.keys.ids(rows["place"])
         full = ids == OVERFLOW
@@ -264,16 +250,15 @@ class ScopeLoad:
                 ids, sums, keys = own, sums[~full], keys[keys != OVERFLOW]
         if len(ids) == 0:
             return None, beyond
-        return TickRows(keys, rows["grain"], rows["values"], rows["extremes"], ids, sums), beyond
+        taken = TickRows.of(keys, rows["grain"], rows["values"], rows["extremes"], ids, sums)
+        return taken, beyond
 
-
-def _sums(rows: Groups) -> Groups:
-    """``place`` and ``sums`` (keys, columns) of rows sorted by tick and place, over all grains."""
-    place, values = rows.columns["place"], rows.columns["values"]
-    begins = begins_of(place)
-    begins[rows.bounds[:-1]] = True
-    starts = np.flatnonzero(begins)
-    if len(starts) < len(place):
-        values = np.add.reduceat(values, starts, axis=0)
-    columns = {"place": place[starts], "sums": values}
-    return Groups(rows.ticks, np.searchsorted(starts, rows.bounds).tolist(), columns)
+    def _made_ahead(self, rows: Groups, sums: Groups) -> RowsAhead | None:
+        """The rows of all ticks to come, while every key is known; None: tick by tick."""
+        if self._ahead is not None and self._ahead_of == self.keys.forgotten:
+            return self._ahead
+        self._ahead = None
+        if len(rows.ticks) - rows.position >= AHEAD_FROM and self.keys.all_known():
+            self._ahead = RowsAhead(rows, sums, self.keys.ids)
+            self._ahead_of = self.keys.forgotten
+        return self._ahead

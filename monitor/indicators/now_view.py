@@ -72,6 +72,10 @@ class NowView:
         message = f"{self.indicator.id} is not made of counts and sums"
         raise ValueError(message)
 
+    def entered(self) -> tuple[Int64, Int64, Int64]:
+        """As :meth:`fresh`."""
+        return self.fresh()
+
     @property
     def covered_from(self) -> int:
         """The figures are covered from this tick on: by then all have been heard of that are in."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from monitor.events.catalogue import FIELDS
 from monitor.indicators.frame import Frame
-from monitor.indicators.loaded import Groups
+from monitor.indicators.groups import Groups
 from monitor.indicators.population_plan import Population
 from monitor.keys import OVERFLOW, KeyTable
 from monitor.windows.arrays import Bool, Int64, column

@@ -16,7 +16,7 @@ import numpy as np
 
 from monitor.indicators.formula import Counter
 from monitor.indicators.frame import Frame
-from monitor.indicators.loaded import Groups
+from monitor.indicators.groups import Groups
 from monitor.indicators.plan import By, Reading
 from monitor.indicators.response_plan import Response
 from monitor.indicators.scope import ScopeState

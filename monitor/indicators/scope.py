@@ -98,6 +98,8 @@ class ScopeState:
         self._limits = limits
         self._loads: deque[ScopeLoad] = deque()
         self._active = False
+        self._dues = [*(each.sums for each in windows), *self.spans.values()]
+        """What changes by time alone."""
         # Counters are looked up by what they compute, which takes a while; so not at every tick.
         self._pairs: list[DistinctPairs | FunnelPairs] = [
             *self.distinct.values(),
@@ -246,10 +248,12 @@ class ScopeState:
                     window.accrue(place, accrued)
 
     def _find_due(self) -> None:
-        dues = [window.sums.due for window in self.windows.values()]
-        dues += [spans.due for spans in self.spans.values()]
-        dues.append(self.next_load())
-        self.due = min((due for due in dues if due is not None), default=None)
+        earliest = self.next_load()
+        for table in self._dues:
+            due = table.due
+            if due is not None and (earliest is None or due < earliest):
+                earliest = due
+        self.due = earliest
 
     def evict(self, tick: int, pinned: AbstractSet[int]) -> list[int]:
         """Release the keys that no window, state or ``pinned`` holds; returns them, ascending."""

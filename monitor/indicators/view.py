@@ -127,6 +127,17 @@ class View:
             of.fill(1)
         return ids, hits, of
 
+    def entered(self) -> tuple[Int64, Int64, Int64]:
+        """As :meth:`fresh`, but some of the ids may be such to which the rows add nothing.
+
+        For who looks at ``of`` of each anyway: to leave them out takes as long as that.
+        """
+        hits_column, of_column = self._fresh_columns
+        rows = self._scope.rows
+        if rows is None or of_column is None or self.keys.other is not None:
+            return self.fresh()
+        return rows.ids, rows.sums[hits_column], rows.sums[of_column]
+
     def covered(self, tick: int) -> bool:
         """The log seen covers this window at ``tick``; until then it is warming."""
         return self.covered_from <= self._state.spec.lo(tick)

@@ -67,6 +67,10 @@ class FigureView(Protocol):
         """(ids, hits, of) of the last step's new rows alone, ids ascending."""
         ...
 
+    def entered(self) -> tuple[Int64, Int64, Int64]:
+        """As :meth:`fresh`; some of the ids may be such to which the rows add nothing."""
+        ...
+
     def covered(self, tick: int) -> bool:
         """The log seen covers the window at ``tick``; once true, it stays so."""
         ...

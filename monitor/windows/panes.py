@@ -22,6 +22,8 @@ BUFFERED = 16
 """Ticks whose rows are put aside before they are sorted in together."""
 
 _NARROW = np.iinfo(np.int32)
+NARROW_FROM = 64
+"""Fewer rows are left as they are: looking at them takes longer than they are worth."""
 
 SETTLING = 2
 """Newest panes that still get most of their rows; older ones are made as small as they can be."""
@@ -105,9 +107,11 @@ class PaneTable:
             parts[-2:] = [self._merged(parts[-2:])]
 
     def _merged(self, parts: Sequence[Part]) -> Part:
-        wide = [_wide(part) for part in parts]
-        keys = np.concatenate([keys for keys, _ in wide])
-        return reduce_by_key(keys, np.concatenate([values for _, values in wide]), self._combine)
+        rows, columns = sum(len(keys) for keys, _ in parts), parts[0][1].shape[1]
+        keys, values = np.empty(rows, np.int64), np.empty((rows, columns), np.int64)
+        np.concatenate([keys for keys, _ in parts], out=keys)
+        np.concatenate([values for _, values in parts], out=values)
+        return reduce_by_key(keys, values, self._combine)
 
 
 class Panes:
@@ -185,7 +189,7 @@ def _narrow(part: Part) -> Part:
     """The same in half the memory, where no value needs more; tables hold them by the million."""
     keys, values = part
     every = (keys, values)
-    if any(
+    if len(keys) < NARROW_FROM or any(
         each.size and not _NARROW.min < each.min() <= each.max() <= _NARROW.max for each in every
     ):
         return part

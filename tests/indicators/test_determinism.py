@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from monitor.indicators import loaded
 from monitor.indicators.compile import IndicatorSet
+from monitor.indicators.groups import RowsAhead
 from monitor.windows.limits import WindowLimits
+from monitor.windows.rows import TickRows
 from tests.indicators.made import T0, TICK, Row, beyond, load, made, row, shown
 from tests.indicators.test_oracle import (
     LATENESS,
@@ -95,6 +98,18 @@ def test_full_tables_refuse_the_same_keys(rows: list[Row], one: Choices, other: 
     )
 
 
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(streams(), choices)
+def test_rows_made_ahead_for_all_ticks_are_those_made_tick_by_tick(
+    rows: list[Row], one: Choices
+) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(loaded, "AHEAD_FROM", 1)
+        ahead = run(rows, one.split, one, LIMITS)
+        patched.setattr(loaded, "AHEAD_FROM", 10**9)
+        assert same(ahead, run(rows, one.split, one, LIMITS))
+
+
 COUNT = """
   - id: calls
     kind: count
@@ -149,6 +164,40 @@ def test_an_id_is_not_confused_when_its_name_is_loaded_ahead_of_an_eviction() ->
     assert figures.evict({}) == {("number",): [0]}
     figures.step(T0 + 605_000)
     assert counts(figures) == {("+1",): (2, 1), ("+2",): (1, 1)}
+
+
+def test_rows_made_ahead_are_not_those_of_an_id_that_was_freed_since(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made_ahead: list[int] = []
+    take = RowsAhead.take
+
+    def taken(self: RowsAhead, position: int) -> TickRows:
+        made_ahead.append(position)
+        return take(self, position)
+
+    monkeypatch.setattr(RowsAhead, "take", taken)
+    figures = made(COUNT)
+    load(figures, [row(T0, number="+1"), row(T0 + 1, number="+2"), row(T0 + 2, number="+3")])
+    figures.step(T0 + TICK)
+    #  one load:  + 10 s '+3'  + 200 s '+3'  + 300 s '+2' '+3'  + 305 s '+1'  + 310 s '+3'
+    #  between:                  evict: '+1' (0) and '+2' (1) are freed; '+2' gets 0, '+1' gets 1
+    times = [(10_000, "+3"), (200_000, "+3"), (300_000, "+2"), (300_001, "+3"), (305_000, "+1")]
+    load(figures, [row(T0 + at, number=name) for at, name in [*times, (310_000, "+3")]])
+    figures.step(T0 + 15_000)
+    figures.step(T0 + 65_000)
+    figures.step(T0 + 75_000)
+    figures.step(T0 + 205_000)
+    assert made_ahead == [0, 1], "all names were known"
+    assert figures.evict({}) == {("number",): [0, 1]}
+    for at in (260_000, 265_000, 305_000, 310_000):
+        figures.step(T0 + at)
+    keys = figures.view("calls", ("number",), "1m").keys
+    assert {name: keys.find(name) for name in ("+1", "+2", "+3")} == {"+1": 1, "+2": 0, "+3": 2}
+    assert counts(figures) == {("+1",): (1, 1), ("+2",): (1, 1), ("+3",): (1, 1)}
+    assert made_ahead == [0, 1], "of names that were freed nothing is known ahead"
+    figures.step(T0 + 315_000)
+    assert counts(figures) == {("+1",): (1, 1), ("+2",): (1, 1), ("+3",): (2, 1)}
 
 
 def test_a_name_that_was_refused_may_find_room_later_in_the_same_load() -> None:

@@ -77,6 +77,9 @@ class FakeView:
         table = np.array([self._fresh[key] for key in ids.tolist()], dtype=np.int64).reshape(-1, 2)
         return ids, table[:, 0], table[:, 1]
 
+    def entered(self) -> tuple[Int64, Int64, Int64]:
+        return self.fresh()
+
     def covered(self, tick: int) -> bool:
         return tick >= self.covered_from
 

@@ -30,7 +30,7 @@ class Table:
             values = np.stack([np.ones_like(adds), adds], axis=1)
             ids, sums = reduce_by_key(keys, values, "add")
             none = np.zeros((len(keys), 0), np.int64)
-            self.sums.enter(TickRows(keys, times, values, none, ids, sums))
+            self.sums.enter(TickRows.of(keys, times, values, none, ids, sums))
         self.sums.end(tick)
         found = self.sums.at(np.arange(8), 1).tolist()
         return {key: value for key, value in enumerate(found) if value}

@@ -19,7 +19,7 @@ from monitor.windows.arrays import (
     roomy,
 )
 from monitor.windows.extremes import NONE
-from monitor.windows.panes import Panes, PaneTable, pane_rows
+from monitor.windows.panes import NARROW_FROM, Panes, PaneTable, pane_rows
 
 parts = st.lists(
     st.lists(st.tuples(st.integers(0, 8), st.integers(-5, 5), st.integers(0, 3)), min_size=1),
@@ -111,7 +111,9 @@ def test_a_pane_keeps_no_hold_on_the_load_it_came_from() -> None:
 def test_a_settled_pane_is_narrow_where_its_figures_are_and_says_the_same(large: int) -> None:
     """Later rows join it, and a snapshot of it is one of the same figures."""
     table = PaneTable("add")
+    others = np.arange(10, 10 + NARROW_FROM)
     table.add(column([5, 2, 5]), column([[1, large], [2, 0], [3, 0]]))
+    table.add(column(others), np.zeros((len(others), 2), np.int64))
     table.settle()
     (part,) = table.snapshot()
     narrow = part.content()["values"].dtype == np.int32
@@ -119,10 +121,22 @@ def test_a_settled_pane_is_narrow_where_its_figures_are_and_says_the_same(large:
     for each in (table, restored(table)):
         keys, values = each.total()
         assert {keys.dtype.name, values.dtype.name} == {"int64"}
-        assert (keys.tolist(), values.tolist()) == ([2, 5], [[2, 0], [4, large]])
+        assert keys.tolist() == [2, 5, *others]
+        assert values[:2].tolist() == [[2, 0], [4, large]]
+        assert not values[2:].any()
         assert each.lookup(column([2, 3]), NONE).tolist() == [[2, 0], [NONE, NONE]]
         each.add(column([2]), column([[2**40, 1]]))
-        assert each.total()[1].tolist() == [[2**40 + 2, 1], [4, large]]
+        assert each.total()[1][:2].tolist() == [[2**40 + 2, 1], [4, large]]
+
+
+def test_a_settled_pane_of_few_keys_stays_as_it_is() -> None:
+    """To look whether it could be narrow would take longer than it is worth."""
+    table = PaneTable("add")
+    table.add(column([5, 2]), column([[1], [2]]))
+    table.settle()
+    (part,) = table.snapshot()
+    assert part.content()["values"].dtype == np.int64
+    assert table.total()[1].tolist() == [[2], [1]]
 
 
 def test_a_pane_of_keys_beyond_32_bits_stays_wide() -> None:
