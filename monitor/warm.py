@@ -83,7 +83,7 @@ def _warm_ahead() -> None:
     columns = {"place": zero, "grain": zero, "values": none, "extremes": none}
     rows = Groups.of(zero, columns)
     RowsAhead(rows, sums_of(rows), lambda places: places)
-    keep_news(zero, zero, zero, -1, np.empty((3, 1), np.int64))  # where some are on probation
+    keep_news(zero, zero, zero, -1, np.empty((3, 1), np.int64))  # of counts, and with a bucket
 
 
 def _warm_anchored() -> None:

@@ -81,8 +81,7 @@ class Measured:
     name: str
     events: int
     rate: float
-    cpu_rate: float | None
-    """None: it is not known."""
+    cpu_rate: float
     version: str = ""
     compared: int = 0
     wanted: float = 0.0
@@ -139,7 +138,7 @@ def _cells(each: Measured, ours: Measured) -> list[str]:
     limit = f"{mark} {each.wanted:g}" if mark else ""
     return [
         f"{each.rate:,.0f}",
-        "–" if each.cpu_rate is None else f"{each.cpu_rate:,.0f}",
+        f"{each.cpu_rate:,.0f}",
         f"{times:,.2f}{limit}" if times < 10 else f"{times:,.0f}{limit}",
         str(each.compared) if each.compared else "–",
     ]
@@ -205,8 +204,7 @@ def _peer(peer: Peer, folder: Path, part: int, rounds: int, kafka: Cluster | Non
         f"{peer.title} {version}",
         between,
         between / (seconds[1] - seconds[0]),
-        # A virtual machine is not our child's child for good, so its seconds are not all counted.
-        None if peer.both else between / (cpu_s[1] - cpu_s[0]),
+        between / (cpu_s[1] - cpu_s[0]),
         version,
         compared,
         peer.wanted,
@@ -234,7 +232,7 @@ def _run(peer: Peer, where: str) -> tuple[float, float, dict[str, Any]]:
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     seconds = told.get("seconds", seconds)
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return seconds, cpu_s, told
+    return seconds, cpu_s + told["machine_cpu_s"], told
 
 
 def _compare(peer: Peer, windows: dict[str, dict[str, list[int]]], file: Path) -> int:

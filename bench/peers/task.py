@@ -52,6 +52,8 @@ class Answer:
         """Figures of all scopes together: one a window and key."""
         self.seconds: float | None = None
         """From the first event to the last, where the peer waits for more afterwards."""
+        self.machine_cpu_s = 0.0
+        """CPU seconds of a virtual machine that is no child of the peer's process for good."""
 
     def take(self, scope: str, key: str, length_ms: int, end_ms: int, sums: Iterable[int]) -> None:
         """One closed window of one key."""
@@ -64,7 +66,12 @@ class Answer:
 def told(run: Callable[[str], Answer], version: str) -> None:
     """Run over the file (or topic) that is the first argument; the answer as JSON on stdout."""
     answer = run(sys.argv[1])
-    found = {"version": version, "results": answer.results, "windows": answer.windows}
+    found = {
+        "version": version,
+        "results": answer.results,
+        "windows": answer.windows,
+        "machine_cpu_s": answer.machine_cpu_s,
+    }
     if answer.seconds is not None:
         found["seconds"] = answer.seconds
     print(json.dumps(found))

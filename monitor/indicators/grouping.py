@@ -1,6 +1,6 @@
 """Rows of one scope grouped by (tick, key, grain), once per load, before any state is touched.
 
-Owns the group-by. What comes out are numpy columns sorted by tick (``loaded``), from which a step
+Owns the group-by. What comes out are numpy columns sorted by tick (``groups``), from which a step
 takes a slice.
 """
 

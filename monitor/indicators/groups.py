@@ -74,20 +74,23 @@ class RowsAhead:
         self._sums = np.empty(values.size, dtype=np.int64)
         turn_each(values, order, column(self._bounds), self._sums)
 
-    def take(self, position: int) -> TickRows:
-        """The rows of one tick, by its position among those of the load."""
-        at = position - self._first
-        row_first, row_last = self._row_bounds[at], self._row_bounds[at + 1]
-        first, last = self._bounds[at], self._bounds[at + 1]
+    def at(self, position: int) -> TickRows:
+        """The rows of one tick, by its position among those of the load.
+
+        Keys are copies: panes keep them for a while, and would keep the whole load by them.
+        """
+        tick = position - self._first
+        row_first, row_last = self._row_bounds[tick], self._row_bounds[tick + 1]
+        first, last = self._bounds[tick], self._bounds[tick + 1]
         sums = self._sums[first * self._width : last * self._width]
         return TickRows(
-            self._keys[row_first:row_last],
+            self._keys[row_first:row_last].copy(),
             self._grains[row_first:row_last],
             self._values[row_first:row_last],
             self._extremes[row_first:row_last],
-            self._ids[first:last],
+            self._ids[first:last].copy(),
             sums.reshape(self._width, last - first),
-            (self._first_grains[at], self._last_grains[at]),
+            (self._first_grains[tick], self._last_grains[tick]),
         )
 
 

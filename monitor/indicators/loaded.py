@@ -47,15 +47,15 @@ class LocalKeys:
         self.of_row[missing] = -1
         self._known = column([])
         self._ids = column([])
+        self._unknown = 0
         self._lookup: Lookup | None = None
-        self.forgotten = 0
-        """How often ids were taken back."""
 
     def keep(self, codes: list[Int64]) -> None:
         """Be ready for all of ``codes``; the rows themselves are let go."""
         whole = np.concatenate([column([]), *codes])
         self._known = distinct_of(whole[whole >= 0])
         self._ids = np.full(len(self._known), _UNKNOWN, dtype=np.int64)
+        self._unknown = len(self._ids)
         self.of_row = column([])
 
     def places(self, codes: Int64) -> Int64:
@@ -72,6 +72,7 @@ class LocalKeys:
             (names,) = self._names
             found = lookup.find(names.low[self._known], names.high[self._known])
             self._ids = np.where(found < 0, self._ids, found)
+            self._unknown = int(np.count_nonzero(found < 0))
 
     def ids(self, places: Int64) -> Int64:
         """Ids of keys that were resolved since the last eviction."""
@@ -85,19 +86,26 @@ class LocalKeys:
             fresh = distinct_of(places[unknown])
             codes = self._known[fresh]
             given = self._ids[fresh] = table.intern(self._named(codes))
+            self._unknown -= int(np.count_nonzero(given >= 0))
             if self._lookup is not None:
                 self._lookup.put(given, self._names[0].low[codes], self._names[0].high[codes])
             ids = self._ids[places]
         return ids
 
-    def forget(self, ids: Int64) -> None:
-        """``ids`` were released: their names are new again, and names refused may find room."""
-        self._ids[np.isin(self._ids, ids) | (self._ids == OVERFLOW)] = _UNKNOWN
-        self.forgotten += 1
+    def forget(self, ids: Int64) -> bool:
+        """``ids`` were released: their names are new again, and names refused may find room.
 
+        Returns whether some of the keys had one of them.
+        """
+        released = np.isin(self._ids, ids)
+        self._ids[released | (self._ids == OVERFLOW)] = _UNKNOWN
+        self._unknown += int(np.count_nonzero(released))
+        return bool(released.any())
+
+    @property
     def all_known(self) -> bool:
-        """Every key has an id, until ids are taken back."""
-        return bool((self._ids >= 0).all())
+        """Every key has an id."""
+        return self._unknown == 0
 
     def _named(self, codes: Int64) -> list[str]:
         parts: list[list[str]] = []
@@ -204,10 +212,9 @@ class ScopeLoad:
         for part in parts:
             part.columns["place"] = keys.places(part.columns.pop("code"))
         self._rows = rows
-        self._sums = None if rows is None else sums_of(rows)
+        self._sums: Groups | None = None
         self._ahead: RowsAhead | None = None
-        self._ahead_of = -1
-        """How often ids had been taken back when that was made."""
+        """The rows of all ticks to come, once every key is known."""
         self._ticks = sorted({tick for part in parts for tick in part.ticks})
         self._position = 0
 
@@ -225,13 +232,17 @@ class ScopeLoad:
 
         These come as rows of the table's bucket, or without ``bucket`` not at all.
         """
-        if self._rows is None or self._sums is None or self._rows.next_tick != tick:
+        groups = self._rows
+        if groups is None or groups.next_tick != tick:
             return None, 0
-        ahead = self._made_ahead(self._rows, self._sums)
-        if ahead is not None:
-            self._rows.position = self._sums.position = self._rows.position + 1
-            return ahead.take(self._rows.position - 1), 0
-        rows, by_key = self._rows.take(tick), self._sums.take(tick)
+        left = len(groups.ticks) - groups.position
+        if self._ahead is None and left >= AHEAD_FROM and self.keys.all_known:
+            self._ahead = RowsAhead(groups, self._by_key(groups), self.keys.ids)
+            self._sums = None  # it has them too
+        if self._ahead is not None:
+            groups.position += 1
+            return self._ahead.at(groups.position - 1), 0
+        by_key, rows = self._by_key(groups).take(tick), groups.take(tick)
         assert rows is not None  # noqa: S101 - it is the next tick
         assert by_key is not None  # noqa: S101 - both have the same ticks
         ids, sums = self.keys.resolve(by_key["place"], table), by_key["sums"]
@@ -253,12 +264,14 @@ class ScopeLoad:
         taken = TickRows.of(keys, rows["grain"], rows["values"], rows["extremes"], ids, sums)
         return taken, beyond
 
-    def _made_ahead(self, rows: Groups, sums: Groups) -> RowsAhead | None:
-        """The rows of all ticks to come, while every key is known; None: tick by tick."""
-        if self._ahead is not None and self._ahead_of == self.keys.forgotten:
-            return self._ahead
-        self._ahead = None
-        if len(rows.ticks) - rows.position >= AHEAD_FROM and self.keys.all_known():
-            self._ahead = RowsAhead(rows, sums, self.keys.ids)
-            self._ahead_of = self.keys.forgotten
-        return self._ahead
+    def _by_key(self, rows: Groups) -> Groups:
+        """Their sums over all grains, at the same tick."""
+        if self._sums is None:
+            self._sums = sums_of(rows)
+        self._sums.position = rows.position
+        return self._sums
+
+    def forget(self, ids: Int64) -> None:
+        """As :meth:`LocalKeys.forget`."""
+        if self.keys.forget(ids):
+            self._ahead = None

@@ -280,7 +280,7 @@ class ScopeState:
             self.keys.release(gone.tolist())
             self._lookup.drop(gone)
             for load in self._loads:
-                load.keys.forget(gone)
+                load.forget(gone)
         released: list[int] = gone.tolist()
         return released
 

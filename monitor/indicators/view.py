@@ -128,9 +128,10 @@ class View:
         return ids, hits, of
 
     def entered(self) -> tuple[Int64, Int64, Int64]:
-        """As :meth:`fresh`, but some of the ids may be such to which the rows add nothing.
+        """As :meth:`fresh`, but ids with no hits and no ``of`` may stand among them.
 
-        For who looks at ``of`` of each anyway: to leave them out takes as long as that.
+        The arrays are the tick's own, not to be written. Whoever passes over those anyway is spared
+        a loop that leaves them out; of a count, and where there is a bucket, it is :meth:`fresh`.
         """
         hits_column, of_column = self._fresh_columns
         rows = self._scope.rows

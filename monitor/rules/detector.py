@@ -145,9 +145,10 @@ class Bank:
 
         Once a tick for each key, in ascending ticks; of groups without events nothing is taken.
         """
-        if not len(ids):
+        some = of.nonzero()[0]
+        if not len(some):
             return
-        self.grow(int(ids[-1]) + 1)
+        self.grow(int(ids[some[-1]]) + 1)
         times = (tick, *self._times)
         large = self._feed_small(ids, hits, of, times)
         if len(large):

@@ -1,6 +1,6 @@
 """The rows of one scope at one tick, after grouping: what every window of the scope takes in.
 
-Owns their shape and nothing else; where they come from is ``monitor.indicators.groups``.
+Owns their shape and nothing else; where they come from is ``monitor.indicators.loaded``.
 """
 
 from __future__ import annotations

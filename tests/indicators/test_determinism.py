@@ -103,11 +103,13 @@ def test_full_tables_refuse_the_same_keys(rows: list[Row], one: Choices, other: 
 def test_rows_made_ahead_for_all_ticks_are_those_made_tick_by_tick(
     rows: list[Row], one: Choices
 ) -> None:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(loaded, "AHEAD_FROM", 1)
-        ahead = run(rows, one.split, one, LIMITS)
-        patched.setattr(loaded, "AHEAD_FROM", 10**9)
-        assert same(ahead, run(rows, one.split, one, LIMITS))
+    tight = WindowLimits(keys_max=2, pairs_max=3, entities_max=2, lateness_ms=LATENESS)
+    for limits in (LIMITS, tight):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(loaded, "AHEAD_FROM", 1)
+            ahead = run(rows, one.split, one, limits)
+            patched.setattr(loaded, "AHEAD_FROM", 10**9)
+            assert same(ahead, run(rows, one.split, one, limits))
 
 
 COUNT = """
@@ -170,13 +172,13 @@ def test_rows_made_ahead_are_not_those_of_an_id_that_was_freed_since(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made_ahead: list[int] = []
-    take = RowsAhead.take
+    take = RowsAhead.at
 
     def taken(self: RowsAhead, position: int) -> TickRows:
         made_ahead.append(position)
         return take(self, position)
 
-    monkeypatch.setattr(RowsAhead, "take", taken)
+    monkeypatch.setattr(RowsAhead, "at", taken)
     figures = made(COUNT)
     load(figures, [row(T0, number="+1"), row(T0 + 1, number="+2"), row(T0 + 2, number="+3")])
     figures.step(T0 + TICK)

@@ -59,7 +59,9 @@ def test_rows_made_ahead_are_those_of_each_tick(
             ids[each["place"]], each["grain"], each["values"], each["extremes"],
             ids[by_key["place"]], by_key["sums"],
         )  # fmt: skip
-        assert plain(ahead.take(position)) == plain(expected)
+        found = ahead.at(position)
+        assert plain(found) == plain(expected)
+        assert found.ids.base is found.keys.base is None, "or panes would keep the whole load"
         assert sorted(expected.ids.tolist()) == expected.ids.tolist()
         assert expected.sums.sum() == each["values"].sum()
 

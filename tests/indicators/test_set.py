@@ -212,6 +212,8 @@ def test_fresh_is_this_ticks_rows_alone() -> None:
     assert [each.tolist() for each in view.fresh()] == [[0, 1], [1, 0], [2, 1]]
     figures.step(T0 + 2 * TICK)
     assert [each.tolist() for each in view.fresh()] == [[1], [1], [1]]
+    assert [each.tolist() for each in view.entered()] == [[1], [1], [1]]
+    assert [each.tolist() for each in money.entered()] == [[0, 1], [0, 2_500], [0, 0]], "c as well"
     ids, hits, of = money.fresh()
     assert (money.keys.names(ids), hits.tolist(), of.tolist()) == (["d"], [2_500], [0])
     figures.step(T0 + 3 * TICK)
@@ -227,8 +229,23 @@ def test_fresh_of_a_count_has_hits_alone() -> None:
     )
     load(figures, [call(T0), call(T0, "+2", outcome="busy")])
     figures.step(T0 + TICK)
-    fresh = figures.view("answered", ("number",), "10m").fresh()
-    assert [each.tolist() for each in fresh] == [[0], [1], [1]]
+    view = figures.view("answered", ("number",), "10m")
+    assert [each.tolist() for each in view.fresh()] == [[0], [1], [1]]
+    assert [each.tolist() for each in view.entered()] == [[0], [1], [1]]
+
+
+def test_who_found_the_table_full_has_not_entered_as_anybody() -> None:
+    figures = made(ANSWERED, limits=WindowLimits(keys_max=1))
+    load(figures, [call(T0, "+1"), call(T0, "+2"), call(T0, "+3")])
+    figures.step(T0 + TICK)
+    view = figures.view("answered", ("number",), "10m")
+    assert view.other == 1
+    assert [each.tolist() for each in view.entered()] == [[0], [1], [1]]
+
+
+def test_before_the_first_tick_nothing_has_entered() -> None:
+    view = made(ANSWERED).view("answered", ("number",), "10m")
+    assert [each.tolist() for each in view.entered()] == [[], [], []]
 
 
 @pytest.mark.parametrize(
@@ -239,6 +256,8 @@ def test_fresh_makes_no_sense_without_counts(indicator: str, by: str, window: st
     view = made(ALL).view(indicator, (by,), window)
     with pytest.raises(ValueError, match="not made of counts"):
         view.fresh()
+    with pytest.raises(ValueError, match="not made of counts"):
+        view.entered()
 
 
 def test_touched_are_those_that_entered_or_left() -> None:

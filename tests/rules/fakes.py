@@ -78,7 +78,11 @@ class FakeView:
         return ids, table[:, 0], table[:, 1]
 
     def entered(self) -> tuple[Int64, Int64, Int64]:
-        return self.fresh()
+        """Those to which nothing was added among them."""
+        ids = sorted({*self._fresh, *self._figures})
+        rows = [self._fresh.get(key, (0, 0)) for key in ids]
+        table = np.array(rows, dtype=np.int64).reshape(-1, 2)
+        return np.array(ids, dtype=np.int64), table[:, 0].copy(), table[:, 1].copy()
 
     def covered(self, tick: int) -> bool:
         return tick >= self.covered_from

@@ -179,6 +179,22 @@ def test_one_detector_of_a_bank_is_fed_as_it_would_be_alone_to_the_last_bit(
         assert one.snapshot()["m"].tobytes() == other.snapshot()["m"].tobytes()
 
 
+def test_keys_to_which_nothing_was_added_take_no_memory() -> None:
+    for count in (1, MANY):
+        bank = Bank(
+            [
+                Detector(Fraction(1, 2), "above", tick_ms=TICK_MS, scope_day_ms=DAY_MS)
+                for _ in range(count)
+            ]
+        )
+        ids, none = np.array([3, 100_000]), np.zeros(2, np.int64)
+        bank.feed(5_000, ids, none, none)
+        assert len(bank.m) == 0
+        bank.feed(5_000, ids, np.array([1, 0]), np.array([1, 0]))
+        assert 4 <= len(bank.m) < 100
+        assert bank.fed().tolist() == [3]
+
+
 def test_groups_of_many_detectors_wait_until_they_can_matter() -> None:
     detectors = made([(Fraction(30 + n, 100), "above", 1.0) for n in range(MANY)])
     bank = Bank(detectors)
