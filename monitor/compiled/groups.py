@@ -27,6 +27,32 @@ def number_keys(keys: Any, number: Any) -> int:
 
 
 @compiled
+def number_groups(
+    chosen: Any, tick: Any, key: Any, lag: Any, keys: int, lags: int, group: Any, number: Any
+) -> int:  # fmt: skip
+    """Number the groups of rows that are alike in all three; returns how many there are.
+
+    Args:
+        chosen: by row, whether it counts.
+        tick, key, lag: by row; keys and lags are below ``keys`` and ``lags``.
+        group: is written: by chosen row, the place of its group among all that could be, in the
+            order of tick, key, lag.
+        number: by group, zeros; as :func:`number_keys` leaves it.
+    """
+    for row in range(len(chosen)):
+        if chosen[row]:
+            place = (tick[row] * keys + key[row]) * lags + lag[row]
+            group[row] = place
+            number[place] = 1
+    count = 0
+    for place in range(len(number)):
+        if number[place]:
+            count += 1
+            number[place] = count
+    return count
+
+
+@compiled
 def add_up(
     chosen: Any, group: Any, number: Any, added: Any, most: Any, sums: Any, tops: Any, first: Any
 ) -> None:

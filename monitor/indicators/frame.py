@@ -35,7 +35,7 @@ class Frame:
         self._coded: dict[str, Coded] = {}
         self._values: dict[Counter, Int64] = {}
         self._tables: dict[tuple[Counter, ...], Int64] = {}
-        self._lags: dict[int, Int64] = {}
+        self._lags: dict[int, tuple[Int64, int]] = {}
         self.times = released["time"].to_numpy()
         self.tick_of_row = released["tick"].to_numpy()
         begins = begins_of(self.tick_of_row)
@@ -94,11 +94,11 @@ class Frame:
             )
         return self._tables[counters]
 
-    def lag(self, grain_ms: int) -> Int64:
-        """By row, how many grains it is older than its tick."""
+    def lag(self, grain_ms: int) -> tuple[Int64, int]:
+        """By row, how many grains it is older than its tick; and the most of them."""
         if grain_ms not in self._lags:
-            ticks, times = self.tick_of_row // grain_ms, self.times // grain_ms
-            self._lags[grain_ms] = ticks - times
+            lag = self.tick_of_row // grain_ms - self.times // grain_ms
+            self._lags[grain_ms] = lag, int(lag.max(initial=0))
         return self._lags[grain_ms]
 
     def _value(self, counter: Counter) -> Int64:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from monitor.compiled.groups import add_up, number_keys
+from monitor.compiled.groups import add_up, number_groups, number_keys
 from monitor.indicators.formula import ENTITY_OF, Counter, Rows
 from monitor.indicators.frame import Frame
 from monitor.indicators.groups import Groups
@@ -57,14 +57,17 @@ def load_scope(frame: Frame, layout: Layout) -> ScopeLoad:
 def _group(frame: Frame, layout: Layout, chosen: Bool, codes: Int64) -> Groups:
     """The chosen rows by tick, key and grain."""
     # A row is older than its tick by at most the lateness, so this stays small.
-    lag = frame.lag(layout.grain_ms)
-    group = _pack(_pack(frame.tick_index, np.where(chosen, codes, 0)), lag)
-    spread = int(group.max()) + 1
-    if not is_dense(spread, len(group)):
-        names, group = np.unique(group, return_inverse=True)
-        spread = len(names)
-    number = np.zeros(spread, dtype=np.int32)
-    groups = number_keys(group[chosen], number)
+    lag, oldest = frame.lag(layout.grain_ms)
+    keys, lags = int(codes.max()) + 1, oldest + 1
+    spread = len(frame.ticks) * keys * lags
+    if is_dense(spread, len(codes)):
+        group, number = np.empty(len(codes), dtype=np.int64), np.zeros(spread, dtype=np.int32)
+        groups = number_groups(chosen, frame.tick_index, codes, lag, keys, lags, group, number)
+    else:
+        packed = _pack(_pack(frame.tick_index, np.where(chosen, codes, 0)), lag)
+        names, group = np.unique(packed, return_inverse=True)
+        number = np.zeros(len(names), dtype=np.int32)
+        groups = number_keys(group[chosen], number)
     sums = np.zeros((groups, layout.columns), dtype=np.int64)
     tops = np.full((groups, len(layout.extreme)), NONE, dtype=np.int64)
     row = np.zeros(groups, dtype=np.int64)

@@ -35,16 +35,14 @@ class LocalKeys:
     """Codes of one load of one scope, and the ids that the scope's table gave them."""
 
     def __init__(self, frame: Frame, by: By) -> None:
-        self._names: list[Names] = []
-        self.of_row = np.zeros(len(frame.times), dtype=np.int64)
+        names, self.of_row = frame.coded(by[0])
         """Each row's code: the dimensions' codes as digits of one number; -1 for a null."""
-        missing = np.zeros(len(frame.times), dtype=np.bool_)
-        for dimension in by:
+        self._names: list[Names] = [names]
+        for dimension in by[1:]:
             names, codes = frame.coded(dimension)
             self._names.append(names)
-            self.of_row = self.of_row * len(names) + codes
-            missing |= codes < 0
-        self.of_row[missing] = -1
+            missing = (self.of_row < 0) | (codes < 0)
+            self.of_row = np.where(missing, -1, self.of_row * len(names) + codes)
         self._known = column([])
         self._ids = column([])
         self._unknown = 0

@@ -117,6 +117,8 @@ class RuleBook:
             each.rule.id: each.blame for each in self._figures.values() if each.blame is not None
         }
         self._gatherings = gatherings(self._figures.values())
+        self._held: frozenset[str] = frozenset()
+        """Numbers out of service at the last tick."""
         self._fresh = FreshCalls(
             rules, [each.fresh for each in self._figures.values()], tick_ms=tick_ms
         )
@@ -194,8 +196,11 @@ class RuleBook:
             blame.step()
         for numbers in self._numbers.values():
             numbers.hold(held)
+        newly = held - self._held
+        if newly or len(held) != len(self._held):
+            self._held = frozenset(held)
         for gathering in self._gatherings:
-            gathering.step(tick, held)
+            gathering.step(tick, newly)
         hot = (rule for gathering in self._gatherings for rule in gathering.hot)
         for figures in self._rota.due(tick, hot):
             if not figures.term.holds(tick):

@@ -28,20 +28,16 @@ class Gathering:
         self._rules = [rule for rule in rules for _ in rule.detectors]
         self._bank = Bank([each for rule in rules for each in rule.detectors])
         self._view, self._numbers = rules[0].view, rules[0].numbers
-        self._held: frozenset[str] = frozenset()
         self.hot: list[FigureRule] = []
         """For these some scope may have the evidence that is needed."""
 
-    def step(self, tick: int, held: AbstractSet[str]) -> None:
+    def step(self, tick: int, newly: AbstractSet[str]) -> None:
         """Take in the new rows of ``tick``, and say which rules have the evidence that they need.
 
-        Numbers that were just held begin again from nothing.
+        Numbers that are ``newly`` out of service begin again from nothing.
         """
-        newly = held - self._held
         if newly:
             self._bank.reset(self._numbers.of_numbers(self._bank.fed(), newly))
-        if newly or len(held) != len(self._held):
-            self._held = frozenset(held)
         if not self._rules[0].term.holds(tick):
             return
         ids, hits, of = self._view.entered()

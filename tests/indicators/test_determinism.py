@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from monitor.indicators import loaded
+from monitor.indicators import grouping, loaded
 from monitor.indicators.compile import IndicatorSet
 from monitor.indicators.groups import RowsAhead
 from monitor.windows.limits import WindowLimits
@@ -110,6 +110,18 @@ def test_rows_made_ahead_for_all_ticks_are_those_made_tick_by_tick(
             ahead = run(rows, one.split, one, limits)
             patched.setattr(loaded, "AHEAD_FROM", 10**9)
             assert same(ahead, run(rows, one.split, one, limits))
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(streams(), choices)
+def test_groups_are_the_same_whether_there_is_a_place_for_each_that_could_be(
+    rows: list[Row], one: Choices
+) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(grouping, "is_dense", lambda _spread, _rows: True)
+        dense = run(rows, one.split, one, LIMITS)
+        patched.setattr(grouping, "is_dense", lambda _spread, _rows: False)
+        assert same(dense, run(rows, one.split, one, LIMITS))
 
 
 COUNT = """
