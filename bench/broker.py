@@ -24,6 +24,7 @@ from zlib import crc32
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
+from bench.cpu import cpu_s
 from bench.job import Job, write_events, write_pack
 from bench.report import Report, arguments, tell
 from monitor import logs
@@ -213,12 +214,12 @@ def _daemon(cost: Cost, kafka: Cluster, name: str, topic: Topic, folder: Path) -
     daemon.start()
     try:
         _await(lambda: f'"topics": ["{name}"]' in daemon.log(), 0.01)
-        wall, cpu = time.perf_counter(), _cpu_s(daemon.pid)
+        wall, cpu = time.perf_counter(), cpu_s(daemon.pid)
         _await(lambda: daemon.judged_ms() > 0, 0.1)
         with daemon.store() as store:
             last_tick = last_ms - last_ms % tick_ms
             _await(lambda: (store.journal.judged_to_ms() or 0) >= last_tick, 0.02)
-        cost.cpu_s.append(_cpu_s(daemon.pid) - cpu)
+        cost.cpu_s.append(cpu_s(daemon.pid) - cpu)
         cost.wall_s.append(time.perf_counter() - wall)
         daemon.stop()
     finally:
@@ -247,12 +248,6 @@ def _await(met: Callable[[], bool], every_s: float) -> None:
     while not met():
         assert time.monotonic() < deadline
         time.sleep(every_s)
-
-
-def _cpu_s(pid: int) -> float:
-    """User and system seconds of a process, all its threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _rows(topics: tuple[Topic, ...], costs: list[dict[str, Cost]]) -> list[list[str]]:

@@ -39,8 +39,8 @@ from tests.broker.broker import Broker, Cluster
 
 JOBS = (Job("20 000/s", 1_200_000, 20_000), Job("200/s", 1_200_000, 200))
 SHORT = 3
-"""Runs of a second, ours and DuckDB's, are made so many times as often as the others' rounds: one
-that is a tenth of a second off would be so by as much as a long one by seconds."""
+"""Runs of a second, ours and DuckDB's, are made so many times as often as the others' rounds: a
+tenth of a second is as much of one as seconds are of a long one."""
 FEW, MANY = 200_000, 1_200_000
 """Events of the two runs of ours, of DuckDB's and of whoever is as fast."""
 PYTHON = Path(__file__).parents[2] / ".venv" / "peers" / "bin" / "python"

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import csv
 import importlib.metadata
-import os
 import tempfile
 from itertools import product
 from pathlib import Path
 
 from pyflink.table import EnvironmentSettings, StatementSet, TableEnvironment
 
+from bench.cpu import cpu_s
 from bench.peers.task import MEASURES, OUT_OF_ORDER_MS, SCOPES, SPANS, Answer, told
 
 _SETTINGS = {
@@ -84,11 +84,7 @@ def _machine_cpu_s() -> float:
     """What Flink's virtual machine has used, our child as yet, its compilers and all."""
     own = Path("/proc/self/task")
     children = [pid for each in own.iterdir() for pid in (each / "children").read_text().split()]
-    ticks = 0
-    for pid in children:
-        fields = Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])  # utime and stime
-    return ticks / os.sysconf("SC_CLK_TCK")
+    return sum(map(cpu_s, children))
 
 
 def _read(folder: Path) -> Answer:

@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from monitor.compiled import compiled
+from monitor.compiled import compiled, inlined
+
+
+@inlined
+def count_up(number: Any) -> int:
+    """Number what is marked, from 1 on, ascending; returns how many there are."""
+    count = 0
+    for place in range(len(number)):
+        if number[place]:
+            count += 1
+            number[place] = count
+    return count
 
 
 @compiled
@@ -18,12 +29,7 @@ def number_keys(keys: Any, number: Any) -> int:
     """
     for row in range(len(keys)):
         number[keys[row]] = 1
-    count = 0
-    for place in range(len(number)):
-        if number[place]:
-            count += 1
-            number[place] = count
-    return count
+    return count_up(number)
 
 
 @compiled
@@ -44,12 +50,7 @@ def number_groups(
             place = (tick[row] * keys + key[row]) * lags + lag[row]
             group[row] = place
             number[place] = 1
-    count = 0
-    for place in range(len(number)):
-        if number[place]:
-            count += 1
-            number[place] = count
-    return count
+    return count_up(number)
 
 
 @compiled
@@ -99,26 +100,12 @@ def add_by_key(keys: Any, number: Any, values: Any, own: Any, sums: Any) -> None
 
 
 @compiled
-def turn(values: Any, order: Any, turned: Any) -> None:
-    """Rows in another order, beside each other by column.
-
-    Args:
-        values: shape (rows, columns).
-        order: which row comes first, second, …
-        turned: is written, shape (columns, rows).
-    """
-    for column in range(values.shape[1]):
-        for place in range(len(order)):
-            turned[column, place] = values[order[place], column]
-
-
-@compiled
 def turn_each(values: Any, order: Any, bounds: Any, turned: Any) -> None:
-    """As :func:`turn`, for stretches of rows one after the other.
+    """Rows in another order, beside each other by column, stretch by stretch.
 
     Args:
         values: shape (rows, columns).
-        order: of all rows; those of a stretch stay in it.
+        order: which row comes first, second, …; those of a stretch stay in it.
         bounds: where each stretch begins, and at last where the last one ends.
         turned: is written: stretch after stretch, each of the shape (columns, its rows).
     """

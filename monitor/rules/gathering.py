@@ -44,12 +44,9 @@ class Gathering:
         fresh = self._rules[0].fresh
         if fresh:  # of numbers on probation only what is fresh is evidence
             ids, hits, of = fresh.news(self._view.keys, ids, hits, of)
-        if self._numbers.any_held:
-            here = self._numbers.in_service(ids)
-            ids, hits, of = ids[here], hits[here], of[here]
-        self._bank.feed(tick, ids, hits, of)
-        over = self._bank.over
-        self.hot = [self._rules[column] for column in over.nonzero()[0].tolist()]
+        here = self._numbers.in_service(ids)
+        self._bank.feed(tick, ids[here], hits[here], of[here])
+        self.hot = [self._rules[column] for column in self._bank.over.nonzero()[0].tolist()]
 
     def forget(self, keys: Iterable[int]) -> None:
         """The keys were evicted; their ids may come back as others."""

@@ -71,14 +71,9 @@ class NumberKeys:
             self._out = np.zeros(self._keys.size, dtype=np.bool_)
             self._out[self._find(numbers)] = True
 
-    @property
-    def any_held(self) -> bool:
-        """Some number is out of service, and the scope has one."""
-        return self._position is not None and bool(self._held)
-
     def in_service(self, ids: Int64) -> Bool | slice:
         """Which of ``ids`` are not out of service, as an index."""
-        if not self.any_held:
+        if self._position is None or not self._held:
             return slice(None)
         if self._single:
             return ~self._out[ids]

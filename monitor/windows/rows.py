@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitor.compiled.groups import turn
-from monitor.windows.arrays import Int64
+from monitor.compiled.groups import turn_each
+from monitor.windows.arrays import Int64, column
 
 
 class TickRows:
@@ -60,6 +60,6 @@ class TickRows:
         """Take rows in any order: ``ids`` too, and ``sums`` of the shape (ids, columns)."""
         order = ids.argsort()
         turned: Int64 = np.empty(sums.shape[::-1], dtype=np.int64)
-        turn(sums, order, turned)
+        turn_each(sums, order, column([0, len(ids)]), turned.reshape(-1))
         ends = int(grains.min()), int(grains.max())
         return cls(keys, grains, values, extremes, ids[order], turned, ends)
