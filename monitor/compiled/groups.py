@@ -63,13 +63,13 @@ def add_up(
         chosen: by row, whether it counts.
         group: by row, the group it belongs to.
         number: by group, as :func:`number_keys` gave it to those of the chosen rows.
-        added: by figure, then row: what is summed.
+        added: shape (rows, figures): what is summed.
         most: likewise, of what the greatest is kept.
         sums: zeros, shape (groups numbered, at least 1 + figures summed); the first counts rows.
         tops: shape (groups numbered, figures), filled with what is less than any.
         first: by group numbered, the first of its rows.
     """
-    figures, greatest = len(added), len(most)
+    figures, greatest = added.shape[1], most.shape[1]
     for row in range(len(chosen)):
         if not chosen[row]:
             continue
@@ -78,9 +78,9 @@ def add_up(
             first[place] = row
         sums[place, 0] += 1
         for figure in range(figures):
-            sums[place, 1 + figure] += added[figure, row]
+            sums[place, 1 + figure] += added[row, figure]
         for figure in range(greatest):
-            tops[place, figure] = max(tops[place, figure], most[figure, row])
+            tops[place, figure] = max(tops[place, figure], most[row, figure])
 
 
 @compiled
@@ -97,6 +97,35 @@ def add_by_key(keys: Any, number: Any, values: Any, own: Any, sums: Any) -> None
         own[place] = keys[row]
         for column in range(values.shape[1]):
             sums[place, column] += values[row, column]
+
+
+@compiled
+def order_in(bounds: Any, ids: Any, counts: Any, by_id: Any, order: Any) -> None:
+    """Which row comes first, second, … by id in each stretch of rows.
+
+    By counting, twice: by id over all rows, and then each to its stretch, which keeps that order.
+
+    Args:
+        bounds: where each stretch begins, and at last where the last one ends.
+        ids: by row; none is negative.
+        counts: zeros, one more than the ids there may be.
+        by_id: as long as ``ids``, of which nothing is read; gets the stretch beside the row.
+        order: is written.
+    """
+    for row in range(len(ids)):
+        counts[ids[row] + 1] += 1
+    for number in range(1, len(counts)):
+        counts[number] += counts[number - 1]
+    for stretch in range(len(bounds) - 1):
+        for row in range(bounds[stretch], bounds[stretch + 1]):
+            place = counts[ids[row]]
+            by_id[place, 0], by_id[place, 1] = row, stretch
+            counts[ids[row]] = place + 1
+    following = bounds[:-1].copy()
+    for place in range(len(by_id)):
+        row, stretch = by_id[place, 0], by_id[place, 1]
+        order[following[stretch]] = row
+        following[stretch] += 1
 
 
 @compiled
@@ -118,23 +147,30 @@ def turn_each(values: Any, order: Any, bounds: Any, turned: Any) -> None:
 
 
 @compiled
-def add_columns(flat: Any, firsts: Any, source: Any, ids: Any, values: Any, added: Any) -> None:
+def add_columns(
+    flat: Any, opened: Any, firsts: Any, source: Any, into: Any, ids: Any, values: Any, added: Any
+) -> None:
     """Add what came to sums that lie in one array, a stretch for each column.
 
     Args:
         flat: the sums.
+        opened: others of the same layout, for the columns that are ``into`` them.
         firsts: by column, where its stretch begins, in which each id has its place.
         source: by column, the row of ``values`` that it sums.
+        into: by column, whether it is added to ``opened`` too.
         ids: distinct.
         values: shape (sources, ids).
-        added: is written: what each column took, shape (columns, ids).
+        added: is written: what each of the other columns took, shape (columns, ids).
     """
     for column in range(len(firsts)):
         first, row = firsts[column], source[column]
         for place in range(len(ids)):
             more = values[row, place]
-            added[column, place] = more
             flat[first + ids[place]] += more
+            if into[column]:
+                opened[first + ids[place]] += more
+            else:
+                added[column, place] = more
 
 
 @compiled

@@ -53,22 +53,21 @@ class Owners:
         """
         if released.is_empty():
             return released
-        used, room = _numbers_of_calls(released), self._limits.numbers - len(self._numbers)
+        (calls, used), room = _calls_of(released), self._limits.numbers - len(self._numbers)
         if len(used) <= room or self._numbers.new_among(used) <= room:
-            return self._pass(released, used)
+            return self._pass(released, calls, used)
         ticks = released.partition_by("tick", maintain_order=True)
-        return pl.concat(self._pass(tick, _numbers_of_calls(tick)) for tick in ticks)
+        return pl.concat(self._pass(tick, *_calls_of(tick)) for tick in ticks)
 
-    def _pass(self, released: pl.DataFrame, used: pl.Series) -> pl.DataFrame:
+    def _pass(self, released: pl.DataFrame, calls: pl.Series, used: pl.Series) -> pl.DataFrame:
         """Rows of one tick, or of several that cannot fill the table of owners.
 
-        ``used``: the numbers of their calls.
+        ``calls``: which of them are calls; ``used``: the numbers of those.
         """
         if released["tick"][0] != self._tick and len(self._numbers) > self._limits.numbers:
             self._owners.trim(self._limits.numbers - self._limits.numbers // 4)
             self._count_numbers()
         self._tick = int(released["tick"][-1])
-        calls = released["type"].is_in(CALL_TYPES)
         is_call = calls.to_numpy()
         before = np.cumsum(is_call, dtype=np.int64) - is_call + self._seq
         rows = np.arange(released.height, dtype=np.uint32)
@@ -135,11 +134,11 @@ class Owners:
         self._numbers.add(self._owners.keys())
 
 
-def _numbers_of_calls(released: pl.DataFrame) -> pl.Series:
+def _calls_of(released: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
+    """Which rows are calls, and the numbers of those."""
+    calls, numbers = released["type"].is_in(CALL_TYPES), released["number"]
     # Of one column: to filter all of them takes twice as long.
-    calls = released["type"].is_in(CALL_TYPES)
-    numbers = released["number"]
-    return (numbers if calls.all() else numbers.filter(calls)).drop_nulls()
+    return calls, (numbers if calls.all() else numbers.filter(calls)).drop_nulls()
 
 
 def _merge(asking: pl.DataFrame, known: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from monitor.compiled.groups import turn_each
-from monitor.windows.arrays import Int64, begins_of, column
+from monitor.compiled.groups import order_in, turn_each
+from monitor.windows.arrays import Int64, begins_of, column, is_dense
 from monitor.windows.rows import TickRows
 
 
@@ -68,11 +68,11 @@ class RowsAhead:
         self._first_grains = np.minimum.reduceat(self._grains, begins).tolist()
         self._last_grains = np.maximum.reduceat(self._grains, begins).tolist()
         ids, values = ids_of(sums.columns["place"][first:]), sums.columns["sums"][first:]
-        tick = np.repeat(np.arange(len(begins)), np.diff(self._bounds))
-        order = np.argsort(tick * (int(ids.max()) + 1) + ids)  # no two are equal
+        bounds = column(self._bounds)
+        order = _in_order(bounds, ids)
         self._ids, self._width = ids[order], values.shape[1]
         self._sums = np.empty(values.size, dtype=np.int64)
-        turn_each(values, order, column(self._bounds), self._sums)
+        turn_each(values, order, bounds, self._sums)
 
     def at(self, position: int) -> TickRows:
         """The rows of one tick, by its position among those of the load.
@@ -92,6 +92,17 @@ class RowsAhead:
             sums.reshape(self._width, last - first),
             (self._first_grains[tick], self._last_grains[tick]),
         )
+
+
+def _in_order(bounds: Int64, ids: Int64) -> Int64:
+    """Which row comes first, second, … by id, in each of the stretches that ``bounds`` cut."""
+    spread = int(ids.max()) + 1
+    if is_dense(spread, len(ids)):
+        order, by_id = np.empty(len(ids), dtype=np.int64), np.empty((len(ids), 2), dtype=np.int64)
+        order_in(bounds, ids, np.zeros(spread + 1, dtype=np.int64), by_id, order)
+        return order
+    tick = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
+    return np.argsort(tick * spread + ids)  # no two are equal
 
 
 def _from(groups: Groups) -> list[int]:

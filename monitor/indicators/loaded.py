@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
+from monitor.compiled.groups import number_keys
 from monitor.indicators.frame import Frame
 from monitor.indicators.groups import Groups, RowsAhead, sums_of
 from monitor.indicators.plan import By
 from monitor.keys import OVERFLOW, KeyTable
-from monitor.windows.arrays import Bool, Int64, column, distinct_of
+from monitor.windows.arrays import Bool, Int64, column, distinct_of, is_dense
 from monitor.windows.distinct import PairRows
 from monitor.windows.ids import Names
 from monitor.windows.lookup import Lookup
@@ -44,6 +46,8 @@ class LocalKeys:
             missing = (self.of_row < 0) | (codes < 0)
             self.of_row = np.where(missing, -1, self.of_row * len(names) + codes)
         self._known = column([])
+        self._number: npt.NDArray[np.int32] | None = None
+        """By code, its place from 1 on, 0 for none, and at last that of -1; None: they are many."""
         self._ids = column([])
         self._unknown = 0
         self._lookup: Lookup | None = None
@@ -51,13 +55,22 @@ class LocalKeys:
     def keep(self, codes: list[Int64]) -> None:
         """Be ready for all of ``codes``; the rows themselves are let go."""
         whole = np.concatenate([column([]), *codes])
-        self._known = distinct_of(whole[whole >= 0])
+        named = whole[whole >= 0]
+        spread = int(named.max(initial=0)) + 1
+        if is_dense(spread, len(named)):
+            self._number = np.zeros(spread + 1, dtype=np.int32)
+            number_keys(named, self._number)
+            self._known = np.flatnonzero(self._number)
+        else:
+            self._known = np.unique(named)
         self._ids = np.full(len(self._known), _UNKNOWN, dtype=np.int64)
         self._unknown = len(self._ids)
         self.of_row = column([])
 
     def places(self, codes: Int64) -> Int64:
         """Where ``codes`` stand among those kept; -1 for -1."""
+        if self._number is not None:
+            return self._number[codes] - np.int64(1)
         return np.where(codes < 0, -1, np.searchsorted(self._known, codes))
 
     def look_up(self, lookup: Lookup) -> None:

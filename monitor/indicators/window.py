@@ -19,7 +19,8 @@ from monitor.windows.extremes import Extremes
 from monitor.windows.limits import WindowLimits
 from monitor.windows.rows import TickRows
 from monitor.windows.spans import Accrued, Pieces
-from monitor.windows.sums import RunningSums, SumTable
+from monitor.windows.sum_table import SumTable
+from monitor.windows.sums import RunningSums
 
 
 class WindowState:

@@ -43,6 +43,7 @@ _SIGNATURES = {
     ),
     "DefaultRecordBatch._maybe_uncompress": "self",
     "MemoryRecords.next_batch": "self _min_slice _magic_offset",
+    "MemoryRecords._cache_next": "self len_offset log_overhead",
 }
 _RECORDS: tuple[tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]], ...] = (
     (b"key", b'{"id":"1"}', []),
@@ -119,7 +120,8 @@ def _look_at(version: str) -> None:
         if name not in function.__code__.co_names:
             msg = f"{function.__qualname__} does not know {name}"
             raise _Unfit(msg)
-    batches = b"".join(_batch(first, codec) for first, codec in ((10, 0), (20, 1)))
+    trial = (10, 0), (20, 0), (30, 1), (40, 0)
+    batches = b"".join(_batch(first, codec) for first, codec in trial)
     if _unpacked(WholePartitionRecords, MemoryRecords(batches)) != _unpacked(
         Fetcher.PartitionRecords, MemoryRecords(batches)
     ):
@@ -142,11 +144,11 @@ def _batch(base_offset: int, codec: int) -> bytes:
 
 
 def _unpacked(kind: Any, records: Any) -> list[Any]:
-    """All that is heard of two batches, whose first two records are not wanted, three at a time."""
+    """All that is heard of batches, whose first two records are not wanted, three at a time."""
     part = TopicPartition("trial", 0)
     unpacking = kind(12, part, records)
     told: list[Any] = []
-    for _ in range(2 * len(_RECORDS)):  # one that never ends is not alike either
+    for _ in range(4 * len(_RECORDS)):  # one that never ends is not alike either
         if not unpacking:
             break
         taken = unpacking.take(3)

@@ -3,8 +3,11 @@
 Owns what leans on private names of kafka-python: it makes an object and a tuple of 13 for each
 record, which costs more than all that is done with them afterwards. Here the client's own
 generator still walks the batches, checks CRCs and leaves out what was aborted; it only finds in
-each batch a single record, whose value is a :class:`Rows`. A batch that ``monitor.compiled`` does
-not take for plainly good, and one of the formats before Kafka 0.11, is unpacked by the client.
+each batch a single record, whose value is a :class:`Rows`. Batches one after the other that are
+neither compressed nor of a transaction are one to it: what a batch costs whatever is in it, and
+each time that compiled code lets go of the interpreter's lock, comes once for all that a partition
+sent. A batch that ``monitor.compiled`` does not take for plainly good, and one of the formats
+before Kafka 0.11, is unpacked by the client.
 
 ``monitor.source.kafka_guard`` says whether all this fits the client that is installed.
 """
@@ -16,11 +19,35 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from kafka.consumer.fetcher import Fetcher
 from kafka.record.default_records import DefaultRecordBatch
+from kafka.record.util import calc_crc32c
 
-from monitor.compiled.kafka_batch import RECORD_BYTES_MIN, TIMESTAMPS, find_records
+from monitor.compiled.kafka_batch import (
+    APPENDED,
+    BEGIN,
+    CHECKED_FROM,
+    END,
+    EPOCH,
+    LAST,
+    MAX_TIME,
+    RECORD_BYTES_MIN,
+    RECORDS,
+    STARTS,
+    SUM,
+    TIMESTAMPS,
+    find_all_records,
+    find_batches,
+    find_records,
+)
 from monitor.source.kafka_records import Rows
+
+Int64 = npt.NDArray[np.int64]
+
+RUN_MAX = 2**12
+"""Batches that are taken as one, at most."""
+HEAD_COLUMNS = 10
 
 
 class _Whole:
@@ -70,17 +97,77 @@ class _Batch(DefaultRecordBatch):  # type: ignore[misc] # kafka-python is untype
         return _Whole(Rows(self._buffer, found), size, self.max_timestamp, kind)
 
 
+class _Run:
+    """Batches one after the other, as the client's generator looks at one."""
+
+    magic = 2
+    is_control_batch = False
+
+    def __init__(self, memory: Any, heads: Int64, found: Int64, size: int) -> None:
+        """``heads`` as ``find_batches`` found them, ``found`` and ``size`` of their records."""
+        last = heads[-1]
+        self.leader_epoch = int(last[EPOCH])
+        self.next_offset = int(last[LAST]) + 1
+        self._whole = _Whole(Rows(memory, found), size, int(last[MAX_TIME]), int(last[APPENDED]))
+
+    def validate_crc(self) -> bool:
+        """Each was checked."""
+        return True
+
+    def has_producer_id(self) -> bool:
+        """None is of a transaction, and who sent them matters to nobody else."""
+        return False
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self._whole,))
+
+
 class _Batches:
     """The client's ``MemoryRecords``, of which nothing is asked but the next batch."""
 
     def __init__(self, records: Any) -> None:
         self._records = records
+        self._raw = np.frombuffer(records._buffer, np.uint8)  # noqa: SLF001
+        self._heads = np.empty((RUN_MAX, HEAD_COLUMNS), np.int64)
 
     def next_batch(self) -> Any:
+        run = self._run()
+        if run is not None:
+            return run
         batch = self._records.next_batch()
         if type(batch) is DefaultRecordBatch:
             batch.__class__ = _Batch  # the same fields, and no copy of them
         return batch
+
+    def _run(self) -> _Run | None:
+        """The batches from here on that are plainly good; None: the next one is not."""
+        records = self._records
+        following = records._next_slice  # noqa: SLF001
+        if following is None:
+            return None
+        begin = records._pos - len(following)  # noqa: SLF001
+        heads = self._heads[: find_batches(self._raw, begin, self._heads)]
+        heads = heads[: self._sound(heads)]
+        found = np.empty((4, int(heads[:, RECORDS].sum())), np.int64)
+        count, size = find_all_records(self._raw, heads, found)
+        if not count:
+            return None
+        heads = heads[:count]
+        found = found[:, : int(heads[:, RECORDS].sum())]
+        end = int(heads[-1, END])
+        found[STARTS:] -= begin
+        records._pos = end  # noqa: SLF001
+        records._cache_next()  # noqa: SLF001
+        return _Run(memoryview(records._buffer)[begin:end], heads, found, size)  # noqa: SLF001
+
+    def _sound(self, heads: Int64) -> int:
+        """How many batches there are before the first whose checksum is wrong."""
+        memory = self._raw.data
+        places = heads[:, [BEGIN, END, SUM]].tolist()
+        for number, (begin, end, told) in enumerate(places):
+            if calc_crc32c(memory[begin + CHECKED_FROM : end]) != told:
+                return number
+        return len(places)
 
 
 class Taken:

@@ -65,7 +65,8 @@ class PaneTable:
 
     def settle(self) -> None:
         """Be as small as can be, for hardly any rows are still to come."""
-        self._parts = [_narrow(self._whole())]
+        if self._fresh or self._parts:
+            self._parts = [_narrow(self._whole())]
 
     def lookup(self, keys: Int64, missing: int) -> Int64:
         """Values of ascending ``keys``, shape ``(len(keys), columns)``; ``missing`` where none."""
@@ -142,13 +143,17 @@ class Panes:
 
     def add_to(self, start: int, keys: Int64, values: Int64) -> None:
         """Put rows into one pane."""
+        self.open(start).add(keys, values)
+
+    def open(self, start: int) -> PaneTable:
+        """The pane that starts there; where it is new, it is to get rows before it leaves."""
         table = self._tables.get(start)
         if table is None:
             table = self._tables[start] = PaneTable(self._combine)
             insort(self._starts, start)
             if len(self._starts) > SETTLING and start == self._starts[-1]:
                 self._tables[self._starts[-1 - SETTLING]].settle()
-        table.add(keys, values)
+        return table
 
     def pop_before(self, lo: int) -> Iterator[tuple[int, PaneTable]]:
         """Take out the panes that start before ``lo``, oldest first."""

@@ -9,51 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from monitor.compiled.groups import add_columns
-from monitor.windows.arrays import Bool, Int64, column, reduce_by_key, roomy, unique_of
+from monitor.windows.arrays import Bool, Int64, column, reduce_by_key, unique_of
 from monitor.windows.closing import Closing
 from monitor.windows.panes import Panes
 from monitor.windows.rows import TickRows
 from monitor.windows.spec import WindowSpec
-
-
-class SumTable:
-    """The running sums of all windows of a scope, by column, then id.
-
-    One flat array, so that a tick's rows are added to all windows by one loop: what that costs is
-    the call, not the few numbers it moves.
-    """
-
-    def __init__(self, source: list[int]) -> None:
-        """Make a column for each of ``source``."""
-        self.columns: list[Int64] = []
-        """Views of each column, as long as there is room for ids."""
-        self.source = column(source)
-        """The column of the scope's rows that each column sums."""
-        self._size = 0
-        self._flat = column([])
-        self._firsts = column([])
-        self.room(0)
-
-    def room(self, size: int) -> None:
-        """Have room for ids below ``size``."""
-        if size <= self._size and len(self.columns) == len(self.source):
-            return
-        larger = np.zeros((len(self.source), roomy(size, self._size)), dtype=np.int64)
-        for old, new in zip(self.columns, larger, strict=False):
-            new[: self._size] = old
-        self.columns = list(larger)
-        self._size = larger.shape[1]
-        self._flat = larger.reshape(-1)
-        self._firsts = np.arange(len(self.source), dtype=np.int64) * self._size
-
-    def enter(self, rows: TickRows) -> Int64:
-        """Add rows to every column; returns what was added, shape (columns, ``rows.ids``)."""
-        added = np.empty((len(self.source), len(rows.ids)), dtype=np.int64)
-        add_columns(self._flat, self._firsts, self.source, rows.ids, rows.sums, added)
-        return added
+from monitor.windows.sum_table import SumTable
 
 
 class RunningSums:
@@ -66,6 +27,7 @@ class RunningSums:
         self._table = table
         self._columns = columns
         self._panes = Panes("add")
+        self._open = table.open_pane(columns, self._panes, spec)
         self._touched: list[Int64] = []
         self._oldest: int | None = None
         self.due: int | None = None
@@ -77,6 +39,8 @@ class RunningSums:
         self.closing.begin(tick)
         if self.due is None or tick < self.due:
             return
+        if self._open.start is not None and self._open.start < lo:
+            self._open.close()
         for start, table in self._panes.pop_before(lo):
             keys, values = table.total()
             self._sum(keys, -values)
@@ -87,12 +51,13 @@ class RunningSums:
     def entered(self, rows: TickRows, added: Int64) -> None:
         """The table took in ``rows``, all of which are in the window; ``added`` as it says."""
         self._touched.append(rows.ids)
-        pane = self.spec.pane_of(rows.first_grain)
-        if pane == self.spec.pane_of(rows.last_grain):
-            self._panes.add_to(pane, rows.ids, added[self._columns].T)
-        else:
-            values = rows.values[:, self._table.source[self._columns]]
-            self._panes.add(self.spec.pane_start(rows.grains), rows.keys, values)
+        if not self._open.took:
+            pane = self.spec.pane_of(rows.first_grain)
+            if pane == self.spec.pane_of(rows.last_grain):
+                self._panes.add_to(pane, rows.ids, added[self._columns].T)
+            else:
+                values = rows.values[:, self._table.source[self._columns]]
+                self._panes.add(self.spec.pane_start(rows.grains), rows.keys, values)
         self._schedule()
 
     def enter(self, rows: TickRows, lo: int) -> None:
@@ -148,6 +113,7 @@ class RunningSums:
 
     def snapshot(self) -> dict[str, Any]:
         """Panes and the closing period; the sums follow from them."""
+        self._open.close()
         return {"panes": self._panes.snapshot(), "closing": self.closing.snapshot()}
 
     def restore(self, state: dict[str, Any], columns: list[int]) -> None:

@@ -41,11 +41,11 @@ def plain(rows: TickRows) -> dict[str, Any]:
     }
 
 
-@given(drawn, st.permutations(range(PLACES)), st.integers(0, 3))
+@given(drawn, st.permutations(range(PLACES)), st.integers(0, 3), st.sampled_from([7, 1_000_003]))
 def test_rows_made_ahead_are_those_of_each_tick(
-    rows: list[tuple[int, int, int, int]], order: list[int], taken: int
+    rows: list[tuple[int, int, int, int]], order: list[int], taken: int, apart: int
 ) -> None:
-    ids = column(order) * 7  # in another order than the places, with gaps
+    ids = column(order) * apart  # in another order than the places, with gaps
     of_rows, of_sums = groups(rows), sums_of(groups(rows))
     of_rows.position = of_sums.position = min(taken, len(of_rows.ticks) - 1)
     first = of_rows.position

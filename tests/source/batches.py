@@ -17,7 +17,7 @@ from kafka.record.util import calc_crc32c
 from monitor.source.kafka_records import columns
 
 PART = TopicPartition("batches", 0)
-CRC, ATTRIBUTES, LAST_DELTA, MAX_TIMESTAMP = 17, 21, 23, 35
+EPOCH, CRC, ATTRIBUTES, LAST_DELTA, MAX_TIMESTAMP, PRODUCER = 12, 17, 21, 23, 35, 43
 """Where they stand in a batch."""
 
 
@@ -43,11 +43,14 @@ def batch(
     producer: int = -1,
     append_time_ms: int | None = None,
     last_delta: int | None = None,
+    sender: int = -1,
+    epoch: int = 0,
 ) -> bytes:
     """A batch of today's format.
 
     ``producer``: in a transaction of this producer; ``last_delta``: compaction took the last ones,
-    up to this offset.
+    up to this offset; ``sender``: a producer that numbers what it sends, without a transaction;
+    ``epoch``: the leader's.
     """
     within = producer >= 0
     builder = DefaultRecordBatchBuilder(
@@ -61,6 +64,9 @@ def batch(
     struct.pack_into(">q", built, 0, base_offset)
     if last_delta is not None:
         struct.pack_into(">i", built, LAST_DELTA, last_delta)
+    struct.pack_into(">i", built, EPOCH, epoch)
+    if not within:
+        struct.pack_into(">q", built, PRODUCER, sender)
     if append_time_ms is not None:
         built[ATTRIBUTES + 1] |= DefaultRecordBatch.TIMESTAMP_TYPE_MASK
         struct.pack_into(">q", built, MAX_TIMESTAMP, append_time_ms)

@@ -15,9 +15,9 @@ from kafka.consumer.fetcher import Fetcher
 from kafka.record.util import encode_varint
 
 from monitor.compiled import kafka_batch
-from monitor.compiled.kafka_batch import find_records
+from monitor.compiled.kafka_batch import find_batches, find_records
 from monitor.source.kafka_records import Rows, columns
-from monitor.source.kafka_whole import WholePartitionRecords
+from monitor.source.kafka_whole import HEAD_COLUMNS, WholePartitionRecords
 from monitor.source.records import Records
 from tests.source.batches import (
     ATTRIBUTES,
@@ -54,8 +54,8 @@ def records(draw: st.DrawFn, *, times: st.SearchStrategy[int] = TIMES) -> list[R
 def logs(draw: st.DrawFn) -> tuple[bytes, int, list[Aborted]]:
     """Batches of all kinds, one after the other; their end offset; the aborted transactions."""
     data, offset, aborted = b"", draw(st.integers(0, 2**40)), []
-    for _ in range(draw(st.integers(1, 5))):
-        kind = draw(st.sampled_from(["plain", "plain", "plain", "transaction", "legacy"]))
+    for _ in range(draw(st.integers(1, 6))):
+        kind = draw(st.sampled_from([*["plain"] * 6, "transaction", "legacy"]))
         if kind == "legacy":
             rows = draw(records(times=st.integers(0, 2**41)))
             data += legacy(rows, offset, magic=draw(st.sampled_from([0, 1])))
@@ -64,10 +64,12 @@ def logs(draw: st.DrawFn) -> tuple[bytes, int, list[Aborted]]:
         rows = draw(records())
         last = rows[-1].offset + draw(st.integers(0, 3))
         producer = draw(st.sampled_from([7, 8])) if kind == "transaction" else -1
-        codec, stamp = draw(st.sampled_from(CODECS)), draw(st.none() | st.integers(0, 2**41))
+        codec = draw(st.sampled_from([0, 0, 0, 0, *CODECS]))
+        stamp = draw(st.sampled_from([None, None, None, 0, 2**41]))
         data += batch(
-            rows, offset, codec=codec, producer=producer, append_time_ms=stamp, last_delta=last
-        )
+            rows, offset, codec=codec, producer=producer, append_time_ms=stamp, last_delta=last,
+            sender=draw(st.sampled_from([-1, 7, 8])), epoch=draw(st.sampled_from([3, 3, 3, 4])),
+        )  # fmt: skip
         first, offset = offset, offset + last + 1
         if kind == "transaction":
             commit = draw(st.booleans())
@@ -111,6 +113,86 @@ def test_a_damaged_batch_ends_as_it_does_in_the_client(
     theirs, ours = both(summed(built), takes)
     if "UnicodeDecodeError" not in str(theirs[-1]):  # of a header's name, which we do not look at
         assert ours == theirs
+
+
+@settings(deadline=None, max_examples=600)
+@given(
+    st.lists(records(), min_size=2, max_size=4),
+    st.lists(st.tuples(st.integers(0, 2_000), st.integers(0, 255)), min_size=1, max_size=2),
+    st.booleans(),
+    st.integers(0, 70),
+    TAKES,
+)
+def test_batches_end_where_one_is_damaged(
+    batches: list[list[Record]],
+    damage: list[tuple[int, int]],
+    under_sum: bool,
+    cut: int,
+    takes: list[int],
+) -> None:
+    """Anywhere, in what says how long they are too; or under checksums that are right."""
+    built, offset = list[bytearray](), 100
+    for rows in batches:
+        built.append(bytearray(batch(rows, offset)))
+        offset += rows[-1].offset + 1
+    for at, byte in damage:
+        one = built[at % len(built)]
+        one[at % len(one)] = byte
+    whole = [summed(one) if under_sum else bytes(one) for one in built]
+    theirs, ours = both(b"".join(whole)[: -cut or None], takes, since=101)
+    if "UnicodeDecodeError" not in str(theirs[-1]):
+        assert ours == theirs
+
+
+def test_batches_of_no_transaction_are_one() -> None:
+    rows = [Record(n, 1_000 + n, b"key", b"value-%d" % n) for n in range(5)]
+    data = batch(rows, 0) + batch(rows, 5, sender=7) + batch(rows, 20, last_delta=9)
+    alone = batch(rows, 30, codec=1)
+    again = batch(rows, 40) + batch(rows, 50)
+    parts = list(WholePartitionRecords(0, PART, *memory(data + alone + again)).take())
+    assert [len(part.value) for part in parts] == [15, 5, 10]
+    assert [part.offset for part in parts] == [24, 34, 54]
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        {"epoch": 1},
+        {"append_time_ms": 5},
+        {"codec": 4},
+        {"producer": 7},
+        {"base_offset": 4},
+    ],
+)
+def test_a_batch_that_is_otherwise_is_not_taken_with_those_before_it(after: dict[str, int]) -> None:
+    rows = [Record(n, 1_000 + n, b"key", b"value-%d" % n) for n in range(5)]
+    data = batch(rows, 0) + batch(rows, after.pop("base_offset", 5), **after)
+    parts = list(WholePartitionRecords(0, PART, *memory(data)).take())
+    assert [len(part.value) for part in parts] == [5, 5]
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.lists(records(times=st.integers(0, 2**41)), min_size=1, max_size=3),
+    st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), max_size=3),
+    st.integers(0, 70),
+    st.integers(1, 4),
+)
+def test_the_loop_over_batches_reads_nothing_beyond_them(
+    batches: list[list[Record]], damage: list[tuple[int, int]], cut: int, room: int
+) -> None:
+    built, offset = bytearray(), 0
+    for rows in batches:
+        built += batch(rows, offset)
+        offset += rows[-1].offset + 1
+    for at, byte in damage:
+        built[at % len(built)] = byte
+    raw = np.frombuffer(built, np.uint8)[: len(built) - cut]
+    told_of = [np.zeros((room, HEAD_COLUMNS), np.int64) for _ in range(2)]
+    with np.errstate(over="ignore"):
+        plainly = interpreted("find_batches")(raw, 0, told_of[1])
+    assert find_batches(raw, 0, told_of[0]) == plainly
+    assert told_of[0][:plainly].tolist() == told_of[1][:plainly].tolist()
 
 
 def both(data: bytes, takes: list[int], **more: Any) -> tuple[list[Any], list[Any]]:
@@ -177,19 +259,19 @@ def test_the_loop_reads_nothing_beyond_the_batch(
     count = max(0, len(rows) + more)
     found, plainly = np.zeros((4, count), np.int64), np.zeros((4, count), np.int64)
     with np.errstate(over="ignore"):
-        size = interpreted()(raw, 0, 5, 1_000, plainly)
+        size = interpreted("find_records")(raw, 0, 5, 1_000, plainly)
     assert find_records(raw, 0, 5, 1_000, found) == size
     if size >= 0:
         assert found.tolist() == plainly.tolist()
 
 
-def interpreted() -> Any:
-    """The loop as Python runs it, with all that it calls."""
+def interpreted(name: str) -> Any:
+    """A loop as Python runs it, with all that it calls."""
     source = inspect.getsource(kafka_batch).replace("@compiled\n", "")
     names: dict[str, Any] = {}
     exec(compile(source, kafka_batch.__file__, "exec"), names)  # noqa: S102 - our own module
     names["byte"] = lambda raw, at: raw[at]
-    return names["find_records"]
+    return names[name]
 
 
 def test_batches_become_one_piece_of_memory_without_an_object_for_each_record() -> None:
