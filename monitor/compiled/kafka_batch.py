@@ -28,6 +28,7 @@ CHECKED_FROM: Final = 21
 
 _U = np.uint64
 _DELTA_MAX = 2**31 - 1
+_OFFSET_MAX = 2**63 - 1 - _DELTA_MAX
 
 
 @compiled
@@ -53,7 +54,7 @@ def find_batches(raw: Any, at: int, heads: Any) -> int:
         heads: is written, shape (batches, 10).
     """
     for count in range(len(heads)):
-        if len(raw) - at < HEADER_BYTES:
+        if at < 0 or len(raw) - at < HEADER_BYTES:
             return count
         end = at + 12 + big_endian(raw, at + 8, 4)
         attributes = big_endian(raw, at + 21, 2)
@@ -64,7 +65,7 @@ def find_batches(raw: Any, at: int, heads: Any) -> int:
             not at + HEADER_BYTES <= end <= len(raw)
             or byte(raw, at + 16) != 2
             or attributes & 0b110111
-            or base < 0
+            or not 0 <= base <= _OFFSET_MAX
             or delta < 0
             or not 0 < records <= (end - at - HEADER_BYTES) // RECORD_BYTES_MIN
         ):
@@ -171,7 +172,7 @@ def find_records(raw: Any, at: int, base_offset: int, base_timestamp: int, found
 
 @compiled
 def find_all_records(raw: Any, heads: Any, found: Any) -> Any:
-    """As :func:`find_records`, of batches one after the other.
+    """As :func:`find_records`, of batches one after the other, none beyond its last offset.
 
     Args:
         heads: as :func:`find_batches` found them.

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from monitor.compiled.groups import number_keys
 from monitor.indicators.frame import Frame
@@ -46,32 +45,32 @@ class LocalKeys:
             missing = (self.of_row < 0) | (codes < 0)
             self.of_row = np.where(missing, -1, self.of_row * len(names) + codes)
         self._known = column([])
-        self._number: npt.NDArray[np.int32] | None = None
-        """By code, its place from 1 on, 0 for none, and at last that of -1; None: they are many."""
         self._ids = column([])
         self._unknown = 0
         self._lookup: Lookup | None = None
 
-    def keep(self, codes: list[Int64]) -> None:
-        """Be ready for all of ``codes``; the rows themselves are let go."""
+    def keep(self, codes: list[Int64]) -> list[Int64]:
+        """Be ready for all of ``codes``; the rows themselves are let go.
+
+        Returns:
+            The place of each, -1 for -1.
+        """
         whole = np.concatenate([column([]), *codes])
         named = whole[whole >= 0]
         spread = int(named.max(initial=0)) + 1
         if is_dense(spread, len(named)):
-            self._number = np.zeros(spread + 1, dtype=np.int32)
-            number_keys(named, self._number)
-            self._known = np.flatnonzero(self._number)
+            # By code, its place from 1 on, 0 for none; at last that of -1.
+            number = np.zeros(spread + 1, dtype=np.int32)
+            number_keys(named, number)
+            self._known = np.flatnonzero(number)
+            places = [number[each] - np.int64(1) for each in codes]
         else:
             self._known = np.unique(named)
+            places = [np.where(each < 0, -1, np.searchsorted(self._known, each)) for each in codes]
         self._ids = np.full(len(self._known), _UNKNOWN, dtype=np.int64)
         self._unknown = len(self._ids)
         self.of_row = column([])
-
-    def places(self, codes: Int64) -> Int64:
-        """Where ``codes`` stand among those kept; -1 for -1."""
-        if self._number is not None:
-            return self._number[codes] - np.int64(1)
-        return np.where(codes < 0, -1, np.searchsorted(self._known, codes))
+        return places
 
     def look_up(self, lookup: Lookup) -> None:
         """Take the ids of all keys that ``lookup`` knows, and tell it of those to come.
@@ -219,9 +218,9 @@ class ScopeLoad:
         parts += [pair.groups for pair in pairs.values()]
         parts += [state.groups for state in states.values()]
         parts += told.values()
-        keys.keep([part.columns["code"] for part in parts])
-        for part in parts:
-            part.columns["place"] = keys.places(part.columns.pop("code"))
+        places = keys.keep([part.columns.pop("code") for part in parts])
+        for part, place in zip(parts, places, strict=True):
+            part.columns["place"] = place
         self._rows = rows
         self._sums: Groups | None = None
         self._ahead: RowsAhead | None = None

@@ -30,6 +30,7 @@ from monitor.compiled.kafka_batch import (
     CHECKED_FROM,
     END,
     EPOCH,
+    HEADER_BYTES,
     LAST,
     MAX_TIME,
     RECORD_BYTES_MIN,
@@ -142,20 +143,24 @@ class _Batches:
     def _run(self) -> _Run | None:
         """The batches from here on that are plainly good; None: the next one is not."""
         records = self._records
-        following = records._next_slice  # noqa: SLF001
-        if following is None:
+        following, end = records._next_slice, records._pos  # noqa: SLF001
+        # A length below zero has the client stand before where it was, until it looks at it.
+        if following is None or len(following) < HEADER_BYTES or end < len(following):
             return None
-        begin = records._pos - len(following)  # noqa: SLF001
+        begin = end - len(following)
         heads = self._heads[: find_batches(self._raw, begin, self._heads)]
-        heads = heads[: self._sound(heads)]
         found = np.empty((4, int(heads[:, RECORDS].sum())), np.int64)
         count, size = find_all_records(self._raw, heads, found)
-        if not count:
+        # Last, as it takes the longest: a batch that is left to the client comes alone.
+        sound = self._sound(heads[:count])
+        if not sound:
             return None
-        heads = heads[:count]
+        heads = heads[:sound]
+        if sound < count:
+            _, size = find_all_records(self._raw, heads, found)
         found = found[:, : int(heads[:, RECORDS].sum())]
-        end = int(heads[-1, END])
         found[STARTS:] -= begin
+        end = int(heads[-1, END])
         records._pos = end  # noqa: SLF001
         records._cache_next()  # noqa: SLF001
         return _Run(memoryview(records._buffer)[begin:end], heads, found, size)  # noqa: SLF001

@@ -146,7 +146,7 @@ class Panes:
         self.open(start).add(keys, values)
 
     def open(self, start: int) -> PaneTable:
-        """The pane that starts there; where it is new, it is to get rows before it leaves."""
+        """The pane that starts there; one that is new has to get rows before it is looked at."""
         table = self._tables.get(start)
         if table is None:
             table = self._tables[start] = PaneTable(self._combine)
@@ -179,10 +179,6 @@ class Panes:
         table = self._tables[start] = PaneTable(self._combine)
         self._starts.append(start)
         return table.restore(pane["parts"], columns, missing)
-
-    def rows(self) -> int:
-        """Rows held in all panes, for the daemon's own metrics."""
-        return sum(len(table.total()[0]) for _, table in self.tables())
 
 
 def snapshot_pane(start: int, table: PaneTable) -> dict[str, Any]:

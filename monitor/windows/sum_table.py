@@ -16,8 +16,8 @@ from monitor.windows.rows import TickRows
 from monitor.windows.spec import WindowSpec
 
 OPEN_IDS_MAX = 2**14
-"""With more ids than these an open pane would be mostly zeros, which are memory, and are looked
-through when it is closed."""
+"""Where there is room for more ids than these, an open pane would be mostly zeros: they are memory,
+and are looked through when it is closed."""
 
 
 class OpenPane:
@@ -43,10 +43,15 @@ class OpenPane:
         return self.took
 
     def _opens(self, rows: TickRows) -> bool:
-        """Open the pane that ``rows`` belong to, where it is one, and close the one before."""
+        """Open the pane that ``rows`` belong to, where it is one, and close the one before.
+
+        Not one that is over with the tick: it would be opened and closed for its rows alone.
+        """
         start = self._spec.pane_of(rows.first_grain)
         end = self._spec.pane_end(start)
-        if rows.last_grain >= end or start == self.start or not self._table.is_small:
+        if end - start <= self._spec.tick_ms or not self._table.is_small:
+            return False
+        if rows.last_grain >= end or start == self.start:
             return False
         self.close()
         self.start, self._end = start, end

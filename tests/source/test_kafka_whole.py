@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kafka.consumer.fetcher import Fetcher
-from kafka.record.util import encode_varint
+from kafka.record.util import calc_crc32c, encode_varint
 
 from monitor.compiled import kafka_batch
 from monitor.compiled.kafka_batch import find_batches, find_records
+from monitor.source import kafka_whole
 from monitor.source.kafka_records import Rows, columns
 from monitor.source.kafka_whole import HEAD_COLUMNS, WholePartitionRecords
 from monitor.source.records import Records
@@ -142,6 +143,54 @@ def test_batches_end_where_one_is_damaged(
     theirs, ours = both(b"".join(whole)[: -cut or None], takes, since=101)
     if "UnicodeDecodeError" not in str(theirs[-1]):
         assert ours == theirs
+
+
+@pytest.mark.parametrize("length", [-(2**31), -1, -12, -13, -100, -400, 0, 48, 2**31 - 1])
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_length_that_cannot_be_is_the_clients_to_refuse(length: int, place: int) -> None:
+    """No checksum is over it; below zero it would have us go back, or before all memory."""
+    rows = [Record(n, 1_000 + n, b"key", b"value-%d" % n) for n in range(5)]
+    batches = [bytearray(batch(rows, 0)), bytearray(batch(rows, 5))]
+    for each in (length, length - len(batches[0])):
+        struct.pack_into(">i", batches[place], 8, max(each, -(2**31)))
+        theirs, ours = both(b"".join(batches), [5])
+        assert ours == theirs
+
+
+def test_the_last_offsets_there_can_be_are_told_as_the_client_tells_them() -> None:
+    rows = [Record(n, 1_000 + n, b"key", b"value-%d" % n) for n in range(3)]
+    for base in (2**63 - 2**32, 2**63 - 2**31, 2**63 - 4):
+        theirs, ours = both(batch(rows, base), [5])
+        assert ours == theirs
+
+
+def test_batches_that_are_left_to_the_client_are_not_summed_up_again_and_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of two records with one offset: whoever may write to the topic may send thousands."""
+    one = [Record(0, 1_000, None, b"v"), Record(0, 1_000, None, b"v")]
+    data = b"".join(batch(one, 10 * n) for n in range(50))
+    summed_up = list[int]()
+
+    def counted(memory: Any) -> int:
+        summed_up.append(len(memory))
+        return int(calc_crc32c(memory))
+
+    monkeypatch.setattr(kafka_whole, "calc_crc32c", counted)
+    unpacking = WholePartitionRecords(0, PART, *memory(data))
+    assert len(unpacking.take()) == 100
+    assert summed_up == []
+    assert len(WholePartitionRecords(0, PART, *memory(batch([one[0]], 0) + data)).take()) == 101
+    assert len(summed_up) == 1
+
+
+def test_what_comes_before_a_batch_with_a_wrong_sum_is_told() -> None:
+    rows = [Record(n, 1_000 + n, b"key", b"value-%d" % n) for n in range(5)]
+    wrong = bytearray(batch(rows, 10))
+    wrong[-1] ^= 1
+    theirs, ours = both(batch(rows, 0) + batch(rows, 5) + bytes(wrong) + batch(rows, 15), [5])
+    assert ours == theirs
+    assert "CorruptRecordError" in ours[-1]
 
 
 def test_batches_of_no_transaction_are_one() -> None:
