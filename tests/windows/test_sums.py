@@ -12,6 +12,7 @@ from hypothesis import given, settings
 
 from monitor.windows import sum_table
 from monitor.windows.arrays import column
+from monitor.windows.calendar import CalendarWindow
 from monitor.windows.rows import TickRows
 from monitor.windows.spec import SlidingWindow
 from monitor.windows.sum_table import SumTable
@@ -22,7 +23,10 @@ SPECS = (
     SlidingWindow("30ms", 30, 10, TICK_MS),
     SlidingWindow("60ms", 60, 20, TICK_MS),
     SlidingWindow("5ms", 5, 5, TICK_MS),
+    CalendarWindow("day", "UTC", TICK_MS),
 )
+FIRST_MS = 86_400_000 - 60
+"""Soon a day is over."""
 Row = tuple[int, int, int]
 """Key, age in ticks, amount."""
 
@@ -37,7 +41,7 @@ ticks = st.lists(
 
 
 class Windows:
-    """Three windows over one table, as a scope has them."""
+    """Windows over one table, as a scope has them."""
 
     def __init__(self) -> None:
         self.table = SumTable([0, 1] * len(SPECS))
@@ -112,13 +116,13 @@ def test_windows_hold_what_is_in_them(
     windows, seen = Windows(), list[tuple[int, list[Row]]]()
     with patch.object(sum_table, "OPEN_IDS_MAX", open_max):
         for number, rows in enumerate(given_ticks):
-            tick = 1_000 + TICK_MS * number
+            tick = FIRST_MS + TICK_MS * number
             windows.step(tick, rows)
             seen.append((tick, rows))
             assert windows.figures(6) == brute(seen, tick, 6)
             if number in restarts:
                 windows = windows.again()
-        for later in range(tick + TICK_MS, tick + 100, TICK_MS):
+        for later in [*range(tick + TICK_MS, tick + 100, TICK_MS), 3 * 86_400_000]:
             windows.step(later, [])
             assert windows.figures(6) == brute(seen, later, 6)
     assert windows.figures(6) == [[[0] * 6] * 2] * len(SPECS)
@@ -134,7 +138,7 @@ def test_a_snapshot_is_the_same_with_open_panes_and_without(
         windows = Windows()
         with patch.object(sum_table, "OPEN_IDS_MAX", open_max):
             for number, rows in enumerate(given_ticks):
-                windows.step(1_000 + TICK_MS * number, rows)
+                windows.step(FIRST_MS + TICK_MS * number, rows)
                 if number in looks:  # a pane that was closed for it is opened again
                     for sums in windows.sums:
                         sums.snapshot()
@@ -172,7 +176,7 @@ def test_a_pane_gets_its_rows_once_it_is_over() -> None:
     assert [part.tolist() for part in table.total()] == [[1], [[3, 9]]]
     windows.table.room(2**14 + 1)
     assert one_pane._open.start is None
-    assert windows.table.open.shape == (6, 0)
+    assert windows.table.open.shape == (2 * len(SPECS), 0)
     windows.step(1_030, [(1, 0, 3)])
     assert one_pane._open.start is None
     assert windows.figures(2)[1] == [[0, 5], [0, 15]]
@@ -184,4 +188,4 @@ def test_rows_of_no_open_pane_are_told(size: int) -> None:
         windows = Windows()
         windows.table.room(size)
         added = windows.table.enter(tick_rows(1_005, [(0, 0, 3), (0, 0, 4)]))
-    assert added.tolist() == [[2], [7]] * 3
+    assert added.tolist() == [[2], [7]] * len(SPECS)
