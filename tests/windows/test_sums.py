@@ -14,12 +14,12 @@ from monitor.windows import sum_table
 from monitor.windows.arrays import column
 from monitor.windows.calendar import CalendarWindow
 from monitor.windows.rows import TickRows
-from monitor.windows.spec import SlidingWindow
+from monitor.windows.spec import SlidingWindow, WindowSpec
 from monitor.windows.sum_table import SumTable
 from monitor.windows.sums import RunningSums
 
 TICK_MS = 5
-SPECS = (
+SPECS: tuple[WindowSpec, ...] = (
     SlidingWindow("30ms", 30, 10, TICK_MS),
     SlidingWindow("60ms", 60, 20, TICK_MS),
     SlidingWindow("5ms", 5, 5, TICK_MS),
