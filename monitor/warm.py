@@ -14,6 +14,7 @@ import numpy as np
 
 from monitor import compiled, logs
 from monitor.compiled.groups import keep_news
+from monitor.indicators.groups import Groups, RowsAhead, sums_of
 from monitor.replay import replay_engine
 from monitor.rules.detector import MANY, Bank, Detector
 from monitor.site import load_site
@@ -52,6 +53,7 @@ def warm() -> None:
     _detectors()
     reduce_by_key(np.array([1, 0, 1]), np.ones((3, 1), np.int64), "add")  # of ticks in a pane
     Lookup().drop(np.array([0]))  # of keys that are let go
+    _warm_ahead()
     one = np.zeros(1, np.int64)
     keep_news(one, one, one, -1, np.empty((3, 1), np.int64))  # of counts, and with a bucket
     _warm_anchored()
@@ -75,6 +77,13 @@ def _detectors() -> None:
     ids = np.arange(2)
     bank.feed(_AT_MS, ids, ids, np.array([1, 1_000]))
     bank.score(ids, 0)
+
+
+def _warm_ahead() -> None:
+    """The replay has one tick, and so nothing to make ahead."""
+    zero, none = np.zeros(1, np.int64), np.zeros((1, 0), np.int64)
+    rows = Groups.of(zero, {"place": zero, "grain": zero, "values": none, "extremes": none})
+    RowsAhead(rows, sums_of(rows), lambda places: places)
 
 
 def _warm_anchored() -> None:
