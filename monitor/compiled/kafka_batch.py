@@ -22,6 +22,7 @@ BEGIN, END, RECORDS, SUM, BASE, LAST, FIRST_TIME, MAX_TIME, EPOCH, APPENDED = ra
 """Columns of what :func:`find_batches` finds: where a batch begins, and where the next one does;
 how many records it has; its checksum; the offset it begins with, and that of its last record; the
 timestamp it begins with, and its latest; its leader's epoch; whether the broker gave the times."""
+HEAD_COLUMNS: Final = APPENDED + 1
 HEADER_BYTES: Final = 61
 CHECKED_FROM: Final = 21
 """From here on a batch is under its checksum."""
@@ -51,7 +52,7 @@ def find_batches(raw: Any, at: int, heads: Any) -> int:
 
     Args:
         raw: what a broker sent of one partition.
-        heads: is written, shape (batches, 10).
+        heads: is written, shape (batches, ``HEAD_COLUMNS``).
     """
     for count in range(len(heads)):
         if at < 0 or len(raw) - at < HEADER_BYTES:

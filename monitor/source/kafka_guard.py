@@ -51,6 +51,8 @@ _RECORDS: tuple[tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]
     (b"", None, []),
     (b"k" * 200, b"v" * 300, []),
 )
+_TRIAL = ((10, 0), (20, 0), (30, 1), (40, 0))
+"""Batches that are tried out: the first offset and the codec of each."""
 
 
 class _Unfit(Exception):  # noqa: N818 - says what, never leaves this module
@@ -120,8 +122,7 @@ def _look_at(version: str) -> None:
         if name not in function.__code__.co_names:
             msg = f"{function.__qualname__} does not know {name}"
             raise _Unfit(msg)
-    trial = (10, 0), (20, 0), (30, 1), (40, 0)
-    batches = b"".join(_batch(first, codec) for first, codec in trial)
+    batches = b"".join(_batch(first, codec) for first, codec in _TRIAL)
     if _unpacked(WholePartitionRecords, MemoryRecords(batches)) != _unpacked(
         Fetcher.PartitionRecords, MemoryRecords(batches)
     ):
@@ -148,7 +149,7 @@ def _unpacked(kind: Any, records: Any) -> list[Any]:
     part = TopicPartition("trial", 0)
     unpacking = kind(12, part, records)
     told: list[Any] = []
-    for _ in range(4 * len(_RECORDS)):  # one that never ends is not alike either
+    for _ in range(len(_TRIAL) * len(_RECORDS)):  # one that never ends is not alike either
         if not unpacking:
             break
         taken = unpacking.take(3)

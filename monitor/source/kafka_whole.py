@@ -30,6 +30,7 @@ from monitor.compiled.kafka_batch import (
     CHECKED_FROM,
     END,
     EPOCH,
+    HEAD_COLUMNS,
     HEADER_BYTES,
     LAST,
     MAX_TIME,
@@ -48,7 +49,6 @@ Int64 = npt.NDArray[np.int64]
 
 RUN_MAX = 2**12
 """Batches that are taken as one, at most."""
-HEAD_COLUMNS = 10
 
 
 class _Whole:

@@ -49,9 +49,8 @@ class OpenPane:
         """
         start = self._spec.pane_of(rows.first_grain)
         end = self._spec.pane_end(start)
-        if end - start <= self._spec.tick_ms or not self._table.is_small:
-            return False
-        if rows.last_grain >= end or start == self.start:
+        is_over_at_once = end - start <= self._spec.tick_ms
+        if rows.last_grain >= end or is_over_at_once or not self._table.is_small:
             return False
         self.close()
         self.start, self._end = start, end
@@ -113,13 +112,12 @@ class SumTable:
         self._room_for_open()
 
     def _room_for_open(self) -> None:
-        have = self.open.shape[1]
-        if not self.is_small:
-            for pane in self._panes:
-                pane.close()
         larger = np.zeros((len(self.source), self._size if self.is_small else 0), dtype=np.int64)
         if self.is_small:
-            larger[:, :have] = self.open
+            larger[:, : self.open.shape[1]] = self.open
+        else:
+            for pane in self._panes:
+                pane.close()
         self.open = larger
 
     def enter(self, rows: TickRows) -> Int64:

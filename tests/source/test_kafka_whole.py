@@ -15,10 +15,10 @@ from kafka.consumer.fetcher import Fetcher
 from kafka.record.util import calc_crc32c, encode_varint
 
 from monitor.compiled import kafka_batch
-from monitor.compiled.kafka_batch import find_batches, find_records
+from monitor.compiled.kafka_batch import HEAD_COLUMNS, find_batches, find_records
 from monitor.source import kafka_whole
 from monitor.source.kafka_records import Rows, columns
-from monitor.source.kafka_whole import HEAD_COLUMNS, WholePartitionRecords
+from monitor.source.kafka_whole import WholePartitionRecords
 from monitor.source.records import Records
 from tests.source.batches import (
     ATTRIBUTES,

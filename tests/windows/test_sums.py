@@ -168,7 +168,7 @@ def test_a_pane_gets_its_rows_once_it_is_over() -> None:
     for tick in (1_005, 1_010, 1_015):
         windows.step(tick, [(1, 0, 3)])
         assert one_pane._open.start == 1_000
-        assert one_pane._panes.tables().__next__()[1]._fresh == []
+        assert next(one_pane._panes.tables())[1]._fresh == []
         assert windows.sums[2]._open.start is None, "it would be over with the tick"
     windows.step(1_025, [(1, 0, 3)])
     (start, table), (newest, _) = one_pane._panes.tables()
