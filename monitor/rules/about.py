@@ -24,7 +24,8 @@ def around(
         for row in judge.rows.values()
         if row.state is State.PENDING and (number := judge.numbers.of_scope(row.scope)) is not None
     }
-    breaches = {judge.rule.id: found for judge in of_campaigns if (found := _severe(judge))}
+    some = (judge for judge in of_campaigns if judge.rows)
+    breaches = {judge.rule.id: found for judge in some if (found := _severe(judge))}
     return Around(fresh.calls, pending, breaches)
 
 

@@ -29,13 +29,11 @@ from monitor.rules.ports import FigureSource, Int64
 from monitor.rules.references import References
 from monitor.rules.scopes import Exceptions, NumberKeys
 from monitor.rules.walk import Sighting, Walker
-from monitor.windows.arrays import grown
+from monitor.windows.arrays import distinct_of, grown
 from monitor.windows.pending import aligned_after
 
 NEVER_AGAIN = sys.maxsize
 """In place of a tick: a rule does not wake by itself."""
-_FEW = 100
-"""Of so many numbers Python's own set is faster than sorting an array."""
 _NONE: Int64 = np.empty(0, dtype=np.int64)
 HELD_ENDS_MS = 300_000
 """An episode whose number has been out of service for so long is over, whoever took it out."""
@@ -428,7 +426,4 @@ def _union(parts: list[Int64]) -> Int64:
     first, *others = parts
     if all(part is first for part in others):
         return first
-    if sum(map(len, parts)) > _FEW:
-        return np.unique(np.concatenate(parts))
-    found: set[int] = set()
-    return np.array(sorted(found.union(*(part.tolist() for part in parts))), dtype=np.int64)
+    return distinct_of(np.concatenate(parts))

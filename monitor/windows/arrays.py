@@ -106,7 +106,7 @@ def distinct_of(keys: Int64) -> Int64:
     """Ascending distinct ``keys``, of which none is negative."""
     spread = int(keys.max(initial=0)) + 1
     if not is_dense(spread, len(keys)):
-        return np.unique(keys)
+        return unique_of([keys])
     there = np.zeros(spread, dtype=np.bool_)
     there[keys] = True
     return np.flatnonzero(there)
