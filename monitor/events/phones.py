@@ -16,9 +16,11 @@ import polars as pl
 from monitor.events.settings import PhoneSettings
 
 # Digits with what people put between them; anything else is an opaque id.
-_SPELLING = r"^[+(]?[0-9][0-9 ()./\-\x{a0}]{3,30}$"
+_SPELLING = r"^[+(]?[0-9][0-9 ()./\-\u00a0]{3,30}$"
 _E164 = r"^\+[1-9][0-9]{6,14}$"
 PHONE_FIELDS = ("number", "customer")
+FEW = 32
+"""Of so many values each is looked at: polars would take longer to read the patterns."""
 
 
 class Phones:
@@ -35,7 +37,7 @@ class Phones:
 
     def column(self, values: pl.Series) -> pl.Series | None:
         """The normalised String column, or None when there is nothing to change."""
-        odd = values.str.contains(_SPELLING) & ~values.str.contains(_E164)
+        odd = _odd(values)
         if not odd.any():
             return None
         spellings = values.filter(odd).unique()
@@ -50,6 +52,17 @@ class Phones:
         if not phonenumbers.is_valid_number(number):
             return spelling
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _odd(values: pl.Series) -> pl.Series:
+    """Where a telephone number stands that is not E.164, null for null."""
+    if len(values) > FEW:
+        return values.str.contains(_SPELLING) & ~values.str.contains(_E164)
+    odd = [
+        text is not None and re.fullmatch(_SPELLING, text) is not None and not is_e164(text)
+        for text in values.to_list()
+    ]
+    return pl.Series(odd, dtype=pl.Boolean)
 
 
 def is_e164(text: str) -> bool:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from monitor.events.batch import DIMENSIONS, Decoded
-from monitor.events.decode import Decoder
+from monitor.events.decode import PARTED_MAX, Decoder
 from monitor.events.settings import EventSettings
 from monitor.source.base import Fetched, Partition
 from tests.events.hostile import AT_MS, corpus, good
@@ -32,6 +32,9 @@ def decode(made: Decoder, *values: bytes | None, first: int = 0) -> Decoded:
         Fetched(Partition("calls", 0), offsets, offsets - 1, append_time=False, values=values,
                 next_position=first + len(values))
     )  # fmt: skip
+
+
+ODDLY = decoder()
 
 
 def event(**fields: object) -> bytes:
@@ -180,3 +183,30 @@ def test_how_records_are_cut_into_batches_does_not_matter(
     assert_frame_equal(whole.frame, pl.concat(part.frame for part in parts))
     assert whole.rejects == [reject for part in parts for reject in part.rejects]
     assert whole.tombstones == sum(part.tombstones for part in parts)
+
+
+def written(kind: str, place: int) -> bytes:
+    if kind == "rotten":
+        return b"{"
+    if kind == "plain":
+        return event(agent=f"a{place}", talk_s=place)
+    return event(agent=f"a{place}")[:-1] + b', "talk_s":%de0}' % place
+
+
+@given(
+    st.lists(
+        st.sampled_from(["plain", "plain", "plain", "spelled oddly", "rotten"]),
+        max_size=6 * PARTED_MAX,
+    )
+)
+def test_rows_of_both_readers_stand_in_the_order_of_offsets(kinds: list[str]) -> None:
+    """Few of the second one part the frame, many are put in order with it."""
+    records = [written(kind, place) for place, kind in enumerate(kinds)]
+    decoded = decode(ODDLY, *records, first=5)
+    good = [place for place, kind in enumerate(kinds) if kind != "rotten"]
+    rotten = [place for place, kind in enumerate(kinds) if kind == "rotten"]
+    assert decoded.frame["offset"].to_list() == [5 + place for place in good]
+    assert decoded.frame["agent"].to_list() == [f"a{place}" for place in good]
+    assert decoded.frame["talk_s"].to_list() == good
+    assert decoded.timestamps.to_list() == [4 + place for place in good]
+    assert [reject.offset for reject in decoded.rejects] == [5 + place for place in rotten]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from monitor.events.phones import Phones, normalise
+from monitor.events.phones import FEW, Phones, normalise
 from monitor.events.settings import PhoneSettings
 
 
@@ -52,6 +54,13 @@ def test_nulls_and_strangers_keep_their_places() -> None:
         "+8613912345678",
         "+8613912345678",
     ]
+
+
+@given(st.lists(st.text("+(0123456789 ./-\xa0\n٣x", max_size=12) | st.none(), max_size=FEW))
+def test_few_values_are_seen_as_many_are(texts: list[str | None]) -> None:
+    few = pl.Series(texts, dtype=pl.String)
+    many = pl.concat([few, pl.Series(["opaque"] * (FEW + 1))])
+    assert normalise(few, "CN").to_list() == normalise(many, "CN").to_list()[: len(texts)]
 
 
 def test_each_spelling_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
