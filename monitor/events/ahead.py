@@ -27,9 +27,9 @@ log = structlog.get_logger(__name__)
 ROWS_MAX = 100_000
 """Records read ahead, give or take a poll."""
 LIVE_ROWS_MAX = 60_000
-"""The same of a daemon: more than a poll, so that one is read while another waits. Its threads share
-two cores with each other and a broker, and each costs more the more they overlap: beyond this none
-was sooner done. Nothing else was measured: with more cores more may be better."""
+"""The same of a daemon: more than a poll, so that one is read while another waits. Its threads
+share two cores with each other and a broker, and each costs more the more they overlap: beyond this
+none was sooner done. Nothing else was measured: with more cores more may be better."""
 SWITCH_S = 0.0005
 """After so long in Python a thread hands on the interpreter. The engine lets it go at each compiled
 call, and by default would wait 5 ms for it each time that a batch is decoded or a page is written
