@@ -55,7 +55,7 @@ class Phones:
 
 
 def _odd(values: pl.Series) -> pl.Series:
-    """Where a telephone number stands that is not E.164, null for null."""
+    """Where a telephone number stands that is not E.164; of a null, null or false."""
     if len(values) > FEW:
         return values.str.contains(_SPELLING) & ~values.str.contains(_E164)
     odd = [

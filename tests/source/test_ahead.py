@@ -12,9 +12,10 @@ import pytest
 
 from monitor.clock import SystemClock
 from monitor.errors import SourceError, SourceUnavailable
-from monitor.events.ahead import Prepared, ReadAhead, decoded_by
+from monitor.events.ahead import LIVE_ROWS_MAX, Prepared, ReadAhead, decoded_by
 from monitor.events.batch import Decoded
 from monitor.source.base import Fetched, Partition, Standing
+from monitor.source.kafka import POLL_RECORDS_MAX
 from monitor.source.memory import MemorySource
 from tests.source.contract import SourceContract, gather_count, values
 from tests.source.test_memory import MemoryBench
@@ -298,3 +299,8 @@ def test_it_can_be_started_again() -> None:
     source.start({bench.partitions[0]: 2}, None)
     assert len(gather_count(source, 2)[bench.partitions[0]]) == 2
     source.close()
+
+
+def test_a_daemon_reads_a_poll_while_another_waits() -> None:
+    """Or the engine waits for each that it asks for: an eighth of the time of catching up."""
+    assert POLL_RECORDS_MAX < LIVE_ROWS_MAX
