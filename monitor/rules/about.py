@@ -31,6 +31,6 @@ def around(
 
 def _severe(judge: Judging) -> set[str]:
     """The campaigns for which the rule fires at its severest level."""
-    severest = [name for name, _ in judge.rule.levels.items()][-1]
+    severest, _ = judge.rule.levels.severest
     rows = (row for row in judge.rows.values() if row.scope and row.level == severest)
     return {row.scope[0][1] for row in rows if row.state is not State.PENDING}

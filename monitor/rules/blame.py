@@ -58,7 +58,7 @@ class Blame:
         """For a rule that says `blame: agent`; None for others."""
         if rule.indicator is None or rule.action is None or rule.action.suspend.blame != "agent":
             return None
-        acting = [level for _, level in rule.levels.items()][-1]
+        _, acting = rule.levels.severest
         views = {key: source.view(rule.indicator, PAIR, key) for key in rule.window_keys}
         return cls(acting, views)
 

@@ -129,7 +129,7 @@ def _blame(rule: Rule, indicator: Indicator, loc: Loc) -> Iterator[Finding]:
     if rule.action is None or rule.action.suspend.blame != "agent":
         return
     here = (*loc, "action", "suspend", "blame")
-    acting = [level for _, level in rule.levels.items()][-1]
+    _, acting = rule.levels.severest
     if rule.by != ("number",):
         yield Finding(here, "blame: agent is for a rule by number alone", "leave it out")
     elif PAIR not in indicator.by:

@@ -160,7 +160,7 @@ class Episodes:
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
-        self._acting = [name for name, _ in rule.levels.items()][-1]
+        self._acting, _ = rule.levels.severest
 
     def begin(self, row: Row, tick: int, level: Level) -> None:
         """The row starts to fire: it gets its episode."""

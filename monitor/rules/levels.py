@@ -173,6 +173,12 @@ class Levels(Part):
                 raise fault(msg)
         return self
 
+    @property
+    def severest(self) -> tuple[LevelName, Level]:
+        """The one at which a rule acts."""
+        *_, severest = self.items()
+        return severest
+
     def items(self) -> Iterator[tuple[LevelName, Level]]:
         """The levels there are, mild to severe."""
         for name in LEVELS:
