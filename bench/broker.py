@@ -3,9 +3,9 @@
 Run: ``python -m bench.broker`` (Java and Maven, or ``MONITOR_TEST_KAFKA=host:port``). A topic of
 the job's events is read by the plain client, by our source, by our source with decoding, and by
 ``monitor run`` to decisions in a store. Figures are events per CPU second of all threads of the
-process that reads, the best of the rounds; ratios are the median of those of each round. A daemon's
-count from when it takes up the partitions until the last tick that the events fill is stored as
-judged.
+process that reads, and per second by the clock, the best of the rounds; ratios are the median of
+those of each round. A daemon's count from when it takes up the partitions until the last tick that
+the events fill is stored as judged.
 """
 
 from __future__ import annotations
@@ -74,12 +74,9 @@ class Cost:
         self.cpu_s.append(time.process_time() - cpu)
         self.wall_s.append(time.perf_counter() - wall)
 
-    def rate(self, events: int) -> float:
-        """Events a CPU second."""
-        return events / min(self.cpu_s)
-
 
 STAGES = ("plain client", "source", "source, decode", "monitor run")
+RATIOS = (("source", "plain client"), ("monitor run", "source, decode"))
 
 
 def main() -> None:
@@ -253,35 +250,27 @@ def _await(met: Callable[[], bool], every_s: float) -> None:
 
 
 def _rows(topics: tuple[Topic, ...], costs: list[dict[str, Cost]]) -> list[list[str]]:
-    pairs = list(zip(topics, costs, strict=True))
+    events = [topic.job.events for topic in topics]
+    units: dict[str, Callable[[Cost], list[float]]] = {
+        "events a CPU second": lambda cost: cost.cpu_s,
+        "events a second": lambda cost: cost.wall_s,
+    }
     rows = []
-    for stage in STAGES:
-        rates = (
-            f"{cost[stage].rate(topic.job.events):,.0f}" if cost[stage].cpu_s else "–"
-            for topic, cost in pairs
-        )
-        rows.append([f"{stage}, events a CPU second", *rates])
-    for name, above, below in (
-        ("– source to plain client", "source", "plain client"),
-        ("– monitor run to source, decode", "monitor run", "source, decode"),
-    ):
-        ratios = (
-            f"{_ratio(cost[above], cost[below]):.2f}" if cost[above].cpu_s else "–"
-            for cost in costs
-        )
-        rows.append([name, *ratios])
-    for stage in STAGES:
-        walls = (
-            f"{topic.job.events / min(cost[stage].wall_s):,.0f}" if cost[stage].wall_s else "–"
-            for topic, cost in pairs
-        )
-        rows.append([f"{stage}, events a second", *walls])
+    for unit, seconds in units.items():
+        for stage in STAGES:
+            took = [seconds(cost[stage]) for cost in costs]
+            rates = [f"{n / min(s):,.0f}" if s else "–" for n, s in zip(events, took, strict=True)]
+            rows.append([f"{stage}, {unit}", *rates])
+        for above, below in RATIOS:
+            ratios = [_ratio(seconds(cost[above]), seconds(cost[below])) for cost in costs]
+            rows.append([f"– {above} to {below}", *ratios])
     return rows
 
 
-def _ratio(above: Cost, below: Cost) -> float:
+def _ratio(above_s: list[float], below_s: list[float]) -> str:
     """Of the rates, pair by pair: the best of each may be of moments that are nothing alike."""
-    return median(low / high for low, high in zip(below.cpu_s, above.cpu_s, strict=True))
+    pairs = zip(below_s, above_s, strict=True)
+    return f"{median(low / high for low, high in pairs):.2f}" if above_s else "–"
 
 
 if __name__ == "__main__":
