@@ -170,6 +170,25 @@ def take_waiting(
             settle(m, over, needed, backlog, table, ids[place], day_ms, bounds)
 
 
+@compiled
+def log_ratios(hits: Any, misses: Any, log_hit: Any, log_miss: Any, most: Any, logs: Any) -> None:
+    """Of each group the log of its likelihood ratios, at most ``most`` and at least ``-most``.
+
+    Args:
+        hits: by group, how many of its events are hits, ``misses`` how many are not.
+        log_hit: shape (4, detectors), of one event; ``log_miss`` likewise.
+        logs: is written, shape (groups, 4, detectors).
+    """
+    for group in range(len(hits)):
+        hit, miss = float(hits[group]), float(misses[group])
+        for row in range(4):
+            of_hit, of_miss, out = log_hit[row], log_miss[row], logs[group, row]
+            for each in range(len(of_hit)):
+                ratio = hit * of_hit[each] + miss * of_miss[each]
+                ratio = ratio if ratio < most else most
+                out[each] = ratio if ratio > -most else -most
+
+
 @inlined
 def cell(hits: int, of: int) -> int:
     """Where the ratios of a group stand in the table."""

@@ -10,6 +10,8 @@ import math
 
 import numpy as np
 
+from monitor.compiled.detectors import log_ratios
+from monitor.compiled.tables import number_ids
 from monitor.rules.ports import Float64, Int64
 
 WIDTH_MAX = 128
@@ -37,16 +39,14 @@ class Ratios:
 
     def of(self, hits: Int64, of: Int64) -> tuple[Float64, Int64]:
         """The ratios of groups, and by group which of them are its own."""
-        pairs = list(zip(hits.tolist(), of.tolist(), strict=True))
-        places = {pair: place for place, pair in enumerate(dict.fromkeys(pairs))}
-        hits, of = np.array(list(places)).T
-        return self._of(hits, of - hits), np.array([places[pair] for pair in pairs])
+        cells, first = np.empty(len(of), np.int64), np.empty(len(of), np.int64)
+        slots = np.full(1 << (2 * len(of)).bit_length(), -1, np.int32)
+        count = number_ids(hits.view(np.uint64), of.view(np.uint64), slots, cells, first)
+        hits, of = hits[first[:count]], of[first[:count]]
+        return self._of(hits, of - hits), cells
 
     def _of(self, hits: Int64, misses: Int64) -> Float64:
         """The ratio of each group, shape (groups, alternatives, detectors)."""
-        # As floats first: numpy would turn them into such one by one, in pieces.
-        log_ratio = np.multiply.outer(hits.astype(np.float64), self._log_hit)
-        log_ratio += np.multiply.outer(misses.astype(np.float64), self._log_miss)
-        np.minimum(log_ratio, _LOG_MAX, out=log_ratio)
-        np.maximum(log_ratio, -_LOG_MAX, out=log_ratio)
+        log_ratio = np.empty((len(hits), *self._log_hit.shape))
+        log_ratios(hits, misses, self._log_hit, self._log_miss, _LOG_MAX, log_ratio)
         return np.exp(log_ratio, out=log_ratio)
