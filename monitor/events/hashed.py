@@ -7,7 +7,6 @@ another, and nothing made with them may be written down.
 from __future__ import annotations
 
 import secrets
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +18,6 @@ UInt64 = npt.NDArray[np.uint64]
 
 _SEEDS = secrets.randbits(64), secrets.randbits(64)
 _SLOTS_AT_FIRST = 2**8
-_UNLIMITED: Final = 2**62
 _NOTHING = np.zeros((1, 2), np.uint64)
 
 
@@ -45,26 +43,45 @@ class Known:
         """How many there were, each counted once."""
         return self._size
 
-    def add(self, texts: pl.Series) -> None:
-        """These are there, too; any of them may come several times."""
-        wanted = self._size + len(texts)
+    def make_room(self, count: int) -> None:
+        """See to it that ``count`` further texts find the table large enough.
+
+        At most three quarters of it are taken, and more than three eighths once it has grown: where
+        it is large, memory that is used for the first time costs more than looking at a few slots.
+        """
+        wanted = self._size + count
         if 4 * wanted > 3 * len(self._slots):
             larger = np.zeros((1 << (wanted * 4 // 3).bit_length(), 2), np.uint64)
             move_ids(self._slots, larger)
             self._slots = larger
-        self._size += self._put(texts, _UNLIMITED)[0]
+
+    def add(self, texts: pl.Series) -> None:
+        """These are there, too; any of them may come several times."""
+        self.take(texts, len(texts))
+
+    def take(
+        self, texts: pl.Series, room: int, before: Known | None = None
+    ) -> tuple[pl.Series, pl.Series]:
+        """Add at most ``room`` texts that are neither here nor in ``before``.
+
+        Returns:
+            Which rows have a text that was in neither, of copies among them the first; and which of
+            those found no room, and so would each of their copies.
+        """
+        self.make_room(min(len(texts), room))
+        low, high = halves(texts)
+        first, refused = np.zeros(len(texts), np.bool_), np.zeros(len(texts), np.bool_)
+        others = _NOTHING if before is None else before._slots  # noqa: SLF001 - its own kind
+        self._size += add_ids(low, high, self._slots, others, room, first, refused)
+        return pl.Series(first), pl.Series(refused)
 
     def new_among(self, texts: pl.Series) -> int:
         """How many of them are not there, each counted once."""
-        return texts.filter(self._put(texts, 0)[1]).n_unique()
+        return texts.filter(self._refused(texts)).n_unique()
 
     def among(self, texts: pl.Series) -> pl.Series:
         """Which of them are there."""
-        return ~self._put(texts, 0)[1]
+        return ~self._refused(texts)
 
-    def _put(self, texts: pl.Series, room: int) -> tuple[int, pl.Series]:
-        """How many were new and found room, and which rows did not."""
-        low, high = halves(texts)
-        first, refused = np.zeros(len(texts), np.bool_), np.zeros(len(texts), np.bool_)
-        added = add_ids(low, high, self._slots, _NOTHING, room, first, refused)
-        return added, pl.Series(refused)
+    def _refused(self, texts: pl.Series) -> pl.Series:
+        return self.take(texts, 0)[1]

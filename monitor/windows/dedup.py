@@ -14,21 +14,16 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from monitor.compiled.tables import add_ids, move_ids
+from monitor.events.hashed import Known
 from monitor.sealed import Sealed, Stretches
 from monitor.windows.arrays import begins_of
-from monitor.windows.ids import halves
-
-UInt64 = npt.NDArray[np.uint64]
 
 CHUNK_IDS = 32_768
 """Ids of a full chunk: packed once, and the same part of every snapshot from then on."""
 AHEAD_IDS_MAX = 2**18
 """Room is made ahead for so many at most: with more in one load nobody waits for it."""
-_SLOTS_AT_FIRST = 2**12
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,22 +120,17 @@ class Dedup:
 
 
 class _Ids:
-    """The ids of one generation: a table to ask, and the order they came in to write down.
-
-    The table holds 128 bits of each (``monitor.windows.ids``). Nothing of it is written down.
-    """
+    """The ids of one generation: a table to ask, and the order they came in to write down."""
 
     def __init__(self, parts: Iterable[Sealed] = ()) -> None:
-        self._table = np.zeros((_SLOTS_AT_FIRST, 2), np.uint64)
-        self._size = 0
+        self._known = Known()
         self._full: list[Sealed] = []
         self._open: list[pl.Series] = []
         self._open_size = 0
         stretches: list[tuple[int, Sealed]] = []
-        nothing = np.zeros((1, 2), np.uint64)
         for part in parts:
             ids = unpacked(part.content())
-            self._remember(ids, nothing, len(ids))
+            self._known.add(ids)
             if len(ids) == CHUNK_IDS:
                 self._full.append(part)
             else:
@@ -150,36 +140,20 @@ class _Ids:
         self._stretches = Stretches(stretches)
 
     def __len__(self) -> int:
-        return self._size
+        return len(self._known)
 
     def add(self, ids: pl.Series, before: _Ids, room: int) -> tuple[pl.Series, pl.Series]:
-        """Remember at most ``room`` ids that are neither among these nor ``before``.
-
-        Returns:
-            Which rows have an id that was not remembered, of copies among them the first; and
-            which of those found no room, and so would each of their copies.
-        """
-        first, doubtful = self._remember(ids, before._table, room)
+        """Remember ids, see :meth:`monitor.events.hashed.Known.take`."""
+        first, doubtful = self._known.take(ids, room, before._known)
         new = first & ~doubtful
         if new.any():
             self._open.append(ids if new.all() else ids.filter(new))
             self._open_size += int(new.sum())
         return first, doubtful
 
-    def _remember(self, ids: pl.Series, before: UInt64, room: int) -> tuple[pl.Series, pl.Series]:
-        self.make_room(min(len(ids), room))
-        low, high = halves(ids)
-        first, doubtful = np.zeros(len(ids), np.bool_), np.zeros(len(ids), np.bool_)
-        self._size += add_ids(low, high, self._table, before, room, first, doubtful)
-        return pl.Series(first), pl.Series(doubtful)
-
     def make_room(self, count: int) -> None:
         """See to it that ``count`` further ids find the table large enough."""
-        wanted = 2 * (self._size + count)
-        if wanted > len(self._table):
-            larger = np.zeros((1 << (2 * wanted).bit_length(), 2), np.uint64)
-            move_ids(self._table, larger)
-            self._table = larger
+        self._known.make_room(count)
 
     def parts(self) -> list[Sealed]:
         """All ids, to be packed where they are written."""

@@ -109,15 +109,15 @@ def test_the_table_grows_between_loads_and_not_in_the_next_one() -> None:
     load(1_000)
     sizes = []
     for _ in range(20):
-        before = dedup._current._table
+        before = dedup._current._known._slots
         dedup.apply(released([(f"{len(dedup)}-{n}", 0) for n in range(1_000)]))
-        assert dedup._current._table is before
+        assert dedup._current._known._slots is before
         dedup.make_room()
-        sizes.append(len(dedup._current._table))
+        sizes.append(len(dedup._current._known._slots))
     assert sizes[-1] > sizes[0]
     assert len(dedup) == 20_000
     load(1_000)
-    assert len(dedup._current._table) == sizes[-1], "at the cap there is no more to come"
+    assert len(dedup._current._known._slots) == sizes[-1], "at the cap there is no more to come"
 
 
 def test_at_the_cap_batches_do_not_matter() -> None:
