@@ -263,7 +263,7 @@ def _rows(topics: tuple[Topic, ...], costs: list[dict[str, Cost]]) -> list[list[
             rows.append([f"{stage}, {unit}", *rates])
         for above, below in RATIOS:
             ratios = [_ratio(seconds(cost[above]), seconds(cost[below])) for cost in costs]
-            rows.append([f"– {above} to {below}", *ratios])
+            rows.append([f"– {above} to {below}, {unit}", *ratios])
     return rows
 
 

@@ -176,7 +176,7 @@ def log_ratios(hits: Any, misses: Any, log_hit: Any, log_miss: Any, most: Any, l
 
     Args:
         hits: by group, how many of its events are hits, ``misses`` how many are not.
-        log_hit: shape (4, detectors), of one event; ``log_miss`` likewise.
+        log_hit: shape (4, detectors), of one event, finite; ``log_miss`` likewise.
         logs: is written, shape (groups, 4, detectors).
     """
     for group in range(len(hits)):

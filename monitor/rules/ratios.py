@@ -19,6 +19,8 @@ WIDTH_MAX = 128
 BYTES_MAX = 2**18
 """What the list takes of memory at most."""
 _LOG_MAX = 600.0
+_ODD = np.uint64(0x9E37_79B9_7F4A_7C15)
+"""Of 2⁶⁴ the golden ratio's share, as Fibonacci hashing has it (Knuth, TAOCP 3, 6.4)."""
 
 
 class Ratios:
@@ -41,7 +43,10 @@ class Ratios:
         """The ratios of groups, and by group which of them are its own."""
         cells, first = np.empty(len(of), np.int64), np.empty(len(of), np.int64)
         slots = np.full(1 << (2 * len(of)).bit_length(), -1, np.int32)
-        count = number_ids(hits.view(np.uint64), of.view(np.uint64), slots, cells, first)
+        # By the hits alone, which are few, groups that are not alike would begin at the same slots;
+        # times an odd number, none is taken for another.
+        low, high = hits.astype(np.uint64) * _ODD + of.astype(np.uint64), of.astype(np.uint64)
+        count = number_ids(low, high, slots, cells, first)
         hits, of = hits[first[:count]], of[first[:count]]
         return self._of(hits, of - hits), cells
 

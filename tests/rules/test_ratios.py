@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.compiled.tables import number_ids
+from monitor.events.hashed import UInt64
+from monitor.rules import ratios as module
 from monitor.rules.ports import Float64, Int64
 from monitor.rules.ratios import Ratios
 
@@ -19,7 +24,7 @@ sizes = st.integers(0, 3) | st.integers(0, 10_000)
 
 
 def of_numpy(hits: Int64, misses: Int64) -> Float64:
-    """Step by step, each of them rounded: what is fused elsewhere must not be rounded less."""
+    """Each step rounded by itself: multiplied and added at once, the last bit would differ."""
     logs = np.multiply.outer(hits.astype(np.float64), LOG_HIT)
     logs += np.multiply.outer(misses.astype(np.float64), LOG_MISS)
     ratios: Float64 = np.exp(np.clip(logs, -600.0, 600.0))
@@ -44,3 +49,23 @@ def test_those_that_are_listed_are_the_same(of: int) -> None:
     listed = ratios.listed[of * (of + 1) // 2 + hits]
 
     np.testing.assert_array_equal(listed, of_numpy(hits, of - hits))
+
+
+def test_groups_without_hits_are_numbered_as_fast_as_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Open addressing is quick where the places that texts or groups begin at differ."""
+    given: list[UInt64] = []
+
+    def noting(low: UInt64, high: UInt64, *others: Any) -> int:
+        given.append(low)
+        return number_ids(low, high, *others)
+
+    monkeypatch.setattr(module, "number_ids", noting)
+    ratios = Ratios(LOG_HIT, LOG_MISS)
+    for hits in (0, 1, 7):
+        of = np.arange(1_000, 3_000)
+        ratios.of(np.full(len(of), hits), of)
+
+    starts = [len(np.unique(low & np.uint64(2**12 - 1))) for low in given]
+    assert starts == [2_000] * 3

@@ -195,13 +195,21 @@ def test_a_poll_that_does_not_come_back_is_no_silence(monkeypatch: pytest.Monkey
     source = opened(script)
     script.give([b"a"])
     assert until(source, 1) == [b"a"]
-    hung = threading.Event()
-    monkeypatch.setattr(script, "poll", lambda *_: hung.wait(30) and [])
+    begun, hung = threading.Event(), threading.Event()
+
+    def hang(*_: object) -> list[Fetched]:
+        begun.set()
+        hung.wait(30)
+        return []
+
+    monkeypatch.setattr(script, "poll", hang)
+    while not begun.is_set():  # what it was at before may take as long as it likes
+        source.poll(100, 0.01)
     while source.poll(100, 0.01) or source.standings()[script.partition].confirmed:
         pass
     monkeypatch.setattr("monitor.events.ahead.STUCK_S", 0.0)
     with pytest.raises(SourceUnavailable, match="has not come back"):
-        source.poll(100, 0.01)
+        poll_for_ever(source)
     hung.set()
     source.close()
 
