@@ -46,12 +46,12 @@ class Known:
     def make_room(self, count: int) -> None:
         """See to it that ``count`` further texts find the table large enough.
 
-        At most half of it is taken. It grows to at most four times what it is to hold: memory that
-        is used for the first time costs more than looking at some slots in vain.
+        At most three quarters of it are taken, and it grows to no more than 8/3 of what it is to
+        hold: memory that is used for the first time costs more than looking at some slots in vain.
         """
-        wanted = 2 * (self._size + count)
-        if wanted > len(self._slots):
-            larger = np.zeros((1 << wanted.bit_length(), 2), np.uint64)
+        wanted = self._size + count
+        if 4 * wanted > 3 * len(self._slots):
+            larger = np.zeros((1 << (wanted * 4 // 3).bit_length(), 2), np.uint64)
             move_ids(self._slots, larger)
             self._slots = larger
 

@@ -100,7 +100,7 @@ def test_a_snapshot_packs_what_came_since_the_last_alone() -> None:
 
 
 def test_the_table_grows_between_loads_and_not_in_the_next_one() -> None:
-    dedup = Dedup(lateness_ms=LATENESS, tick_ms=TICK, limit=16_000)
+    dedup = Dedup(lateness_ms=LATENESS, tick_ms=TICK, limit=24_000)
 
     def load(count: int) -> None:
         dedup.apply(released([(f"{len(dedup)}-{n}", 0) for n in range(count)]))
@@ -108,16 +108,16 @@ def test_the_table_grows_between_loads_and_not_in_the_next_one() -> None:
 
     load(1_000)
     sizes = []
-    for _ in range(16):
+    for _ in range(24):
         before = dedup._current._known._slots
         dedup.apply(released([(f"{len(dedup)}-{n}", 0) for n in range(1_000)]))
         assert dedup._current._known._slots is before
         dedup.make_room()
         sizes.append(len(dedup._current._known._slots))
     assert sizes[-1] > sizes[0]
-    assert len(dedup) == 16_000
+    assert len(dedup) == 24_000
     load(1_000)
-    # Twice the cap, and so no room for more: there is none to come.
+    # Three quarters of it are the cap, and so there is no room for more: there is none to come.
     assert len(dedup._current._known._slots) == sizes[-1] == 2**15
 
 
