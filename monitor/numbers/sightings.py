@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from monitor.compiled.tables import number_ids
+from monitor.events.hashed import numbered
 from monitor.windows.arrays import Bool, Int64, begins_of, column
 from monitor.windows.ids import Coded
 
@@ -94,12 +94,9 @@ class Sightings:
 
 def _first_rows(hours: Int64, numbers: Int64, campaigns: Int64) -> Int64:
     """Of rows in order, the first of each hour, number and campaign, ascending."""
-    count = len(hours)
-    if count == 0:
+    if len(hours) == 0:
         return column([])
     several = int(campaigns.max()) + 2
     hours = (hours - hours[0]) * (int(numbers.max()) + 1) + numbers
     packed = (hours * several + campaigns + 1).view(np.uint64)
-    found, first = np.empty(count, np.int64), np.empty(count, np.int64)
-    slots = np.full(1 << (2 * count).bit_length(), -1, np.int32)
-    return first[: number_ids(packed, packed, slots, found, first)]
+    return numbered(packed, packed)[1]

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from monitor.compiled.detectors import log_ratios
-from monitor.compiled.tables import number_ids
+from monitor.events.hashed import numbered
 from monitor.rules.ports import Float64, Int64
 
 WIDTH_MAX = 128
@@ -41,13 +41,11 @@ class Ratios:
 
     def of(self, hits: Int64, of: Int64) -> tuple[Float64, Int64]:
         """The ratios of groups, and by group which of them are its own."""
-        cells, first = np.empty(len(of), np.int64), np.empty(len(of), np.int64)
-        slots = np.full(1 << (2 * len(of)).bit_length(), -1, np.int32)
         # By the hits alone, which are few, groups that are not alike would begin at the same slots;
         # times an odd number, none is taken for another.
         low, high = hits.astype(np.uint64) * _ODD + of.astype(np.uint64), of.astype(np.uint64)
-        count = number_ids(low, high, slots, cells, first)
-        hits, of = hits[first[:count]], of[first[:count]]
+        cells, first = numbered(low, high)
+        hits, of = hits[first], of[first]
         return self._of(hits, of - hits), cells
 
     def _of(self, hits: Int64, misses: Int64) -> Float64:

@@ -7,13 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from monitor.compiled.tables import number_ids
-from monitor.events.hashed import UInt64, halves
+from monitor.events.hashed import UInt64, halves, numbered
 from monitor.windows.arrays import Int64
 
 __all__ = ["Coded", "Names", "UInt64", "coded", "halves"]
-
-_ROOM = 2
 
 
 class Names:
@@ -51,11 +48,9 @@ class Coded(NamedTuple):
 def coded(texts: pl.Series) -> Coded:
     """Tell the texts of a column apart."""
     low, high = halves(texts)
-    found = np.empty(len(low), np.int64)
-    first = np.empty(len(low), np.int64)
-    slots = np.full(1 << (_ROOM * len(low)).bit_length(), -1, np.int32)
-    count = number_ids(low, high, slots, found, first)
-    names = texts[pl.Series(first[:count])]
+    found, first = numbered(low, high)
+    count = len(first)
+    names = texts[pl.Series(first)]
     order = names.arg_sort(nulls_last=True).to_numpy()
     place = np.empty(count, np.int64)
     place[order] = np.arange(count)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.compiled.tables import number_ids
-from monitor.events.hashed import UInt64
+from monitor.events.hashed import UInt64, numbered
 from monitor.rules import ratios as module
 from monitor.rules.ports import Float64, Int64
 from monitor.rules.ratios import Ratios
@@ -57,11 +54,11 @@ def test_groups_without_hits_are_numbered_as_fast_as_others(
     """Open addressing is quick where the places that texts or groups begin at differ."""
     given: list[UInt64] = []
 
-    def noting(low: UInt64, high: UInt64, *others: Any) -> int:
+    def noting(low: UInt64, high: UInt64) -> tuple[Int64, Int64]:
         given.append(low)
-        return number_ids(low, high, *others)
+        return numbered(low, high)
 
-    monkeypatch.setattr(module, "number_ids", noting)
+    monkeypatch.setattr(module, "numbered", noting)
     ratios = Ratios(LOG_HIT, LOG_MISS)
     for hits in (0, 1, 7):
         of = np.arange(1_000, 3_000)
